@@ -1,0 +1,84 @@
+"""Problems that point at the user's line, the exceptions that carry them, and the exit codes of `chaos`.
+
+ChaosError                  one base class; `exit_code` says how the command ends
+ +-- InvalidInput           the user's files or arguments are wrong: every problem found, at once (2)
+ +-- EnvironmentFailed      a port is taken, a service unreachable, a child died, load not delivered (5)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Literal
+
+Severity = Literal["error", "warning", "info"]
+
+
+class ExitCode(IntEnum):
+    """How `chaos` ends. When several runs end differently, the worst is what the command returns."""
+
+    VERIFIED = 0
+    FALSIFIED = 1
+    USAGE = 2
+    INCONCLUSIVE = 3
+    SAFEGUARD = 4
+    ENVIRONMENT = 5
+    NO_TRAFFIC = 6
+    INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Location:
+    """A place in a file; line and column count from 1."""
+
+    file: str
+    line: int = 1
+    column: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something to tell the user about one place in one file.
+
+    `path` is the field's path as Istio writes it (`spec.http[0].fault.abort`), empty for the file as a whole.
+    `code` is Istio's analyzer code (`IST0130`) or our own short word, for tools that filter."""
+
+    location: Location
+    path: str
+    message: str
+    severity: Severity = "error"
+    code: str = ""
+
+    def __str__(self) -> str:
+        where = f"{self.location}: {self.path}: " if self.path else f"{self.location}: "
+        return f"{where}{self.message}"
+
+
+class ChaosError(Exception):
+    """Anything that ends a command with a message for the user, never with a traceback."""
+
+    exit_code: ExitCode = ExitCode.USAGE
+
+
+class InvalidInput(ChaosError):
+    """The user's files or arguments are wrong. `problems` is never empty; str() has a line for each."""
+
+    exit_code = ExitCode.USAGE
+
+    def __init__(self, problems: Iterable[Problem]):
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+    @classmethod
+    def at(cls, file: str, message: str, *, line: int = 1, column: int = 1, path: str = "") -> InvalidInput:
+        return cls([Problem(Location(file, line, column), path, message)])
+
+
+class EnvironmentFailed(ChaosError):
+    """Not the user's rules but the surroundings: a port is taken, a service unreachable, a child died."""
+
+    exit_code = ExitCode.ENVIRONMENT

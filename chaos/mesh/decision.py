@@ -1,0 +1,247 @@
+"""The values the core and the gateway share: what a request is, and the whole answer to it.
+
+The core is handed a `Request` and numbers in [0, 1) (`Draws`); it answers with a `Decision`. The gateway executes the
+Decision and never looks at a rule again. Everything is octets as on the wire: Envoy compares octets, and nothing is
+decoded on the request path. Header names are in lower case, values trimmed, in the order received, repeats kept.
+Objects that belong to a rule are built once, when the rules are compiled, and shared by all its requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from chaos.errors import Location
+
+Headers = list[tuple[bytes, bytes]]
+
+
+@dataclass(slots=True)
+class Request:
+    """One downstream request as the gateway has parsed it.
+
+    `target` is path and query in origin form, not yet normalised; `authority` is Host as received (or the authority of an
+    absolute-form target); `remote` the client's address without its port; `id` the x-request-id that goes upstream."""
+
+    method: bytes
+    target: bytes
+    authority: bytes
+    headers: Headers
+    scheme: bytes = b"http"
+    remote: bytes = b"127.0.0.1"
+    id: bytes = b""
+
+
+class Draws(Protocol):
+    """The numbers in [0, 1) that decide one request: independent between purposes, the same for the same seed and id."""
+
+    @property
+    def delay(self) -> float: ...
+    @property
+    def abort(self) -> float: ...
+    @property
+    def split(self) -> float: ...
+    def mirror(self, index: int) -> float: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rule:
+    """Which HTTPRoute of which VirtualService took the request.
+
+    `key` is unique and stable across reloads (`virtualservice/<namespace>/<name>/<index>`; `service/<host>:<port>` for the
+    default route of a registered service without a VirtualService); `name` is what people read (the HTTPRoute's name,
+    or `<VirtualService>[<index>]`) and what x-chaos-route carries."""
+
+    key: str
+    name: str
+    location: Location | None = None
+
+
+# --------------------------------------------------------------------------------------------- upstream side
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    address: str
+    port: int
+    labels: tuple[tuple[str, str], ...] = ()
+    weight: int = 1
+
+
+class Balancing(Enum):
+    LEAST_REQUEST = "LEAST_REQUEST"
+    ROUND_ROBIN = "ROUND_ROBIN"
+    RANDOM = "RANDOM"
+    CONSISTENT_HASH = "CONSISTENT_HASH"
+
+
+@dataclass(frozen=True, slots=True)
+class HashKey:
+    """What consistentHash looks at; exactly one of the fields is set. `cookie_ttl` in seconds, None without ttl."""
+
+    header: bytes | None = None
+    cookie: bytes | None = None
+    cookie_path: bytes = b""
+    cookie_ttl: float | None = None
+    source_ip: bool = False
+    query_parameter: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitBreakers:
+    """None means unlimited (Istio sets Envoy's defaults to 2^32-1)."""
+
+    max_connections: int | None = None
+    max_pending_requests: int | None = None
+    max_requests: int | None = None
+    max_requests_per_connection: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutlierDetection:
+    """Seconds and percent; a threshold of 0 is off."""
+
+    consecutive_5xx: int = 5
+    consecutive_gateway_errors: int = 0
+    consecutive_local_origin_failures: int = 0
+    split_external_local_origin_errors: bool = False
+    interval: float = 10.0
+    base_ejection_time: float = 30.0
+    max_ejection_percent: int = 10
+    min_health_percent: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cluster:
+    """The endpoints behind one host, port and subset, and the policy for using them (DestinationRule, merged)."""
+
+    name: str  # `host:port` or `host:port/subset`; the key of the gateway's state for it, and x-chaos-destination
+    endpoints: tuple[Endpoint, ...]
+    balancing: Balancing = Balancing.LEAST_REQUEST
+    hash_key: HashKey | None = None
+    breakers: CircuitBreakers = CircuitBreakers()
+    outlier_detection: OutlierDetection | None = None
+    connect_timeout: float = 10.0
+
+
+class Failure(Enum):
+    """A try that brought no answer."""
+
+    CONNECT = "remote connection failure"  # the connection could not be made (UF)
+    RESET = "connection termination"  # RST or FIN before an answer (UC)
+    PER_TRY_TIMEOUT = "per try timeout"
+    OVERFLOW = "overflow"  # circuit breaker (UO), never retried
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RetryPolicy:
+    """`attempts` counts retries after the first try. `retry_on(outcome, response headers, request sent)` says whether
+    this outcome (an HTTP status or a Failure) is one to retry; back-off base in seconds."""
+
+    attempts: int
+    retry_on: Callable[[int | Failure, Headers, bool], bool]
+    per_try_timeout: float | None = None
+    backoff_base: float = 0.025
+    avoid_previous_hosts: bool = True
+    description: str = ""
+
+    def backoff(self, retry: int, draw: float) -> float:
+        """Seconds before the n-th retry (from 1): uniform in [0, base * 2^(n-1)), at most 10 * base (Envoy)."""
+        return float(draw * min(self.backoff_base * 2 ** (retry - 1), 10 * self.backoff_base))
+
+
+# --------------------------------------------------------------------------------------------- actions
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reply:
+    """A local reply, complete: every header but `date`, in order, content-length included; HEAD sends no body."""
+
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...]
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Abort:
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Redirect:
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DirectResponse:
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Preflight:
+    """A CORS preflight answered by the proxy."""
+
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NoRoute:
+    """No virtual host or no route: 404, empty."""
+
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BadRequest:
+    """Refused by path normalisation (`#`, `%00`): 400, empty."""
+
+    reply: Reply
+
+
+class Headwork(Protocol):
+    """The header operations of one rule and destination, compiled (SEMANTICS sections 9, 10, 12); shared by requests."""
+
+    def upstream_headers(self, request: Request, forward: Forward) -> Headers:
+        """All headers for upstream in order, `host` included: hop-by-hop ones dropped, proxy's own added, the rule's operations
+        applied. Content-length and transfer-encoding pass as they came; `x-envoy-attempt-count` is added by the gateway."""
+        ...
+
+    def downstream_headers(self, request: Request, status: int, headers: Headers) -> Headers:
+        """Upstream's response headers as the client gets them; `date` and `x-envoy-upstream-service-time` are the gateway's."""
+        ...
+
+    def local_reply(self, request: Request, status: int, body: bytes) -> Reply:
+        """A router's local reply (503 NC/UH/UF/UC/UO, 504 UT) with the rule's response operations, CORS, and gRPC's form."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Forward:
+    """Send it upstream. `cluster` None: unknown service, port or subset (503, empty, NC); no endpoints: UH.
+
+    `target` is path and query as upstream gets them; `authority` the Host to send. `mirrors` have been drawn already; None in it
+    stands for an unknown destination, which nobody notices."""
+
+    cluster: Cluster | None
+    target: bytes
+    authority: bytes
+    headwork: Headwork
+    timeout: float | None = None
+    retry: RetryPolicy | None = None
+    mirrors: tuple[Cluster, ...] = ()
+    original_path: bytes | None = None
+    original_host: bytes | None = None
+
+
+Action = Forward | Abort | Redirect | DirectResponse | Preflight | NoRoute | BadRequest
+
+
+@dataclass(slots=True, eq=False)
+class Decision:
+    """What happens to one request: wait `delay` seconds (0.0 for none), then act. `rule` is None without a route."""
+
+    action: Action
+    rule: Rule | None = None
+    delay: float = 0.0
