@@ -64,7 +64,7 @@ class ChaosError(Exception):
     exit_code: ExitCode = ExitCode.USAGE
 
 
-class InvalidInput(ChaosError):
+class InvalidInput(ChaosError):  # noqa: N818 - named for what happened, as in httpx
     """The user's files or arguments are wrong. `problems` is never empty; str() has a line for each."""
 
     exit_code = ExitCode.USAGE
@@ -78,7 +78,7 @@ class InvalidInput(ChaosError):
         return cls([Problem(Location(file, line, column), path, message)])
 
 
-class EnvironmentFailed(ChaosError):
+class EnvironmentFailed(ChaosError):  # noqa: N818 - as above
     """Not the user's rules but the surroundings: a port is taken, a service unreachable, a child died."""
 
     exit_code = ExitCode.ENVIRONMENT

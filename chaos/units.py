@@ -18,7 +18,7 @@ class Percent:
 
     @classmethod
     def of(cls, value: float) -> Percent:
-        """The Percent for a value in 0..100, truncated as Istio truncates it: `Percent.of(0.57).per_million == 5699`."""
+        """For a value in 0..100, truncated as Istio truncates it: `Percent.of(0.57).per_million == 5699`."""
         return cls(int(value * 10000))
 
     @property

@@ -18,14 +18,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "verify": {"errors", "units"},
     "experiment": {"errors", "units", "mesh", "verify"},
     "journal": {"errors", "units", "mesh", "verify", "experiment"},
-    **{edge: CORE for edge in EDGES},
+    **dict.fromkeys(EDGES, CORE),
     "run": CORE | EDGES,
     "cli": CORE | EDGES | {"run"},
     "pytest_plugin": CORE | EDGES | {"run"},
 }
 IMPURE = {
-    "asyncio", "aiohttp", "gevent", "glob", "http", "io", "locust", "logging", "multiprocessing", "os", "pathlib", "random", "select",
-    "signal", "socket", "subprocess", "tempfile", "threading", "time", "urllib.request", "uvloop", "httptools",
+    "asyncio", "aiohttp", "gevent", "glob", "http", "httptools", "io", "locust", "logging", "multiprocessing", "os",
+    "pathlib", "random", "select", "signal", "socket", "subprocess", "tempfile", "threading", "time", "urllib.request",
+    "uvloop",
 }  # fmt: skip
 
 

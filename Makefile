@@ -1,0 +1,49 @@
+# Two commands do all the set-up on a machine with Python 3.11 or newer:  make run   and   make test
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+
+.PHONY: help run test lint types format browser bench fuzz calibration schema clean
+
+help:  ## what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+run: $(VENV)/.installed  ## run experiments/abort50.yaml and say where the report is
+	$(BIN)/chaos run experiments/abort50.yaml
+
+test: $(VENV)/.installed-dev  ## the tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-dev  ## ruff: rules and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-dev  ## mypy, strict
+	$(BIN)/mypy
+
+format: $(VENV)/.installed-dev  ## let ruff rewrite what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.installed-dev  ## every figure of docs/performance.md, beside its peers
+	$(BIN)/python -m benchmarks
+
+fuzz: $(VENV)/.installed-dev  ## generated rules and requests: the gateway beside the real Envoy, for as long as you like
+	CHAOS_FUZZ_REQUESTS=$${CHAOS_FUZZ_REQUESTS:-20000} $(BIN)/python -m pytest tests/conformance/test_fuzz.py -s
+
+calibration: $(VENV)/.installed-dev  ## the verdicts' error rates, by simulation, in full
+	$(BIN)/python -m benchmarks.calibration
+
+clean:  ## remove the virtual environment and caches
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $(VENV)/.installed $@
