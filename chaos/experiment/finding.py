@@ -1,0 +1,102 @@
+"""A finding: one expectation, what the ledgers say of it, and the verdict, as one plain record.
+
+It is what the journal stores, the terminal and the report show, and other tools read from `result.json`. Shares are
+fractions in [0, 1], times are seconds; percent signs appear where a finding is printed and nowhere before."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
+
+from chaos.verify.verdict import Verdict
+
+Unit = Literal["share", "seconds", "ratio", "count"]
+Sense = Literal["within", "below", "above"]
+Ledger = Literal["configured", "drawn", "observed"]
+"""configured: the rule; drawn: the gateway's counters; observed: the client's digests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """`k` of `n` requests."""
+
+    k: int
+    n: int
+
+    @property
+    def share(self) -> float | None:
+        """k / n; None without requests."""
+        return self.k / self.n if self.n else None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The state of one expectation.
+
+    `rule` is the rule's key in the gateway's counters (empty for a hypothesis), `where` is `file:line:column` or empty.
+    `kind` is one of abort, delay, added-delay, destination, mirror, redirect, direct-response, route, residual, no-route,
+    hypothesis, masking, amplification, independence, drift, safeguard, search. `sense` says on which side of `configured`
+    the claim lies: `within` is configured ± tolerance. `estimate` and `interval` belong to the observed ledger; an interval
+    may be unbounded on a side (None). `confidence` is the run's, `alpha` this finding's part of 1 - confidence. `needed`
+    estimates how many more requests an inconclusive finding wants. `cause` is a short word for what is wrong when something
+    is: dice, hidden, count, per-connection, drift, drawn-twice, delay, routing, upstream, starved, traffic."""
+
+    id: str
+    kind: str
+    title: str
+    verdict: Verdict
+    sentence: str = ""
+    rule: str = ""
+    rule_name: str = ""
+    where: str = ""
+    phase: str = ""
+    task: str = ""
+    unit: Unit = "share"
+    sense: Sense = "within"
+    configured: float | None = None
+    tolerance: float | None = None
+    drawn: Tally | None = None
+    observed: Tally | None = None
+    estimate: float | None = None
+    interval: tuple[float | None, float | None] | None = None
+    confidence: float = 0.99
+    alpha: float = 0.01
+    ledgers: tuple[Ledger, ...] = ()
+    needed: int | None = None
+    cause: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; `from_dict` gives the finding back."""
+        return asdict(self) | {
+            "verdict": self.verdict.value,
+            "ledgers": list(self.ledgers),
+            "interval": _pair(self.interval),
+        }
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> Finding:
+        """The finding of a record written by this or a later version: unknown keys are left aside.
+
+        Raises KeyError without id, kind, title or verdict, ValueError for an unknown verdict."""
+        known = {field.name: record[field.name] for field in fields(cls) if field.name in record}
+        for name in ("id", "kind", "title", "verdict"):
+            known[name] = record[name]
+        interval = record.get("interval")
+        return cls(
+            **known
+            | {
+                "verdict": Verdict(record["verdict"]),
+                "drawn": _tally(record.get("drawn")),
+                "observed": _tally(record.get("observed")),
+                "interval": (interval[0], interval[1]) if interval else None,
+                "ledgers": tuple(record.get("ledgers", ())),
+            }
+        )
+
+
+def _tally(record: dict[str, int] | None) -> Tally | None:
+    return Tally(record["k"], record["n"]) if record else None
+
+
+def _pair(interval: tuple[float | None, float | None] | None) -> list[float | None] | None:
+    return list(interval) if interval else None
