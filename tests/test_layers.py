@@ -22,6 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "run": CORE | EDGES,
     "cli": CORE | EDGES | {"run"},
     "pytest_plugin": CORE | EDGES | {"run"},
+    "__main__": {"cli"},
 }
 IMPURE = {
     "asyncio", "aiohttp", "gevent", "glob", "http", "httptools", "io", "locust", "logging", "multiprocessing", "os",

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from chaos.experiment.values import Address, Percentage, Seconds, Switch, Text
+from chaos.mesh.model import Message, camel_case
 
 API_VERSION = "chaos/v1alpha1"
 KIND = "Experiment"
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options")
 
 
-class Model(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, use_attribute_docstrings=True
-    )
+class Model(Message):
+    """Read as Istio's own messages are: frozen, camelCase, unknown fields refused, null is absent."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
 
 class Metadata(Model):
@@ -92,7 +92,7 @@ class Service(Model):
             "command": {"env", "cwd", "port", "readiness", "labels", "version"},
         }[kinds[0]]
         for name in sorted(self.model_fields_set - allowed - set(kinds)):
-            raise ValueError(f"{to_camel(name)} does not go with {self.builtin or kinds[0]}")
+            raise ValueError(f"{camel_case(name)} does not go with {self.builtin or kinds[0]}")
         if self.version and self.versions:
             raise ValueError("version and versions exclude each other")
         if self.builtin == "proxy" and self.url is None:
@@ -123,7 +123,9 @@ class Task(Model):
     def _one_target(self) -> Self:
         given = [name for name in (*METHODS, "url") if getattr(self, name) is not None]
         if len(given) != 1:
-            raise ValueError("needs one target: get, post, put, patch, delete, head or options with a URL; or method and url")
+            raise ValueError(
+                "needs one target: get, post, put, patch, delete, head or options with a URL; or method and url"
+            )
         if self.method is not None and given != ["url"]:
             raise ValueError(f"method and {given[0]} exclude each other")
         if self.body is not None and self.json_body is not None:

@@ -1,0 +1,140 @@
+"""Texts into an experiment: the Experiment document (or its defaults), the Istio resources, and every problem, located.
+
+Files are read by the caller: `load` is handed the name of a further file as `spec.resources` has it, and gives its path and
+text. Shape only; what Istio's admission and its analyzers say is for `chaos.mesh`, what follows from it for this folder's others.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from chaos.errors import InvalidInput, Location, Problem
+from chaos.experiment.model import API_VERSION, KIND, Experiment
+from chaos.mesh.document import Document, Path, field_path, read_documents
+from chaos.mesh.read import read_resources
+from chaos.mesh.resources import Resources
+from chaos.mesh.shape import validate_model
+
+Load = Callable[[str, str], tuple[str, str]]
+"""(file that names it, name as written) -> (path, text). Raises InvalidInput."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """All that was read. `document` is the Experiment's own, None when there is none and the defaults hold."""
+
+    file: str
+    experiment: Experiment
+    document: Document | None
+    resources: Resources
+    texts: Mapping[str, str]
+    problems: tuple[Problem, ...]
+    documents: tuple[Document, ...] = field(repr=False, default=())
+
+    @property
+    def name(self) -> str:
+        """Names the run: metadata.name, else the file's name."""
+        return self.experiment.metadata.name or stem(self.file)
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        return tuple(problem for problem in self.problems if problem.severity == "error")
+
+    def locate(self, path: Path) -> Location:
+        """Where a field of the Experiment stands; the file's beginning without one."""
+        return self.document.locate(path) if self.document is not None else Location(self.file)
+
+    def problem(self, path: Path, message: str, severity: str = "error", code: str = "") -> Problem:
+        """A problem of a field of the Experiment."""
+        assert severity in ("error", "warning", "info")
+        return Problem(self.locate(path), field_path(path), message, severity, code)  # type: ignore[arg-type]
+
+    def require(self) -> Reading:
+        """Itself. Raises InvalidInput when anything is an error."""
+        if self.errors:
+            raise InvalidInput(self.errors)
+        return self
+
+
+def read_experiment(sources: Sequence[tuple[str, str]], load: Load | None = None) -> Reading:
+    """Read one experiment from one or more (file, text); never raises, what is wrong is in `problems`."""
+    texts: dict[str, str] = dict(sources)
+    documents, problems = _documents(sources)
+    own = [document for document in documents if _is_experiment(document)]
+    experiment, found = _experiment(own)
+    problems += found
+    more = _resources_named(experiment, own[0] if own else None, load, texts)
+    problems += more[1]
+    documents += more[0]
+    resources, found = read_resources(documents)
+    problems += found
+    file = own[0].file if own else sources[0][0]
+    return Reading(
+        file, experiment, own[0] if own else None, resources, texts, tuple(dict.fromkeys(problems)), tuple(documents)
+    )
+
+
+def stem(file: str) -> str:
+    """A file's name without folder and ending, fit to be a name: `rules/a b.yaml` gives `a-b`."""
+    base = file.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", base.rsplit(".", 1)[0]).strip(".-") or "experiment"
+
+
+def _documents(sources: Sequence[tuple[str, str]]) -> tuple[list[Document], list[Problem]]:
+    documents: list[Document] = []
+    problems: list[Problem] = []
+    for file, text in sources:
+        read = read_documents(text, file)
+        documents += read.documents
+        problems += [*read.problems, *read.notes]
+    return documents, problems
+
+
+def _is_experiment(document: Document) -> bool:
+    value = document.value
+    return isinstance(value, dict) and value.get("kind") == KIND and value.get("apiVersion") == API_VERSION
+
+
+def _experiment(own: list[Document]) -> tuple[Experiment, list[Problem]]:
+    if not own:
+        return Experiment(), []
+    experiment, problems = validate_model(Experiment, own[0].value, own[0])
+    for other in own[1:]:
+        message = f"a second Experiment; the first is at {own[0].locate()}, and one run has one"
+        problems.append(Problem(other.locate(), "", message, "error", "duplicate"))
+    return experiment or Experiment(), problems
+
+
+def _resources_named(
+    experiment: Experiment, document: Document | None, load: Load | None, texts: dict[str, str]
+) -> tuple[list[Document], list[Problem]]:
+    """The documents of the files in spec.resources."""
+    documents: list[Document] = []
+    problems: list[Problem] = []
+    if document is None or load is None:
+        return documents, problems
+    for index, name in enumerate(experiment.spec.resources):
+        path: Path = ("spec", "resources", index)
+        try:
+            file, text = load(document.file, name)
+        except InvalidInput as error:
+            message = "; ".join(f"{problem.location.file}: {problem.message}" for problem in error.problems)
+            problems.append(Problem(document.locate(path), field_path(path), message, "error", "file"))
+            continue
+        if file in texts:
+            problems.append(
+                Problem(document.locate(path), field_path(path), f"{file} is read already", "error", "file")
+            )
+            continue
+        texts[file] = text
+        read, found = _documents([(file, text)])
+        documents += [each for each in read if not _is_experiment(each)]
+        problems += found
+        problems += [
+            Problem(each.locate(), "kind", "an Experiment in a file of resources; only Istio documents belong here")
+            for each in read
+            if _is_experiment(each)
+        ]
+    return documents, problems
