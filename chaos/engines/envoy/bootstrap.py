@@ -1,0 +1,90 @@
+"""The frame around the routes: a static bootstrap with one listener, its HTTP connection manager and the clusters.
+
+The settings of the connection manager are those that istiod sends (pilot/pkg/networking/core/listener_builder.go and
+gateway.go), less telemetry, authentication and TLS, which say nothing about VirtualServices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+Json = dict[str, Any]
+
+_TYPES = "type.googleapis.com/envoy."
+
+FAULT_FILTER = "envoy.filters.http.fault"
+CORS_FILTER = "envoy.filters.http.cors"
+_ROUTER_FILTER = "envoy.filters.http.router"
+
+# Istio raises Envoy's 4 KiB for the body of a direct response to what its validation admits (route.go).
+_MAX_DIRECT_RESPONSE_BYTES = 1024 * 1024
+
+
+def typed(name: str, **fields: Any) -> Json:
+    """A message inside `typed_config`; `name` as `extensions.filters.http.fault.v3.HTTPFault`."""
+    return {"@type": _TYPES + name, **fields}
+
+
+def bootstrap(
+    virtual_hosts: Sequence[Json],
+    clusters: Sequence[Json],
+    *,
+    address: str,
+    port: int,
+    gateway: bool,
+    admin: tuple[str, int] | None = None,
+) -> Json:
+    """What `envoy -c` takes. `gateway` is the ingress role: it trusts nothing the client says about its own address."""
+    manager = _connection_manager(virtual_hosts, gateway)
+    listener = {
+        "name": "gateway" if gateway else "outbound",
+        "address": _socket(address, port),
+        "filter_chains": [
+            {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
+        ],
+    }
+    whole: Json = {
+        "node": {"id": "chaos", "cluster": "chaos"},
+        "static_resources": {"listeners": [listener], "clusters": list(clusters)},
+    }
+    if admin is not None:
+        whole["admin"] = {"address": _socket(*admin)}
+    return whole
+
+
+def _connection_manager(virtual_hosts: Sequence[Json], gateway: bool) -> Json:
+    return typed(
+        "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        stat_prefix="gateway" if gateway else "outbound",
+        codec_type="AUTO",
+        # MeshConfig.pathNormalization BASE, Istio's default: RFC 3986, slashes neither merged nor unescaped.
+        normalize_path=True,
+        merge_slashes=False,
+        path_with_escaped_slashes_action="KEEP_UNCHANGED",
+        use_remote_address=gateway,
+        server_name="istio-envoy" if gateway else "envoy",
+        stream_idle_timeout="0s",
+        upgrade_configs=[{"upgrade_type": "websocket"}],
+        route_config={
+            "name": "http",
+            "virtual_hosts": list(virtual_hosts),
+            "ignore_port_in_host_matching": True,
+            # A route to a subset that nobody defined is an answer of its own (503, NC), not a broken configuration.
+            "validate_clusters": False,
+            "max_direct_response_body_size_bytes": _MAX_DIRECT_RESPONSE_BYTES,
+        },
+        http_filters=_http_filters(),
+    )
+
+
+def _http_filters() -> list[Json]:
+    """Fault before CORS before the router, as in Istio: a preflight can be aborted, an abort has no CORS headers."""
+    return [
+        {"name": FAULT_FILTER, "typed_config": typed("extensions.filters.http.fault.v3.HTTPFault")},
+        {"name": CORS_FILTER, "typed_config": typed("extensions.filters.http.cors.v3.Cors")},
+        {"name": _ROUTER_FILTER, "typed_config": typed("extensions.filters.http.router.v3.Router")},
+    ]
+
+
+def _socket(address: str, port: int) -> Json:
+    return {"socket_address": {"address": address, "port_value": port}}

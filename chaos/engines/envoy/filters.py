@@ -1,0 +1,64 @@
+"""What a rule asks of the filters before the router: faults and CORS, as `typed_per_filter_config` of its route."""
+
+from __future__ import annotations
+
+from chaos.engines.envoy.bootstrap import CORS_FILTER, FAULT_FILTER, Json, typed
+from chaos.engines.envoy.match import means_present, string_matcher
+from chaos.engines.envoy.values import duration, per_million
+from chaos.mesh.model_virtual_service import CorsPolicy, HTTPFaultInjection, HTTPRoute
+
+GRPC_STATUSES = (
+    "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
+    "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED",
+    "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED",
+)  # fmt: skip
+
+
+def per_filter_config(rule: HTTPRoute) -> Json:
+    configs: Json = {}
+    fault = _fault(rule.fault) if rule.fault is not None else None
+    if fault is not None:
+        configs[FAULT_FILTER] = fault
+    if rule.cors_policy is not None:
+        configs[CORS_FILTER] = _cors(rule.cors_policy)
+    return configs
+
+
+def _fault(fault: HTTPFaultInjection) -> Json | None:
+    """TranslateFault: a percentage that is not given is none, and an abort without a status is no abort."""
+    parts: Json = {}
+    delay, abort = fault.delay, fault.abort
+    if delay is not None and delay.fixed_delay is not None:
+        share = {"numerator": delay.percent, "denominator": "HUNDRED"}
+        if delay.percentage is not None:
+            share = per_million(delay.percentage)
+        parts["delay"] = {"fixed_delay": duration(delay.fixed_delay), "percentage": share}
+    if abort is not None and (abort.http_status is not None or abort.grpc_status is not None):
+        share = per_million(abort.percentage) if abort.percentage is not None else {"numerator": 0}
+        status: Json = {"http_status": abort.http_status}
+        if abort.http_status is None:
+            status = {"grpc_status": GRPC_STATUSES.index(str(abort.grpc_status))}
+        parts["abort"] = {**status, "percentage": share}
+    return typed("extensions.filters.http.fault.v3.HTTPFault", **parts) if parts else None
+
+
+def _cors(policy: CorsPolicy) -> Json:
+    """TranslateCORSPolicy. Lists become one header value, joined by commas without a space."""
+    config: Json = {
+        "filter_enabled": {"default_value": {"numerator": 100, "denominator": "HUNDRED"}},
+        "forward_not_matching_preflights": policy.unmatched_preflights != "IGNORE",
+    }
+    origins = [string_matcher(origin) for origin in policy.allow_origins if not means_present(origin)]
+    if not policy.allow_origins:
+        origins = [{"exact": origin} for origin in policy.allow_origin]
+    if origins:
+        config["allow_origin_string_match"] = origins
+    if policy.allow_credentials is not None:
+        config["allow_credentials"] = policy.allow_credentials
+    if policy.max_age is not None:
+        config["max_age"] = str(int(policy.max_age))
+    for name in ("allow_methods", "allow_headers", "expose_headers"):
+        values = getattr(policy, name)
+        if values:
+            config[name] = ",".join(values)
+    return typed("extensions.filters.http.cors.v3.CorsPolicy", **config)

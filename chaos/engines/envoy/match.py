@@ -1,0 +1,84 @@
+"""HTTPMatchRequest as Envoy's RouteMatch (TranslateRouteMatch in pilot/pkg/networking/core/route/route.go).
+
+Static selectors (port, source labels, gateways) are not here: they decide whether a match is translated at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from chaos.engines.envoy.bootstrap import Json
+from chaos.mesh.model import StringMatch
+from chaos.mesh.model_virtual_service import HTTPMatchRequest
+
+
+def route_match(match: HTTPMatchRequest | None) -> Json:
+    """Every request for None: the prefix `/`."""
+    if match is None:
+        return {"prefix": "/"}
+    translated: Json = {**_path(match.uri), "case_sensitive": not match.ignore_uri_case}
+    headers = _headers(match)
+    if headers:
+        translated["headers"] = headers
+    if match.query_params:
+        translated["query_parameters"] = [_named(name, value) for name, value in sorted(match.query_params.items())]
+    return translated
+
+
+def is_catch_all(route: Json) -> bool:
+    """Whether no request gets past this route (IsCatchAllRoute): Istio drops what follows it in a VirtualService."""
+    match = route["match"]
+    everything = match.get("prefix") == "/" or match.get("safe_regex", {}).get("regex") == ".*"
+    return everything and not match.get("headers") and not match.get("query_parameters")
+
+
+def string_matcher(match: StringMatch) -> Json:
+    """Envoy's StringMatcher; only for a match that says what to compare with."""
+    if match.exact is not None:
+        return {"exact": match.exact}
+    if match.prefix is not None:
+        return {"prefix": match.prefix}
+    return {"safe_regex": {"regex": match.regex}}
+
+
+def means_present(match: StringMatch | None) -> bool:
+    """`{}`, null, and the regex `*`, which is no regex, only ask whether the header or parameter is there."""
+    if match is None or match.regex == "*":
+        return True
+    return match.exact is None and match.prefix is None and match.regex is None
+
+
+def _path(uri: StringMatch | None) -> Json:
+    if uri is None or (uri.exact is None and uri.prefix is None and uri.regex is None):
+        return {"prefix": "/"}
+    if uri.exact is not None:
+        return {"path": uri.exact}
+    if uri.prefix is not None:
+        return {"prefix": uri.prefix}
+    return {"safe_regex": {"regex": uri.regex}}
+
+
+def _headers(match: HTTPMatchRequest) -> list[Json]:
+    wanted = [_named(name, value) for name, value in _pairs(match.headers)]
+    unwanted = [_inverted(name, value) for name, value in _pairs(match.without_headers)]
+    ordered = sorted(wanted + unwanted, key=lambda header: str(header["name"]))
+    pseudo = ((":method", match.method), (":authority", match.authority), (":scheme", match.scheme))
+    return ordered + [_named(name, value) for name, value in pseudo if value is not None]
+
+
+def _pairs(headers: Mapping[str, StringMatch | None] | None) -> list[tuple[str, StringMatch | None]]:
+    return sorted((headers or {}).items())
+
+
+def _named(name: str, match: StringMatch | None) -> Json:
+    """A header or query parameter matcher."""
+    if match is None or means_present(match):
+        return {"name": name, "present_match": True}
+    return {"name": name, "string_match": string_matcher(match)}
+
+
+def _inverted(name: str, match: StringMatch | None) -> Json:
+    """`withoutHeaders`: an absent header counts as the empty string, except where presence itself is asked for."""
+    matcher = {**_named(name, match), "invert_match": True}
+    if not means_present(match):
+        matcher["treat_missing_header_as_empty"] = True
+    return matcher

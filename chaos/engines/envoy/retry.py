@@ -1,0 +1,58 @@
+"""HTTPRetry as Envoy's RetryPolicy (pilot/pkg/networking/core/route/retry/retry.go)."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from chaos.engines.envoy.bootstrap import Json, typed
+from chaos.engines.envoy.values import duration
+from chaos.mesh.model_virtual_service import HTTPRetry
+
+DEFAULT_RETRY_ON = "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes"
+_PREVIOUS_HOSTS = {
+    "name": "envoy.retry_host_predicates.previous_hosts",
+    "typed_config": typed("extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"),
+}
+
+
+def retry_policy(retries: HTTPRetry | None, *, consistent_hash: bool = False) -> Json | None:
+    """None when the rule switches retries off. With a consistent hash the same host is tried again."""
+    if retries is None:
+        return _policy(2, DEFAULT_RETRY_ON, [], avoid_previous=not consistent_hash)
+    if not retries.attempts or retries.attempts < 0:
+        return None
+    words, codes = DEFAULT_RETRY_ON, list[int]()
+    if retries.retry_on:
+        words, codes = _split(retries.retry_on)
+    avoid_previous = not consistent_hash
+    if retries.retry_ignore_previous_hosts is not None:
+        avoid_previous = retries.retry_ignore_previous_hosts
+    policy = _policy(retries.attempts, words, codes, avoid_previous=avoid_previous)
+    if retries.per_try_timeout is not None:
+        policy["per_try_timeout"] = duration(retries.per_try_timeout)
+    if retries.backoff is not None:
+        policy["retry_back_off"] = {"base_interval": duration(retries.backoff)}
+    return policy
+
+
+def _policy(retries: int, words: str, codes: list[int], *, avoid_previous: bool) -> Json:
+    policy: Json = {"num_retries": retries, "retry_on": words, "host_selection_retry_max_attempts": 5}
+    if codes:
+        policy["retriable_status_codes"] = codes
+    if avoid_previous:
+        policy["retry_host_predicate"] = [_PREVIOUS_HOSTS]
+    return policy
+
+
+def _split(retry_on: str) -> tuple[str, list[int]]:
+    """Numbers become retriable status codes, and turn that condition on."""
+    parts = [part for part in map(str.strip, retry_on.split(",")) if part]
+    codes = [int(part) for part in parts if _is_code(part)]
+    words = [part for part in parts if not _is_code(part)]
+    if codes and "retriable-status-codes" not in words:
+        words.append("retriable-status-codes")
+    return ",".join(words), codes
+
+
+def _is_code(part: str) -> bool:
+    return part.isdecimal() and int(part) in {status.value for status in HTTPStatus}

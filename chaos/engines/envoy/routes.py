@@ -1,0 +1,227 @@
+"""One VirtualService's rules as Envoy routes, for one listener (BuildHTTPRoutesForVirtualService, TranslateRoute).
+
+What depends on the mesh (which cluster a destination is, whether it hashes) comes in as `Destinations`."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from chaos.engines.envoy.bootstrap import Json
+from chaos.engines.envoy.filters import per_filter_config
+from chaos.engines.envoy.headers import LISTS, authority, header_operations
+from chaos.engines.envoy.match import is_catch_all, route_match
+from chaos.engines.envoy.retry import retry_policy
+from chaos.engines.envoy.values import duration, per_million
+from chaos.mesh.model import Destination, Percent
+from chaos.mesh.model_virtual_service import (
+    HTTPDirectResponse,
+    HTTPMatchRequest,
+    HTTPRedirect,
+    HTTPRoute,
+    HTTPRouteDestination,
+)
+
+_REDIRECT_CODES = {
+    0: "MOVED_PERMANENTLY",
+    301: "MOVED_PERMANENTLY",
+    302: "FOUND",
+    303: "SEE_OTHER",
+    307: "TEMPORARY_REDIRECT",
+    308: "PERMANENT_REDIRECT",
+}
+
+
+class Destinations(Protocol):
+    """The clusters that the destinations of one VirtualService stand for."""
+
+    def cluster(self, destination: Destination) -> str: ...
+    def hash_policy(self, destination: Destination) -> Json | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Whose routes these are: what `port`, `sourceLabels`, `sourceNamespace` and `gateways` of a match refer to.
+
+    `gateway` is `mesh` or `namespace/name`; `port` the listener's."""
+
+    port: int
+    namespace: str
+    labels: dict[str, str]
+    gateway: str = "mesh"
+
+
+def routes(rules: Sequence[HTTPRoute], client: Client, destinations: Destinations) -> list[Json]:
+    """In order; nothing after a route that takes every request."""
+    translated: list[Json] = []
+    for rule in rules:
+        for match in rule.match or (None,):
+            if not _applies(match, client):
+                continue
+            translated.append(_route(rule, match, client, destinations))
+            if is_catch_all(translated[-1]):
+                return translated
+        if not rule.match:
+            return translated
+    return translated
+
+
+def catch_alls_last(translated: Sequence[Json]) -> list[Json]:
+    """Where several VirtualServices share a host of a gateway (SortVHostRoutes)."""
+    return sorted(translated, key=is_catch_all)
+
+
+def default_route(cluster: str, hash_policy: Json | None) -> Json:
+    """For a registered service that no VirtualService speaks of."""
+    action: Json = {"cluster": cluster, **_timeouts(None), "retry_policy": retry_policy(None)}
+    if hash_policy is not None:
+        action["hash_policy"] = [hash_policy]
+    return {"name": "default", "match": route_match(None), "route": action}
+
+
+def _applies(match: HTTPMatchRequest | None, client: Client) -> bool:
+    """The static selectors (sourceMatchHTTP). `gateways` alone counts when it is there: labels are not looked at."""
+    if match is None:
+        return True
+    if match.port and match.port != client.port:
+        return False
+    if match.gateways:
+        return client.gateway in match.gateways
+    labels = match.source_labels.items() <= client.labels.items()
+    return labels and match.source_namespace in ("", client.namespace)
+
+
+def _route(rule: HTTPRoute, match: HTTPMatchRequest | None, client: Client, destinations: Destinations) -> Json:
+    name = f"{rule.name}.{match.name}" if match is not None and match.name else rule.name
+    route: Json = {"name": name, "match": route_match(match), **header_operations(rule.headers)}
+    if rule.redirect is not None:
+        route["redirect"] = _redirect(rule.redirect, client.port)
+    elif rule.direct_response is not None:
+        route["direct_response"] = _direct_response(rule.direct_response)
+    else:
+        _forward(route, rule, destinations)
+    configs = per_filter_config(rule)
+    if configs:
+        route["typed_per_filter_config"] = configs
+    return route
+
+
+def _redirect(redirect: HTTPRedirect, listener_port: int) -> Json:
+    action: Json = {"response_code": _REDIRECT_CODES[redirect.redirect_code]}
+    if redirect.authority:
+        action["host_redirect"] = redirect.authority
+    if redirect.prefix_rewrite:
+        action["prefix_rewrite"] = redirect.prefix_rewrite
+    elif redirect.uri:
+        action["path_redirect"] = redirect.uri
+    if redirect.scheme:
+        action["scheme_redirect"] = redirect.scheme
+    port = redirect.port or 0
+    if redirect.derive_port == "FROM_REQUEST_PORT":
+        port = listener_port
+    # A scheme's own port is never written; the request's port, if it had one, stays then.
+    if port and (redirect.scheme or "http", port) not in (("http", 80), ("https", 443)):
+        action["port_redirect"] = port
+    return action
+
+
+def _direct_response(response: HTTPDirectResponse) -> Json:
+    action: Json = {"status": response.status}
+    if response.body is None:
+        return action
+    if response.body.bytes is not None:
+        octets = base64.b64decode(response.body.bytes)
+        action["body"] = {"inline_bytes": base64.b64encode(octets).decode()}
+    elif response.body.string is not None:
+        action["body"] = {"inline_string": response.body.string}
+    return action
+
+
+def _forward(route: Json, rule: HTTPRoute, destinations: Destinations) -> None:
+    """`rule.route` as a route action; a single destination's header operations are appended to the route's own."""
+    action: Json = {**_timeouts(rule.timeout), **_rewrite(rule)}
+    mirrors = _mirrors(rule, destinations)
+    if mirrors:
+        action["request_mirror_policies"] = mirrors
+    hashes = [destinations.hash_policy(part.destination) for part in _weighted(rule)]
+    if any(hashes):
+        action["hash_policy"] = [policy for policy in hashes if policy is not None]
+    if len(rule.route) == 1:
+        _single(route, action, rule.route[0], destinations)
+    else:
+        clusters = [_cluster_weight(part, destinations) for part in _weighted(rule)]
+        action["weighted_clusters"] = {"clusters": clusters}
+    policy = retry_policy(rule.retries, consistent_hash=len(rule.route) == 1 and any(hashes))
+    if policy is not None:
+        action["retry_policy"] = policy
+    route["route"] = action
+
+
+def _weighted(rule: HTTPRoute) -> Sequence[HTTPRouteDestination]:
+    """The destinations that can be drawn: a single one whatever its weight, of several those with a weight."""
+    return rule.route if len(rule.route) == 1 else [part for part in rule.route if part.weight]
+
+
+def _timeouts(timeout: float | None) -> Json:
+    """No timeout unless there is one, for gRPC too, where Envoy would otherwise believe the client's header."""
+    spelled = duration(timeout or 0)
+    return {"timeout": spelled, "max_grpc_timeout": spelled}
+
+
+def _rewrite(rule: HTTPRoute) -> Json:
+    rewrite, host = rule.rewrite, authority(rule.headers)
+    action: Json = {}
+    if rewrite is not None:
+        host = rewrite.authority or host
+        if rewrite.uri_regex_rewrite is not None:
+            action["regex_rewrite"] = {
+                "pattern": {"regex": rewrite.uri_regex_rewrite.match},
+                "substitution": rewrite.uri_regex_rewrite.rewrite,
+            }
+        elif rewrite.uri:
+            action["prefix_rewrite"] = rewrite.uri
+    if host:
+        action["host_rewrite_literal"] = host
+    return action
+
+
+def _mirrors(rule: HTTPRoute, destinations: Destinations) -> list[Json]:
+    wanted: list[tuple[Destination, Percent | None]] = []
+    if rule.mirror is not None:
+        share = rule.mirror_percentage
+        if share is None and rule.mirror_percent is not None:
+            share = Percent(value=float(rule.mirror_percent))
+        wanted.append((rule.mirror, share))
+    wanted += [(mirror.destination, mirror.percentage) for mirror in rule.mirrors]
+    return [
+        {
+            "cluster": destinations.cluster(destination),
+            "runtime_fraction": {"default_value": per_million(share or Percent(value=100.0))},
+            "trace_sampled": False,
+            "disable_shadow_host_suffix_append": True,
+        }
+        for destination, share in wanted
+        if share is None or share.value > 0
+    ]
+
+
+def _single(route: Json, action: Json, part: HTTPRouteDestination, destinations: Destinations) -> None:
+    action["cluster"] = destinations.cluster(part.destination)
+    operations = header_operations(part.headers)
+    for name in LISTS:
+        if name in operations:
+            route[name] = [*route.get(name, []), *operations[name]]
+    host = authority(part.headers)
+    if host:
+        action.setdefault("host_rewrite_literal", host)
+
+
+def _cluster_weight(part: HTTPRouteDestination, destinations: Destinations) -> Json:
+    cluster: Json = {"name": destinations.cluster(part.destination), "weight": part.weight}
+    cluster.update(header_operations(part.headers))
+    host = authority(part.headers)
+    if host:
+        cluster["host_rewrite_literal"] = host
+    return cluster
