@@ -1,0 +1,137 @@
+"""What every Istio message here shares, and the small messages that several kinds of resource use.
+
+The models hold shape only: names, types, ranges of the wire types and required fields, as the API server's schema has
+them. What Istio's admission says beyond that is in `validate.py` and its siblings. Attributes are the API's names in
+snake case; a document's own spelling is camelCase. Durations are seconds, percentages 0..100 as written.
+Source: istio/api networking/v1alpha3/*.proto. The text under an attribute becomes its description in editors.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, WithJsonSchema, model_validator
+
+from chaos.units import parse_duration
+
+
+def camel_case(name: str) -> str:
+    """`consecutive_5xx_errors` -> `consecutive5xxErrors`, as protobuf's JSON mapping has it."""
+    first, *rest = name.rstrip("_").split("_")
+    return first + "".join(part[:1].upper() + part[1:] for part in rest)
+
+
+def _seconds(value: Any) -> float:
+    if not isinstance(value, str):
+        raise ValueError(f"{_shown(value)} is not a duration; write it with a unit{_with_unit(value)}")
+    return parse_duration(value)
+
+
+def _shown(value: Any) -> str:
+    return "true" if value is True else "false" if value is False else repr(value)
+
+
+def _with_unit(value: Any) -> str:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return f": {value}s or {value}ms" if number else ", like 5s, 100ms or 1m30s"
+
+
+DURATION_PATTERN = (
+    r"^[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(h|ms|m|s|us|µs|ns)(([0-9]+(\.[0-9]*)?|\.[0-9]+)(h|ms|m|s|us|µs|ns))*$"
+)
+
+Text = Annotated[str, Strict()]
+Flag = Annotated[bool, Strict()]
+Int32 = Annotated[int, Strict(), Field(ge=-(2**31), le=2**31 - 1)]
+UInt32 = Annotated[int, Strict(), Field(ge=0, le=2**32 - 1)]
+UInt64 = Annotated[int, Strict(), Field(ge=0, le=2**64 - 1)]
+Double = Annotated[float, Strict(), Field(allow_inf_nan=False)]
+Duration = Annotated[
+    float,
+    BeforeValidator(_seconds),
+    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "examples": ["5s", "100ms", "1m30s"]}),
+]
+
+
+class Message(BaseModel):
+    """A protobuf message as Kubernetes reads it: unknown fields are refused, and a null field counts as absent."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=camel_case,
+        validate_by_name=True,
+        validate_by_alias=True,
+        defer_build=True,
+        hide_input_in_errors=True,
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, value: Any) -> Any:
+        if type(value) is dict and None in value.values():
+            return {key: item for key, item in value.items() if item is not None}
+        return value
+
+    def has(self, *names: str) -> bool:
+        """Whether any of these attributes stands in the document, whatever its value."""
+        return not self.model_fields_set.isdisjoint(names)
+
+
+class PortSelector(Message):
+    number: UInt32 = 0
+    """Port of the service, 1..65535."""
+
+
+class Percent(Message):
+    value: Double = 0.0
+    """Share in percent, 0 to 100; 0.1 is one request in a thousand."""
+
+
+class Destination(Message):
+    """A service that requests are sent to, once routing is decided."""
+
+    host: Text
+    """Name of a service in the registry. A name without a dot belongs to the namespace of the rule."""
+    subset: Text = ""
+    """Name of a subset in a DestinationRule for the host."""
+    port: PortSelector | None = None
+    """Port of the service; only needed when it has several."""
+
+
+class StringMatch(Message):
+    """How a text must look: exactly one of `exact`, `prefix` and `regex`."""
+
+    exact: Text | None = None
+    """The whole text, case-sensitive."""
+    prefix: Text | None = None
+    """The beginning of the text."""
+    regex: Text | None = None
+    """RE2 syntax; must match the whole text."""
+
+
+class WorkloadSelector(Message):
+    """Which workloads, by their labels (networking.v1alpha3)."""
+
+    labels: dict[str, Text] = {}
+    """All of these labels must be set to these values."""
+
+
+class Metadata(Message):
+    """metadata of a Kubernetes object; what the API server adds is accepted and ignored."""
+
+    name: Text = ""
+    generate_name: Text = ""
+    namespace: Text = ""
+    labels: dict[str, Text] = {}
+    annotations: dict[str, Text] = {}
+    creation_timestamp: Text | None = None
+    uid: Any = None
+    resource_version: Any = None
+    generation: Any = None
+    managed_fields: Any = None
+    owner_references: Any = None
+    finalizers: Any = None
+    self_link: Any = None
+    deletion_timestamp: Any = None
+    deletion_grace_period_seconds: Any = None
