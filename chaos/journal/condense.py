@@ -1,0 +1,79 @@
+"""Long runs in a short journal: digests of seconds become digests of longer stretches as a run grows old.
+
+A run of an hour and one of a day differ little in what can be seen of them, so a stretch is a second at first and
+doubles whenever STRETCHES of one length have been written: 5 minutes of seconds, then 10 of two seconds, 20 of four.
+The journal grows with the logarithm of a run's length, not with its requests.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+from chaos.journal.digest import Digest
+from chaos.journal.records import DigestLine
+
+STRETCHES = 300
+
+
+def stretch_at(age: float) -> float:
+    """How many seconds one record covers when a run is `age` seconds old: 1, 2, 4, ..."""
+    length = 1.0
+    while age >= STRETCHES * length:
+        age -= STRETCHES * length
+        length *= 2
+    return length
+
+
+class Pace:
+    """Says when a record that is made every second is due to be written; `at` is the age of the run in seconds."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def due(self, at: float) -> bool:
+        if at < self._next - 0.05:  # a tick that comes a little early is still that tick
+            return False
+        self._next = at + stretch_at(at)
+        return True
+
+
+class Condenser:
+    """Takes the digest of every second and gives what is to be written: nothing, or a line for the stretch that
+    ended."""
+
+    def __init__(self) -> None:
+        self._held: list[DigestLine] = []
+
+    def push(self, line: DigestLine) -> DigestLine | None:
+        self._held.append(line)
+        first = self._held[0]
+        covered = line.second + line.seconds - first.second
+        return self.flush() if covered >= stretch_at(first.second) - 0.05 else None
+
+    def flush(self) -> DigestLine | None:
+        """What is held back, as one line; None when nothing is. To be written before a phase changes and at the end."""
+        held, self._held = self._held, []
+        if len(held) <= 1:
+            return held[0] if held else None
+        return combine(held)
+
+
+def combine(lines: list[DigestLine]) -> DigestLine:
+    """One line for consecutive ones: digests and errors added up, users and CPU averaged over time."""
+    total, errors = Digest(), Counter[str]()
+    for line in lines:
+        total.merge(Digest.of(line.entries, line.pairs))
+        errors.update(line.errors)
+    seconds = sum(line.seconds for line in lines)
+    return replace(
+        lines[-1],
+        second=lines[0].second,
+        seconds=seconds,
+        users=round(sum(line.users * line.seconds for line in lines) / seconds),
+        cpu=round(sum(line.cpu * line.seconds for line in lines) / seconds, 3),
+        entries=tuple(total.entries()),
+        pairs=tuple(total.pair_entries()),
+        errors=dict(errors),
+        late=sum(line.late for line in lines),
+    )

@@ -1,0 +1,206 @@
+"""Latency distributions that merge: HdrHistogram's buckets, kept sparsely, and its text form.
+
+One microsecond to one hour at three significant digits (relative error below 0.1 %). `hdrhistogram` owns the format;
+its object is dense (188 KB, 0.2 ms to make) and takes 1.5 us to record one value, so counting happens here, in a dict
+with its bucket numbers (0.3 us), and texts are summed in its C code (25 us each) without ever becoming an object.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from ctypes import addressof
+from itertools import accumulate
+from math import ceil
+
+from hdrh.codec import HdrHistogramEncoder
+from hdrh.histogram import HdrHistogram
+from pyhdrh import add_array
+
+LOWEST, HIGHEST, DIGITS = 1, 3_600_000_000, 3  # microseconds; three significant digits
+
+# HdrHistogram's layout for these settings: 2048 buckets of 1 us, then 1024 for every doubling.
+HALF_BITS = 10
+LENGTH = HdrHistogram(LOWEST, HIGHEST, DIGITS).counts_len
+
+
+def bucket_of(microseconds: int) -> int:
+    """The number of the bucket that holds a latency; what is out of range falls into the first or the last."""
+    if microseconds > HIGHEST:
+        microseconds = HIGHEST
+    shift = microseconds.bit_length() - HALF_BITS - 1
+    if shift > 0:
+        return (shift << HALF_BITS) + (microseconds >> shift)
+    return microseconds if microseconds > 0 else 0
+
+
+def bucket_bounds(bucket: int) -> tuple[int, int]:
+    """The lowest and the highest whole microseconds that fall into a bucket."""
+    shift = max((bucket >> HALF_BITS) - 1, 0)
+    low = (bucket - (shift << HALF_BITS)) << shift
+    return low, low + (1 << shift) - 1
+
+
+class Histogram:
+    """How often each latency was seen. `counts` maps HdrHistogram's bucket numbers to counts; empty ones are absent."""
+
+    __slots__ = ("counts",)
+
+    def __init__(self, counts: dict[int, int] | None = None):
+        self.counts = {} if counts is None else counts
+
+    @classmethod
+    def of(cls, latencies: Iterable[int]) -> Histogram:
+        """From whole microseconds."""
+        made = cls()
+        for latency in latencies:
+            made.add(latency)
+        return made
+
+    @classmethod
+    def decode(cls, text: str) -> Histogram:
+        """From HdrHistogram's compressed base64 text; ValueError when it is none of ours."""
+        return cls.fold((text,))
+
+    @classmethod
+    def fold(cls, texts: Iterable[str]) -> Histogram:
+        """The sum of many texts, added up in C."""
+        total = Accumulator()
+        for text in texts:
+            total.add(text)
+        return total.histogram()
+
+    def add(self, microseconds: int, count: int = 1) -> None:
+        bucket, counts = bucket_of(microseconds), self.counts
+        counts[bucket] = counts.get(bucket, 0) + count
+
+    def merge(self, other: Histogram) -> None:
+        counts = self.counts
+        for bucket, count in other.counts.items():
+            counts[bucket] = counts.get(bucket, 0) + count
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+    def buckets(self) -> Iterator[tuple[float, float, int]]:
+        """(from, to, count) in seconds, ascending, `to` exclusive: where the bucket's whole microseconds begin and
+        end."""
+        for bucket, count in sorted(self.counts.items()):
+            low, high = bucket_bounds(bucket)
+            yield low / 1e6, (high + 1) / 1e6, count
+
+    def quantile(self, fraction: float) -> float:
+        """Seconds that `fraction` of all requests did not exceed (nearest rank, upper edge of its bucket as
+        HdrHistogram has it).
+
+        Raises ValueError when nothing was recorded."""
+        return self.quantiles((fraction,))[0]
+
+    def quantiles(self, fractions: Iterable[float]) -> list[float]:
+        """Several quantiles in one pass; see `quantile`."""
+        items = sorted(self.counts.items())
+        if not items:
+            raise ValueError("no quantile of an empty histogram")
+        running = list(accumulate(count for _, count in items))
+        return [bucket_bounds(items[_rank(running, fraction)][0])[1] / 1e6 for fraction in fractions]
+
+    def share_above(self, seconds: float) -> float:
+        """The share of requests slower than this; a bucket counts when its lower edge is above."""
+        limit, total = round(seconds * 1e6), self.total
+        above = sum(count for bucket, count in self.counts.items() if bucket_bounds(bucket)[0] > limit)
+        return above / total if total else 0.0
+
+    @property
+    def mean(self) -> float:
+        """Seconds, from the middle of each bucket; 0.0 when empty."""
+        total = self.total
+        weighted = sum(count * sum(bucket_bounds(bucket)) / 2 for bucket, count in self.counts.items())
+        return weighted / total / 1e6 if total else 0.0
+
+    @property
+    def maximum(self) -> float:
+        """Seconds, upper edge of the highest bucket; 0.0 when empty."""
+        return bucket_bounds(max(self.counts))[1] / 1e6 if self.counts else 0.0
+
+    def encode(self) -> str:
+        """HdrHistogram's own compressed base64 text (V2), readable by every HdrHistogram library."""
+        dense = HdrHistogram(LOWEST, HIGHEST, DIGITS)
+        cells = dense.counts
+        for bucket, count in self.counts.items():
+            cells[bucket] = count
+        dense.total_count = self.total
+        dense.max_value = bucket_bounds(max(self.counts))[0] if self.counts else 0
+        return str(dense.encode(), "ascii")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Histogram) and self.counts == other.counts
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        if not self.counts:
+            return "Histogram()"
+        return f"Histogram({self.total} values, median {self.quantile(0.5):.6g} s)"
+
+
+def _rank(running: list[int], fraction: float) -> int:
+    """Index of the first bucket at which the running count reaches `fraction` of the total."""
+    if not 0 <= fraction <= 1:
+        raise ValueError(f"a quantile is asked for as a fraction in 0..1, not {fraction}")
+    wanted = max(1, ceil(round(fraction * running[-1], 6)))  # 0.07 * 100 is a little more than 7
+    return bisect_left(running, wanted)
+
+
+class Accumulator:
+    """Sums of encoded histograms, in dense cells (memory that is never touched is never taken from the system)."""
+
+    __slots__ = ("_cells", "_highest", "_lowest", "_where")
+
+    def __init__(self) -> None:
+        self._cells = HdrHistogram(LOWEST, HIGHEST, DIGITS).counts
+        self._where = addressof(self._cells)
+        self._lowest, self._highest = LENGTH, -1
+
+    def add(self, text: str) -> None:
+        """Add one encoded histogram; ValueError when the text is damaged or has other settings than ours."""
+        cells, found = decode_cells(text)
+        if found["total"]:
+            self.add_cells(cells, found["min_nonzero_index"], found["max_nonzero_index"])
+
+    def add_cells(self, cells: object, low: int, high: int) -> None:
+        """Add dense cells of which those from `low` to `high` may be above zero."""
+        offset = 8 * low
+        add_array(self._where + offset, addressof(cells) + offset, high - low + 1, 8)  # type: ignore[arg-type]
+        self._lowest, self._highest = min(self._lowest, low), max(self._highest, high)
+
+    def quantiles(self, fractions: Iterable[float]) -> list[float]:
+        """As `Histogram.quantiles`, without making one."""
+        low, high = self._lowest, self._highest
+        if high < low:
+            raise ValueError("no quantile of an empty histogram")
+        running = list(accumulate(self._cells[low : high + 1]))
+        return [bucket_bounds(low + _rank(running, fraction))[1] / 1e6 for fraction in fractions]
+
+    def histogram(self) -> Histogram:
+        low, high = self._lowest, self._highest
+        return Histogram({bucket: n for bucket, n in enumerate(self._cells[low : high + 1], low) if n})
+
+
+def decode_cells(text: str) -> tuple[object, dict[str, int]]:
+    """The dense cells of an encoded histogram, with `total`, `min_nonzero_index` and `max_nonzero_index`.
+
+    Raises ValueError for damaged text, and for settings that are not ours."""
+    try:
+        payload = HdrHistogramEncoder.decode(text)
+    except Exception as error:  # the library lets struct, zlib and base64 errors out, and its own
+        raise ValueError(f"not an HdrHistogram: {error or type(error).__name__}") from None
+    header = payload.payload
+    settings = (header.lowest_trackable_value, header.highest_trackable_value, header.significant_figures)
+    if settings != (LOWEST, HIGHEST, DIGITS):
+        raise ValueError(f"a histogram with other settings (lowest, highest, digits): {settings}")
+    try:
+        found: dict[str, int] = payload.init_counts(LENGTH)
+    except Exception as error:
+        raise ValueError(f"not an HdrHistogram: {error or type(error).__name__}") from None
+    return payload.counts, found

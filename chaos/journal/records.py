@@ -1,0 +1,186 @@
+"""The journal: one JSON object per line, a type for each kind. Text in, values out; files belong to the edge.
+
+A journal is readable up to its last whole line whatever happened: a line that was being written when the power went is
+dropped, a damaged line before the end is an error with its number. Unknown kinds of record and unknown fields are
+skipped, so that an older `chaos` reads what a newer one wrote as long as the plan's `schema` is the same.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, ClassVar, Literal, get_args
+
+from chaos.errors import InvalidInput
+
+SCHEMA = 1
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The first line: what was asked for, complete enough to repeat the run and to judge it.
+
+    `documents` maps file names to their text; `started` is ISO 8601 with its offset; `confidence` and `tolerance` are
+    fractions; `load` is the load process's plan; `notes` are lint problems as `{severity, where, path, message}`;
+    `rules` and `expectations` are what `chaos plan` shows; `phases` are `{name, faults}` in order."""
+
+    type: ClassVar[str] = "plan"
+    at: float = 0.0
+    schema: int = SCHEMA
+    run: str = ""
+    name: str
+    file: str
+    description: str = ""
+    documents: Mapping[str, str] = field(default_factory=dict)
+    seed: int
+    command: tuple[str, ...] = ()
+    started: str
+    confidence: float
+    tolerance: float
+    load: Json = field(default_factory=dict)
+    environment: Json = field(default_factory=dict)
+    rules: tuple[Json, ...] = ()
+    phases: tuple[Json, ...] = ()
+    expectations: tuple[Json, ...] = ()
+    notes: tuple[Json, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phase:
+    type: ClassVar[str] = "phase"
+    at: float = 0.0
+    name: str
+    event: Literal["begin", "end"]
+    faults: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigestLine:
+    """What users saw in one second (`seconds` long, from `second` after the load began). `entries` and `pairs` are a
+    Digest's; `errors` are requests without a response by kind; `cpu` is the share of a core that the busiest load
+    process used; `late` counts requests of an open model that found no idle user when they were due."""
+
+    type: ClassVar[str] = "digest"
+    at: float = 0.0
+    second: float
+    seconds: float = 1.0
+    users: int = 0
+    cpu: float = 0.0
+    entries: tuple[Json, ...] = ()
+    pairs: tuple[list[Any], ...] = ()
+    errors: Mapping[str, int] = field(default_factory=dict)
+    late: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counters:
+    """The gateway's `GET /counters`, as it came."""
+
+    type: ClassVar[str] = "counters"
+    at: float = 0.0
+    counters: Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Faulted:
+    """A batch of the gateway's `GET /faulted`, as it came."""
+
+    type: ClassVar[str] = "faulted"
+    at: float = 0.0
+    requests: tuple[Json, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """Outcomes of the requests whose id falls below `share` (chaos/journal/identity.py): `[id, task, status, error,
+    fault]` each.
+
+    The choice depends on the id alone, so the same requests are looked at here and at the gateway."""
+
+    type: ClassVar[str] = "sample"
+    at: float = 0.0
+    second: float
+    share: float
+    requests: tuple[list[Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """The verdicts so far; those of the last such line are the run's."""
+
+    type: ClassVar[str] = "findings"
+    at: float = 0.0
+    findings: tuple[Json, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    type: ClassVar[str] = "event"
+    at: float = 0.0
+    level: Literal["info", "warning", "error"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    type: ClassVar[str] = "end"
+    at: float = 0.0
+    outcome: str
+    exit_code: int
+    reasons: tuple[str, ...] = ()
+
+
+Record = Plan | Phase | DigestLine | Counters | Faulted | Sample | Findings | Event | End
+KINDS: dict[str, type[Record]] = {kind.type: kind for kind in get_args(Record)}
+
+
+def encode(record: Record) -> str:
+    """One line of ASCII without its line end: JSON as any tool reads it, no NaN, no character that ends a line."""
+    values = {each.name: getattr(record, each.name) for each in fields(record)}
+    return json.dumps({"type": record.type, **values}, allow_nan=False, separators=(",", ":"))
+
+
+def of_json(value: Any) -> Record | None:
+    """The record in a parsed line; None for a kind that this version does not know.
+
+    Raises ValueError for what is no record: no object, no type, a field missing, or a plan of another schema."""
+    if not isinstance(value, dict) or not isinstance(value.get("type"), str):
+        raise ValueError("not a record: a record is a JSON object with a `type`")
+    kind = KINDS.get(value["type"])
+    if kind is None:
+        return None
+    if kind is Plan and value.get("schema") != SCHEMA:
+        raise ValueError(f"written with journal schema {value.get('schema')}; this version reads schema {SCHEMA}")
+    known = fields(kind)
+    missing = [f.name for f in known if f.name not in value and f.default is MISSING and f.default_factory is MISSING]
+    if missing:
+        raise ValueError(f"a damaged `{kind.type}` record: without {', '.join(missing)}")
+    return kind(**{f.name: _frozen(value[f.name], str(f.type)) for f in known if f.name in value})
+
+
+def _frozen(value: Any, annotation: str) -> Any:
+    """JSON has only lists; fields that are tuples get one."""
+    return tuple(value) if annotation.startswith("tuple[") and isinstance(value, list) else value
+
+
+def decode_lines(lines: Iterable[str], *, file: str = "journal.jsonl") -> Iterator[Record]:
+    """The records of a journal in order. A last line that was cut short is left out.
+
+    Raises InvalidInput, with the line's number, for a damaged line that others follow."""
+    torn: tuple[int, str] | None = None
+    for number, line in enumerate(lines, 1):
+        if not line.strip("\x00 \t\r\n"):  # a crash of the machine can leave zeros at the end of a file
+            continue
+        if torn is not None:
+            raise InvalidInput.at(file, torn[1], line=torn[0])
+        try:
+            record = of_json(json.loads(line))
+        except json.JSONDecodeError as error:
+            torn = (number, f"damaged: {error.msg} at column {error.colno}")
+        except ValueError as error:
+            raise InvalidInput.at(file, str(error), line=number) from None
+        else:
+            if record is not None:
+                yield record

@@ -1,0 +1,63 @@
+"""A long run's journal grows with the logarithm of its length."""
+
+from __future__ import annotations
+
+from chaos.journal.condense import STRETCHES, Condenser, Pace, combine, stretch_at
+from chaos.journal.digest import Digest, Key
+from chaos.journal.records import DigestLine
+
+OK = Key("", "home", "", "", 200)
+
+
+def second(number: int) -> DigestLine:
+    digest = Digest()
+    for latency in (1000, 2000 + number):
+        digest.add(OK, latency)
+    return DigestLine(
+        at=number + 1.2,
+        second=float(number),
+        users=10 + number,
+        cpu=0.5,
+        entries=tuple(digest.entries()),
+        errors={"reset": 1},
+    )
+
+
+def test_stretches_double_as_a_run_grows_old() -> None:
+    ages = [0, 299, 300, 899, 900, 2099, 2100, 86_400]
+    assert [stretch_at(age) for age in ages] == [1, 1, 2, 2, 4, 4, 8, 256]
+
+
+def test_every_second_is_written_at_first_and_nothing_is_lost_later() -> None:
+    condenser, written, seconds = Condenser(), [], 700
+    for number in range(seconds):
+        line = condenser.push(second(number))
+        if line is not None:
+            written.append(line)
+    rest = condenser.flush()
+    written += [rest] if rest else []
+    assert [line.seconds for line in written[:STRETCHES]] == [1.0] * STRETCHES
+    assert len(written) == STRETCHES + (seconds - STRETCHES) / 2
+    assert sum(line.seconds for line in written) == seconds
+    assert sum(entry["count"] for line in written for entry in line.entries) == 2 * seconds
+    assert sum(line.errors["reset"] for line in written) == seconds
+
+
+def test_a_day_needs_a_few_thousand_lines() -> None:
+    pace = Pace()
+    assert sum(pace.due(float(at)) for at in range(86_400)) < 3000
+
+
+def test_ticks_that_come_early_are_still_due() -> None:
+    pace = Pace()
+    assert [pace.due(at) for at in (0.0, 0.98, 1.5, 1.97, 3.1)] == [True, True, False, True, True]
+
+
+def test_combined_lines_add_up() -> None:
+    lines = [second(0), second(1), second(2)]
+    one = combine(lines)
+    assert (one.at, one.second, one.seconds, one.users, one.cpu) == (lines[-1].at, 0.0, 3.0, 11, 0.5)
+    parts = Digest()
+    for line in lines:
+        parts.merge(Digest.of(line.entries, line.pairs))
+    assert Digest.of(one.entries, one.pairs) == parts
