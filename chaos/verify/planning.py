@@ -1,0 +1,100 @@
+"""How many requests a verdict will take, and how small a deviation a given number can show.
+
+A right gateway's log likelihood ratio against an end of the claimed range is a random walk. Its drift is the
+divergence of the two proportions, and that end is excluded when the walk passes log(1/alpha) (Wald 1945); when it
+does so is distributed as a Brownian motion's first passage, the inverse Gaussian (Folks and Chhikara 1978)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, erfc, exp, inf, log, sqrt
+
+from chaos.verify.claim import Claim
+from chaos.verify.interval import excludes
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """Requests until a claim that is true has its verdict: half of all runs need no more than `median`, nine in ten no
+    more than `nine_in_ten`."""
+
+    median: int
+    nine_in_ten: int
+
+
+def requests_needed(claim: Claim, alpha: float) -> Requests:
+    """For a gateway that does exactly what it claims."""
+    threshold = -log(alpha) - (log(claim.prior.weight) if claim.prior.weight else 0.0)
+    walks = [_walk(claim.centre, edge) for edge in (claim.low, claim.high) if 0 < edge < 1]
+    return Requests(_moment(walks, threshold, 0.5), _moment(walks, threshold, 0.1))
+
+
+def smallest_deviation(claim: Claim, n: int, alpha: float) -> float | None:
+    """By how much (in proportion) a gateway must be off for n requests to falsify it, when they fall as on average;
+    the side that is harder to see. None when n requests can falsify nothing on that side."""
+    found = [_deviation(claim, n, alpha, limit) for limit in (0.0, 1.0) if limit != claim.centre]
+    return None if None in found else max(deviation for deviation in found if deviation is not None)
+
+
+def divergence(truth: float, other: float) -> float:
+    """Kullback and Leibler's, in nats per request: how fast evidence for `truth` against `other` grows."""
+    if other in (0, 1) and truth != other:
+        return inf
+    hits = truth * log(truth / other) if truth > 0 else 0.0
+    return hits + ((1 - truth) * log((1 - truth) / (1 - other)) if truth < 1 else 0.0)
+
+
+def _walk(truth: float, other: float) -> tuple[float, float]:
+    """Drift and standard deviation, per request, of the log likelihood ratio of `truth` to `other`."""
+    if truth in (0, 1):
+        return divergence(truth, other), 0.0
+    odds = log(truth * (1 - other) / (other * (1 - truth)))
+    return divergence(truth, other), sqrt(truth * (1 - truth)) * abs(odds)
+
+
+def _moment(walks: list[tuple[float, float]], threshold: float, undecided: float) -> int:
+    """When only so large a share of runs is undecided, by halving. The walks against both ends go against each other:
+    where one is late the other is early, so that the shares that wait for either add up."""
+    low, high = 0.0, 1.0
+    while sum(_late(high, walk, threshold) for walk in walks) > undecided:
+        low, high = high, 2 * high
+    while high - low > 1e-3 * high:
+        middle = (low + high) / 2
+        late = sum(_late(middle, walk, threshold) for walk in walks)
+        low, high = (middle, high) if late > undecided else (low, middle)
+    return ceil(high)
+
+
+def _late(n: float, walk: tuple[float, float], threshold: float) -> float:
+    """The probability that a walk has not passed the threshold after n steps."""
+    drift, deviation = walk
+    if deviation == 0:
+        return float(drift * n < threshold)
+    scale = deviation * sqrt(n)
+    again = exp(2 * drift * threshold / deviation**2) * normal((-threshold - drift * n) / scale)
+    return normal((threshold - drift * n) / scale) - again
+
+
+def normal(deviations: float) -> float:
+    """The standard normal distribution function."""
+    return erfc(-deviations / sqrt(2)) / 2
+
+
+def _deviation(claim: Claim, n: int, alpha: float, limit: float) -> float | None:
+    """The share between the claim's end and `limit` at which n average requests begin to falsify, by halving."""
+
+    def falsified(share: float) -> bool:
+        edge = claim.low if limit < claim.centre else claim.high
+        if claim.certain:
+            return share * n >= 1 if claim.centre == 0 else (1 - share) * n >= 1
+        return excludes(claim.prior, share * n, n, alpha, edge)
+
+    inside, outside = (claim.low if limit < claim.centre else claim.high), limit
+    if claim.certain:
+        inside = claim.centre
+    if not falsified(outside):
+        return None
+    for _ in range(40):
+        middle = (inside + outside) / 2
+        inside, outside = (inside, middle) if falsified(middle) else (middle, outside)
+    return abs(outside - claim.centre)
