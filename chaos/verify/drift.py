@@ -1,0 +1,85 @@
+"""Whether a proportion stayed where it is claimed to be all the time, and not only on average.
+
+For every start in a fixed list, the evidence of what came since against the claim's whole range is a martingale (or
+less) when the claim is true and constant, and stays 1 until the start. Their weighted mean is one too, so it reaches
+1/alpha with probability at most alpha, however often it is looked at (an e-process for change detection: Shin, Ramdas
+and Rinaldo 2024, "E-detectors: a nonparametric framework for sequential change detection"; the weights as in Shiryaev
+and Roberts's mixtures)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import ceil, exp, inf, log
+
+from chaos.verify.claim import Claim
+from chaos.verify.interval import VAGUE, log_evidence, log_likelihood
+
+GROWTH = 1.2
+"""Starts are so much further apart each: 60 of them cover a day in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """From second `since` to second `until`, `k` of `n` was seen: not what is claimed of every moment."""
+
+    since: int
+    until: int
+    k: int
+    n: int
+
+    @property
+    def share(self) -> float:
+        return self.k / self.n
+
+
+def find_drift(series: Sequence[tuple[int, int]], claim: Claim, alpha: float) -> Drift | None:
+    """The stretch that refutes the claim, in a run's (k, n) of each second; None when there is none.
+
+    Looks at the end of the series and at earlier moments of a geometric list: whichever refutes first is returned."""
+    totals = _running(series)
+    starts = _starts(len(series))
+    for until in [*(start for start in starts if start > 1), len(series)]:
+        found = _refuted(totals, starts, until, claim, alpha)
+        if found is not None:
+            return found
+    return None
+
+
+def _refuted(
+    totals: Sequence[tuple[int, int]], starts: Sequence[int], until: int, claim: Claim, alpha: float
+) -> Drift | None:
+    """Whether what is known at one moment refutes the claim, and the start that says so loudest."""
+    evidence: list[tuple[float, Drift]] = []
+    for index, start in enumerate(starts):
+        k, n = totals[until][0] - totals[start][0], totals[until][1] - totals[start][1]
+        if start < until and n:
+            weight = -log((index + 1) * (index + 2))  # these weights sum to 1 however many starts there will be
+            evidence.append((weight + against(claim, k, n), Drift(start, until, k, n)))
+    best = max((each[0] for each in evidence), default=-inf)
+    if best == -inf or best + log(sum(exp(each[0] - best) for each in evidence)) < -log(alpha):
+        return None
+    return max(evidence, key=lambda each: each[0])[1]
+
+
+def against(claim: Claim, k: int, n: int) -> float:
+    """log evidence that k of n did not come from any one proportion that the claim allows."""
+    closest = min(claim.high, max(claim.low, k / n))
+    likelihood = log_likelihood(closest, k, n)
+    return inf if likelihood == -inf else log_evidence(VAGUE, k, n) - likelihood
+
+
+def _starts(seconds: int) -> list[int]:
+    """0, 1, 2, ... then ever further apart."""
+    found, start = [0], 1
+    while start < seconds:
+        found.append(start)
+        start = max(start + 1, ceil(start * GROWTH))
+    return found
+
+
+def _running(series: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    totals = [(0, 0)]
+    for k, n in series:
+        totals.append((totals[-1][0] + k, totals[-1][1] + n))
+    return totals

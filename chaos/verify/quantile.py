@@ -1,0 +1,117 @@
+"""Which values a quantile of the latencies may still have, at every moment of a run at once.
+
+If x is the true quantile of level p, the number of requests that took at most x is binomial with proportion p. So the
+ranks that a confidence sequence for proportions allows at p bound the quantile by order statistics (Howard and Ramdas
+2022, "Sequential estimation of quantiles with applications to A/B testing and best-arm identification"). Nothing is
+assumed about the distribution. Latencies come as ascending buckets, and an interval reaches to the outer edges of its
+buckets."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from math import inf, log, sqrt
+
+from chaos.verify.interval import Prior, excludes
+
+Bucket = tuple[float, float, int]
+"""(from, to, count): so many values between two bounds, in seconds."""
+
+OBSERVATIONS = 100
+"""How concentrated the mixture around the level is: sharpest where a run has some thousand requests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Values from `low` to `high`; `high` is inf while the quantile may lie beyond all that was seen."""
+
+    low: float
+    high: float
+
+    def __add__(self, seconds: float) -> Span:
+        return Span(self.low + seconds, self.high + seconds)
+
+    def minus(self, other: Span) -> Span:
+        """All differences of a value here and a value there."""
+        return Span(self.low - other.high, self.high - other.low)
+
+    def over(self, other: Span) -> Span:
+        """All ratios of a value here to a value there; both are latencies, not negative."""
+        return Span(self.low / other.high if other.high else inf, self.high / other.low if other.low else inf)
+
+
+class Sample:
+    """Latencies in ascending buckets, with their running count: any rank is one bisection away."""
+
+    __slots__ = ("buckets", "n", "running")
+
+    def __init__(self, buckets: Iterable[Bucket]):
+        self.buckets: Sequence[Bucket] = [bucket for bucket in buckets if bucket[2]]
+        self.running = list(accumulate(count for _, _, count in self.buckets))
+        self.n = self.running[-1] if self.running else 0
+
+    def at_rank(self, rank: int) -> Bucket:
+        """The bucket of the rank-th smallest value, from 1."""
+        return self.buckets[bisect_left(self.running, rank)]
+
+    def quantile(self, level: float) -> float:
+        """The middle of the bucket that holds the quantile (nearest rank). Raises ValueError when empty."""
+        if not self.n:
+            raise ValueError("no quantile of an empty sample")
+        low, high, _ = self.at_rank(min(self.n, max(1, int(level * self.n + 0.5))))
+        return (low + high) / 2
+
+    def at_most(self, seconds: float) -> int:
+        """How many values are known to be `seconds` or less."""
+        return sum(count for _, high, count in self.buckets if high <= seconds)
+
+
+def quantile_span(sample: Sample, level: float, alpha: float) -> Span:
+    """The values that the quantile of this level may have. [0, inf) when nothing was seen."""
+    if not sample.n:
+        return Span(0.0, inf)
+    low, high = allowed_ranks(sample.n, level, alpha)
+    return Span(
+        sample.at_rank(low)[0] if low > 0 else 0.0,
+        sample.at_rank(high + 1)[1] if high < sample.n else inf,
+    )
+
+
+def allowed_ranks(n: int, level: float, alpha: float) -> tuple[int, int]:
+    """The least and the greatest number of values at or below the quantile that are not excluded."""
+    prior = Prior(max(level * OBSERVATIONS, 0.5), max((1 - level) * OBSERVATIONS, 0.5))
+    best = round(level * n)
+
+    def excluded(k: int) -> bool:
+        return excludes(prior, k, n, alpha, level)
+
+    return _outermost(best, 0, excluded), _outermost(best, n, excluded)
+
+
+def band_halfwidth(n: int, alpha: float) -> float:
+    """How far the whole distribution function may be from the one that was seen, at every moment at once: a law of the
+    iterated logarithm (Howard and Ramdas 2022, corollary 2)."""
+    return min(1.0, 0.85 * sqrt((log(1 + log(n)) + 0.8 * log(1612 / alpha)) / n)) if n else 1.0
+
+
+def band(sample: Sample, level: float, alpha: float) -> Span:
+    """The values a quantile may have, for all levels at once: what a figure of the distribution shades."""
+    half = band_halfwidth(sample.n, alpha)
+    low = int((level - half) * sample.n)
+    high = int((level + half) * sample.n) + 1
+    return Span(sample.at_rank(low)[0] if low > 0 else 0.0, sample.at_rank(high)[1] if high <= sample.n else inf)
+
+
+def _outermost(inside: int, limit: int, excluded: Callable[[int], bool]) -> int:
+    """The last number from `inside` towards `limit` that is not excluded, by halving."""
+    if not excluded(limit):
+        return limit
+    while abs(limit - inside) > 1:
+        middle = (limit + inside) // 2
+        if excluded(middle):
+            limit = middle
+        else:
+            inside = middle
+    return inside
