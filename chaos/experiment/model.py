@@ -72,6 +72,8 @@ class Service(Model):
     """Instances of each version, for a built-in service."""
     url: str | None = Field(default=None, pattern="^https?://[^/]")
     """What the built-in proxy calls."""
+    retries: int = Field(default=0, ge=0, le=10)
+    """How often the built-in proxy tries again after a failure, as an application with retries of its own does."""
 
     env: dict[str, Text] = {}
     cwd: str | None = None
@@ -88,7 +90,8 @@ class Service(Model):
             raise ValueError(f"needs exactly one of endpoints, builtin and command; {said} given")
         allowed = {
             "endpoints": set(),
-            "builtin": {"version", "versions", "instances", "labels"} | ({"url"} if self.builtin == "proxy" else set()),
+            "builtin": {"version", "versions", "instances", "labels"}
+            | ({"url", "retries"} if self.builtin == "proxy" else set()),
             "command": {"env", "cwd", "port", "readiness", "labels", "version"},
         }[kinds[0]]
         for name in sorted(self.model_fields_set - allowed - set(kinds)):
@@ -238,7 +241,7 @@ class Spec(Model):
 class Experiment(Model):
     """One experiment: what to apply, who answers, which load, and what must hold."""
 
-    api_version: Literal["chaos/v1alpha1"] = API_VERSION
-    kind: Literal["Experiment"] = KIND
+    api_version: Literal["chaos/v1alpha1"] = "chaos/v1alpha1"
+    kind: Literal["Experiment"] = "Experiment"
     metadata: Metadata = Metadata()
     spec: Spec = Spec()

@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from chaos.errors import InvalidInput, Location, Problem
 from chaos.experiment.model import API_VERSION, KIND, Experiment
+from chaos.experiment.overrides import apply_overrides
 from chaos.mesh.document import Document, Path, field_path, read_documents
 from chaos.mesh.read import read_resources
 from chaos.mesh.resources import Resources
@@ -58,22 +60,25 @@ class Reading:
         return self
 
 
-def read_experiment(sources: Sequence[tuple[str, str]], load: Load | None = None) -> Reading:
-    """Read one experiment from one or more (file, text); never raises, what is wrong is in `problems`."""
+def read_experiment(
+    sources: Sequence[tuple[str, str]], load: Load | None = None, overrides: Sequence[tuple[Path, Any]] = ()
+) -> Reading:
+    """Read one experiment from one or more (file, text); what is wrong is in `problems`.
+
+    Raises InvalidInput only for an override that has no place to go."""
     texts: dict[str, str] = dict(sources)
     documents, problems = _documents(sources)
     own = [document for document in documents if _is_experiment(document)]
-    experiment, found = _experiment(own)
+    document = apply_overrides(own[0] if own else None, overrides)
+    experiment, found = _experiment(document, own[1:])
     problems += found
-    more = _resources_named(experiment, own[0] if own else None, load, texts)
-    problems += more[1]
-    documents += more[0]
+    more, found = _resources_named(experiment, document, load, texts)
+    problems += found
+    documents += more
     resources, found = read_resources(documents)
     problems += found
     file = own[0].file if own else sources[0][0]
-    return Reading(
-        file, experiment, own[0] if own else None, resources, texts, tuple(dict.fromkeys(problems)), tuple(documents)
-    )
+    return Reading(file, experiment, document, resources, texts, tuple(dict.fromkeys(problems)), tuple(documents))
 
 
 def stem(file: str) -> str:
@@ -97,12 +102,12 @@ def _is_experiment(document: Document) -> bool:
     return isinstance(value, dict) and value.get("kind") == KIND and value.get("apiVersion") == API_VERSION
 
 
-def _experiment(own: list[Document]) -> tuple[Experiment, list[Problem]]:
-    if not own:
+def _experiment(document: Document | None, others: Sequence[Document]) -> tuple[Experiment, list[Problem]]:
+    if document is None:
         return Experiment(), []
-    experiment, problems = validate_model(Experiment, own[0].value, own[0])
-    for other in own[1:]:
-        message = f"a second Experiment; the first is at {own[0].locate()}, and one run has one"
+    experiment, problems = validate_model(Experiment, document.value, document)
+    for other in others:
+        message = f"a second Experiment; the first is at {document.locate()}, and one run has one"
         problems.append(Problem(other.locate(), "", message, "error", "duplicate"))
     return experiment or Experiment(), problems
 

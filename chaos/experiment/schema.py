@@ -1,0 +1,63 @@
+"""The JSON Schema of an experiment file: any of its documents, by kind.
+
+With `# yaml-language-server: $schema=...` in the first line an editor completes and checks while one types."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chaos.experiment.model import Experiment
+from chaos.mesh.model import Message
+from chaos.mesh.read import GROUP, KINDS, VERSIONS, Metadata
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def experiment_schema() -> dict[str, Any]:
+    """Each kind of document with a condition on `kind`, so that errors speak of the kind that was meant."""
+    definitions: dict[str, Any] = {}
+    own = _definition(Experiment, definitions)
+    own["required"] = ["apiVersion", "kind"]
+    definitions["Experiment"] = own
+    metadata = _definition(Metadata, definitions) | {"required": ["name"]}
+    for kind, model in KINDS.items():
+        definitions[kind] = _resource(kind, _definition(model, definitions), metadata)
+    kinds = ["Experiment", *KINDS]
+    return {
+        "$schema": DIALECT,
+        "title": "chaos experiment",
+        "description": "A document of an experiment file: an Experiment, or an Istio resource as kubectl applies it.",
+        "type": "object",
+        "required": ["apiVersion", "kind"],
+        "properties": {"kind": {"enum": kinds}},
+        "allOf": [
+            {"if": {"properties": {"kind": {"const": kind}}, "required": ["kind"]}, "then": {"$ref": f"#/$defs/{kind}"}}
+            for kind in kinds
+        ],
+        "$defs": definitions,
+    }
+
+
+def _definition(model: type[Message], definitions: dict[str, Any]) -> dict[str, Any]:
+    """The model's own schema; what it refers to goes to the shared definitions, under names that cannot collide."""
+    prefix = model.__name__
+    schema = model.model_json_schema(by_alias=True, ref_template=f"#/$defs/{prefix}.{{model}}")
+    for name, inner in schema.pop("$defs", {}).items():
+        definitions[f"{prefix}.{name}"] = inner
+    return schema
+
+
+def _resource(kind: str, spec: dict[str, Any], metadata: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": spec.get("description", ""),
+        "required": ["apiVersion", "kind", "metadata", "spec"],
+        "additionalProperties": False,
+        "properties": {
+            "apiVersion": {"enum": [f"{GROUP}/{version}" for version in VERSIONS]},
+            "kind": {"const": kind},
+            "metadata": metadata,
+            "spec": spec,
+            "status": {},
+        },
+    }

@@ -1,0 +1,247 @@
+"""Who answers for which host: the plan of the service registry, before anything has an address.
+
+Listed endpoints are known; built-in services and programs are to be started by the edge, which then knows their addresses.
+A file without `spec.services` has a built-in service for every host in its rules, so that a VirtualService runs as it
+is. With `spec.services` the registry is complete, as the cluster's is: what is not in it is unknown (503, NC).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from chaos.errors import Problem
+from chaos.experiment.model import Service
+from chaos.experiment.read import Reading
+from chaos.mesh.decision import Endpoint
+from chaos.mesh.model_virtual_service import HTTPRoute
+from chaos.mesh.names import Proxy, full_name, is_address, is_wildcard
+from chaos.mesh.registry import DEFAULT_PORT, Registry, parse_host_port
+from chaos.mesh.resources import Resources
+
+_VERSION = re.compile(r"v\d+(?:$|[-.])")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A host and port of the mesh; `host` in full."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One endpoint. `address` is None for what is to be started: a built-in service (`kind`) or a `command`."""
+
+    key: str  # unique in the plan, and the same whenever the file is read again
+    name: str
+    kind: str  # endpoint, webserver, proxy, command
+    labels: tuple[tuple[str, str], ...] = ()
+    weight: int = 1
+    address: tuple[str, int] | None = None
+    version: str = "v1"
+    service: Service | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePlan:
+    """Every host of the registry with its instances, in the order of the file. `places` may share instances.
+
+    `implied` are the hosts that only the rules name; the built-in service answers for them."""
+
+    places: Mapping[Place, tuple[Instance, ...]] = field(default_factory=dict)
+    implied: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    def instances(self) -> Iterator[Instance]:
+        """Each once."""
+        seen: set[int] = set()
+        for found in self.places.values():
+            for instance in found:
+                if id(instance) not in seen:
+                    seen.add(id(instance))
+                    yield instance
+
+    def applications(self) -> dict[str, Instance]:
+        """Applications under test by host: what load reaches directly, and whose own calls go through the gateway."""
+        return {
+            place.host: found[0]
+            for place, found in self.places.items()
+            if found and found[0].kind in ("proxy", "command")
+        }
+
+    @property
+    def note(self) -> str | None:
+        """One line about hosts that nobody listed."""
+        if not self.implied:
+            return None
+        return f"{', '.join(self.implied)}: no endpoint is listed, the built-in service answers"
+
+
+Addresses = Mapping[str, tuple[str, int]]
+"""Instance key -> host and port, for what has been started."""
+
+
+def proxy_of(reading: Reading) -> Proxy:
+    """Whose proxy the gateway plays."""
+    proxy = reading.experiment.spec.proxy
+    return Proxy(proxy.gateway, proxy.namespace, proxy.labels, proxy.port)
+
+
+def registry_of(reading: Reading, plan: ServicePlan, addresses: Addresses) -> Registry:
+    """The registry with real addresses, ServiceEntries included. An instance without an address is no endpoint."""
+    entries = [
+        (place.host, place.port, [found for each in instances if (found := _endpoint(each, addresses)) is not None])
+        for place, instances in plan.places.items()
+    ]
+    proxy = proxy_of(reading)
+    return Registry.of(entries, proxy.namespace).with_service_entries(reading.resources.service_entries, proxy)
+
+
+def _endpoint(instance: Instance, addresses: Addresses) -> Endpoint | None:
+    address = instance.address or addresses.get(instance.key)
+    return Endpoint(*address, instance.labels, instance.weight) if address is not None else None
+
+
+def short_name(host: str) -> str:
+    return host.split(".", 1)[0]
+
+
+def plan_services(reading: Reading) -> ServicePlan:
+    """The registry that the experiment describes, or that its rules imply."""
+    spec = reading.experiment.spec
+    if spec.services is None:
+        return _implied(reading)
+    places: dict[Place, tuple[Instance, ...]] = {}
+    problems: list[Problem] = []
+    for key, service in spec.services.items():
+        try:
+            place = _place(key, spec.proxy.namespace)
+        except ValueError as error:
+            problems.append(reading.problem(("spec", "services", key), str(error)))
+            continue
+        if place in places:
+            problems.append(reading.problem(("spec", "services", key), f"{place} is listed twice"))
+        else:
+            places[place] = tuple(_instances(place, service))
+    return ServicePlan(places, (), tuple(problems))
+
+
+def _place(key: str, namespace: str) -> Place:
+    """Raises ValueError for what is not host[:port]."""
+    host, port = parse_host_port(key)
+    if not host or "/" in host or is_wildcard(host) or any(char.isspace() for char in host):
+        raise ValueError(
+            f"{key!r} is not host[:port]; write it like webserver or webserver.default.svc.cluster.local:80"
+        )
+    return Place(full_name(host.rstrip("."), namespace), port or DEFAULT_PORT)
+
+
+def _instances(place: Place, service: Service) -> Iterator[Instance]:
+    name = short_name(place.host)
+    if service.endpoints is not None:
+        for number, endpoint in enumerate(service.endpoints, 1):
+            labels = tuple(sorted(endpoint.labels.items()))
+            key = f"{place}/{name}-{number}"
+            yield Instance(key, f"{name}-{number}", "endpoint", labels, endpoint.weight, endpoint.address)
+    elif service.command is not None:
+        version = service.version or "v1"
+        labels = _labels(service.labels, version)
+        yield Instance(f"{place}/{name}", name, "command", labels, version=version, service=service)
+    else:
+        for version in service.versions or (service.version or _version_in(name),):
+            for number in range(1, service.instances + 1):
+                instance = f"{name}-{number}" if service.builtin == "proxy" else _instance_name(name, version, number)
+                yield Instance(
+                    f"{place}/{instance}",
+                    instance,
+                    service.builtin or "webserver",
+                    _labels(service.labels, version),
+                    version=version,
+                    service=service,
+                )
+
+
+def _instance_name(name: str, version: str, number: int) -> str:
+    return f"{name}-{number}" if name.endswith(version) else f"{name}{version}-{number}"
+
+
+def _labels(labels: Mapping[str, str], version: str) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted({"version": version, **labels}.items()))
+
+
+def _version_in(name: str) -> str:
+    """`webserverv1` and `reviews-v2` say which version they are."""
+    match = _VERSION.search(name)
+    return match[0].rstrip("-.") if match else "v1"
+
+
+# ------------------------------------------------------------------------------ hosts that only the rules name
+
+
+def _implied(reading: Reading) -> ServicePlan:
+    """A built-in service for each host in the rules; one instance for each subset, so that each subset has someone."""
+    spec = reading.experiment.spec
+    declared = {host for entry in reading.resources.service_entries for host in entry.spec.hosts}
+    places: dict[Place, tuple[Instance, ...]] = {}
+    for place in _hosts_in_rules(reading.resources, spec.proxy.gateway, spec.proxy.port or DEFAULT_PORT):
+        if place.host not in declared and place not in places:
+            places[place] = next(
+                (found for other, found in places.items() if other.host == place.host),
+                tuple(_for_subsets(place, reading.resources)),
+            )
+    return ServicePlan(places, tuple(dict.fromkeys(short_name_shown(place.host) for place in places)))
+
+
+def short_name_shown(host: str) -> str:
+    """A service of the cluster by its short name, anything else in full."""
+    return short_name(host) if host.endswith(".svc.cluster.local") else host
+
+
+def _hosts_in_rules(resources: Resources, gateway: str, port: int) -> Iterator[Place]:
+    """The hosts that a sidecar's VirtualServices speak for, then every destination and mirror."""
+    explicit: list[Place] = []
+    for resource in resources.virtual_services:
+        for route in resource.spec.http:
+            for host, number in _destinations(route):
+                explicit.append(Place(full_name(host, resource.namespace), number or port))
+    ported = {place.host for place in explicit}
+    if gateway == "mesh":
+        for resource in resources.virtual_services:
+            for host in resource.spec.hosts:
+                name = full_name(host, resource.namespace)
+                if not is_wildcard(name) and not is_address(name) and name not in ported:
+                    yield Place(name, port)
+    yield from explicit
+
+
+def _destinations(route: HTTPRoute) -> Iterator[tuple[str, int | None]]:
+    targets = [entry.destination for entry in route.route]
+    targets += [route.mirror] if route.mirror is not None else []
+    targets += [policy.destination for policy in route.mirrors]
+    for target in targets:
+        yield target.host, target.port.number if target.port is not None else None
+
+
+def _for_subsets(place: Place, resources: Resources) -> Iterator[Instance]:
+    name = short_name(place.host)
+    version = _version_in(name)
+    subsets = list(_subset_labels(place.host, resources)) or [(("version", version),)]
+    for number, labels in enumerate(subsets, 1):
+        version = dict(labels).get("version", f"v{number}")
+        instance = _instance_name(name, version, 1)
+        yield Instance(f"{place}/{instance}", instance, "webserver", labels, version=version)
+
+
+def _subset_labels(host: str, resources: Resources) -> Iterable[tuple[tuple[str, str], ...]]:
+    found: dict[tuple[tuple[str, str], ...], None] = {}
+    for rule in resources.destination_rules:
+        if full_name(rule.spec.host, rule.namespace) == host:
+            for subset in rule.spec.subsets:
+                found[tuple(sorted(subset.labels.items()))] = None
+    return found

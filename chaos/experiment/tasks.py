@@ -1,0 +1,154 @@
+"""What the load sends: the tasks of the experiment, or requests derived from its rules, one for each.
+
+A derived request is synthesised from a match block and kept only when asking the rules confirms that it takes a rule not
+covered yet; a rule for which none is found is named in a note, never passed over in silence.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from urllib.parse import urlsplit
+
+from chaos.experiment.example_text import example
+from chaos.experiment.model import Task
+from chaos.experiment.services import short_name_shown
+from chaos.mesh.model import StringMatch
+from chaos.mesh.model_virtual_service import HTTPMatchRequest, HTTPRoute, VirtualService
+from chaos.mesh.resources import Resource, Resources
+
+
+@dataclass(frozen=True, slots=True)
+class LoadTask:
+    """One kind of request, complete. `direct` goes to the URL's own address, everything else through the gateway."""
+
+    name: str
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: str | None = None
+    weight: int = 1
+    timeout: float = 60.0
+    direct: bool = False
+
+    @property
+    def host(self) -> str:
+        return (urlsplit(self.url).hostname or "").rstrip(".")
+
+    @property
+    def target(self) -> str:
+        """Path and query."""
+        parts = urlsplit(self.url)
+        return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+def load_tasks(tasks: Iterable[Task]) -> tuple[LoadTask, ...]:
+    """The tasks as written, each with a name of its own."""
+    return tuple(_named_apart(_load_task(task) for task in tasks))
+
+
+def _load_task(task: Task) -> LoadTask:
+    method, url = task.target
+    headers = dict(task.headers)
+    body = task.body
+    if task.json_body is not None:
+        body = json.dumps(task.json_body)
+        if "content-type" not in {name.lower() for name in headers}:
+            headers["content-type"] = "application/json"
+    found = LoadTask("", method, url, headers, body, task.weight, task.timeout)
+    return replace(found, name=task.name or f"{method} {found.target}")
+
+
+def _named_apart(tasks: Iterable[LoadTask]) -> Iterator[LoadTask]:
+    seen: dict[str, int] = {}
+    for task in tasks:
+        seen[task.name] = seen.get(task.name, 0) + 1
+        yield task if seen[task.name] == 1 else replace(task, name=f"{task.name} #{seen[task.name]}")
+
+
+# ------------------------------------------------------------------------------ requests that follow from the rules
+
+Taken = Callable[[LoadTask], tuple[str, str] | None]
+"""Which rule takes a request: its key and the name that people read; None for no rule."""
+
+
+def derive_tasks(resources: Resources, taken: Taken) -> tuple[LoadTask, ...]:
+    """A request for each rule that a request can be found for, named after the rule, in the order of the rules."""
+    found: dict[str, LoadTask] = {}
+    for candidate in _candidates(resources):
+        rule = taken(candidate)
+        if rule is not None and rule[0] not in found:
+            found[rule[0]] = replace(candidate, name=rule[1])
+    return tuple(_named_apart(found.values()))
+
+
+def _candidates(resources: Resources) -> Iterator[LoadTask]:
+    delegates = {(each.namespace, each.name): each for each in resources.virtual_services if not each.spec.hosts}
+    for resource in resources.virtual_services:
+        for host in resource.spec.hosts[:1]:
+            for route in resource.spec.http:
+                for entry in _entries(resource, route, delegates):
+                    if (task := _request(_example_host(host), entry)) is not None:
+                        yield task
+
+
+def _entries(
+    root: Resource[VirtualService], route: HTTPRoute, delegates: Mapping[tuple[str, str], Resource[VirtualService]]
+) -> Iterator[tuple[HTTPMatchRequest, ...]]:
+    """Conditions to satisfy together: one match entry, or one of the root's and one of its delegate's."""
+    own = route.match or (HTTPMatchRequest(),)
+    if route.delegate is None:
+        yield from ((entry,) for entry in own)
+        return
+    target = delegates.get((route.delegate.namespace or root.namespace, route.delegate.name))
+    for inner in target.spec.http if target is not None else ():
+        for theirs in inner.match or (HTTPMatchRequest(),):
+            for entry in own:
+                yield (entry, theirs)
+
+
+def _example_host(host: str) -> str:
+    """A name that the pattern covers."""
+    if host == "*":
+        return "chaos.example.com"
+    return host.replace("*", "chaos", 1) if host.startswith("*") else short_name_shown(host)
+
+
+def _request(host: str, entries: tuple[HTTPMatchRequest, ...]) -> LoadTask | None:
+    """A request that satisfies the entries as far as one can tell; None when a regex has no plain example."""
+    path, method, authority = "/", "GET", host
+    query: dict[str, str] = {}
+    headers: dict[str, str] = {}
+    for entry in entries:
+        wanted = {
+            "uri": _text(entry.uri, path),
+            "method": _text(entry.method, method),
+            "authority": _text(entry.authority, authority),
+            "scheme": _text(entry.scheme, ""),
+        }
+        texts = {name: _text(match, "1") for name, match in (*entry.query_params.items(), *entry.headers.items())}
+        if None in wanted.values() or None in texts.values():
+            return None
+        path, method, authority = wanted["uri"] or "/", wanted["method"] or "GET", wanted["authority"] or host
+        query |= {name: texts[name] or "" for name in entry.query_params}
+        headers |= {name: texts[name] or "" for name in entry.headers if not name.startswith(":") and name != "host"}
+        if wanted["scheme"]:
+            headers["x-forwarded-proto"] = wanted["scheme"]
+    if not path.startswith("/") or not path.isprintable() or " " in path:
+        return None
+    search = "?" + "&".join(f"{name}={value}" for name, value in query.items()) if query else ""
+    return LoadTask(f"{method} {path}{search}", method, f"http://{authority}{path}{search}", headers)
+
+
+def _text(match: StringMatch | None, default: str) -> str | None:
+    """A text that the condition accepts; the default when there is none, None when no example is found."""
+    if match is None:
+        return default
+    if match.exact is not None:
+        return match.exact
+    if match.prefix is not None:
+        return match.prefix or default
+    if match.regex is not None:
+        return example(match.regex)
+    return default
