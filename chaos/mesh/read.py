@@ -33,49 +33,17 @@ KINDS: dict[str, type[Message]] = {
 EXPERIMENT = "chaos/v1alpha1"
 
 # Istio's other kinds change what requests do, so leaving them out in silence would be a lie.
-_UNSUPPORTED = frozenset(
-    [
-        "AuthorizationPolicy",
-        "EnvoyFilter",
-        "PeerAuthentication",
-        "ProxyConfig",
-        "RequestAuthentication",
-        "Sidecar",
-        "Telemetry",
-        "WasmPlugin",
-        "WorkloadEntry",
-        "WorkloadGroup",
-    ]
-)
+_UNSUPPORTED = {
+    "AuthorizationPolicy", "EnvoyFilter", "PeerAuthentication", "ProxyConfig", "RequestAuthentication", "Sidecar",
+    "Telemetry", "WasmPlugin", "WorkloadEntry", "WorkloadGroup",
+}  # fmt: skip
 # Kubernetes' own objects often stand in the same file; they change nothing here.
-_BESIDE = frozenset(
-    [
-        "ClusterRole",
-        "ClusterRoleBinding",
-        "ConfigMap",
-        "CronJob",
-        "DaemonSet",
-        "Deployment",
-        "EndpointSlice",
-        "Endpoints",
-        "HorizontalPodAutoscaler",
-        "Ingress",
-        "Job",
-        "Namespace",
-        "NetworkPolicy",
-        "PersistentVolume",
-        "PersistentVolumeClaim",
-        "Pod",
-        "PodDisruptionBudget",
-        "ReplicaSet",
-        "Role",
-        "RoleBinding",
-        "Secret",
-        "Service",
-        "ServiceAccount",
-        "StatefulSet",
-    ]
-)
+_BESIDE = {
+    "ClusterRole", "ClusterRoleBinding", "ConfigMap", "CronJob", "DaemonSet", "Deployment", "EndpointSlice",
+    "HorizontalPodAutoscaler", "Ingress", "Job", "Namespace", "NetworkPolicy", "PersistentVolume",
+    "PersistentVolumeClaim", "Pod", "PodDisruptionBudget", "ReplicaSet", "Role", "RoleBinding", "Secret", "Service",
+    "ServiceAccount", "StatefulSet", "Endpoints",
+}  # fmt: skip
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 
@@ -112,7 +80,7 @@ def read_resources(documents: Iterable[Document]) -> tuple[Resources, list[Probl
         problems += found
         if resource is not None:
             resources.append(resource)
-    problems += _twice(resources)
+    problems += duplicates(resources)
     return Resources.of(resources), problems
 
 
@@ -200,22 +168,22 @@ def _right_version(kind: str) -> str:
 
 def read_resource(item: Item) -> tuple[Resource[Any] | None, list[Problem]]:
     """One resource, or None with every problem of its shape."""
-    metadata, problems = _metadata(item)
+    metadata, problems = read_metadata(item)
     problems += _unknown_keys(item)
     model = KINDS[item.kind]
-    spec, found = validate_model(model, _spec(item), item.document, (*item.prefix, "spec"))
+    spec, found = validate_model(model, spec_of(item), item.document, (*item.prefix, "spec"))
     problems += found
     if spec is None or metadata is None or problems:
         return None, problems
-    return resource_of(item, metadata, spec), []
+    return resource_at(item, metadata, spec), []
 
 
-def _spec(item: Item) -> Any:
+def spec_of(item: Item) -> Any:
     spec = item.value.get("spec")
     return {} if spec is None else spec
 
 
-def resource_of(item: Item, metadata: Metadata, spec: Message) -> Resource[Any]:
+def resource_at(item: Item, metadata: Metadata, spec: Message) -> Resource[Any]:
     return Resource(
         kind=item.kind,
         api_version=item.api_version,
@@ -230,7 +198,7 @@ def resource_of(item: Item, metadata: Metadata, spec: Message) -> Resource[Any]:
     )
 
 
-def _metadata(item: Item) -> tuple[Metadata | None, list[Problem]]:
+def read_metadata(item: Item) -> tuple[Metadata | None, list[Problem]]:
     value = item.value.get("metadata")
     if value is None:
         return None, [item.problem(("metadata",), f"required, but missing: a {item.kind} needs metadata.name")]
@@ -288,7 +256,7 @@ def _spec_fields(kind: str) -> set[str]:
     return {info.alias or name for name, info in KINDS[kind].model_fields.items()}
 
 
-def _twice(resources: list[Resource[Any]]) -> list[Problem]:
+def duplicates(resources: list[Resource[Any]]) -> list[Problem]:
     """Two resources of one kind, namespace and name: the API server would let the later replace the earlier."""
     first: dict[tuple[str, str, str], Resource[Any]] = {}
     problems = []

@@ -33,11 +33,13 @@ def validate_model(
 
 
 def broken_paths(model_cls: type[BaseModel], value: Any) -> list[Path]:
-    """Where `value` does not fit the model, as paths inside it; empty when it fits."""
+    """What to take out of `value` so that it may fit the model, as paths inside it; empty when it fits.
+
+    For a required field that is missing, that is the mapping which lacks it."""
     try:
         model_cls.model_validate(value, by_alias=True, by_name=False)
     except ValidationError as error:
-        return [_path_inside(value, item["loc"], item["type"]) for item in error.errors(include_url=False)]
+        return [_path_inside(value, item["loc"], "") for item in error.errors(include_url=False)]
     return []
 
 

@@ -1,0 +1,40 @@
+"""What Istio's analyzers find across resources: names that lead nowhere, hosts claimed twice, subsets without endpoints.
+
+Judged are all resources that are given together. A name is called unknown only where there is something to compare it
+with: a destination when services are known, a subset when there is a DestinationRule, a gateway when there is one.
+Source: istio pkg/config/analysis/analyzers/{virtualservice,destinationrule,gateway}; codes from its messages.yaml.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from chaos.errors import Problem
+from chaos.mesh.analyze_destinations import analyze_destinations
+from chaos.mesh.analyze_gateways import analyze_gateways
+from chaos.mesh.analyze_hosts import analyze_hosts
+from chaos.mesh.analyze_routes import analyze_routes
+from chaos.mesh.analyze_rules import analyze_destination_rules
+from chaos.mesh.document import Document
+from chaos.mesh.findings import At
+from chaos.mesh.known import known_services
+from chaos.mesh.resources import Resource, Resources
+
+
+def analyze(resources: Resources, documents: Iterable[Document] = ()) -> list[Problem]:
+    """All findings. `documents` may hold Experiments and Kubernetes Services, whose hosts are then known."""
+    known = known_services(resources, documents)
+    problems: list[Problem] = []
+
+    def at(resource: Resource[Any]) -> At:
+        return At(resource, ("spec",), problems)
+
+    for service in resources.virtual_services:
+        analyze_routes(at(service), service.spec)
+        analyze_destinations(at(service), service, resources, known)
+        analyze_gateways(at(service), service, resources)
+    for rule in resources.destination_rules:
+        analyze_destination_rules(at(rule), rule, known)
+    analyze_hosts(at, resources)
+    return problems

@@ -1,0 +1,50 @@
+"""Gateways that a VirtualService names: whether they exist and admit its hosts: IST0101, IST0132.
+
+Source: istio analyzers virtualservice/gateways.go.
+"""
+
+from __future__ import annotations
+
+from chaos.mesh.findings import At
+from chaos.mesh.model_gateway import Gateway
+from chaos.mesh.model_virtual_service import VirtualService
+from chaos.mesh.names import MESH, qualified
+from chaos.mesh.resources import Resource, Resources
+from chaos.mesh.shape import nearest
+from chaos.mesh.validate_values import overlap
+
+NOT_FOUND, HOST_NOT_ADMITTED = "IST0101", "IST0132"
+
+
+def analyze_gateways(at: At, service: Resource[VirtualService], resources: Resources) -> None:
+    """`at` stands at the VirtualService's spec."""
+    gateways = {f"{gateway.namespace}/{gateway.name}": gateway for gateway in resources.gateways}
+    for index, name in enumerate(service.spec.gateways):
+        if name == MESH:
+            continue
+        here, wanted = at.into("gateways", index), qualified(name, service.namespace)
+        if not gateways:
+            here.info(f"the Gateway {wanted} is not here; its hosts and ports are not checked", NOT_FOUND)
+        elif wanted not in gateways:
+            close = nearest(wanted, list(gateways))
+            here.error(f"no Gateway {wanted}; {f'did you mean {close}?' if close else _known(gateways)}", NOT_FOUND)
+        elif not _admits(gateways[wanted], service):
+            hosts = ", ".join(host for server in gateways[wanted].spec.servers for host in server.hosts)
+            message = f"the Gateway {wanted} admits {hosts}: none of the hosts {', '.join(service.spec.hosts)}"
+            here.warn(message, HOST_NOT_ADMITTED)
+
+
+def _known(gateways: dict[str, Resource[Gateway]]) -> str:
+    return f"known are {', '.join(gateways)}"
+
+
+def _admits(gateway: Resource[Gateway], service: Resource[VirtualService]) -> bool:
+    for server in gateway.spec.servers:
+        for host in server.hosts:
+            namespace, slash, name = host.rpartition("/")
+            owner = gateway.namespace if namespace == "." else namespace
+            if slash and owner not in ("*", service.namespace):
+                continue
+            if any(overlap(name, wanted) for wanted in service.spec.hosts):
+                return True
+    return not service.spec.hosts
