@@ -1,0 +1,536 @@
+"""One request from its decision to the last byte of its answer.
+
+Everything happens in callbacks: there is no task per request. The short way, which nearly all requests take, reads
+top to bottom:
+
+    begin -> act -> _forward -> _try -> upstream_connected -> upstream_received -> _answer -> _finish
+
+A local answer leaves it at `act`; what is rarer (a body still arriving, retries, timeouts, tunnels) branches off into
+methods below or modules beside. A Decision is executed and never questioned."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import TYPE_CHECKING, cast
+
+from chaos.gateway.balancer import choose
+from chaos.gateway.counters import FAULT_TAGS, Ledger
+from chaos.gateway.mirror import Mirror
+from chaos.gateway.tunnel import open_tunnel
+from chaos.gateway.upstream import Upstream
+from chaos.gateway.wire import CRLF, STATUS_LINES, WITHOUT_LENGTH, chunk, header_block, last_chunk, reply_head
+from chaos.mesh.decision import Abort, Decision, Failure, Forward, Headers, Reply, Request
+
+if TYPE_CHECKING:
+    from chaos.gateway.downstream import Downstream
+    from chaos.gateway.pool import Host
+
+REPLAY_LIMIT = 1 << 20  # bytes of a request's body that are kept to send it again (Envoy's buffer limit)
+TIMED_OUT = b"upstream request timeout"
+
+
+class Exchange:
+    # What the parser knows (downstream.py sets it)
+    refusal: Reply | None = None  # the request is answered with this, before any routing
+    complete = False  # the whole request has been received
+    has_body = False  # it was not complete with its head
+    chunked = False
+    websocket = False  # it asks for one
+    close = False  # the client wants the connection closed afterwards
+    trailers: Headers
+    # What has been decided
+    decision: Decision
+    ledger: Ledger
+    fault = ""
+    forward: Forward = cast(Forward, None)  # None until the request is to be forwarded
+    waited = False  # for a delay
+    begun = False
+    done = False
+    # The tries
+    tries = 0
+    head = b""  # of the upstream request, without its last header
+    host: Host | None = None
+    connection: Upstream | None = None  # that the request has been sent on, at least its head
+    tried: list[Host] | None = None  # endpoints that a retry avoids
+    mirrors: tuple[Mirror, ...] = ()
+    sent_all = False
+    replayable = True  # the whole body, as far as it has come, is still here
+    sent_at = 0.0
+    # The answer
+    status = 0  # sent to the client; 0 before
+    rechunk = False  # the answer's body goes out in chunks
+    # Timers
+    timer: asyncio.TimerHandle | None = None  # the delay, or the back-off
+    timeout: asyncio.TimerHandle | None = None  # the route's
+    per_try: asyncio.TimerHandle | None = None
+    extra_headers: Headers | None = None
+
+    def __init__(self, downstream: Downstream, request: Request):
+        self.downstream = downstream
+        self.request = request
+        self.plane = downstream.plane
+        self.body: list[bytes] = []  # received, not yet sent upstream
+        self.kept: list[bytes] = []  # sent upstream, kept for another try
+        self.size = 0  # bytes of body received
+
+    def turn_away(self, reply: Reply) -> None:
+        """It will be answered with this, when its turn comes, and with nothing after it. The first reason counts."""
+        self.refusal = self.refusal or reply
+        self.close = True
+
+    # ------------------------------------------------------------------------------------------ the short way
+
+    def begin(self) -> None:
+        self.begun = True
+        if self.refusal is not None:
+            self._reply(self.refusal)
+            return
+        plane, request = self.plane, self.request
+        decision = self.decision = plane.decide(request, plane.draws(request.id))
+        ledger = self.ledger = plane.phase.ledger(decision.rule)
+        ledger.requests += 1
+        fault = self.fault = ledger.count_faults(decision)
+        if fault:
+            plane.faulted.record(plane.phase.name, request, ledger.key, fault)
+        if decision.delay:
+            self.waited = True
+            self.timer = plane.after(decision.delay, self.act)
+        else:
+            self.act()
+
+    def act(self) -> None:
+        self.timer = None
+        action = self.decision.action
+        if type(action) is Forward:
+            self._forward(action)
+        else:
+            self._reply(cast(Abort, action).reply)
+
+    def _forward(self, forward: Forward) -> None:
+        self.forward = forward
+        self.ledger.forwarded += 1
+        cluster = forward.cluster
+        if cluster is None:
+            self._local(503, b"")
+            return
+        pool = self.pool = self.plane.pool(cluster)
+        self.ledger.destinations[cluster.name] += 1
+        if forward.timeout is not None and self.complete:
+            self.timeout = self.plane.after(forward.timeout, self._timed_out)
+        host = choose(pool, self.request)
+        if host is None:
+            self._local(503, b"no healthy upstream")
+            return
+        request = self.request
+        head = b"%b %b HTTP/1.1\r\n%b\r\n" % (
+            request.method,
+            forward.target,
+            header_block(forward.headwork.upstream_headers(request, forward)),
+        )
+        if self.websocket or request.method not in WITHOUT_LENGTH:
+            head = self._frame_request(head)
+        self.head = head
+        if forward.mirrors:
+            self._start_mirrors(forward)
+        self._try(host)
+
+    def _try(self, host: Host) -> None:
+        self.host = host
+        self.tries += 1
+        connection = host.acquire(self)
+        if connection is not None:
+            self.upstream_connected(connection)
+
+    def upstream_connected(self, connection: Upstream) -> None:
+        self.connection = connection
+        self.ledger.upstream_requests += 1
+        connection.begin(self, self.request.method == b"HEAD", self.websocket)
+        head = b"%bx-envoy-attempt-count: %d\r\n\r\n" % (self.head, self.tries)
+        connection.write(head + self._body_to_send() if self.has_body else head)
+        self.sent_at = self.plane.now()
+        if self.complete:
+            retry = self.forward.retry
+            if retry is not None and retry.per_try_timeout is not None:
+                self.per_try = self.plane.after(retry.per_try_timeout, self._try_timed_out)
+
+    def upstream_received(self, connection: Upstream) -> None:
+        if self.status:
+            self._pass_on(connection)
+            return
+        if connection.interim:
+            self._pass_on_interim(connection)
+        status = connection.status
+        if connection.malformed:
+            self._try_failed(Failure.RESET, "protocol error", status=502)
+        elif status:
+            ledger = self.ledger
+            ledger.upstream_statuses[status] += 1
+            if self.per_try is not None:
+                self.per_try.cancel()
+                self.per_try = None
+            host = cast("Host", self.host)
+            if host.detector is not None:
+                host.detector.answered(status)
+            retry = self.forward.retry
+            if retry is not None and retry.retry_on(status, connection.headers, True):
+                ledger.upstream_failures += 1
+                if self._may_retry():
+                    self._let_go(connection)
+                    self._back_off()
+                    return
+            self._answer(connection, status)
+
+    def _answer(self, connection: Upstream, status: int) -> None:
+        """The head, and all of the body that has come with it, in one write."""
+        self.status = status
+        self.ledger.statuses[status] += 1
+        if status == 101:
+            open_tunnel(self, connection)
+            return
+        headers = self.forward.headwork.downstream_headers(self.request, status, connection.headers)
+        if status == 204:  # a length has no place there (RFC 9110 8.6); Envoy drops it, too
+            headers = [header for header in headers if header[0] != b"content-length"]
+        block = header_block(headers)
+        ended = connection.ended
+        head = b"%b%b%b%bx-envoy-upstream-service-time: %d\r\n" % (
+            STATUS_LINES[status],
+            block,
+            CRLF,
+            self._tags(),
+            (self.plane.now() - self.sent_at) * 1000,
+        )
+        if b"\r\ndate: " not in head:
+            head += self.plane.date
+        if b"\r\ncontent-length: " not in head and status != 204 and status != 304:
+            head = self._frame_answer(connection, head)
+        if self.close or not self.complete or self.websocket or self._last():
+            self.close = True
+            head += b"connection: close\r\n"
+        if self.extra_headers is not None:
+            head += header_block(self.extra_headers) + CRLF
+        if ended:
+            if self.rechunk:
+                self.downstream.write(head + CRLF + self._chunks(connection))
+            else:
+                self.downstream.write(b"%b\r\n%b" % (head, b"".join(connection.pieces)))
+            self._finish(connection)
+        else:
+            self.downstream.write(head + CRLF)
+            self._pass_on(connection)
+            if self.downstream.full:
+                connection.transport.pause_reading()
+
+    def _finish(self, connection: Upstream | None) -> None:
+        """The answer is complete: everything is given back, and the connection turns to its next request."""
+        self.done = True
+        if self.timeout is not None:
+            self.timeout.cancel()
+        if self.tries:
+            self.ledger.tries[self.tries] += 1
+        if connection is not None:
+            self.connection = None
+            if not self.sent_all and self.has_body:
+                connection.keep_alive = False
+            cast("Host", self.host).release(connection)
+        self.downstream.exchange_done(self)
+
+    # ------------------------------------------------------------------------------------------ local answers
+
+    def _tags(self) -> bytes:
+        ledger = self.ledger
+        if not ledger.tagged:
+            return b""
+        cluster = self.forward.cluster
+        tags = ledger.tags_to(cluster.name) if cluster is not None else ledger.tags
+        if self.fault:
+            tags += FAULT_TAGS[self.fault]
+        if self.tries > 1:
+            tags += b"x-chaos-attempts: %d\r\n" % self.tries
+        return tags
+
+    def _reply(self, reply: Reply) -> None:
+        """An answer of our own. A rule's aborts are the same bytes for a second, until the date changes."""
+        self.status = reply.status
+        if self.refusal is not None:
+            self._send_reply(reply, b"")
+            return
+        ledger = self.ledger
+        ledger.statuses[reply.status] += 1
+        early = not self.complete if self.waited or self.tries else self.has_body
+        self.close = self.close or early or self.websocket or self._last()
+        if self.close or self.tries or self.waited or self.request.method == b"HEAD":
+            tags = self._tags() if type(self.decision.action) is Forward else ledger.tags + self._fault_tag()
+            self._send_reply(reply, tags)
+            return
+        if ledger.reply is not reply or ledger.reply_date is not self.plane.date:
+            tags = self._tags() if type(self.decision.action) is Forward else ledger.tags + self._fault_tag()
+            ledger.reply, ledger.reply_date = reply, self.plane.date
+            ledger.reply_bytes = reply_head(reply) + self.plane.date + tags + CRLF + reply.body
+        self.downstream.write(ledger.reply_bytes)
+        self._finish(None)
+
+    def _last(self) -> bool:
+        """Whether the gateway is going down and this connection has nothing more to answer."""
+        return self.plane.draining and not self.downstream.waiting
+
+    def _fault_tag(self) -> bytes:
+        return FAULT_TAGS[self.fault] if self.ledger.tagged else b""
+
+    def _send_reply(self, reply: Reply, tags: bytes) -> None:
+        self.close = self.close or not self.complete
+        connection = b"connection: close\r\n" if self.close else b""
+        body = b"" if self.request.method == b"HEAD" else reply.body
+        self.downstream.write(reply_head(reply) + self.plane.date + tags + connection + CRLF + body)
+        self._finish(None)
+
+    def _local(self, status: int, body: bytes) -> None:
+        """The router's own answer, with the rule's response operations."""
+        self._reply(self.forward.headwork.local_reply(self.request, status, body))
+
+    # ------------------------------------------------------------------------------------------ bodies
+
+    def _frame_request(self, head: bytes) -> bytes:
+        if self.websocket:
+            if b"\r\nupgrade: " not in head:
+                head += b"connection: Upgrade\r\nupgrade: websocket\r\n"
+        elif not self.has_body and b"\r\ncontent-length: " not in head and b"\r\ntransfer-encoding: " not in head:
+            head += b"content-length: 0\r\n"
+        return head
+
+    def request_progressed(self) -> None:
+        """More of the request has come, or its end."""
+        connection = self.connection
+        if connection is not None and not self.sent_all:
+            connection.write(self._body_to_send())
+        elif self.size > REPLAY_LIMIT:
+            self.downstream.hold_body(True)
+        if self.complete and self.forward:
+            self._request_complete()
+
+    def _request_complete(self) -> None:
+        """Timeouts begin when the whole request has been received (Envoy's router)."""
+        forward = self.forward
+        if forward.timeout is not None and self.timeout is None:
+            self.timeout = self.plane.after(forward.timeout, self._timed_out)
+        retry = forward.retry
+        if retry is not None and retry.per_try_timeout is not None and self.connection is not None and not self.status:
+            self.per_try = self.plane.after(retry.per_try_timeout, self._try_timed_out)
+
+    def _body_to_send(self) -> bytes:
+        """What has come of the body and not gone out, as it goes out; mirrors get it, too."""
+        pieces, self.body = self.body, []
+        self._keep(pieces)
+        self.downstream.hold_body(False)
+        data = b"".join(map(chunk, pieces) if self.chunked else pieces)
+        if self.complete:
+            self.sent_all = True
+            if self.chunked:
+                data += last_chunk(self.trailers)
+        for mirror in self.mirrors:
+            mirror.send(data, self.sent_all)
+        return data
+
+    def _keep(self, pieces: list[bytes]) -> None:
+        """A request can be sent again while all of its body fits into the buffer, as in Envoy."""
+        if self.size > REPLAY_LIMIT:
+            self.replayable = False
+            self.kept = []
+        elif self.replayable:
+            self.kept += pieces
+
+    def _frame_answer(self, connection: Upstream, head: bytes) -> bytes:
+        """The answer has no length: chunks, unless there is to be no body."""
+        if self.request.method == b"HEAD":
+            return head
+        self.rechunk = True
+        if b"\r\ntransfer-encoding: " not in head:
+            head += b"transfer-encoding: chunked\r\n"
+        return head
+
+    def _chunks(self, connection: Upstream) -> bytes:
+        pieces = connection.take_pieces()
+        data = b"".join(map(chunk, pieces))
+        return data + last_chunk(connection.trailers) if connection.ended else data
+
+    def _pass_on(self, connection: Upstream) -> None:
+        """More of an answer whose head has gone out."""
+        if connection.malformed:
+            self._cut()
+            return
+        if self.rechunk:
+            data = self._chunks(connection)
+            if data:
+                self.downstream.write(data)
+        else:
+            for piece in connection.take_pieces():
+                self.downstream.write(piece)
+        if connection.ended:
+            self._finish(connection)
+
+    def _pass_on_interim(self, connection: Upstream) -> None:
+        for status, headers in connection.interim:
+            self.downstream.write(b"%b%b\r\n" % (STATUS_LINES[status], b"".join([b"%b: %b\r\n" % h for h in headers])))
+        connection.interim = []
+
+    def upstream_full(self) -> None:
+        self.downstream.hold_upstream(True)
+
+    def upstream_drained(self) -> None:
+        self.downstream.hold_upstream(False)
+
+    def downstream_full(self) -> None:
+        if self.connection is not None and self.status:
+            self.connection.transport.pause_reading()
+
+    def downstream_drained(self) -> None:
+        if self.connection is not None:
+            self.connection.transport.resume_reading()
+
+    def _start_mirrors(self, forward: Forward) -> None:
+        mirrors = []
+        for cluster in forward.mirrors:
+            host = choose(self.plane.pool(cluster), self.request)
+            if host is not None:
+                head = b"%bx-envoy-attempt-count: 1\r\n\r\n" % self.head
+                mirrors.append(Mirror(self.plane, host, head, self.request.method == b"HEAD", forward.timeout))
+        self.ledger.mirrored += len(forward.mirrors)
+        self.mirrors = tuple(mirrors)
+
+    # ------------------------------------------------------------------------------------------ failures and retries
+
+    def upstream_failed(self, failure: Failure, reason: str) -> None:
+        self._try_failed(failure, reason)
+
+    def upstream_lost(self, connection: Upstream) -> None:
+        if self.status:
+            self._cut()
+        elif connection.undelivered and self.replayable:
+            self._resend()
+        else:
+            self._try_failed(Failure.RESET, Failure.RESET.value)
+
+    def _resend(self) -> None:
+        """An idle connection turned out to be dead, and not a byte of the request was taken: the same try, on another
+        connection."""
+        self.connection = None
+        host = cast("Host", self.host)
+        host.active -= 1
+        host.pool.active -= 1
+        self.tries -= 1
+        self.ledger.upstream_requests -= 1
+        self._rewind()
+        self._try(host)
+
+    def _rewind(self) -> None:
+        self.body = self.kept + self.body
+        self.kept = []
+        self.sent_all = False
+
+    def _try_timed_out(self) -> None:
+        self.per_try = None
+        self._try_failed(Failure.PER_TRY_TIMEOUT, Failure.PER_TRY_TIMEOUT.value)
+
+    def _try_failed(self, failure: Failure, reason: str, status: int = 503) -> None:
+        sent = self.connection is not None
+        host = cast("Host", self.host)
+        if failure is not Failure.OVERFLOW and host.detector is not None:
+            host.detector.failed()
+        self._let_go(self.connection)
+        retry = self.forward.retry
+        if retry is not None and failure is not Failure.OVERFLOW and retry.retry_on(failure, [], sent):
+            self.ledger.upstream_failures += 1
+            if self._may_retry():
+                self._back_off()
+                return
+        if failure is Failure.PER_TRY_TIMEOUT:
+            self._local(504, TIMED_OUT)
+            return
+        prefix = b"retried and the latest reset reason: " if self.tries > 1 else b"reset reason: "
+        text = b"upstream connect error or disconnect/reset before headers. " + prefix + reason.encode()
+        self._local(status, text)
+
+    def _may_retry(self) -> bool:
+        retry = self.forward.retry
+        return retry is not None and self.tries <= retry.attempts and self.replayable
+
+    def _back_off(self) -> None:
+        retry = self.forward.retry
+        assert retry is not None
+        if retry.avoid_previous_hosts:
+            self.tried = [*(self.tried or ()), cast("Host", self.host)]
+        self.timer = self.plane.after(retry.backoff(self.tries, random.random()), self._retry)
+
+    def _retry(self) -> None:
+        self.timer = None
+        self._rewind()
+        host = choose(self.pool, self.request, self.tried or ())
+        if host is None:
+            self._local(503, b"no healthy upstream")
+        else:
+            self._try(host)
+
+    def _let_go(self, connection: Upstream | None) -> None:
+        """This try's connection is not needed any more; it lives on only if its answer was complete."""
+        if self.per_try is not None:
+            self.per_try.cancel()
+            self.per_try = None
+        self.connection = None
+        if self.host is None:
+            return
+        if connection is None:
+            self.host.abandon(self)
+            return
+        if not self.sent_all and self.has_body:
+            connection.keep_alive = False
+        self.host.release(connection)
+
+    def _timed_out(self) -> None:
+        """The route's timeout. It spans all tries and the body of the answer (Envoy's router)."""
+        self.timeout = None
+        if self.status:
+            self._cut()
+            return
+        host = self.host
+        if host is not None and self.connection is not None and host.detector is not None:
+            host.detector.failed()
+        self._stop()
+        self._local(504, TIMED_OUT)
+
+    def _cut(self) -> None:
+        """The answer cannot be finished: the client learns it from the connection."""
+        self._stop()
+        self.done = True
+        self.ledger.tries[self.tries] += 1
+        self.downstream.close()
+
+    def refuse(self, reply: Reply) -> None:
+        """The rest of the request turned out to be malformed."""
+        if self.status:
+            self._cut()
+            return
+        self._stop()
+        self.ledger.statuses[reply.status] += 1
+        self.refusal, self.close = reply, True
+        self._reply(reply)
+
+    def _stop(self) -> None:
+        for timer in (self.timer, self.timeout, self.per_try):
+            if timer is not None:
+                timer.cancel()
+        self.timer = self.timeout = self.per_try = None
+        self._let_go(self.connection)
+
+    def cancel(self) -> None:
+        """The client is gone."""
+        if self.done:
+            return
+        self.done = True
+        self._stop()
+        for mirror in self.mirrors:
+            mirror.cut_short()
+        if self.begun and self.refusal is None:
+            if not self.status:
+                self.ledger.statuses[0] += 1
+            if self.tries:
+                self.ledger.tries[self.tries] += 1

@@ -1,0 +1,44 @@
+"""Which requests were faulted: the first of each phase, so that they can be looked at and sent again. Bounded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chaos.mesh.decision import Request
+
+LIMIT_PER_PHASE = 10_000
+
+Entry = tuple[str, bytes, bytes, bytes, bytes, str, str]
+
+
+class Faulted:
+    """A sequence that only grows; `after` counts entries, `total` counts faults, also those not kept."""
+
+    def __init__(self, limit: int = LIMIT_PER_PHASE):
+        self._limit = limit
+        self._entries: list[Entry] = []
+        self._kept: dict[str, int] = {}
+        self.total = 0
+
+    def record(self, phase: str, request: Request, rule: str, fault: str) -> None:
+        self.total += 1
+        kept = self._kept.get(phase, 0)
+        if kept < self._limit:
+            self._kept[phase] = kept + 1
+            self._entries.append((phase, request.id, request.method, request.target, request.authority, rule, fault))
+
+    def since(self, after: int) -> list[dict[str, Any]]:
+        return [_as_json(entry) for entry in self._entries[max(after, 0) :]]
+
+
+def _as_json(entry: Entry) -> dict[str, Any]:
+    phase, request_id, method, target, authority, rule, fault = entry
+    return {
+        "id": request_id.decode("latin-1"),
+        "method": method.decode("latin-1"),
+        "target": target.decode("latin-1"),
+        "authority": authority.decode("latin-1"),
+        "rule": rule,
+        "fault": fault,
+        "phase": phase,
+    }

@@ -1,0 +1,73 @@
+"""HTTP/1.1 as octets: status lines, header blocks, chunks, local replies. Knows no connections and no rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from http import HTTPStatus
+
+from chaos.mesh.decision import Reply
+
+CRLF = b"\r\n"
+LAST_CHUNK = b"0\r\n\r\n"
+
+# Reason phrases are Envoy's (source/common/http/codes.cc), which writes its own whatever the upstream said.
+_UNKNOWN_TO_ENVOY = {102, 103, 418, 425, 451}
+_ENVOYS_WORDS = {413: "Payload Too Large", 416: "Range Not Satisfiable", 422: "Unprocessable Entity"}
+
+
+def _reason(status: int) -> str:
+    if status in _ENVOYS_WORDS:
+        return _ENVOYS_WORDS[status]
+    if status in _UNKNOWN_TO_ENVOY or status not in HTTPStatus._value2member_map_:
+        return "Unknown"
+    return HTTPStatus(status).phrase
+
+
+STATUS_LINES = tuple(f"HTTP/1.1 {status} {_reason(status)}\r\n".encode() for status in range(1000))
+
+# What Envoy knows (balsa_parser.cc) and llhttp reads. Envoy's `MSEARCH`, without the hyphen, is no method of any RFC.
+METHODS = frozenset(
+    b"ACL BIND CHECKOUT CONNECT COPY DELETE GET HEAD LINK LOCK MERGE MKACTIVITY MKCALENDAR MKCOL MOVE NOTIFY OPTIONS "
+    b"PATCH POST PROPFIND PROPPATCH PURGE PUT REBIND REPORT SEARCH SOURCE SUBSCRIBE TRACE UNBIND UNLINK UNLOCK "
+    b"UNSUBSCRIBE".split()
+)
+
+# Other methods get a `content-length: 0` when they come without a body, as from Envoy's HTTP/1 codec.
+WITHOUT_LENGTH = frozenset((b"GET", b"HEAD", b"DELETE", b"OPTIONS", b"TRACE", b"CONNECT"))
+
+
+def header_block(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """`name: value` lines joined by CRLF, without one at the end."""
+    return CRLF.join(map(b": ".join, headers))
+
+
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def last_chunk(trailers: list[tuple[bytes, bytes]]) -> bytes:
+    return b"0\r\n%b\r\n\r\n" % header_block(trailers) if trailers else LAST_CHUNK
+
+
+def token(text: str) -> bytes:
+    """A header value that nothing in `text` can break out of."""
+    return "".join(character if character.isprintable() else "?" for character in text).encode()
+
+
+def reply_head(reply: Reply) -> bytes:
+    """Status line and headers, each line with its CRLF; the caller adds `date` and the empty line."""
+    return STATUS_LINES[reply.status] + b"".join([b"%b: %b\r\n" % header for header in reply.headers])
+
+
+def refusal(status: int, server: bytes) -> Reply:
+    """What Envoy answers, before routing, to a request that its codec refuses: the reason phrase as the body."""
+    body = _reason(status).encode()
+    return Reply(
+        status,
+        ((b"content-length", b"%d" % len(body)), (b"content-type", b"text/plain"), (b"server", server)),
+        body,
+    )
+
+
+def empty(status: int, server: bytes) -> Reply:
+    return Reply(status, ((b"content-length", b"0"), (b"server", server)))
