@@ -1,0 +1,219 @@
+"""From the ledgers to findings: what each expectation's counts say so far.
+
+The verdict is the clients' where they saw the requests, else the gateway's. Three guards, each with a twentieth of
+the expectation's alpha, look for what a right share can hide: dice that the gateway itself counts as off, draws per
+connection instead of per request, and a share that is right only on average. All tests hold at every moment, so a
+verdict that has been reached stays: later counts cannot make a verified claim merely open again, only falsify it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from chaos.experiment import sentences
+from chaos.experiment.drawn import Drawn
+from chaos.experiment.expectations import Expectation
+from chaos.experiment.finding import Finding, Ledger, Tally
+from chaos.experiment.observed import Observations, Observed
+from chaos.experiment.residual import judge_residual
+from chaos.experiment.timing import delayed_by_size, judge_added_delay
+from chaos.verify.claim import Claim, split_alpha, within
+from chaos.verify.drift import Drift, find_drift
+from chaos.verify.independence import Dependence, dependence
+from chaos.verify.verdict import Verdict
+
+GUARD = 0.05
+MAIN = 1 - 3 * GUARD
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that is known about one expectation's share."""
+
+    claim: Claim
+    observed: Tally
+    drawn: Tally | None
+    alpha: float
+    dependence: Dependence | None = None
+    drift: Drift | None = None
+
+    @property
+    def own(self) -> Tally:
+        """The ledger that the verdict rests on."""
+        return self.observed if self.observed.n or self.drawn is None else self.drawn
+
+    def verdict(self, tally: Tally | None, alpha: float | None = None) -> Verdict:
+        if tally is None:
+            return Verdict.NO_TRAFFIC
+        return self.claim.assess(tally.k, tally.n, self.alpha * MAIN if alpha is None else alpha)
+
+    @property
+    def off_dice(self) -> bool:
+        """Whether the gateway's own counts refute the rule."""
+        return self.verdict(self.drawn, self.alpha * GUARD) is Verdict.FALSIFIED
+
+
+class Judge:
+    """Judges a run while it goes on. `observe` is handed each second's digest, `findings` tells where things stand.
+
+    `shares` of alpha: the expectations divide 1 - confidence equally among `claims`, which may count further claims
+    (hypotheses) that are judged elsewhere."""
+
+    def __init__(self, expectations: Sequence[Expectation], confidence: float = 0.99, *, claims: int | None = None):
+        self.expectations = tuple(expectations)
+        self.confidence = confidence
+        self.alpha = split_alpha(confidence, len(self.expectations) if claims is None else claims)
+        self.observed = Observed()
+        self._settled: dict[str, Finding] = {}
+
+    def observe(self, digest: Observations) -> None:
+        """Add one second of what the load saw."""
+        self.observed.add(digest)
+
+    def findings(self, counters: Mapping[str, Any] | None, *, starved: str = "") -> list[Finding]:
+        """One finding per expectation. `counters` are the gateway's, None when it has none. `starved` says why
+        latencies cannot be trusted (a client short of CPU, load not delivered); latency findings are then
+        inconclusive."""
+        drawn = Drawn(counters)
+        return [self._settle(self._judge(expectation, drawn, starved)) for expectation in self.expectations]
+
+    def _judge(self, expectation: Expectation, drawn: Drawn, starved: str) -> Finding:
+        finding = self._blank(expectation, drawn)
+        if expectation.kind == "added-delay":
+            return judge_added_delay(finding, expectation, self.observed, drawn, starved)
+        if expectation.kind == "residual":
+            return judge_residual(finding, expectation, self.observed, drawn)
+        assert expectation.share is not None
+        return self._share(finding, expectation, drawn, within(expectation.share, expectation.tolerance))
+
+    def _blank(self, expectation: Expectation, drawn: Drawn) -> Finding:
+        return Finding(
+            id=expectation.id,
+            kind=expectation.kind,
+            title=expectation.title,
+            verdict=Verdict.NO_TRAFFIC,
+            rule=expectation.rule,
+            rule_name=expectation.rule_name,
+            where=expectation.where,
+            phase=expectation.phase,
+            task=expectation.task,
+            configured=expectation.share,
+            drawn=drawn.tally(expectation),
+            confidence=self.confidence,
+            alpha=self.alpha,
+        )
+
+    def _share(self, finding: Finding, expectation: Expectation, drawn: Drawn, claim: Claim) -> Finding:
+        evidence = self._evidence(expectation, finding.drawn, claim)
+        own = evidence.own
+        verdict, cause = _decide(evidence)
+        interval = claim.interval(own.k, own.n, self.alpha * MAIN)
+        open_ = verdict is Verdict.INCONCLUSIVE
+        finding = replace(
+            finding,
+            tolerance=claim.tolerance,
+            observed=evidence.observed if evidence.observed.n else None,
+            estimate=own.share,
+            interval=(interval.low, interval.high) if own.n else None,
+            verdict=verdict,
+            cause=cause,
+            ledgers=_ledgers(evidence),
+            needed=claim.needed(own.k, own.n, self.alpha * MAIN) if open_ else None,
+        )
+        return replace(finding, sentence=sentences.share(finding, expectation, evidence.dependence, evidence.drift))
+
+    def _evidence(self, expectation: Expectation, drawn: Tally | None, claim: Claim) -> Evidence:
+        if expectation.kind == "delay" and not expectation.tagged:
+            return Evidence(claim, delayed_by_size(expectation, self.observed), drawn, self.alpha)
+        observed = self.observed.tally(expectation.classify)
+        found = Evidence(claim, observed, drawn, self.alpha)
+        if not observed.n or claim.certain:
+            return found
+        drift = find_drift(self.observed.series(expectation.classify), claim, self.alpha * GUARD)
+        return replace(found, drift=drift, dependence=self._dependence(expectation))
+
+    def _dependence(self, expectation: Expectation) -> Dependence | None:
+        if expectation.kind not in ("abort", "delay"):
+            return None
+        pairs = self.observed.neighbours(
+            lambda pair: (
+                pair.phase == expectation.phase
+                and pair.kind == expectation.kind
+                and pair.route == (expectation.rule_name if expectation.tagged else "")
+                and (expectation.tasks is None or pair.task in expectation.tasks)
+            )
+        )
+        return dependence(pairs, self.alpha * GUARD)
+
+    def _settle(self, finding: Finding) -> Finding:
+        """A verdict that has been reached stays; of its intervals, which all hold at once, what they share remains."""
+        before = self._settled.get(finding.id)
+        if before is not None and before.verdict is Verdict.VERIFIED and not finding.verdict.decided:
+            interval = _common(before.interval, finding.interval)
+            finding = replace(finding, verdict=before.verdict, interval=interval, needed=None, cause="")
+            finding = replace(finding, sentence=sentences.settled(finding))
+        elif before is not None and before.verdict is Verdict.FALSIFIED and finding.verdict is not Verdict.FALSIFIED:
+            finding = before
+        if finding.verdict.decided:
+            self._settled[finding.id] = finding
+        return finding
+
+
+def _decide(evidence: Evidence) -> tuple[Verdict, str]:
+    """The verdict and, when something is wrong, what."""
+    verdict = evidence.verdict(evidence.own)
+    if evidence.dependence is not None and evidence.dependence.verdict is Verdict.FALSIFIED:
+        return Verdict.FALSIFIED, "per-connection"
+    if verdict is Verdict.FALSIFIED:
+        return verdict, _cause(evidence)
+    if evidence.drift is not None:
+        return Verdict.FALSIFIED, "drift"
+    if evidence.off_dice:
+        return Verdict.FALSIFIED, "count" if evidence.observed.n else "dice"
+    return verdict, "traffic" if verdict is Verdict.NO_TRAFFIC else ""
+
+
+def _cause(evidence: Evidence) -> str:
+    """Which ledger is off when the clients' (or the only one) refutes the rule."""
+    share, target = evidence.own.share or 0.0, evidence.claim.centre
+    if evidence.drift is not None and _steadier(evidence.drift, evidence.own, target):
+        return "drift"
+    twice = 1 - (1 - target) ** 2
+    if 0 < target < 1 and abs(share - twice) < min(evidence.claim.tolerance, abs(share - target)):
+        return "drawn-twice"
+    if not evidence.observed.n or evidence.drawn is None or not evidence.drawn.n:
+        return "dice"
+    if evidence.off_dice or abs((evidence.drawn.share or 0.0) - share) < evidence.claim.tolerance / 2:
+        return "dice"
+    return "hidden" if share < (evidence.drawn.share or 0.0) else "count"
+
+
+def _steadier(drift: Drift, whole: Tally, target: float) -> bool:
+    """Whether the stretch is a different story from the whole: clearly further off than the rest of the run is."""
+    rest = Tally(whole.k - drift.k, whole.n - drift.n)
+    if rest.n <= 0 or rest.share is None:
+        return False
+    return abs(drift.share - target) > 3 * abs(rest.share - target)
+
+
+def _ledgers(evidence: Evidence) -> tuple[Ledger, ...]:
+    found: list[Ledger] = ["configured"]
+    if evidence.drawn is not None:
+        found.append("drawn")
+    if evidence.observed.n:
+        found.append("observed")
+    return tuple(found)
+
+
+Bounds = tuple[float | None, float | None] | None
+
+
+def _common(before: Bounds, now: Bounds) -> Bounds:
+    """The intersection; the earlier one when they have nothing in common."""
+    if before is None or now is None:
+        return before or now
+    lows = [low for low in (before[0], now[0]) if low is not None]
+    highs = [high for high in (before[1], now[1]) if high is not None]
+    low, high = max(lows, default=None), min(highs, default=None)
+    return before if low is not None and high is not None and low > high else (low, high)

@@ -1,0 +1,126 @@
+"""Judges an added delay: by how much the requests that were delayed are later than those of the same run that were not.
+
+Both groups meet the same machine and the same upstream, so their difference is the delay alone, however slow
+everything is. Like is compared with like: the answers of one task with one status, forwarded or aborted, whichever
+pair of groups is largest. A rule that delays everything leaves nothing to compare with; then the whole latency is
+what is judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import inf
+
+from chaos.experiment import sentences
+from chaos.experiment.drawn import Drawn
+from chaos.experiment.expectations import Expectation
+from chaos.experiment.finding import Finding, Tally
+from chaos.experiment.observed import Observed, Outcome
+from chaos.verify.quantile import Sample, quantile_span
+from chaos.verify.shift import MEDIAN, Shift, assess_span, median_shift
+from chaos.verify.verdict import Verdict
+
+Group = tuple[str, int, bool]
+"""Task, status, whether it was aborted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The shift that was measured, and between how many requests."""
+
+    shift: Shift
+    late: int
+    reference: int
+
+
+def judge_added_delay(
+    finding: Finding, expectation: Expectation, observed: Observed, drawn: Drawn, starved: str
+) -> Finding:
+    """The finding with its estimate and interval in seconds."""
+    assert expectation.share is not None
+    finding = replace(finding, unit="seconds", tolerance=expectation.tolerance, ledgers=("configured", "observed"))
+    measured = measure(expectation, observed, finding.alpha)
+    if measured is None:
+        missing = _nothing_seen(finding, observed.tally(expectation.classify))
+        return replace(missing, sentence=sentences.added_delay(missing, None, starved))
+    span, target = measured.shift.span, expectation.share
+    verdict = assess_span(span, target - expectation.tolerance, target + expectation.tolerance)
+    if starved and verdict.decided:
+        verdict = Verdict.INCONCLUSIVE
+    finding = replace(
+        finding,
+        observed=Tally(measured.late, measured.late + measured.reference),
+        estimate=measured.shift.estimate,
+        interval=(span.low, None if span.high == inf else span.high),
+        verdict=verdict,
+        cause="starved" if starved else "delay" if verdict is Verdict.FALSIFIED else "",
+    )
+    return replace(finding, sentence=sentences.added_delay(finding, measured.reference, starved))
+
+
+def measure(expectation: Expectation, observed: Observed, alpha: float) -> Measured | None:
+    """The shift between the largest comparable groups; None while no delayed request was seen."""
+    if not expectation.tagged:
+        return _by_size(expectation, observed, alpha)
+    group = _largest(expectation, observed)
+    if group is None:
+        return None
+    late = observed.sample(lambda outcome: _group(expectation, outcome) == (group, True))
+    reference = observed.sample(lambda outcome: _group(expectation, outcome) == (group, False))
+    return _measured(late, reference, alpha)
+
+
+def _measured(late: Sample, reference: Sample, alpha: float) -> Measured:
+    shift = median_shift(late, reference, alpha)
+    if shift is None:
+        shift = Shift(late.quantile(MEDIAN), quantile_span(late, MEDIAN, alpha))
+    return Measured(shift, late.n, reference.n)
+
+
+def _group(expectation: Expectation, outcome: Outcome) -> tuple[Group, bool] | None:
+    """Which group an outcome belongs to, and whether it was delayed; None for what is not the rule's."""
+    delayed = expectation.classify(outcome)
+    return None if delayed is None else ((outcome.task, outcome.status, "abort" in outcome.fault), delayed)
+
+
+def _largest(expectation: Expectation, observed: Observed) -> Group | None:
+    """The group that tells most: the one whose smaller half is largest. Without undelayed requests, the largest."""
+    sizes: dict[Group, list[int]] = {}
+    for outcome, count in observed:
+        found = _group(expectation, outcome)
+        if found is not None:
+            sizes.setdefault(found[0], [0, 0])[found[1]] += count
+    delayed = {group: size for group, size in sizes.items() if size[1]}
+    return max(delayed, key=lambda group: (min(delayed[group]), delayed[group][1]), default=None)
+
+
+def _by_size(expectation: Expectation, observed: Observed, alpha: float) -> Measured | None:
+    late, reference = _split(expectation, observed)
+    return _measured(late, reference, alpha) if late.n else None
+
+
+def delayed_by_size(expectation: Expectation, observed: Observed) -> Tally:
+    """How many requests seem to have been delayed, for a gateway that does not say so."""
+    late, reference = _split(expectation, observed)
+    return Tally(late.n, late.n + reference.n)
+
+
+def _split(expectation: Expectation, observed: Observed) -> tuple[Sample, Sample]:
+    """Without tags a delayed request is one that took more than half of the delay longer than the quickest did."""
+    everyone = observed.sample(
+        lambda outcome: (
+            outcome.phase == expectation.phase
+            and outcome.status != 0
+            and (expectation.tasks is None or outcome.task in expectation.tasks)
+        )
+    ).buckets
+    limit = everyone[0][0] + expectation.seconds / 2 if everyone else 0.0
+    return (
+        Sample(bucket for bucket in everyone if bucket[0] >= limit),
+        Sample(bucket for bucket in everyone if bucket[0] < limit),
+    )
+
+
+def _nothing_seen(finding: Finding, tally: Tally) -> Finding:
+    """No delayed request yet: no traffic when there was none at all, open otherwise."""
+    verdict = Verdict.INCONCLUSIVE if tally.n else Verdict.NO_TRAFFIC
+    return replace(finding, verdict=verdict, observed=Tally(0, tally.n), cause="" if tally.n else "traffic")
