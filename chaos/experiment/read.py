@@ -14,7 +14,7 @@ from typing import Any
 from chaos.errors import InvalidInput, Location, Problem
 from chaos.experiment.model import API_VERSION, KIND, Experiment
 from chaos.experiment.overrides import apply_overrides
-from chaos.mesh.document import Document, Path, field_path, read_documents
+from chaos.mesh.document import Document, Documents, Path, field_path, read_documents
 from chaos.mesh.read import read_resources
 from chaos.mesh.resources import Resources
 from chaos.mesh.shape import validate_model
@@ -33,7 +33,7 @@ class Reading:
     resources: Resources
     texts: Mapping[str, str]
     problems: tuple[Problem, ...]
-    documents: tuple[Document, ...] = field(repr=False, default=())
+    files: tuple[Documents, ...] = field(repr=False, default=())
 
     @property
     def name(self) -> str:
@@ -67,34 +67,26 @@ def read_experiment(
 
     Raises InvalidInput only for an override that has no place to go."""
     texts: dict[str, str] = dict(sources)
-    documents, problems = _documents(sources)
-    own = [document for document in documents if _is_experiment(document)]
+    files = [read_documents(text, file) for file, text in sources]
+    own = [document for each in files for document in each if _is_experiment(document)]
+    problems: list[Problem] = []
     document = apply_overrides(own[0] if own else None, overrides)
     experiment, found = _experiment(document, own[1:])
     problems += found
     more, found = _resources_named(experiment, document, load, texts)
     problems += found
-    documents += more
-    resources, found = read_resources(documents)
+    files += more
+    problems += [problem for each in files for problem in (*each.problems, *each.notes)]
+    resources, found = read_resources(document for each in files for document in each)
     problems += found
     file = own[0].file if own else sources[0][0]
-    return Reading(file, experiment, document, resources, texts, tuple(dict.fromkeys(problems)), tuple(documents))
+    return Reading(file, experiment, document, resources, texts, tuple(dict.fromkeys(problems)), tuple(files))
 
 
 def stem(file: str) -> str:
     """A file's name without folder and ending, fit to be a name: `rules/a b.yaml` gives `a-b`."""
     base = file.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
     return re.sub(r"[^A-Za-z0-9._-]+", "-", base.rsplit(".", 1)[0]).strip(".-") or "experiment"
-
-
-def _documents(sources: Sequence[tuple[str, str]]) -> tuple[list[Document], list[Problem]]:
-    documents: list[Document] = []
-    problems: list[Problem] = []
-    for file, text in sources:
-        read = read_documents(text, file)
-        documents += read.documents
-        problems += [*read.problems, *read.notes]
-    return documents, problems
 
 
 def _is_experiment(document: Document) -> bool:
@@ -114,12 +106,12 @@ def _experiment(document: Document | None, others: Sequence[Document]) -> tuple[
 
 def _resources_named(
     experiment: Experiment, document: Document | None, load: Load | None, texts: dict[str, str]
-) -> tuple[list[Document], list[Problem]]:
-    """The documents of the files in spec.resources."""
-    documents: list[Document] = []
+) -> tuple[list[Documents], list[Problem]]:
+    """The files in spec.resources. Only Istio documents belong there."""
+    files: list[Documents] = []
     problems: list[Problem] = []
     if document is None or load is None:
-        return documents, problems
+        return files, problems
     for index, name in enumerate(experiment.spec.resources):
         path: Path = ("spec", "resources", index)
         try:
@@ -134,12 +126,11 @@ def _resources_named(
             )
             continue
         texts[file] = text
-        read, found = _documents([(file, text)])
-        documents += [each for each in read if not _is_experiment(each)]
-        problems += found
+        read = read_documents(text, file)
+        files.append(read)
         problems += [
             Problem(each.locate(), "kind", "an Experiment in a file of resources; only Istio documents belong here")
             for each in read
             if _is_experiment(each)
         ]
-    return documents, problems
+    return files, problems

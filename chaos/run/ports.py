@@ -5,7 +5,6 @@ A listening socket of ours queues connections until the child that inherits it a
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 
 from chaos.errors import EnvironmentFailed
@@ -32,14 +31,6 @@ def free_port(host: str = LOOPBACK) -> int:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
         sock.bind((host, 0))
         return int(sock.getsockname()[1])
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a name or address stays on this machine. Names are not looked up: only localhost is known."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower().rstrip(".") == "localhost" or host.lower().endswith(".localhost")
 
 
 def accepts(host: str, port: int, timeout: float = 1.0) -> bool:

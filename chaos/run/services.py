@@ -130,16 +130,15 @@ class Services:
             f"{child.name} did not answer on {LOOPBACK}:{port}{path} within {timeout:g} s{hint}{child.last_words()}"
         )
 
-    def dead(self) -> list[Child]:
-        """Services that ended although nobody stopped them."""
-        children = [*self.programs.values(), *([self._builtin] if self._builtin is not None else [])]
-        return [child for child in children if not child.alive]
+    @property
+    def children(self) -> list[Child]:
+        """What has been started."""
+        return [*self.programs.values(), *([self._builtin] if self._builtin is not None else [])]
 
     async def stop(self) -> None:
         for sock in self._sockets.values():
             sock.close()
-        children = [*self.programs.values(), *([self._builtin] if self._builtin is not None else [])]
-        await asyncio.gather(*(child.stop(grace=1.5) for child in children))
+        await asyncio.gather(*(child.stop(grace=1.5) for child in self.children))
 
 
 def _entry(instance: Instance, fd: int) -> dict[str, object]:

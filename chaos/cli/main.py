@@ -1,0 +1,92 @@
+"""The command line: one table of commands, one place where errors become messages and exit codes.
+
+Each command lives in a module of its own and imports what it needs when it is called, so that `chaos --help` stays quick.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+from typing import Annotated, Any
+
+import typer
+
+from chaos import __version__
+from chaos.cli.gateway import gateway
+from chaos.cli.schema import schema
+from chaos.cli.validate import validate
+from chaos.errors import ChaosError, ExitCode
+
+app = typer.Typer(
+    name="chaos",
+    help="Chaos testing with Istio VirtualServices on a laptop: faults, load, and a verdict you can trust.",
+    epilog="Exit codes: 0 verified, 1 falsified, 2 bad usage or file, 3 inconclusive, 4 stopped by a safeguard, "
+    "5 the environment failed, 6 a rule saw no traffic, 130 interrupted.",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"chaos {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors in chaos itself.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    if debug:
+        os.environ["CHAOS_DEBUG"] = "1"
+
+
+for command in (gateway, validate, schema):
+    app.command()(command)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command and exit with its code; whatever goes wrong, the user sees a message and no traceback."""
+    sys.exit(call(sys.argv[1:] if arguments is None else arguments))
+
+
+def call(arguments: list[str]) -> int:
+    """The exit code of one command."""
+    try:
+        result: Any = typer.main.get_command(app).main(arguments, prog_name="chaos", standalone_mode=False)
+        return int(result) if isinstance(result, int) else 0
+    except ChaosError as error:
+        typer.echo(str(error), err=True)
+        return int(error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        typer.echo("interrupted", err=True)
+        return int(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains while it ends
+        return int(ExitCode.VERIFIED)
+    except Exception as error:
+        # Typer's usage errors show themselves; their class lives in a private module whose name has changed.
+        if hasattr(error, "show") and hasattr(error, "exit_code"):
+            error.show()
+            return int(ExitCode.USAGE)
+        return _unexpected(error)
+
+
+def _unexpected(error: Exception) -> int:
+    """A fault of ours: one line, with the details in a file (or on stderr with --debug)."""
+    if os.environ.get("CHAOS_DEBUG"):
+        traceback.print_exception(error)
+        return int(ExitCode.ENVIRONMENT)
+    with tempfile.NamedTemporaryFile("w", prefix="chaos-", suffix=".log", delete=False) as log:
+        traceback.print_exception(error, file=log)
+    what = str(error).splitlines()[0] if str(error) else ""
+    typer.echo(f"chaos failed: {type(error).__name__}{': ' if what else ''}{what} (details in {log.name})", err=True)
+    return int(ExitCode.ENVIRONMENT)

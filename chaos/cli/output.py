@@ -1,0 +1,27 @@
+"""Problems and notes on the terminal: one per line, errors first, in colour only where a person looks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import typer
+
+from chaos.errors import InvalidInput, Problem
+
+_COLORS = {"error": typer.colors.RED, "warning": typer.colors.YELLOW, "info": typer.colors.CYAN}
+
+
+def print_problems(problems: Iterable[Problem], *, err: bool = False) -> None:
+    """`file:line:column: severity: path: message [code]`."""
+    for problem in problems:
+        severity = typer.style(problem.severity, fg=_COLORS[problem.severity])
+        path = f"{problem.path}: " if problem.path else ""
+        code = f" [{problem.code}]" if problem.code.startswith("IST") else ""
+        typer.echo(f"{problem.location}: {severity}: {path}{problem.message}{code}", err=err)
+
+
+def require(problems: Iterable[Problem]) -> None:
+    """Raises InvalidInput with the errors among the problems, if any."""
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if errors:
+        raise InvalidInput(errors)

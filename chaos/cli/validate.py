@@ -1,0 +1,63 @@
+"""`chaos validate`: what Istio would refuse (errors), what its analyzer would warn of, and what is worth knowing (infos)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from chaos.errors import ExitCode, InvalidInput
+
+if TYPE_CHECKING:
+    from chaos.errors import Problem
+
+
+class Format(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+def validate(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Experiment or Istio files; each is one set.")],
+    output: Annotated[
+        Format, typer.Option("--format", help="text, or json: a list with one object per file.")
+    ] = Format.TEXT,
+) -> int:
+    """Check files as Istio would: errors it refuses, warnings of its analyzers, and things worth knowing."""
+    found = {file: _problems(file) for file in files}
+    if output is Format.JSON:
+        import json
+
+        typer.echo(json.dumps([_as_json(file, problems) for file, problems in found.items()], indent=1))
+    else:
+        _print(found)
+    wrong = any(problem.severity == "error" for problems in found.values() for problem in problems)
+    return int(ExitCode.USAGE if wrong else ExitCode.VERIFIED)
+
+
+def _problems(file: str) -> list[Problem]:
+    from chaos.run.prepare import prepare
+
+    try:
+        return list(prepare([file]).problems)
+    except InvalidInput as error:
+        return list(error.problems)
+
+
+def _as_json(file: str, problems: list[Problem]) -> dict[str, Any]:
+    """Each finding as `file:line:column: path: message`."""
+    words = {"errors": "error", "warnings": "warning", "infos": "info"}
+    found = {name: [str(each) for each in problems if each.severity == word] for name, word in words.items()}
+    return {"file": file, **found}
+
+
+def _print(found: dict[str, list[Problem]]) -> None:
+    from chaos.cli.output import print_problems
+
+    for file, problems in found.items():
+        print_problems(problems)
+        if not any(problem.severity == "error" for problem in problems):
+            counted = [(sum(p.severity == s for p in problems), s) for s in ("warning", "info")]
+            beside = ", ".join(f"{n} {s}{'s' if n > 1 else ''}" for n, s in counted if n)
+            typer.echo(f"{file}: valid{f' ({beside})' if beside else ''}")

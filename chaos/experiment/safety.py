@@ -1,0 +1,94 @@
+"""Nothing leaves this machine unless it was named: addresses and hosts beyond loopback need `spec.allowHosts`."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator
+
+from chaos.errors import Problem
+from chaos.experiment.read import Reading
+from chaos.experiment.services import ServicePlan, proxy_of
+from chaos.experiment.tasks import LoadTask
+from chaos.mesh.document import field_path
+from chaos.mesh.names import aliases, covers, full_name, is_wildcard
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or address stays on this machine. Names are not looked up: only localhost is known."""
+    name = host.strip("[]").lower().rstrip(".")
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")
+
+
+def allowed(host: str, allow_hosts: Iterable[str]) -> bool:
+    """Loopback, or named; `*.example.com` names all below it."""
+    return is_loopback(host) or any(covers(name.lower(), host.lower().strip("[]")) for name in allow_hosts)
+
+
+def safety_problems(reading: Reading, services: ServicePlan) -> list[Problem]:
+    """Endpoints that are not on this machine and were not allowed."""
+    return [*_listed_endpoints(reading), *_service_entries(reading)]
+
+
+def _listed_endpoints(reading: Reading) -> Iterator[Problem]:
+    spec = reading.experiment.spec
+    for key, service in (spec.services or {}).items():
+        for index, endpoint in enumerate(service.endpoints or ()):
+            host = endpoint.address[0]
+            if not allowed(host, spec.allow_hosts):
+                path = ("spec", "services", key, "endpoints", index, "address")
+                yield reading.problem(path, _beyond(host), code="beyond-loopback")
+
+
+def _service_entries(reading: Reading) -> Iterator[Problem]:
+    for entry in reading.resources.service_entries:
+        for index, endpoint in enumerate(entry.spec.endpoints):
+            host = endpoint.address
+            if host and not host.startswith("unix:") and not allowed(host, reading.experiment.spec.allow_hosts):
+                path = ("spec", "endpoints", index, "address")
+                yield Problem(
+                    entry.locate(path), field_path((*entry.prefix, *path)), _beyond(host), "error", "beyond-loopback"
+                )
+
+
+def _beyond(host: str) -> str:
+    return f"{host} is not on this machine; name it in the Experiment's spec.allowHosts to allow it"
+
+
+def task_problems(reading: Reading, services: ServicePlan, tasks: Iterable[LoadTask]) -> list[Problem]:
+    """Tasks whose host no rule and no service knows; and direct ones that leave this machine without permission."""
+    known = set(known_hosts(reading, services))
+    allow = reading.experiment.spec.allow_hosts
+    problems = []
+    for index, task in enumerate(tasks):
+        path = ("spec", "load", "tasks", index)
+        if task.direct:
+            if not allowed(task.host, allow):
+                problems.append(reading.problem(path, _beyond(task.host), code="beyond-loopback"))
+        elif not any(covers(name, task.host.lower()) or name == "*" for name in known):
+            names = ", ".join(sorted(known, key=lambda name: (len(name), name))[:5])
+            problems.append(
+                reading.problem(
+                    path,
+                    f"no rule and no service is called {task.host}; known: {names or 'none'}. "
+                    "To send load beyond this machine, name the host in spec.allowHosts",
+                    code="unknown-host",
+                )
+            )
+    return problems
+
+
+def known_hosts(reading: Reading, services: ServicePlan) -> Iterator[str]:
+    """Every Host that the gateway answers for: services and their aliases, hosts of VirtualServices, ServiceEntries."""
+    proxy = proxy_of(reading)
+    for place in services.places:
+        yield from (name.lower() for name in aliases(place.host, proxy.namespace))
+    for resource in reading.resources.virtual_services:
+        for host in resource.spec.hosts:
+            yield host.lower() if is_wildcard(host) else full_name(host, resource.namespace)
+            if proxy.is_gateway:
+                yield host.lower()
+    for entry in reading.resources.service_entries:
+        yield from (host.lower() for host in entry.spec.hosts)

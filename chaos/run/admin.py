@@ -1,0 +1,76 @@
+"""Ask the gateway's admin API: JSON over HTTP/1.1 on loopback, from asyncio.
+
+Standard library on purpose: the supervisor starts in a tenth of a second, and importing aiohttp takes four.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+from typing import Any
+from urllib.parse import urlsplit
+
+from chaos.errors import EnvironmentFailed, InvalidInput, Location, Problem
+
+TIMEOUT = 10.0
+
+
+class Admin:
+    """The admin API at one address. Every call raises EnvironmentFailed when the gateway does not answer as it should."""
+
+    def __init__(self, url: str, token: str | None = None):
+        parts = urlsplit(url)
+        self.url = url
+        self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 80
+        self._headers = {"authorization": f"Bearer {token}"} if token else {}
+
+    async def counters(self) -> dict[str, Any]:
+        return await self._json("GET", "/counters")
+
+    async def faulted(self, after: int) -> dict[str, Any]:
+        return await self._json("GET", f"/faulted?after={after}")
+
+    async def set_phase(self, phase: dict[str, Any]) -> None:
+        await self._json("PUT", "/phase", phase)
+
+    async def set_faults(self, enabled: bool) -> None:
+        await self._json("PUT", "/faults", {"enabled": enabled})
+
+    async def put_rules(self, text: str) -> None:
+        """Raises InvalidInput with the gateway's problems when it refuses them."""
+        status, body = await asyncio.to_thread(self._request, "PUT", "/rules", text.encode(), "application/yaml")
+        if status == 400:
+            raise InvalidInput([_problem(each) for each in json.loads(body).get("problems", [])])
+        if status >= 300:
+            raise EnvironmentFailed(f"the gateway answered PUT /rules with {status}")
+
+    async def _json(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        data = None if body is None else json.dumps(body).encode()
+        status, answer = await asyncio.to_thread(self._request, method, path, data, "application/json")
+        if status >= 300:
+            raise EnvironmentFailed(f"the gateway answered {method} {path} with {status}: {answer[:200]!r}")
+        try:
+            value = json.loads(answer) if answer else {}
+        except ValueError:
+            raise EnvironmentFailed(f"the gateway answered {method} {path} with something else than JSON") from None
+        return value if isinstance(value, dict) else {"value": value}
+
+    def _request(self, method: str, path: str, body: bytes | None, content_type: str) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=TIMEOUT)
+        try:
+            headers = self._headers | ({"content-type": content_type} if body is not None else {})
+            connection.request(method, path, body, headers)
+            response = connection.getresponse()
+            return response.status, response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise EnvironmentFailed(f"the gateway's admin API at {self.url} does not answer: {error}") from None
+        finally:
+            connection.close()
+
+
+def _problem(value: Any) -> Problem:
+    if not isinstance(value, dict):
+        return Problem(Location("rules"), "", str(value))
+    location = Location(str(value.get("file", "rules")), int(value.get("line", 1)), int(value.get("column", 1)))
+    return Problem(location, str(value.get("path", "")), str(value.get("message", "")))

@@ -1,0 +1,22 @@
+"""What `chaos run` was asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """`gateway` is the URL of one that runs already; `ui` an address for Locust's web UI; `command` repeats the run.
+
+    `workers` are the gateway's. `seed` overrides the experiment's; without both one is chosen."""
+
+    out: Path = Path("reports")
+    overrides: tuple[str, ...] = ()
+    seed: int | None = None
+    gateway: str | None = None
+    ui: str | None = None
+    workers: int = 1
+    report: bool = True
+    command: tuple[str, ...] = ()

@@ -1,0 +1,67 @@
+"""The phases of a run in order: when each ends, whether faults are on, and which rules hold in it.
+
+One phase without a name is the default; decisions are then made and counted under the empty name. A ramp becomes one
+phase for each of its steps, so that each has its own expectations and verdicts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from chaos.experiment.model import Load, Phase, Spec
+
+CAP = 300.0
+"""Seconds after which `until: decided` gives up when nothing else was asked for; what is open then is inconclusive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """When a phase ends: whichever comes first. None and False mean that this does not end it."""
+
+    decided: bool = True
+    duration: float | None = None
+    requests: int | None = None
+
+    @property
+    def limit(self) -> float:
+        """Seconds after which the phase ends at the latest."""
+        if self.duration is not None:
+            return self.duration
+        return CAP if self.requests is None else float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class RunPhase:
+    """One stretch of the run. `vary` sets one percentage of the rules: (what, percent)."""
+
+    name: str = ""
+    faults: bool = True
+    stop: Stop = Stop()
+    rules: tuple[str, ...] = ()
+    vary: tuple[str, float] | None = None
+
+
+def stop_of(item: Load | Phase) -> Stop:
+    """`until: decided` holds when nothing else is said."""
+    decided = item.until == "decided" or (item.duration is None and item.requests is None)
+    return Stop(decided, item.duration, item.requests)
+
+
+def phases_of(spec: Spec) -> tuple[RunPhase, ...]:
+    """The run's phases; a phase that says nothing about its end takes the load's."""
+    if not spec.phases:
+        return (RunPhase(stop=stop_of(spec.load)),)
+    return tuple(phase for each in spec.phases for phase in _phase(each, spec.load))
+
+
+def _phase(phase: Phase, load: Load) -> Iterator[RunPhase]:
+    own = phase.until is not None or phase.duration is not None or phase.requests is not None
+    stop = stop_of(phase if own else load)
+    if phase.ramp is None:
+        yield RunPhase(phase.name, phase.faults, stop, phase.rules)
+        return
+    ramp = phase.ramp
+    for step in range(ramp.steps):
+        percent = round(ramp.start + (ramp.to - ramp.start) * step / (ramp.steps - 1), 4)
+        yield RunPhase(f"{phase.name}-{percent:g}", True, stop, phase.rules, (ramp.vary, percent))
