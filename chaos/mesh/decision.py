@@ -22,8 +22,9 @@ Headers = list[tuple[bytes, bytes]]
 class Request:
     """One downstream request as the gateway has parsed it.
 
-    `target` is path and query in origin form, not yet normalised; `authority` is Host as received (or the authority of an
-    absolute-form target); `remote` the client's address without its port; `id` the x-request-id that goes upstream."""
+    `target` is path and query in origin form, not yet normalised; `authority` is Host as received (or the authority
+    of an absolute-form target); `remote` the client's address without its port; `id` the x-request-id that goes
+    upstream."""
 
     method: bytes
     target: bytes
@@ -35,7 +36,8 @@ class Request:
 
 
 class Draws(Protocol):
-    """The numbers in [0, 1) that decide one request: independent between purposes, the same for the same seed and id."""
+    """The numbers in [0, 1) that decide one request: independent between purposes, the same for the same seed and
+    id."""
 
     @property
     def delay(self) -> float: ...
@@ -50,9 +52,9 @@ class Draws(Protocol):
 class Rule:
     """Which HTTPRoute of which VirtualService took the request.
 
-    `key` is unique and stable across reloads (`virtualservice/<namespace>/<name>/<index>`; `service/<host>:<port>` for the
-    default route of a registered service without a VirtualService); `name` is what people read (the HTTPRoute's name,
-    or `<VirtualService>[<index>]`) and what x-chaos-route carries."""
+    `key` is unique and stable across reloads (`virtualservice/<namespace>/<name>/<index>`; `service/<host>:<port>`
+    for the default route of a registered service without a VirtualService); `name` is what people read (the
+    HTTPRoute's name, or `<VirtualService>[<index>]`) and what x-chaos-route carries."""
 
     key: str
     name: str
@@ -97,6 +99,7 @@ class CircuitBreakers:
     max_pending_requests: int | None = None
     max_requests: int | None = None
     max_requests_per_connection: int | None = None
+    max_retries: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,28 +204,32 @@ class BadRequest:
 
 
 class Headwork(Protocol):
-    """The header operations of one rule and destination, compiled (SEMANTICS sections 9, 10, 12); shared by requests."""
+    """The header operations of one rule and destination, compiled (SEMANTICS sections 9, 10, 12); shared by
+    requests."""
 
     def upstream_headers(self, request: Request, forward: Forward) -> Headers:
-        """All headers for upstream in order, `host` included: hop-by-hop ones dropped, proxy's own added, the rule's operations
-        applied. Content-length and transfer-encoding pass as they came; `x-envoy-attempt-count` is added by the gateway."""
+        """All headers for upstream in order, `host` included: hop-by-hop ones dropped, proxy's own added, the rule's
+        operations applied. Content-length and transfer-encoding pass as they came; `x-envoy-attempt-count` is added
+        by the gateway."""
         ...
 
     def downstream_headers(self, request: Request, status: int, headers: Headers) -> Headers:
-        """Upstream's response headers as the client gets them; `date` and `x-envoy-upstream-service-time` are the gateway's."""
+        """Upstream's response headers as the client gets them; `date` and `x-envoy-upstream-service-time` are the
+        gateway's."""
         ...
 
     def local_reply(self, request: Request, status: int, body: bytes) -> Reply:
-        """A router's local reply (503 NC/UH/UF/UC/UO, 504 UT) with the rule's response operations, CORS, and gRPC's form."""
+        """A router's local reply (503 NC/UH/UF/UC/UO, 504 UT) with the rule's response operations, CORS, and gRPC's
+        form."""
         ...
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)  # made for each request: freezing would triple the cost
 class Forward:
     """Send it upstream. `cluster` None: unknown service, port or subset (503, empty, NC); no endpoints: UH.
 
-    `target` is path and query as upstream gets them; `authority` the Host to send. `mirrors` have been drawn already; None in it
-    stands for an unknown destination, which nobody notices."""
+    `target` is path and query as upstream gets them; `authority` the Host to send. `mirrors` have been drawn already;
+    None in it stands for an unknown destination, which nobody notices."""
 
     cluster: Cluster | None
     target: bytes

@@ -1,0 +1,77 @@
+"""The numbers in [0, 1) that decide one request, taken from its id and the run's seed by a keyed hash.
+
+One BLAKE2b of the id under the seed's key gives four independent 64-bit words: delay, abort, split and the first
+mirror. So the draws do not depend on the order of arrival, on concurrency or on the number of workers, and the same
+seed and ids repeat a run exactly. Nothing is hashed for a request whose rule has no chance in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from struct import Struct
+
+_FOUR_WORDS: Callable[[bytes], tuple[int, int, int, int]] = Struct("<4Q").unpack
+_SCALE = 2.0**-53  # of the 64 bits, the 53 that a float holds exactly
+
+
+class KeyedDraws:
+    """Draws for one request. Lazy: the hash is taken when the first number is asked for."""
+
+    __slots__ = ("_id", "_keyed", "_words")
+
+    def __init__(self, keyed: Callable[[], blake2b], request_id: bytes):
+        self._keyed = keyed
+        self._id = request_id
+        self._words: tuple[int, int, int, int] | None = None
+
+    def _hash(self) -> tuple[int, int, int, int]:
+        state = self._keyed()
+        state.update(self._id)
+        self._words = words = _FOUR_WORDS(state.digest())
+        return words
+
+    @property
+    def delay(self) -> float:
+        return ((self._words or self._hash())[0] >> 11) * _SCALE
+
+    @property
+    def abort(self) -> float:
+        return ((self._words or self._hash())[1] >> 11) * _SCALE
+
+    @property
+    def split(self) -> float:
+        return ((self._words or self._hash())[2] >> 11) * _SCALE
+
+    def mirror(self, index: int) -> float:
+        """For the index-th mirror of a rule, from 0."""
+        if index == 0:
+            return ((self._words or self._hash())[3] >> 11) * _SCALE
+        state = self._keyed()
+        state.update(b"mirror %d " % index + self._id)
+        return (_FOUR_WORDS(state.digest())[0] >> 11) * _SCALE
+
+
+def keyed_draws(seed: int | str) -> Callable[[bytes], KeyedDraws]:
+    """A function from a request id to its draws. Any seed does: a number and its text are the same seed."""
+    key = blake2b(str(seed).encode(), digest_size=32).digest()
+    keyed = blake2b(key=key, digest_size=32).copy
+
+    def draws(request_id: bytes) -> KeyedDraws:
+        return KeyedDraws(keyed, request_id)
+
+    return draws
+
+
+@dataclass(frozen=True, slots=True)
+class FixedDraws:
+    """Draws given by hand: for tests, and for asking what would happen."""
+
+    delay: float = 0.0
+    abort: float = 0.0
+    split: float = 0.0
+    mirrors: tuple[float, ...] = field(default=())
+
+    def mirror(self, index: int) -> float:
+        return self.mirrors[index] if index < len(self.mirrors) else 0.0

@@ -1,0 +1,128 @@
+"""Names in the mesh: short names, aliases, wildcards, who sees what, and whose proxy the gateway plays.
+
+Source: istio model.ResolveShortnameToFQDN, pkg/config/host (Matches, SubsetOf, Intersection), pkg/config/visibility."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+
+MESH = "mesh"
+ROOT_NAMESPACE = "istio-system"
+CLUSTER_DOMAIN = "svc.cluster.local"
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """Whose proxy the gateway plays: a sidecar (`gateway` is `mesh`), or an Istio Gateway, `name` or `namespace/name`.
+
+    `namespace` and `labels` are the client's workload (a sidecar) or the Gateway's namespace; `port` is the listener's,
+    which `match.port` is compared with: by default 80 for a sidecar, the first server's for a Gateway."""
+
+    gateway: str = MESH
+    namespace: str = "default"
+    labels: Mapping[str, str] = field(default_factory=dict)
+    port: int | None = None
+
+    @property
+    def is_gateway(self) -> bool:
+        return self.gateway != MESH
+
+    @property
+    def gateway_name(self) -> str:
+        """As VirtualServices are bound to it: `mesh`, or `namespace/name`."""
+        return qualified(self.gateway, self.namespace)
+
+
+def qualified(gateway: str, namespace: str) -> str:
+    """A gateway's name with its namespace: `mesh` stays, `gw` is `<namespace>/gw`, `./gw` too."""
+    if gateway == MESH:
+        return gateway
+    owner, slash, name = gateway.partition("/")
+    if not slash:
+        return f"{namespace}/{gateway}"
+    return f"{namespace if owner == '.' else owner}/{name}"
+
+
+def full_name(name: str, namespace: str) -> str:
+    """A name without a dot becomes `<name>.<namespace>.svc.cluster.local`; dotted names, `*` and addresses stay."""
+    name = name.lower()
+    if "." in name or name == "*" or is_address(name):
+        return name
+    return f"{name}.{namespace}.{CLUSTER_DOMAIN}"
+
+
+def is_address(name: str) -> bool:
+    try:
+        ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+def namespace_of(name: str) -> str | None:
+    """Of a cluster-local name `<name>.<namespace>.svc.cluster.local`; None for others."""
+    parts = name.split(".", 2)
+    return parts[1] if len(parts) == 3 and parts[2] == CLUSTER_DOMAIN else None
+
+
+def aliases(host: str, client_namespace: str) -> tuple[str, ...]:
+    """Every Host that means a registered service, to a client in this namespace."""
+    namespace = namespace_of(host)
+    if namespace is None:
+        return host, f"{host}."
+    name = host.split(".", 1)[0]
+    always = (host, f"{host}.", f"{name}.{namespace}", f"{name}.{namespace}.svc")
+    return (*always, name) if namespace == client_namespace else always
+
+
+def is_wildcard(host: str) -> bool:
+    return host.startswith("*")
+
+
+def covers(pattern: str, host: str) -> bool:
+    """Whether every name that `host` means is meant by `pattern` too: `*.b.c` covers `a.b.c` and `*.a.b.c`, not
+    `b.c`."""
+    if not is_wildcard(pattern):
+        return pattern == host
+    suffix = pattern[1:]
+    return host.endswith(suffix) if is_wildcard(host) else host.endswith(suffix) and len(host) > len(suffix)
+
+
+def specificity(host: str) -> tuple[bool, int]:
+    """Sorts hosts from the most specific to the least: exact names first, then longer wildcards."""
+    return is_wildcard(host), -len(host)
+
+
+def intersection(admitted: Iterable[str], claimed: Iterable[str]) -> list[str]:
+    """Of every pair in which one covers the other, the more specific name; each once, in order."""
+    claimed = tuple(claimed)
+    found: dict[str, None] = {}
+    for outer in admitted:
+        for inner in claimed:
+            if covers(outer, inner):
+                found[inner] = None
+            elif covers(inner, outer):
+                found[outer] = None
+    return list(found)
+
+
+def admitted_hosts(hosts: Iterable[str], gateway_namespace: str, namespace: str) -> list[str]:
+    """Of a Gateway server's hosts (`name`, `ns/name`, `./name`, `*/name`), those open to VirtualServices of a
+    namespace."""
+    found = []
+    for entry in hosts:
+        owner, slash, name = entry.partition("/")
+        owner = gateway_namespace if owner == "." else owner
+        if not slash:
+            found.append(entry.lower())
+        elif owner in ("*", namespace):
+            found.append(name.lower())
+    return found
+
+
+def exported(export_to: Iterable[str], owner: str, namespace: str) -> bool:
+    """Whether a resource of namespace `owner` is seen in `namespace`; without exportTo everybody sees it."""
+    wanted = tuple(export_to)
+    return not wanted or any(entry in ("*", namespace) or (entry == "." and owner == namespace) for entry in wanted)

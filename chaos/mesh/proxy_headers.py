@@ -1,0 +1,126 @@
+"""What the proxy itself adds to a request and strips from it, as a sidecar and as a gateway; and the same for answers.
+
+Envoy does this on arrival, before routing (ConnectionManagerUtility::mutateRequestHeaders): rules match on the
+outcome and formatters see it. Observed on Envoy 1.40 with Istio's settings for both roles.
+"""
+
+from __future__ import annotations
+
+from chaos.mesh.decision import Headers, Request
+from chaos.mesh.header_names import MERGED_REQUEST, MERGED_RESPONSE, merge, value_of
+from chaos.mesh.names import is_address
+
+_WEBSOCKET = b"websocket"
+
+# Envoy's own switches, which a client must not throw.
+_STRIPPED = frozenset(
+    b"x-envoy-internal x-envoy-retry-on x-envoy-retry-grpc-on x-envoy-max-retries x-envoy-upstream-rq-timeout-ms "
+    b"x-envoy-upstream-rq-per-try-timeout-ms x-envoy-upstream-rq-timeout-alt-response x-envoy-upstream-alt-stat-name "
+    b"x-envoy-upstream-stream-duration-ms x-envoy-expected-rq-timeout-ms x-envoy-attempt-count x-envoy-force-trace "
+    b"x-envoy-hedge-on-per-try-timeout x-envoy-retriable-status-codes x-envoy-retriable-header-names x-envoy-ip-tags "
+    b"x-forwarded-client-cert".split()
+)
+_STRIPPED_AT_EDGE = _STRIPPED | frozenset(
+    b"x-envoy-original-path x-envoy-original-host x-envoy-downstream-service-cluster x-envoy-downstream-service-node "
+    b"x-envoy-decorator-operation".split()
+)
+_HOP_BY_HOP = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"upgrade", b"te"))
+_RESPONSE_HOP_BY_HOP = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"upgrade", b"server"))
+
+
+class ProxyHeaders:
+    """The header work of one role. `server` is what answers carry."""
+
+    def __init__(self, *, gateway: bool):
+        self.gateway = gateway
+        self.server = b"istio-envoy" if gateway else b"envoy"
+        self._stripped = _STRIPPED_AT_EDGE if gateway else _STRIPPED
+        own = {b"x-forwarded-proto", b"x-request-id"}
+        if gateway:
+            own |= {b"x-forwarded-for", b"x-envoy-external-address"}
+        self._own = own
+        self._special = frozenset(own | self._stripped | _HOP_BY_HOP | {b"host"})
+
+    def changes(self, name: bytes) -> bool:
+        """Whether rules see another value of this header than the client sent."""
+        return name in self._special
+
+    def scheme(self, request: Request) -> bytes:
+        """:scheme, which follows x-forwarded-proto when that names a scheme."""
+        claimed = self.forwarded_proto(request).lower()
+        return claimed if claimed in (b"http", b"https") else request.scheme
+
+    def forwarded_proto(self, request: Request) -> bytes:
+        """x-forwarded-proto as rules see it: a sidecar keeps the client's, a gateway does not."""
+        claimed = None if self.gateway else value_of(request.headers, b"x-forwarded-proto")
+        return request.scheme if claimed is None else claimed
+
+    def remote(self, request: Request) -> bytes:
+        """The client's address: for a sidecar the last of x-forwarded-for, when that is an address."""
+        if not self.gateway:
+            chain = value_of(request.headers, b"x-forwarded-for")
+            last = (chain or b"").rpartition(b",")[2].strip().decode("latin-1")
+            if last and is_address(last):
+                return last.encode()
+        return request.remote
+
+    def incoming(self, request: Request) -> Headers:
+        """The request's headers as rules see them, `host` left out."""
+        headers = request.headers
+        special = self._special
+        kept = [pair for pair in headers if pair[0] not in special]
+        if len(kept) + 1 < len(headers):
+            kept = self._with_special(headers, kept)
+        if len(dict(kept)) < len(kept):
+            kept = merge(kept, MERGED_REQUEST)
+        return self._with_own(request, kept)
+
+    def _with_special(self, headers: Headers, kept: Headers) -> Headers:
+        """Gives back what may stay of the special headers, and takes what `connection` names."""
+        found: dict[bytes, list[bytes]] = {}
+        for name, value in headers:
+            if name in self._special:
+                found.setdefault(name, []).append(value)
+        named = {token.strip().lower() for line in found.get(b"connection", ()) for token in line.split(b",")}
+        if named - {b"close", b"keep-alive", b"upgrade"}:
+            kept = [pair for pair in kept if pair[0] not in named]
+        if any(b"trailers" in value for value in found.get(b"te", ())):
+            kept.append((b"te", b"trailers"))
+        upgrade = b",".join(found.get(b"upgrade", ())).lower()
+        if upgrade == _WEBSOCKET and b"upgrade" in named:
+            kept += [(b"connection", b",".join(found[b"connection"])), (b"upgrade", b",".join(found[b"upgrade"]))]
+        for name in self._own:
+            if name in found:
+                kept.append((name, b",".join(found[name])))
+        return kept
+
+    def _with_own(self, request: Request, headers: Headers) -> Headers:
+        if self.gateway:
+            return self._with_edge(request, headers)
+        names = dict(headers)
+        if b"x-forwarded-proto" not in names:
+            headers.append((b"x-forwarded-proto", request.scheme))
+        if b"x-request-id" not in names and request.id:
+            headers.append((b"x-request-id", request.id))
+        return headers
+
+    def _with_edge(self, request: Request, headers: Headers) -> Headers:
+        chain = [value for name, value in headers if name == b"x-forwarded-for"]
+        own = self._own
+        return [
+            *(pair for pair in headers if pair[0] not in own),
+            (b"x-forwarded-for", b",".join([*chain, request.remote])),
+            (b"x-forwarded-proto", request.scheme),
+            (b"x-envoy-external-address", request.remote),
+            (b"x-request-id", request.id),
+        ]
+
+    def outgoing(self, status: int, headers: Headers) -> Headers:
+        """Upstream's response headers as rules see them: hop-by-hop ones gone, `server` is the proxy's."""
+        if status == 101:
+            kept = [pair for pair in headers if pair[0] != b"server"]
+        else:
+            kept = [pair for pair in headers if pair[0] not in _RESPONSE_HOP_BY_HOP]
+            if len(dict(kept)) < len(kept):
+                kept = merge(kept, MERGED_RESPONSE)
+        return kept

@@ -1,0 +1,361 @@
+"""One HTTPRoute and one of its match entries, compiled: who is taken (`match`), and what is then done (`act`).
+
+`act` gives the action that follows when no fault has ended the request: redirect, direct response, preflight, or
+forward. All that depends on the rule alone is made here, once; per request only what depends on the request.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
+
+from chaos.errors import Problem
+from chaos.mesh.cors import compile_cors
+from chaos.mesh.decision import (
+    Action,
+    Cluster,
+    DirectResponse,
+    Draws,
+    Forward,
+    Headers,
+    Preflight,
+    Redirect,
+    Reply,
+    Request,
+    RetryPolicy,
+    Rule,
+)
+from chaos.mesh.delegate import EffectiveRule
+from chaos.mesh.destination import Clusters
+from chaos.mesh.fault import ABORT_BODY, Fault, read_fault
+from chaos.mesh.formatter import Exchange
+from chaos.mesh.grpc import is_grpc
+from chaos.mesh.header_names import MERGED_REQUEST, MERGED_RESPONSE
+from chaos.mesh.header_ops import Level, compile_levels, host_of
+from chaos.mesh.headwork import RouteHeadwork, see
+from chaos.mesh.local_reply import ReplyMaker, Seen, operated, render
+from chaos.mesh.match import CompiledMatch, Test, all_of
+from chaos.mesh.model import Destination, Percent
+from chaos.mesh.model_virtual_service import Headers as WrittenHeaders
+from chaos.mesh.model_virtual_service import HTTPRoute, HTTPRouteDestination
+from chaos.mesh.path import normalise
+from chaos.mesh.proxy_headers import ProxyHeaders
+from chaos.mesh.redirect import DEFAULT_CODE, Locate, compile_location, own_location
+from chaos.mesh.retry import compile_retry
+from chaos.mesh.rewrite import PathRewrite, compile_path_rewrite
+from chaos.units import MILLION
+from chaos.units import Percent as Parts
+
+Act = Callable[[Request, bytes, bytes, Draws], Action]  # request, normalised path, `?query` or nothing
+ALWAYS = Parts(MILLION)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What rules are compiled for: the proxy's role, its listener's port, and the clusters it knows."""
+
+    headers: ProxyHeaders
+    listener: int
+    clusters: Clusters
+    problems: list[Problem] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Route:
+    """One way into a rule. `ordinal` says which rule of all, for its faults; `test` is None when the path alone
+    decides."""
+
+    rule: Rule
+    ordinal: int
+    match: CompiledMatch
+    act: Act
+    place: int  # which match entry of the rule, 0 for a rule without
+
+    @property
+    def rest(self) -> Test | None:
+        """The conditions other than that on the path."""
+        return all_of(self.match.others)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Branch:
+    """One destination of a rule, with its share of the requests: weight / sum of weights."""
+
+    name: str
+    weight: int
+    cluster: Cluster | None
+    headwork: RouteHeadwork
+    host: bytes | None  # rewritten Host
+
+
+class RuleCompiler:
+    """Compiles one rule; what its match entries share is made once."""
+
+    def __init__(self, effective: EffectiveRule, around: Surroundings):
+        self.effective = effective
+        self.route: HTTPRoute = effective.route
+        self.around = around
+        self.server = around.headers.server
+        self.retry = compile_retry(self.route.retries)
+        self.timeout = self.route.timeout or None
+        self.mirrors = self._mirrors()
+        self.branches = self._branches()
+
+    # ------------------------------------------------------------------ faults
+
+    def fault(self) -> Fault | None:
+        spec = read_fault(self.route.fault)
+        if spec is None:
+            return None
+        if spec.abort is None:
+            return Fault(spec, None)
+        reply = ReplyMaker(
+            spec.abort.status,
+            ABORT_BODY,
+            server=self.server,
+            levels=self._response_levels(None),
+            seen=self._seen(b"FI", b"fault_filter_abort"),
+            grpc_status=spec.abort.grpc_status,
+        )
+        return Fault(spec, reply)
+
+    # ------------------------------------------------------------------ actions
+
+    def act(self, match: CompiledMatch) -> Act:
+        if self.route.redirect is not None:
+            return self._redirect(match)
+        if self.route.direct_response is not None:
+            return self._direct_response()
+        return self._with_cors(self._forward(match))
+
+    def _redirect(self, match: CompiledMatch) -> Act:
+        assert self.route.redirect is not None
+        code = self.route.redirect.redirect_code or DEFAULT_CODE
+        location = compile_location(self.route.redirect, match.uri, self.around.headers, self.around.listener)
+        reply = self._located(code, b"", location)
+        return lambda request, path, query, draws: Redirect(reply(request, path, query))
+
+    def _direct_response(self) -> Act:
+        written = self.route.direct_response
+        assert written is not None
+        body = written.body.octets if written.body else b""
+        if written.status == 201 or 300 <= written.status < 400:
+            located = self._located(written.status, body, own_location(self.around.headers))
+            return lambda request, path, query, draws: DirectResponse(located(request, path, query))
+        levels = self._response_levels(None)
+        reply = ReplyMaker(
+            written.status, body, server=self.server, levels=levels, seen=self._seen(b"-", b"direct_response")
+        )
+        return lambda request, path, query, draws: DirectResponse(reply(request))
+
+    def _located(self, status: int, body: bytes, location: Locate) -> Callable[[Request, bytes, bytes], Reply]:
+        levels = self._response_levels(None)
+        seen = self._seen(b"-", b"direct_response")
+
+        def reply(request: Request, path: bytes, query: bytes) -> Reply:
+            headers: Headers = [(b"location", location(request, path, query))]
+            headers = operated(headers, levels, lambda kept: seen(request, status, kept))
+            return render(status, body, headers, self.server, grpc=is_grpc(request.headers))
+
+        return reply
+
+    def _with_cors(self, forward: Act) -> Act:
+        cors = compile_cors(self.route.cors_policy, self.server)
+        if cors is None:
+            return forward
+
+        def act(request: Request, path: bytes, query: bytes, draws: Draws) -> Action:
+            if request.method == b"OPTIONS" and (reply := cors.preflight(request)) is not None:
+                return Preflight(reply)
+            return forward(request, path, query, draws)
+
+        return act
+
+    def _forward(self, match: CompiledMatch) -> Act:
+        rewrite = compile_path_rewrite(self.route.rewrite, match.uri)
+        drawn = [branch for branch in self.branches if branch.weight > 0]
+        ways = [self._way(branch, rewrite) for branch in drawn]
+        if len(ways) == 1:
+            return ways[0]
+        total = sum(branch.weight for branch in drawn)
+        edges = list(accumulate(branch.weight for branch in drawn))[:-1]
+
+        def act(request: Request, path: bytes, query: bytes, draws: Draws) -> Action:
+            return ways[bisect_right(edges, draws.split * total)](request, path, query, draws)
+
+        return act
+
+    def _way(self, branch: Branch, rewrite: PathRewrite | None) -> Act:
+        headwork = replace(branch.headwork)  # it knows its rewrite, which differs between match entries
+        make = forwarder(replace(branch, headwork=headwork), rewrite, self.timeout, self.retry, self.mirrors)
+        headwork.again = _again(make)
+        return make
+
+    # ------------------------------------------------------------------ destinations
+
+    def _branches(self) -> tuple[Branch, ...]:
+        if self.route.redirect is not None or self.route.direct_response is not None:
+            return ()
+        destinations = self.route.route
+        if len(destinations) == 1:
+            return (self._branch(destinations[0], 1),)  # its weight is ignored, 0 too
+        return tuple(self._branch(destination, destination.weight) for destination in destinations)
+
+    def _branch(self, written: HTTPRouteDestination, weight: int) -> Branch:
+        namespace = self.effective.namespace
+        destination = written.destination
+        outbound = self.around.clusters.outbound_name(destination, namespace)
+        headwork = RouteHeadwork(
+            self.around.headers,
+            self._request_levels(written.headers),
+            self._response_levels(written.headers),
+            compile_cors(self.route.cors_policy, self.server),
+            self._expected_timeout(),
+            outbound.encode(),
+        )
+        name = self.around.clusters.name(destination, namespace)
+        cluster = self.around.clusters.find(destination, namespace)
+        host = self._host(written.headers)
+        return Branch(name, weight, cluster, headwork, host.encode() if host else None)
+
+    def _host(self, own: WrittenHeaders | None) -> str | None:
+        """rewrite.authority, else Host set by the rule's headers, else by the destination's."""
+        if self.route.rewrite is not None and self.route.rewrite.authority:
+            return self.route.rewrite.authority
+        of_rule = host_of(self.route.headers.request if self.route.headers else None)
+        return of_rule or host_of(own.request if own else None)
+
+    def _expected_timeout(self) -> bytes:
+        """Milliseconds: the smaller of timeout and perTryTimeout."""
+        per_try = self.retry.per_try_timeout if self.retry else None
+        times = [seconds for seconds in (self.timeout, per_try) if seconds]
+        return b"%d" % round(min(times) * 1000) if times else b""
+
+    def _mirrors(self) -> tuple[tuple[Cluster, Parts], ...]:
+        """Known mirrors that can be drawn at all; of an unknown one nobody notices anything."""
+        route = self.route
+        wanted: list[tuple[Destination, Parts]] = []
+        if route.mirror is not None:
+            wanted.append((route.mirror, _mirror_share(route.mirror_percentage, route.mirror_percent)))
+        wanted += [(mirror.destination, _mirror_share(mirror.percentage, None)) for mirror in route.mirrors]
+        found = [(self.around.clusters.find(to, self.effective.namespace), parts) for to, parts in wanted]
+        return tuple((cluster, parts) for cluster, parts in found if cluster is not None and parts.per_million)
+
+    # ------------------------------------------------------------------ headers
+
+    def _request_levels(self, own: WrittenHeaders | None) -> tuple[Level, ...]:
+        route = self.route.headers
+        return compile_levels(
+            route.request if route else None,
+            own.request if own else None,
+            several=len(self.route.route) > 1,
+            merged=MERGED_REQUEST,
+            constants=self._constants(),
+            unsupported=self._unsupported,
+        )
+
+    def _response_levels(self, own: WrittenHeaders | None) -> tuple[Level, ...]:
+        route = self.route.headers
+        return compile_levels(
+            route.response if route else None,
+            own.response if own else None,
+            several=len(self.route.route) > 1,
+            merged=MERGED_RESPONSE,
+            constants=self._constants(),
+            unsupported=self._unsupported,
+        )
+
+    def _constants(self) -> dict[str, bytes]:
+        return {"ROUTE_NAME": self.route.name.encode(), "DOWNSTREAM_LOCAL_PORT": b"%d" % self.around.listener}
+
+    def _unsupported(self, what: str) -> None:
+        rule = self.effective.rule
+        if rule.location is not None:
+            problem = Problem(rule.location, "headers", f"{what}: taken as empty", "warning", "formatter")
+            if problem not in self.around.problems:
+                self.around.problems.append(problem)
+
+    def _seen(self, flags: bytes, details: bytes) -> Seen:
+        headers = self.around.headers
+
+        def seen(request: Request, status: int, response: Headers) -> Exchange:
+            exchange = see(headers, request, headers.incoming(request))
+            exchange.response, exchange.status = response, b"%d" % status
+            exchange.flags, exchange.details = flags, details
+            return exchange
+
+        return seen
+
+
+def _mirror_share(percentage: Percent | None, percent: int | None) -> Parts:
+    if percentage is not None:
+        return Parts.of(percentage.value)
+    return ALWAYS if percent is None else Parts.of(percent)
+
+
+def forwarder(
+    branch: Branch,
+    rewrite: PathRewrite | None,
+    timeout: float | None,
+    retry: RetryPolicy | None,
+    mirrors: tuple[tuple[Cluster, Parts], ...],
+) -> Callable[[Request, bytes, bytes, Draws], Forward]:
+    """Makes the Forward of a request to one destination; the usual rule, without rewrite and mirrors, has the short
+    way."""
+    cluster, headwork, host = branch.cluster, branch.headwork, branch.host
+    if rewrite is None and host is None and not mirrors:
+        return lambda request, path, query, draws: Forward(
+            cluster, path + query, request.authority, headwork, timeout, retry
+        )
+
+    def forward(request: Request, path: bytes, query: bytes, draws: Draws) -> Forward:
+        return Forward(
+            cluster,
+            path + query if rewrite is None else rewrite(path) + query,
+            request.authority if host is None else host,
+            headwork,
+            timeout,
+            retry,
+            _drawn(mirrors, draws) if mirrors else (),
+            None if rewrite is None else path + query,
+            None if host is None else request.authority,
+        )
+
+    return forward
+
+
+def _drawn(mirrors: tuple[tuple[Cluster, Parts], ...], draws: Draws) -> tuple[Cluster, ...]:
+    return tuple(
+        cluster
+        for index, (cluster, parts) in enumerate(mirrors)
+        if parts is ALWAYS or parts.covers(draws.mirror(index))
+    )
+
+
+class _NoDraws:
+    """For making a Forward again, where mirrors do not matter."""
+
+    delay = abort = split = 1.0
+
+    def mirror(self, index: int) -> float:
+        return 1.0 - 1e-16
+
+
+def _again(make: Callable[[Request, bytes, bytes, Draws], Forward]) -> Callable[[Request], Forward]:
+    def again(request: Request) -> Forward:
+        path, mark, query = request.target.partition(b"?")
+        return make(request, normalise(path) or path, mark + query, _NoDraws())
+
+    return again
+
+
+def default_route(rule: Rule, ordinal: int, host: str, port: int, around: Surroundings, match: CompiledMatch) -> Route:
+    """The one route to a registered service without a VirtualService: no timeout, default retries."""
+    destination = Destination.model_validate({"host": host, "port": {"number": port}})
+    cluster = around.clusters.find(destination, "")
+    outbound = around.clusters.outbound_name(destination, "").encode()
+    headwork = RouteHeadwork(around.headers, (), (), None, b"", outbound)
+    branch = Branch(around.clusters.name(destination, ""), 1, cluster, headwork, None)
+    return Route(rule, ordinal, match, forwarder(branch, None, None, compile_retry(None), ()), 0)

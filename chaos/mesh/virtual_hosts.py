@@ -1,0 +1,173 @@
+"""Which hosts exist for a proxy, and which VirtualService's rules each of them has.
+
+A sidecar: one VirtualService per host, the first; registered services under all their aliases; a wildcard stands for
+the registered services it covers. A gateway: what its servers admit, the rules of all VirtualServices of a host in
+order, catch-alls last. Source: istio pilot/pkg/networking/core/route/route.go (BuildSidecarVirtualHostWrapper,
+SortVHostRoutes), httproute.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from chaos.errors import Problem
+from chaos.mesh.model_gateway import Gateway
+from chaos.mesh.model_virtual_service import VirtualService
+from chaos.mesh.names import (
+    MESH,
+    Proxy,
+    admitted_hosts,
+    aliases,
+    covers,
+    exported,
+    full_name,
+    intersection,
+    is_wildcard,
+    qualified,
+    specificity,
+)
+from chaos.mesh.registry import Registry
+from chaos.mesh.resources import Resource
+from chaos.mesh.routes import Route
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VirtualHost:
+    """Names that lead here, and the routes behind them. `owners`: the VirtualServices, none for a service's default
+    route."""
+
+    host: str
+    domains: tuple[str, ...]
+    routes: tuple[Route, ...]
+    owners: tuple[Resource[VirtualService], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bound:
+    """A VirtualService that exists for the proxy: its hosts in full, its routes; without routes it has no effect."""
+
+    source: Resource[VirtualService]
+    hosts: tuple[str, ...]
+    routes: tuple[Route, ...]
+
+
+def is_bound(resource: Resource[VirtualService], proxy: Proxy) -> bool:
+    """Whether a VirtualService exists for the proxy: it has hosts, is bound to its gateway, and exported to its
+    namespace."""
+    spec = resource.spec
+    gateways = {qualified(gateway, resource.namespace) for gateway in spec.gateways or (MESH,)}
+    return (
+        bool(spec.hosts)
+        and proxy.gateway_name in gateways
+        and exported(spec.export_to, resource.namespace, proxy.namespace)
+    )
+
+
+def full_hosts(resource: Resource[VirtualService]) -> tuple[str, ...]:
+    return tuple(full_name(host, resource.namespace) for host in resource.spec.hosts)
+
+
+@dataclass(slots=True)
+class Claims:
+    """Who answers to a name: the first that claims it."""
+
+    taken: dict[str, str] = field(default_factory=dict)
+
+    def claim(self, host: str, names: Iterable[str]) -> tuple[str, ...]:
+        free = tuple(name for name in names if name not in self.taken)
+        self.taken.update(dict.fromkeys(free, host))
+        return free
+
+
+def sidecar_hosts(
+    bound: Sequence[Bound], registry: Registry, proxy: Proxy, default: dict[str, Route]
+) -> tuple[list[VirtualHost], list[Problem]]:
+    """`bound` in the order of precedence. `default` has the route of each registered service, by host."""
+    effective = [entry for entry in bound if entry.routes]
+    claims = Claims()
+    owner: dict[str, Resource[VirtualService]] = {}
+    hosts: list[VirtualHost] = []
+    problems: list[Problem] = []
+    best = {host: _most_specific(host, effective) for host in registry.services}
+    for entry in effective:
+        for host in entry.hosts:
+            for name in _served(host, entry, registry, best):
+                if name in owner:
+                    if owner[name] is not entry.source:
+                        problems.append(_ignored(entry.source, name, owner[name]))
+                    continue
+                owner[name] = entry.source
+                domains = claims.claim(name, _names(name, registry, proxy))
+                hosts.append(VirtualHost(name, domains, entry.routes, (entry.source,)))
+    for host, route in default.items():
+        if host not in owner:
+            hosts.append(VirtualHost(host, claims.claim(host, aliases(host, proxy.namespace)), (route,)))
+    return [host for host in hosts if host.domains], problems
+
+
+def _names(host: str, registry: Registry, proxy: Proxy) -> tuple[str, ...]:
+    return aliases(host, proxy.namespace) if host in registry.services else (host,)
+
+
+def _served(host: str, entry: Bound, registry: Registry, best: dict[str, Bound | None]) -> list[str]:
+    """What a VirtualService's host stands for: itself, or for a wildcard the services it is the best match of."""
+    if not is_wildcard(host):
+        return [host]
+    covered = [service for service in registry.services if covers(host, service)]
+    if not covered:
+        return [host]
+    return [service for service in covered if best[service] is entry]
+
+
+def _most_specific(service: str, bound: Sequence[Bound]) -> Bound | None:
+    """The VirtualService with the most specific host for a service; of several the first."""
+    candidates = [
+        (specificity(host), place) for place, entry in enumerate(bound) for host in entry.hosts if covers(host, service)
+    ]
+    return bound[min(candidates)[1]] if candidates else None
+
+
+def _ignored(resource: Resource[VirtualService], host: str, winner: Resource[VirtualService]) -> Problem:
+    path = ("spec", "hosts")
+    text = f"ignored for {host}: VirtualService {winner.namespace}/{winner.name} comes first (a sidecar uses only one)"
+    return Problem(resource.locate(path), resource.path(path), text, "warning", "IST0109")
+
+
+# ---------------------------------------------------------------------------------------------- gateway
+
+
+def gateway_hosts(
+    bound: Sequence[Bound], gateways: Iterable[Resource[Gateway]], proxy: Proxy, listener: int
+) -> list[VirtualHost]:
+    """The virtual hosts of the proxy's Gateway on its listener's port."""
+    routes: dict[str, list[Route]] = {}
+    owners: dict[str, list[Resource[VirtualService]]] = {}
+    for gateway in gateways:
+        if f"{gateway.namespace}/{gateway.name}" != proxy.gateway_name:
+            continue
+        for server in gateway.spec.servers:
+            if server.port.number != listener:
+                continue
+            for entry in bound:
+                admitted = admitted_hosts(server.hosts, gateway.namespace, entry.source.namespace)
+                for host in intersection(admitted, entry.hosts) if entry.routes else ():
+                    if entry.source not in owners.setdefault(host, []):
+                        owners[host].append(entry.source)
+                        routes.setdefault(host, []).extend(entry.routes)
+    return [VirtualHost(host, (host,), catch_alls_last(routes[host]), tuple(owners[host])) for host in routes]
+
+
+def catch_alls_last(routes: Sequence[Route]) -> tuple[Route, ...]:
+    """Stable: of each kind the order is kept (istio SortVHostRoutes)."""
+    return tuple(sorted(routes, key=lambda route: route.match.is_catch_all))
+
+
+def listener_port(proxy: Proxy, gateways: Iterable[Resource[Gateway]]) -> int:
+    """proxy.port; by default the first server's port of the proxy's Gateway, and 80 for a sidecar."""
+    if proxy.port is not None:
+        return proxy.port
+    for gateway in gateways:
+        if f"{gateway.namespace}/{gateway.name}" == proxy.gateway_name and gateway.spec.servers:
+            return gateway.spec.servers[0].port.number
+    return 80
