@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from chaos.journal.digest import Digest
+from chaos.journal.merge import Merger
 from chaos.journal.records import DigestLine
 
 STRETCHES = 300
@@ -61,10 +61,11 @@ class Condenser:
 
 def combine(lines: list[DigestLine]) -> DigestLine:
     """One line for consecutive ones: digests and errors added up, users and CPU averaged over time."""
-    total, errors = Digest(), Counter[str]()
+    merger, errors = Merger(), Counter[str]()
     for line in lines:
-        total.merge(Digest.of(line.entries, line.pairs))
+        merger.push(line.entries, line.pairs)
         errors.update(line.errors)
+    total = merger.digest()
     seconds = sum(line.seconds for line in lines)
     return replace(
         lines[-1],

@@ -1,5 +1,4 @@
-"""Which id a request carries, and which requests are sampled: functions of the seed and the request's number in the
-run.
+"""Which id a request carries, which task it performs, and whether it is sampled: functions of the seed and its number.
 
 The gateway's draws are keyed by x-request-id, so the n-th request of a run meets the same fate whenever the run is
 repeated, however many users, processes or connections carry it. An id is written as a UUID (version 4, as Envoy makes
@@ -8,47 +7,45 @@ them).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from hashlib import blake2b
-from itertools import islice
+
+_VARIANT = "89ab"  # RFC 9562: the two bits that say how a UUID is laid out
 
 
-def request_ids(seed: int, first: int = 0, step: int = 1) -> Iterator[str]:
-    """The ids of the requests `first`, `first + step`, ...: one process of `step` takes every step-th."""
-    for number in _numbers(first, step):
-        yield request_id(seed, number)
+class Identities:
+    """The requests of one run. One hash gives a request's id and, from other bits of it, the draw for its task."""
+
+    __slots__ = ("_start",)
+
+    def __init__(self, seed: int):
+        self._start = blake2b(b"chaos request %d " % seed, digest_size=24)
+
+    def __call__(self, number: int) -> tuple[str, float]:
+        """The id of a request and a draw in [0, 1) for its task."""
+        state = self._start.copy()
+        state.update(b"%d" % number)
+        text = state.hexdigest()
+        variant = _VARIANT[int(text[16], 16) & 3]
+        request = f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"
+        return request, int(text[32:45], 16) * 2.0**-52
 
 
 def request_id(seed: int, number: int) -> str:
-    """The id of one request."""
-    text = blake2b(b"%d" % number, key=_key(seed), digest_size=16).hexdigest()
-    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{'89ab'[int(text[16], 16) & 3]}{text[17:20]}-{text[20:]}"
-
-
-def task_draw(seed: int, number: int) -> float:
-    """In [0, 1): which task a request performs, independent of its id's draws at the gateway."""
-    return int.from_bytes(blake2b(b"task %d" % number, key=_key(seed), digest_size=7).digest(), "big") / 2**56
-
-
-def sampled(request: str, share: float) -> bool:
-    """Whether a request is among the `share` (0..1) that is looked at one by one; larger shares contain the smaller
-    ones."""
-    try:
-        return int(request[:8], 16) < share * 2**32
-    except ValueError:  # not one of our ids
-        return False
+    """The id of one request of a run."""
+    return Identities(seed)(number)[0]
 
 
 def first_ids(seed: int, count: int) -> list[str]:
     """The ids of the first `count` requests of a run."""
-    return list(islice(request_ids(seed), count))
+    identify = Identities(seed)
+    return [identify(number)[0] for number in range(count)]
 
 
-def _key(seed: int) -> bytes:
-    return b"chaos request %d" % seed
+def sampled(request: str, share: float) -> bool:
+    """Whether a request is among the `share` (0..1) that is looked at one by one; larger shares contain the smaller."""
+    return request[:8] < sample_bound(share)
 
 
-def _numbers(first: int, step: int) -> Iterator[int]:
-    while True:
-        yield first
-        first += step
+def sample_bound(share: float) -> str:
+    """Ids whose first eight digits sort below this are sampled."""
+    return f"{int(share * 2**32):08x}" if share < 1 else "g"

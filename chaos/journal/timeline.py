@@ -10,8 +10,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from chaos.journal.digest import Digest, Key, PairKey, Tally, key_of
-from chaos.journal.histogram import Accumulator, decode_cells
+from chaos.journal.digest import Digest, Key
+from chaos.journal.histogram import Accumulator
+from chaos.journal.merge import Merger
 from chaos.journal.records import DigestLine
 
 
@@ -47,47 +48,18 @@ class Timeline:
     def __init__(self) -> None:
         self.stretches: list[Stretch] = []
         self.errors: Counter[str] = Counter()
-        self._latency: dict[Key, Accumulator] = {}
-        self._due: dict[Key, Accumulator] = {}
-        self._pairs: dict[PairKey, list[int]] = {}
+        self._total = Merger()
 
     def push(self, line: DigestLine) -> None:
         """Raises ValueError or KeyError when the line's entries are damaged."""
-        counts: dict[Key, int] = {}
         whole = Accumulator()
-        for entry in line.entries:
-            key = key_of(entry)
-            counts[key] = counts.get(key, 0) + entry["count"]
-            _add(self._latency, key, entry["latency"], whole)
-            if entry.get("due") is not None:
-                _add(self._due, key, entry["due"])
-        for phase, task, route, kind, cells in line.pairs:
-            mine = self._pairs.setdefault(PairKey(phase, task, route, kind), [0, 0, 0, 0])
-            mine[:] = [old + new for old, new in zip(mine, cells, strict=True)]
+        counts = self._total.push(line.entries, line.pairs, whole)
         self.errors.update(line.errors)
         self.stretches.append(_stretch(line, counts, whole))
 
     def digest(self) -> Digest:
         """Everything together."""
-        total = Digest()
-        for key, latency in self._latency.items():
-            due = self._due.get(key)
-            total.tallies[key] = Tally(latency.histogram(), None if due is None else due.histogram())
-        total.pairs = {pair: list(cells) for pair, cells in self._pairs.items()}
-        return total
-
-
-def _add(totals: dict[Key, Accumulator], key: Key, text: str, whole: Accumulator | None = None) -> None:
-    cells, found = decode_cells(text)
-    if not found["total"]:
-        return
-    total = totals.get(key)
-    if total is None:
-        total = totals[key] = Accumulator()
-    low, high = found["min_nonzero_index"], found["max_nonzero_index"]
-    total.add_cells(cells, low, high)
-    if whole is not None:
-        whole.add_cells(cells, low, high)
+        return self._total.digest()
 
 
 def _stretch(line: DigestLine, counts: dict[Key, int], whole: Accumulator) -> Stretch:

@@ -1,0 +1,106 @@
+"""Locust users on Locust's own FastHttpUser, counting what the lean client counts: the same tasks, ids and digest
+keys."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import Any
+
+import gevent
+from geventhttpclient.response import HTTPConnectionClosed, HTTPParseError
+from locust import FastHttpUser, task
+from locust.exception import StopUser
+from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
+
+from chaos.load.plan import Task
+from chaos.load.recorder import Outcome
+from chaos.load.shared import Shared, with_abort_by_body
+from chaos.load.tags import UNTAGGED, of_headers
+
+
+def kind_of(error: Any) -> str:
+    """The word for why there was no answer; those of the lean client (connection.py)."""
+    match error:
+        case gevent.Timeout() | TimeoutError():
+            return "timeout"
+        case HTTPParseError():
+            return "malformed"
+        case HTTPConnectionClosed():
+            return "closed"
+        case ConnectionResetError() | BrokenPipeError():
+            return "reset"
+        case _:
+            return "refused"
+
+
+def fast_user(shared: Shared) -> type[FastHttpUser]:
+    """The class of users for a plan's tasks."""
+    plan, sequence, recorder = shared.plan, shared.sequence, shared.recorder
+    open_model = plan.arrival_rate is not None
+    urls = [each.url if each.direct else plan.gateway.rstrip("/") + each.target for each in plan.tasks]
+    longest = max(each.timeout for each in plan.tasks)
+
+    class FastUser(FastHttpUser):
+        """One user with FastHttpUser's pool of connections."""
+
+        host = plan.gateway
+        network_timeout = connection_timeout = longest
+
+        def __init__(self, environment: Any):
+            super().__init__(environment)
+            self.previous: Outcome | None = None
+
+        @task
+        def work(self) -> None:
+            shared.begin()
+            while self._state != LOCUST_STATE_STOPPING and (number := sequence.take()) is not None:
+                self.send(number, self.wait_for(number) if open_model else None)
+                if plan.wait and self._state != LOCUST_STATE_STOPPING:
+                    self._state = LOCUST_STATE_WAITING
+                    gevent.sleep(plan.wait)
+                    self._state = LOCUST_STATE_RUNNING
+            raise StopUser
+
+        def wait_for(self, number: int) -> float:
+            self._state = LOCUST_STATE_WAITING
+            try:
+                due = shared.sleep_until_due(number)
+            except BaseException:
+                sequence.give_back(number)
+                raise
+            self._state = LOCUST_STATE_RUNNING
+            return due
+
+        def send(self, number: int, due: float | None) -> None:
+            index, request = sequence.request(number)
+            wanted = plan.tasks[index]
+            phase = recorder.phase
+            sent = perf_counter()
+            try:
+                response = self.ask(wanted, urls[index], request)
+            except BaseException:
+                shared.abandoned += 1
+                raise
+            answered = perf_counter()
+            if response.status_code:
+                tags = of_headers((response.headers or {}).items())
+                if not plan.tags:
+                    tags = with_abort_by_body(tags, response.content)
+                outcome = recorder.tagged(index, response.status_code, tags, began_in=phase)
+            else:
+                outcome = recorder.tagged(index, 0, UNTAGGED, kind_of(response.error), phase)
+            recorder.add(outcome, int((answered - sent) * 1e6), self.previous)
+            self.previous = outcome if response.status_code else None
+            if due is not None:
+                recorder.add_due(outcome, int((answered - due) * 1e6))
+            if request[:8] < recorder.sample_below:
+                recorder.sample(request, outcome)
+
+        def ask(self, wanted: Task, url: str, request: str) -> Any:
+            headers = {"Host": wanted.host} | dict(wanted.headers) | {"x-request-id": request}
+            with gevent.Timeout(wanted.timeout):
+                return self.client.request(
+                    wanted.method, url, name=wanted.name, data=wanted.body, headers=headers, allow_redirects=False
+                )
+
+    return FastUser

@@ -1,0 +1,114 @@
+"""What the web UI shows of the faults: each rule's share as configured, as the gateway drew it, as users saw it.
+
+Speaks to the gateway's admin API on behalf of the browser, which cannot reach it; the sockets are gevent's, so users go
+on.
+"""
+
+from __future__ import annotations
+
+import json
+from http.client import HTTPConnection
+from typing import Any
+from urllib.parse import urlsplit
+
+from chaos.journal.digest import FAULT_KINDS, Digest
+
+TIMEOUT = 5.0
+
+
+class Gateway:
+    """The gateway's admin API. Every call raises OSError when it does not answer as it should."""
+
+    def __init__(self, url: str):
+        parts = urlsplit(url)
+        self._host, self._port = parts.hostname or "", parts.port or 80
+
+    def rules(self) -> dict[str, str]:
+        """Names of the rules by their keys."""
+        return {rule["key"]: rule["name"] for rule in self._ask("GET", "/rules").get("rules", ())}
+
+    def counters(self) -> dict[str, Any]:
+        answer: dict[str, Any] = self._ask("GET", "/counters")
+        return answer
+
+    def switch(self, enabled: bool) -> None:
+        self._ask("PUT", "/faults", {"enabled": enabled})
+
+    def _ask(self, method: str, path: str, body: object = None) -> Any:
+        connection = HTTPConnection(self._host, self._port, timeout=TIMEOUT)
+        try:
+            text = None if body is None else json.dumps(body)
+            connection.request(method, path, text, {"content-type": "application/json"} if text else {})
+            response = connection.getresponse()
+            answer = response.read()
+            if response.status >= 300:
+                raise OSError(f"the gateway answered {method} {path} with {response.status}")
+            return json.loads(answer) if answer else {}
+        except ValueError as error:
+            raise OSError(f"the gateway answered {method} {path} with {error}") from None
+        finally:
+            connection.close()
+
+
+class Faults:
+    """The table, kept up by the session's digests. `configured` maps (rule's name, kind) to a fraction."""
+
+    def __init__(self, gateway: Gateway | None, configured: dict[tuple[str, str], float]):
+        self.gateway = gateway
+        self.enabled = True
+        self._configured = configured
+        self._seen: dict[str, dict[str, int]] = {}
+
+    def observe(self, digest: Digest) -> None:
+        for key, tally in digest.items():
+            seen = self._seen.setdefault(key.route, dict.fromkeys(("requests", *FAULT_KINDS), 0))
+            seen["requests"] += tally.count
+            for kind in FAULT_KINDS:
+                if kind in key.fault:
+                    seen[kind] += tally.count
+
+    def switch(self, enabled: bool) -> None:
+        """Raises OSError when there is no gateway to tell, or it does not listen."""
+        if self.gateway is None:
+            raise OSError("this gateway has no admin address")
+        self.gateway.switch(enabled)
+        self.enabled = enabled
+
+    def rows(self) -> list[dict[str, str]]:
+        """One row for each rule and kind of fault that is configured or was seen."""
+        drawn = self._drawn()
+        wanted = dict.fromkeys(self._configured)
+        for ledger in (drawn, self._seen):
+            wanted |= {(name, kind): None for name, row in ledger.items() for kind in FAULT_KINDS if row.get(kind)}
+        return [self._row(name, kind, drawn.get(name, {})) for name, kind in wanted]
+
+    def _row(self, name: str, kind: str, drawn: dict[str, int]) -> dict[str, str]:
+        configured = self._configured.get((name, kind))
+        return {
+            "name": f"{name or '(no rule)'} · {kind}",
+            "configured": "" if configured is None else f"{configured:.4%}".rstrip("0%").rstrip(".") + " %",
+            "drawn": share(drawn, kind),
+            "observed": share(self._seen.get(name, {}), kind),
+        }
+
+    def _drawn(self) -> dict[str, dict[str, int]]:
+        """The gateway's counters by rule name, over all phases; nothing when it does not answer."""
+        found: dict[str, dict[str, int]] = {}
+        if self.gateway is None:
+            return found
+        try:
+            names, counters = self.gateway.rules(), self.gateway.counters()
+        except OSError:
+            return found
+        for phase in counters.get("phases", {}).values():
+            for key, counts in phase.items():
+                row = found.setdefault(names.get(key, key), dict.fromkeys(("requests", *FAULT_KINDS), 0))
+                for what in row:
+                    row[what] += counts.get(what, 0)
+        return found
+
+
+def share(row: dict[str, int], kind: str) -> str:
+    """`50.1 % of 14 000`; empty without requests."""
+    requests = row.get("requests", 0)
+    return f"{row.get(kind, 0) / requests:.1%} of {requests:,}".replace("%", " %").replace(",", " ") if requests else ""

@@ -1,0 +1,62 @@
+"""JSON lines to and from the supervisor, over the pipes of this process, without blocking gevent's loop."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import gevent
+from gevent import os as cooperative
+from gevent.lock import RLock
+
+
+class SupervisorGone(Exception):  # noqa: N818 - named for what happened
+    """Nobody reads what we write."""
+
+
+class Lines:
+    """Writes to stdout. The pipe is ours alone, so it may be made non-blocking: a slow reader must not stop the
+    load."""
+
+    def __init__(self, descriptor: int = 1):
+        self._descriptor = descriptor
+        self._lock = RLock()
+        cooperative.make_nonblocking(descriptor)
+
+    def write(self, type: str, **fields: Any) -> None:  # noqa: A002 - the key's name
+        """Raises SupervisorGone."""
+        line = json.dumps({"type": type, **fields}, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+        with self._lock:
+            rest = memoryview(line)
+            while rest:
+                try:
+                    rest = rest[cooperative.nb_write(self._descriptor, rest) :]
+                except OSError as error:
+                    raise SupervisorGone from error
+
+
+def first_line() -> bytes:
+    """The plan; empty when stdin was closed before."""
+    return sys.stdin.buffer.readline()
+
+
+def commands() -> Iterator[dict[str, Any]]:
+    """What the supervisor asks for, until stdin closes; lines that are no JSON objects are skipped."""
+    pool = gevent.get_hub().threadpool
+    while line := pool.apply(sys.stdin.buffer.readline):
+        try:
+            command = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(command, dict):
+            yield command
+
+
+def leave(code: int) -> None:
+    """End at once: the thread that waits for stdin would keep the interpreter from ending."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

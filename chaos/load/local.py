@@ -1,0 +1,104 @@
+"""A load in this process: Locust's LocalRunner, or a worker's part of a distributed one; and what it has counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import gevent
+from locust.env import Environment
+from locust.runners import Runner
+
+from chaos.journal.digest import Digest
+from chaos.load.lean import lean_user
+from chaos.load.plan import Plan
+from chaos.load.process import CpuShare
+from chaos.load.shared import Shared
+
+
+@dataclass(slots=True)
+class Report:
+    """What happened since the last report."""
+
+    digest: Digest = field(default_factory=Digest)
+    users: int = 0
+    cpu: float = 0.0
+    late: int = 0
+    samples: list[list[object]] = field(default_factory=list)
+    share: float = 0.0
+    abandoned: int = 0
+
+
+def environment_of(shared: Shared) -> Environment:
+    """Locust's environment with the users that the plan asks for, listening to what they do where that is needed.
+
+    Raises BadPlan, or OSError for a name that cannot be resolved."""
+    plan = shared.plan
+    if plan.locustfile:
+        from chaos.load.locustfile import environment_of_file
+
+        return environment_of_file(plan.locustfile, shared)
+    if plan.client == "locust":
+        from chaos.load.fast import fast_user
+
+        return Environment(user_classes=[fast_user(shared)])
+    environment = Environment(user_classes=[lean_user(shared)])
+    if plan.ui:
+        shared.fire = environment.events.request.fire
+    return environment
+
+
+class LocalLoad:
+    """Users in this process."""
+
+    def __init__(self, shared: Shared, environment: Environment, runner: Runner):
+        self.shared, self.environment, self.runner = shared, environment, runner
+        self._cpu = CpuShare()
+        self._abandoned = 0
+        gevent.spawn(shared.deadlines.run)
+
+    @classmethod
+    def of(cls, plan: Plan) -> LocalLoad:
+        shared = Shared(plan)
+        environment = environment_of(shared)
+        return cls(shared, environment, environment.create_local_runner())
+
+    @property
+    def began(self) -> float | None:
+        return self.shared.began
+
+    @property
+    def finished(self) -> bool:
+        return self.shared.finished
+
+    @property
+    def trouble(self) -> str:
+        """Why the load cannot go on; empty when it can."""
+        return ""
+
+    def start(self, users: int, rate: float) -> None:
+        self._cpu()
+        if self.environment.shape_class is None:
+            self.runner.start(users, rate)
+        else:
+            self.runner.start_shape()
+
+    def enter(self, phase: str) -> None:
+        self.shared.recorder.enter(phase)
+
+    def report(self) -> Report:
+        recorder = self.shared.recorder
+        share = recorder.share
+        late, recorder.late = recorder.late, 0
+        abandoned = self.shared.abandoned - self._abandoned
+        self._abandoned += abandoned
+        return Report(
+            recorder.digest(), self.runner.user_count, self._cpu(), late, recorder.take_samples(), share, abandoned
+        )
+
+    def stop(self, drain: float) -> None:
+        """End all users; those that wait for an answer get `drain` seconds."""
+        self.environment.stop_timeout = drain
+        self.runner.stop()
+
+    def last_report(self) -> Report:
+        return self.report()

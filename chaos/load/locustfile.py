@@ -1,0 +1,149 @@
+"""The user's own locustfile: its users run as they are, and what they do is counted as our own users' requests are.
+
+Requests made with HttpUser's and FastHttpUser's clients carry ids of the run, go through the gateway (as through a
+proxy, unless their host is a loopback address), and tell the gateway's tags. Other protocols are counted by name and
+success alone.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Callable
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+import locust
+from gevent import GreenletExit
+from locust import FastHttpUser, HttpUser, User
+from locust.argument_parser import parse_options
+from locust.clients import HttpSession
+from locust.contrib.fasthttp import FastHttpSession
+from locust.env import Environment
+from locust.exception import CatchResponseError, StopUser
+from locust.util.load_locustfile import load_locustfile
+
+from chaos.load.fast import kind_of
+from chaos.load.plan import BadPlan
+from chaos.load.shared import Shared, with_abort_by_body
+from chaos.load.tags import UNTAGGED, of_headers
+
+ID = "x-request-id"
+FAILED = "failed"  # the locustfile called the answer a failure, whatever its status
+
+
+def environment_of_file(path: str, shared: Shared) -> Environment:
+    """Locust's environment for the file's users, which are sent through the gateway and counted. Raises BadPlan."""
+    try:
+        found, shapes = load_locustfile(os.path.abspath(path))
+    except Exception as error:
+        raise BadPlan(where_it_failed(path, error)) from None
+    if not found:
+        raise BadPlan(f"{path}: no user class; derive one from locust.HttpUser or locust.FastHttpUser")
+    for each in found.values():
+        send_through(each, shared.plan.gateway)
+    for session in (HttpSession, FastHttpSession):
+        session.request = identified(session.request, shared)  # type: ignore[method-assign]
+    environment = Environment(
+        user_classes=list(found.values()),
+        shape_class=shapes[0] if shapes else None,
+        events=locust.events,
+        locustfile=os.path.basename(path),
+        parsed_options=parse_options([]),
+    )
+    listen(environment, shared)
+    return environment
+
+
+def where_it_failed(path: str, error: Exception) -> str:
+    """`file:line: message` of an error while the locustfile was read."""
+    line = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else None
+    for frame in traceback.extract_tb(error.__traceback__):
+        if os.path.abspath(frame.filename) == os.path.abspath(path):
+            line = frame.lineno
+    return f"{path}:{line or 1}: {type(error).__name__}: {error}"
+
+
+def send_through(users: type[User], gateway: str) -> None:
+    """Make the users of a class speak to the gateway: directly without a host of their own, as a proxy with one."""
+    if users.host is None:
+        users.host = gateway
+    if is_loopback(users.host):
+        return
+    if issubclass(users, FastHttpUser):
+        users.proxy_host, users.proxy_port = urlsplit(gateway).hostname, urlsplit(gateway).port or 80
+    elif issubclass(users, HttpUser):
+        start = users.__init__
+
+        def start_behind_gateway(self: Any, *arguments: Any, **named: Any) -> None:
+            start(self, *arguments, **named)
+            self.client.proxies = {"http": gateway}
+
+        users.__init__ = start_behind_gateway  # type: ignore[method-assign]
+
+
+def is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def identified(request: Callable[..., Any], shared: Shared) -> Callable[..., Any]:
+    """A session's `request` with an id of the run in its headers, and in the context that Locust's event carries."""
+
+    def send(self: Any, method: Any, url: Any, *arguments: Any, **named: Any) -> Any:
+        shared.begin()
+        number = shared.sequence.take()
+        if number is None:
+            raise StopUser
+        headers = dict(named.pop("headers", None) or {})
+        given = {name.lower(): value for name, value in headers.items()}.get(ID)
+        if given is None:
+            headers[ID] = given = shared.sequence.identify(number)
+        named["context"] = {**(named.pop("context", None) or {}), ID: given, "phase": shared.recorder.phase}
+        try:
+            return request(self, method, url, *arguments, headers=headers, **named)
+        except GreenletExit:
+            shared.abandoned += 1
+            raise
+
+    return send
+
+
+def listen(environment: Environment, shared: Shared) -> None:
+    """Count every request that Locust is told of."""
+    recorder, tagged = shared.recorder, shared.plan.tags
+
+    def on_request(
+        name: str,
+        response_time: float,
+        exception: BaseException | None = None,
+        response: Any = None,
+        context: dict[str, Any] | None = None,
+        **_: Any,
+    ) -> None:
+        context = context or {}
+        status, error = outcome_of(response, exception)
+        tags = of_headers((getattr(response, "headers", None) or {}).items()) if response is not None else UNTAGGED
+        if not tagged and status:
+            tags = with_abort_by_body(tags, response.content)
+        outcome = recorder.tagged(recorder.task(name), status, tags, error, context.get("phase"))
+        recorder.add(outcome, int((response_time or 0.0) * 1000))
+        request = context.get(ID)
+        if request is not None and request[:8] < recorder.sample_below:
+            recorder.sample(request, outcome)
+
+    environment.events.request.add_listener(on_request)
+
+
+def outcome_of(response: Any, exception: BaseException | None) -> tuple[int, str]:
+    """Status and error of a request as Locust reports it; 200 for a success of something that is not HTTP."""
+    status = getattr(response, "status_code", None)
+    if status is None:
+        return (200, "") if exception is None else (0, FAILED)
+    if status:
+        return int(status), FAILED if isinstance(exception, CatchResponseError) else ""
+    return 0, kind_of(getattr(response, "error", None) or exception)

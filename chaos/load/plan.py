@@ -1,0 +1,125 @@
+"""What a load process is told to do: the plan, one JSON object on the first line of stdin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from itertools import accumulate
+from typing import Any
+from urllib.parse import urlsplit
+
+CLIENTS = ("lean", "locust")
+
+
+class BadPlan(ValueError):  # noqa: N818 - named for what it is
+    """The plan cannot be carried out; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One kind of request. `url` names a mesh host and goes to the gateway with that Host; `direct` ones go to the
+    URL's own address. `timeout` in seconds, for the whole exchange."""
+
+    name: str
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: str | None = None
+    weight: int = 1
+    direct: bool = False
+    timeout: float = 60.0
+
+    @property
+    def host(self) -> str:
+        """The Host header: as in the URL."""
+        return urlsplit(self.url).netloc.rpartition("@")[2]
+
+    @property
+    def target(self) -> str:
+        """Path and query."""
+        parts = urlsplit(self.url)
+        return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`gateway` is its URL. Whichever of `duration` (seconds) and `requests` is reached first ends the load; without
+    them it goes on until told. `arrival_rate` (requests per second) makes it an open model. `wait` is how many seconds
+    a user of a closed model rests after each answer. `sample` is the share of requests whose outcomes are told one by
+    one. `tags` says that the gateway sends x-chaos headers; without them an abort is known by Envoy's body. `replay`
+    names exact requests, `[task, id]` each, to be sent once in place of a run's own. `phase` is where requests belong
+    that no tag assigns. `interval` is the time between digests.
+    `faults` is what the web UI shows as configured: `{name, kind, configured}`, kind `abort` or `delay`, a fraction."""
+
+    gateway: str
+    tasks: tuple[Task, ...]
+    seed: int = 1
+    users: int = 20
+    spawn_rate: float = 100.0
+    arrival_rate: float | None = None
+    duration: float | None = None
+    requests: int | None = None
+    wait: float = 0.0
+    client: str = "lean"
+    processes: int = 1
+    ui: str | None = None
+    locustfile: str | None = None
+    admin: str | None = None
+    tags: bool = True
+    sample: float = 0.0
+    phase: str = ""
+    interval: float = 1.0
+    faults: tuple[Mapping[str, Any], ...] = ()
+    replay: tuple[tuple[str, str], ...] | None = None
+
+    @classmethod
+    def of(cls, value: Any) -> Plan:
+        """From parsed JSON. Raises BadPlan."""
+        if not isinstance(value, dict):
+            raise BadPlan("a plan is a JSON object")
+        known = {each.name for each in fields(cls)}
+        known -= {"tasks", "replay", "faults"}
+        given = {name: each for name, each in value.items() if name in known}
+        try:
+            tasks = tuple(Task(**task) for task in value.get("tasks", ()))
+            replay = value.get("replay")
+            faults = tuple(value.get("faults", ()))
+            made = cls(
+                tasks=tasks, faults=faults, replay=None if replay is None else tuple((a, b) for a, b in replay), **given
+            )
+        except TypeError as error:
+            raise BadPlan(f"a plan does not look like this: {error}") from None
+        return made._checked()
+
+    def _checked(self) -> Plan:
+        if self.client not in CLIENTS:
+            raise BadPlan(f"client: {self.client!r} is none of {', '.join(CLIENTS)}")
+        if not self.tasks and not self.locustfile:
+            raise BadPlan("no tasks and no locustfile: nothing to send")
+        if self.users < 1 or self.processes < 1 or self.spawn_rate <= 0 or self.interval <= 0:
+            raise BadPlan("users and processes are at least 1, spawn_rate and interval above 0")
+        for url in (self.gateway, *(task.url for task in self.tasks)):
+            parts = urlsplit(url)
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise BadPlan(f"{url!r} is not an http URL")
+        for task in self.tasks:
+            if task.weight < 0 or task.timeout <= 0:
+                raise BadPlan(f"task {task.name!r}: a weight is 0 or more, a timeout above 0")
+        if self.client == "lean" and self.tasks and any(urlsplit(url).scheme == "https" for url in self._addresses()):
+            raise BadPlan("https: the lean client speaks plain HTTP; set `load.client: locust`")
+        if self.tasks and not any(task.weight for task in self.tasks):
+            raise BadPlan("every task has weight 0")
+        return self
+
+    def _addresses(self) -> list[str]:
+        return [self.gateway, *(task.url for task in self.tasks if task.direct)]
+
+    def address_of(self, task: Task) -> tuple[str, int]:
+        """Where its connection goes."""
+        parts = urlsplit(task.url if task.direct else self.gateway)
+        return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+
+    def weights(self) -> tuple[float, ...]:
+        """Running sums of the tasks' weights, the last one 1.0: a draw belongs to the first that exceeds it."""
+        running = list(accumulate(task.weight for task in self.tasks))
+        return tuple(each / running[-1] for each in running)

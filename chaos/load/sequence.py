@@ -1,0 +1,67 @@
+"""The requests of a run, numbered: which id and task the next one has, and when it is due.
+
+One process of P sends every P-th number, so a run of N requests sends the numbers 0 .. N-1 however many users and
+processes carry them. A number that was taken and not sent goes back and is taken next.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from heapq import heappop, heappush
+
+from chaos.journal.identity import Identities
+from chaos.load.plan import Plan
+
+
+class Sequence:
+    """Hands out requests; `due` says when one should be sent, in seconds after the load began."""
+
+    def __init__(self, plan: Plan, process: int = 0):
+        self._identify = Identities(plan.seed)
+        self._weights = plan.weights() if plan.tasks else ()
+        self._next, self._step = process, plan.processes
+        self._returned: list[int] = []
+        self._interval = 1 / plan.arrival_rate if plan.arrival_rate else 0.0
+        self._replay: list[tuple[int, str]] | None = None
+        self.limit = plan.requests
+        if plan.replay is not None:
+            names = {task.name: index for index, task in enumerate(plan.tasks)}
+            self._replay = [(names[task], request) for task, request in plan.replay]
+            self.limit = len(self._replay)
+        self.taken = 0
+
+    def take(self) -> int | None:
+        """The number of the next request; None when all have been taken."""
+        if self._returned:
+            self.taken += 1
+            return heappop(self._returned)
+        number = self._next
+        if self.limit is not None and number >= self.limit:
+            return None
+        self._next = number + self._step
+        self.taken += 1
+        return number
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether nothing is left to take."""
+        return self.limit is not None and self._next >= self.limit and not self._returned
+
+    def give_back(self, number: int) -> None:
+        """Was taken, will not be sent by the one who took it."""
+        self.taken -= 1
+        heappush(self._returned, number)
+
+    def request(self, number: int) -> tuple[int, str]:
+        """The task (its index) and the id of a request."""
+        if self._replay is not None:
+            return self._replay[number]
+        request, draw = self._identify(number)
+        return bisect_right(self._weights, draw), request
+
+    def identify(self, number: int) -> str:
+        """The id of a request whose task is chosen elsewhere (in the user's own locustfile)."""
+        return self._identify(number)[0]
+
+    def due(self, number: int) -> float:
+        return number * self._interval

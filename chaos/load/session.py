@@ -1,0 +1,179 @@
+"""One load from start to end: starts it, tells the supervisor every second what happened, obeys, and knows when to
+stop."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any, Protocol
+
+import gevent
+from gevent.event import Event
+
+from chaos.journal.digest import Digest
+from chaos.load.lines import Lines, SupervisorGone, commands
+from chaos.load.local import Report
+from chaos.load.plan import Plan
+
+POLL = 0.01  # seconds between looks at whether the last answer has come
+DRAIN = 1.0  # seconds that requests in flight get when the load ends
+
+
+class Load(Protocol):
+    """Users somewhere: in this process, or in several."""
+
+    @property
+    def began(self) -> float | None: ...
+    @property
+    def finished(self) -> bool: ...
+    @property
+    def trouble(self) -> str: ...
+    def start(self, users: int, rate: float) -> None: ...
+    def enter(self, phase: str) -> None: ...
+    def report(self) -> Report: ...
+    def stop(self, drain: float) -> None: ...
+    def last_report(self) -> Report: ...
+
+
+class Session:
+    """Owns the clock of a load. `stopped` is set with the reason when it is to end."""
+
+    def __init__(self, plan: Plan, load: Load, out: Lines):
+        self.plan, self.load, self.out = plan, load, out
+        self.reason = ""
+        self.drain = DRAIN
+        self._over = Event()
+        self._watchers: list[Callable[[Digest], None]] = []
+        self._told_until = 0.0
+        self._requests = 0
+        self._errors: Counter[str] = Counter()
+        self._late = 0
+        self._abandoned = 0
+
+    def end(self, reason: str, drain: float = DRAIN) -> None:
+        """Ask the load to end; the first reason given is the one that counts."""
+        if not self.reason:
+            self.reason, self.drain = reason, drain
+            self._over.set()
+
+    def watch_digests(self, watcher: Callable[[Digest], None]) -> None:
+        """Call it with every digest that is told."""
+        self._watchers.append(watcher)
+
+    def tell_event(self, level: str, text: str) -> None:
+        """Something that belongs into the journal. Ends the load when nobody listens."""
+        try:
+            self.out.write("event", level=level, text=text)
+        except SupervisorGone:
+            self.end("stdin", 0.0)
+
+    def run(self) -> str:
+        """Until the load is over; gives the reason. Raises SupervisorGone."""
+        gevent.spawn(self.load.start, self.plan.users, self.plan.spawn_rate)
+        gevent.spawn(self._obey)
+        gevent.spawn(self._watch)
+        while not self._over.wait(self._until_next_tick()):
+            if self._due():
+                self._tell(self.load.report())
+        self.load.stop(self.drain)
+        self._tell(self.load.last_report())
+        self.out.write(
+            "done",
+            reason=self.reason,
+            requests=self._requests,
+            errors=dict(self._errors),
+            seconds=round(self._told_until, 3),
+            late=self._late,
+            abandoned=self._abandoned,
+        )
+        return self.reason
+
+    def _until_next_tick(self) -> float:
+        interval, began = self.plan.interval, self.load.began
+        if began is None:
+            return min(interval, 0.05)
+        age = perf_counter() - began
+        return interval - age % interval
+
+    def _due(self) -> bool:
+        """Whether most of an interval has passed since the last digest."""
+        began = self.load.began
+        return began is not None and perf_counter() - began - self._told_until > self.plan.interval / 2
+
+    def _watch(self) -> None:
+        """Ends the load when it has done what was asked, or cannot."""
+        while not self._over.wait(POLL):
+            if self.load.trouble:
+                self.tell_event("error", self.load.trouble)
+                self.end("failed", 0.0)
+            elif self.load.finished:
+                self.end("requests")
+            elif self._lasted():
+                self.end("duration")
+
+    def _lasted(self) -> bool:
+        duration, began = self.plan.duration, self.load.began
+        return duration is not None and began is not None and perf_counter() - began >= duration
+
+    def _obey(self) -> None:
+        for command in commands():
+            try:
+                self._do(command)
+            except (KeyError, TypeError, ValueError) as error:
+                self.tell_event("warning", f"the load was told something it does not know: {command!r} ({error!r})")
+        self.end("stdin", 0.0)
+
+    def _do(self, command: dict[str, Any]) -> None:
+        match command["command"]:
+            case "stop":
+                self.end("stop", float(command.get("drain", DRAIN)))
+            case "users":
+                count, rate = int(command["count"]), float(command.get("rate", self.plan.spawn_rate))
+                gevent.spawn(self.load.start, max(count, 1), rate)
+            case "phase":
+                self.load.enter(str(command["name"]))
+            case other:
+                raise ValueError(other)
+
+    def _tell(self, report: Report) -> None:
+        """One digest line (and one of samples) for the time since the last."""
+        began = self.load.began
+        if began is None:
+            return
+        age = perf_counter() - began
+        digest = report.digest
+        errors = errors_of(digest)
+        self._requests += digest.count
+        self._errors.update(errors)
+        self._late += report.late
+        self._abandoned += report.abandoned
+        for watcher in self._watchers:
+            watcher(digest)
+        entries = []
+        for entry in digest.each_entry():
+            entries.append(entry)
+            gevent.sleep(0)  # encoding takes a while; answers that came meanwhile are looked at in between
+        second, self._told_until = self._told_until, age
+        self.out.write(
+            "digest",
+            second=round(second, 3),
+            seconds=round(age - second, 3),
+            users=report.users,
+            cpu=report.cpu,
+            entries=entries,
+            pairs=digest.pair_entries(),
+            errors=errors,
+            late=report.late,
+        )
+        if report.samples:
+            self.out.write("sample", second=round(second, 3), share=report.share, requests=report.samples)
+
+
+def errors_of(digest: Digest) -> dict[str, int]:
+    """Requests without an answer, by kind."""
+    found: Counter[str] = Counter()
+    for key, tally in digest.items():
+        if key.error:
+            found[key.error] += tally.count
+    return dict(found)

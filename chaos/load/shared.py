@@ -1,0 +1,79 @@
+"""What the users of one load process have in common: the requests to send, the counts, the clock. No Locust in here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+import gevent
+
+from chaos.load.deadlines import Deadlines
+from chaos.load.plan import Plan, Task
+from chaos.load.recorder import Recorder
+from chaos.load.sequence import Sequence
+from chaos.load.tags import ENVOY_ABORT, Tags
+
+LATE = 0.010  # seconds after which an arrival counts as late: no user was idle when it was due
+
+
+class Shared:
+    """`process` is this load process's index among the plan's. `fire` is Locust's request event when its statistics are
+    shown. `abandoned` counts requests that were sent and whose answer nobody waited for: their user was stopped."""
+
+    def __init__(self, plan: Plan, process: int = 0):
+        self.plan = plan
+        self.sequence = Sequence(plan, process)
+        self.recorder = Recorder(tuple(task.name for task in plan.tasks), plan.phase, plan.sample)
+        self.deadlines = Deadlines(min((task.timeout for task in plan.tasks), default=60.0))
+        self.began: float | None = None
+        self.abandoned = 0
+        self.fire: Callable[..., None] | None = None
+
+    def begin(self) -> float:
+        """When the load began, as perf_counter has it: with the first user."""
+        if self.began is None:
+            self.began = perf_counter()
+        return self.began
+
+    @property
+    def finished(self) -> bool:
+        """Whether every request of the run has been answered or given up."""
+        return self.sequence.exhausted and self.sequence.taken == self.recorder.count + self.abandoned
+
+    def sleep_until_due(self, number: int) -> float:
+        """In an open model: wait until a request is due, and say when that was (as perf_counter has it)."""
+        due = self.begin() + self.sequence.due(number)
+        left = due - perf_counter()
+        if left < -LATE:
+            self.recorder.late += 1
+        while left > 0:
+            gevent.get_hub().loop.update_now()  # libev's clock stands still between its iterations
+            gevent.sleep(left)
+            left = due - perf_counter()
+        return due
+
+    def tell_locust(self, task: Task, seconds: float, size: int, error: Exception | None) -> None:
+        """Keep Locust's own statistics, which its web UI shows."""
+        if self.fire is not None:
+            self.fire(
+                request_type=task.method,
+                name=task.name,
+                response_time=seconds * 1000,
+                response_length=size,
+                exception=error,
+                context={},
+                response=None,
+            )
+
+
+def with_abort_by_body(tags: Tags, body: bytes | None) -> Tags:
+    """What is known of a gateway without tags: Envoy's fault filter says so in the body of what it aborts."""
+    if not tags.fault and body is not None and body.startswith(ENVOY_ABORT):
+        return tags._replace(fault="abort")
+    return tags
+
+
+def failure(error: str) -> Any:
+    """The exception that Locust's statistics file a request without an answer under."""
+    return ConnectionError(error)

@@ -1,0 +1,56 @@
+"""Puts a load together, in this process or in several, with or without the web UI; and runs it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import gevent
+
+from chaos.load.lines import Lines, SupervisorGone
+from chaos.load.local import LocalLoad
+from chaos.load.plan import BadPlan, Plan
+from chaos.load.process import calm_collector
+from chaos.load.session import Session
+
+if TYPE_CHECKING:
+    from chaos.load.distributed import DistributedLoad
+
+FAILED, BAD_PLAN = 5, 2  # exit codes
+
+
+def run(plan: Plan) -> int:
+    """Run a load to its end; gives the exit code."""
+    make = maker(plan)
+    out = Lines()
+    try:
+        load = make()
+        session = Session(plan, load, out)
+        address = None
+        if plan.ui:
+            from chaos.load.ui import serve
+
+            address = serve(plan, load, session)
+    except (BadPlan, OSError) as error:
+        out.write("error", reason=str(error))
+        return BAD_PLAN
+    gevent.signal_handler(signal.SIGTERM, session.end, "signal", 0.0)
+    calm_collector()
+    try:
+        out.write("ready", pid=os.getpid(), ui=address)
+        reason = session.run()
+    except SupervisorGone:
+        return FAILED
+    return FAILED if reason == "failed" else 0
+
+
+def maker(plan: Plan) -> Callable[[], LocalLoad | DistributedLoad]:
+    """How to make the load. Worker processes are forked now, before this one has a loop."""
+    if plan.processes == 1:
+        return lambda: LocalLoad.of(plan)
+    from chaos.load.distributed import DistributedLoad, fork_workers
+
+    workers = fork_workers(plan)
+    return lambda: DistributedLoad(plan, workers)

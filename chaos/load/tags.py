@@ -1,0 +1,43 @@
+"""The gateway's x-chaos tags in a response's head, and what is known without them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+MARK = b"\r\nx-chaos-"
+ENVOY_ABORT = b"fault filter abort"  # the body of Envoy's fault filter (FaultFilter::abortWithStatus)
+
+
+class Tags(NamedTuple):
+    """What the gateway did. `phase` is None where it said nothing."""
+
+    route: str = ""
+    destination: str = ""
+    fault: str = ""
+    attempts: int = 1
+    phase: str | None = None
+
+
+UNTAGGED = Tags()
+
+
+def of_headers(headers: Iterable[tuple[str, str]]) -> Tags:
+    """From header names and values, whatever their case and order."""
+    found = {name.lower(): value.strip() for name, value in headers}
+    attempts = found.get("x-chaos-attempts", "1")
+    return Tags(
+        route=found.get("x-chaos-route", ""),
+        destination=found.get("x-chaos-destination", ""),
+        fault=found.get("x-chaos-fault", ""),
+        attempts=int(attempts) if attempts.isascii() and attempts.isdigit() else 1,
+        phase=found.get("x-chaos-phase"),
+    )
+
+
+def of_head(tail: bytes) -> Tags:
+    """From a response's head, or the part of it that begins with the first tag."""
+    if not tail:
+        return UNTAGGED
+    lines = tail.decode("latin-1").split("\r\n")
+    return of_headers((name, value) for name, colon, value in (line.partition(":") for line in lines) if colon)

@@ -1,0 +1,131 @@
+"""Locust's own web UI on loopback, with a tab that shows the faults and a switch for them.
+
+The tab is Locust's extension point (`extended_tabs`, fed by `extended_stats`); the switch is a script of ours added to
+its page. Nobody logs in here, so it listens on loopback only and takes commands only from its own pages.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from importlib.resources import files
+from ipaddress import ip_address
+from typing import Any
+
+import gevent
+from flask import Response, jsonify, request
+from locust.stats import stats_history
+
+from chaos.load.distributed import DistributedLoad
+from chaos.load.faults import Faults, Gateway
+from chaos.load.local import LocalLoad
+from chaos.load.plan import BadPlan, Plan
+from chaos.load.session import Session
+
+COLUMNS = {
+    "name": "Rule · fault",
+    "configured": "Configured",
+    "drawn": "Drawn by the gateway",
+    "observed": "Seen by users",
+}
+TAB = "faults"
+
+
+def serve(plan: Plan, load: LocalLoad | DistributedLoad, session: Session) -> str:
+    """Start the web UI for a load; gives its address. Raises BadPlan or OSError when it cannot listen there."""
+    host, port = free_address(plan.ui or "")
+    configured = {(each["name"], each["kind"]): float(each["configured"]) for each in plan.faults}
+    faults = Faults(Gateway(plan.admin) if plan.admin else None, configured)
+    session.watch_digests(faults.observe)
+    environment = load.environment
+    ui = environment.create_web_ui(host, port, delayed_start=True)
+    ui.template_args["extended_tabs"] = [{"title": "Faults", "key": TAB}]
+    ui.template_args["extended_tables"] = [
+        {"key": TAB, "structure": [{"key": key, "title": title} for key, title in COLUMNS.items()]}
+    ]
+    add_faults(ui.app, faults, session, own_hosts(host, port))
+    environment.events.test_stop.add_listener(lambda environment, **_: session.end("ui", 0.0))
+    gevent.spawn(stats_history, load.runner)
+    ui.start()
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def free_address(text: str) -> tuple[str, int]:
+    """Host and port to listen on; port 0 becomes a free one. Raises BadPlan beyond loopback, OSError when taken."""
+    host, colon, port = text.rpartition(":")
+    host = (host or "127.0.0.1").strip("[]")
+    if not colon or not port.isdigit():
+        raise BadPlan(f"ui: {text!r} is not host:port")
+    if host != "localhost" and not _is_loopback(host):
+        raise BadPlan(f"ui: {host} is not loopback; the web UI asks nobody who they are")
+    family, _, _, _, where = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(where)
+        except OSError as error:
+            raise OSError(f"ui: {text}: {error.strerror}") from None
+        name = probe.getsockname()
+        return str(name[0]), int(name[1])
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def own_hosts(host: str, port: int) -> set[str]:
+    """What a browser that means this server writes into Host and Origin."""
+    return {f"{name}:{port}" for name in (host, f"[{host}]", "localhost", "127.0.0.1")}
+
+
+def add_faults(app: Any, faults: Faults, session: Session, hosts: set[str]) -> None:
+    """Our routes and our additions to Locust's answers."""
+    script = (files("chaos.load") / "faults.js").read_text("utf-8")
+
+    @app.before_request  # type: ignore[untyped-decorator]
+    def only_from_here() -> Response | None:
+        """Another site's page must not start, stop or change a load, whatever name it gives this address."""
+        origin = request.headers.get("origin", "").partition("://")[2]
+        if request.host not in hosts or (origin and origin not in hosts):
+            return Response("not from here\n", 403, mimetype="text/plain")
+        return None
+
+    @app.get("/chaos/faults.js")  # type: ignore[untyped-decorator]
+    def faults_script() -> Response:
+        return Response(script, mimetype="text/javascript")
+
+    @app.get("/chaos/faults")  # type: ignore[untyped-decorator]
+    def faults_state() -> Response:
+        return state()
+
+    @app.post("/chaos/faults")  # type: ignore[untyped-decorator]
+    def switch_faults() -> Response:
+        enabled = (request.get_json(silent=True) or {}).get("enabled")
+        if not isinstance(enabled, bool):
+            return state("say enabled: true or false", 400)
+        try:
+            faults.switch(enabled)
+        except OSError as error:
+            return state(str(error), 502)
+        session.tell_event("info", f"faults switched {'on' if enabled else 'off'} in the web UI")
+        return state()
+
+    def state(error: str = "", status: int = 200) -> Response:
+        answer: Response = jsonify(
+            enabled=faults.enabled, switchable=faults.gateway is not None, error=error, rules=faults.rows()
+        )
+        answer.status_code = status
+        return answer
+
+    @app.after_request  # type: ignore[untyped-decorator]
+    def add_ours(response: Response) -> Response:
+        if request.path == "/stats/requests" and response.is_json and isinstance(response.json, dict):
+            extended = [{"key": TAB, "data": faults.rows()}]
+            response.set_data(json.dumps({**response.json, "extended_stats": extended}))
+        elif request.path == "/" and response.mimetype == "text/html" and not response.is_streamed:
+            page = response.get_data(as_text=True)
+            response.set_data(page.replace("</body>", '<script src="./chaos/faults.js" defer></script></body>'))
+        return response
