@@ -48,7 +48,7 @@ class Connection:
         self.host, self.port = host, port
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
-    async def send(self, data: bytes, *, timeout: float = 20.0) -> Answer:  # noqa: ASYNC109
+    async def send(self, data: bytes, *, timeout: float = 20.0) -> Answer:
         began = time.monotonic()
         answer = Answer()
         head_only = data.startswith(b"HEAD ")
@@ -81,7 +81,7 @@ class Connection:
             self._streams = None
 
 
-async def send(port: int, data: bytes, *, timeout: float = 20.0) -> Answer:  # noqa: ASYNC109
+async def send(port: int, data: bytes, *, timeout: float = 20.0) -> Answer:
     """One request on a connection of its own."""
     connection = Connection(port)
     try:

@@ -3,10 +3,10 @@
 A request is known by its `x-test-id`. Two of its headers steer the answer:
 
 x-test-plan     what the n-th try of this id gets, separated by commas; the last step repeats
-                  503            that status               sleep:0.5      wait, then 200     sleep:0.5/503   wait, then 503
-                  reset          RST, no answer            close          FIN, no answer     hang            no answer
-                  cut            head and half a body, then RST             slow-body        half a body, 1 s, the rest
-                  grpc:14        a trailers-only gRPC answer with this grpc-status
+                  503        that status                      grpc:14      a trailers-only gRPC answer with this status
+                  sleep:0.5  wait, then 200                   sleep:0.5/503  wait, then 503
+                  reset      RST, no answer                   close        FIN, no answer         hang   no answer
+                  cut        head and half a body, then RST   slow-body    half a body, 1 s, the rest
 x-test-respond  a JSON object of response headers (a list value makes several lines)
 
 The answer's body is the endpoint's name, so that it does not depend on what the proxy added to the request.
