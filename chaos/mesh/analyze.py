@@ -1,4 +1,4 @@
-"""What Istio's analyzers find across resources: names that lead nowhere, hosts claimed twice, subsets without endpoints.
+"""What Istio's analyzers find across resources: names that lead nowhere, hosts claimed twice, empty subsets.
 
 Judged are all resources that are given together. A name is called unknown only where there is something to compare it
 with: a destination when services are known, a subset when there is a DestinationRule, a gateway when there is one.
