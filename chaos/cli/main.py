@@ -15,6 +15,7 @@ import typer
 
 from chaos import __version__
 from chaos.cli.gateway import gateway
+from chaos.cli.run import run
 from chaos.cli.schema import schema
 from chaos.cli.validate import validate
 from chaos.errors import ChaosError, ExitCode
@@ -49,7 +50,7 @@ def options(
         os.environ["CHAOS_DEBUG"] = "1"
 
 
-for command in (gateway, validate, schema):
+for command in (run, gateway, validate, schema):
     app.command()(command)
 
 

@@ -24,12 +24,15 @@ from chaos.run.journal_writer import JournalWriter
 from chaos.run.load_process import LoadProcess, digest_line, load_plan, sample_line
 from chaos.run.outset import Outset
 from chaos.run.phases import RunPhase
+from chaos.run.reporting import Reporter
 from chaos.run.result import RunResult, outcome_of
 from chaos.run.services import Services
 from chaos.run.view import State, View
+from chaos.verify.verdict import Verdict
 
 INTERVAL = 0.5  # seconds between digests: how soon a verdict can be reached
 FAULTED_EVERY = 2.0  # seconds between looks at which requests were faulted
+NO_TRAFFIC_PATIENCE = 5.0  # seconds after which a claim that saw no request is not waited for
 DRAIN_SLACK = 3.0  # seconds beyond the longest answer that the load is given to end
 
 
@@ -43,8 +46,8 @@ class Stopped(Exception):  # noqa: N818 - named for what happened
 class Supervisor:
     """Use once: `await Supervisor(outset, folder, view).run()`."""
 
-    def __init__(self, outset: Outset, folder: Path, view: View):
-        self.outset, self.folder, self.view = outset, folder, view
+    def __init__(self, outset: Outset, folder: Path, view: View, reporter: Reporter):
+        self.outset, self.folder, self.view, self.reporter = outset, folder, view, reporter
         self.journal = JournalWriter(folder)
         self.judge = outset.judge()
         self.findings: list[Finding] = []
@@ -163,6 +166,7 @@ class Supervisor:
             self._say("info", f"Locust's web UI is at {self._load.ui}")
         self._tasks.append(asyncio.ensure_future(self._listen_to(self._load)))
         self._began = time.monotonic()
+        await self.reporter.warm()
 
     async def _start_gateway(self, stack: contextlib.AsyncExitStack, services: Services) -> str:
         """The URL that load is sent to."""
@@ -251,9 +255,11 @@ class Supervisor:
                 return "decided"
 
     def _decided(self, phase: str) -> bool:
-        """Whether no verdict of the phase is open."""
-        mine = [finding for finding in self.findings if finding.phase == phase]
-        return bool(mine) and all(finding.verdict.decided for finding in mine)
+        """Whether no verdict of the phase is open. Claims that see no traffic at all do not hold up the others forever."""
+        mine = [finding.verdict for finding in self.findings if finding.phase == phase]
+        patient = time.monotonic() - self._began < NO_TRAFFIC_PATIENCE
+        settled = [each.decided or (each is Verdict.NO_TRAFFIC and not patient) for each in mine]
+        return all(settled) and (not patient or all(each.decided for each in mine))
 
     async def _next(self, deadline: float) -> Happening | None:
         """The next thing that happens, dealt with as far as it is the same in every phase; None at the deadline."""
@@ -310,7 +316,7 @@ class Supervisor:
         if self._gateway is not None and (self._gateway.child.alive or not final):
             self.counters = await self._gateway.admin.counters()
             self.journal.write(Counters(counters=self.counters))
-        self.findings = self.judge.findings(self.counters, starved=self._starved())
+        self.findings = [*self.judge.findings(self.counters, starved=self._starved()), *self.outset.silent]
         self.journal.write(Findings(findings=tuple(finding.to_dict() for finding in self.findings)))
         if not final and self.journal.now - self._faulted_at > FAULTED_EVERY:
             await self._fetch_faulted()

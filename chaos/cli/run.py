@@ -1,0 +1,51 @@
+"""`chaos run`: run experiments, verify them, report."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def run(
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="Experiment or VirtualService files; each is one run.")
+    ],
+    gateway: Annotated[
+        str | None, typer.Option(metavar="URL", help="Verify a gateway that already runs, such as an Envoy.")
+    ] = None,
+    ui: Annotated[bool, typer.Option("--ui", help="Open Locust's web UI, with a Faults tab.")] = False,
+    ui_port: Annotated[int, typer.Option(metavar="PORT", min=0, max=65535, help="Port of the web UI.")] = 8089,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Override a field, as spec.load.users=50.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="Repeats the same faults, request by request.")
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where runs are kept.")] = Path("reports"),
+    workers: Annotated[int, typer.Option(metavar="N", min=1, help="Gateway processes.")] = 1,
+    report: Annotated[bool, typer.Option("--report/--no-report", help="Render the report at the end.")] = True,
+) -> int:
+    """Run experiments, verify what their rules say, and report."""
+    from chaos.run.options import RunOptions
+    from chaos.run.progress import view_for
+    from chaos.run.start import exit_code, run_files
+    from chaos.run.summary import table_of_runs
+
+    options = RunOptions(
+        out=out,
+        overrides=tuple(settings or ()),
+        seed=seed,
+        gateway=gateway,
+        ui=f"127.0.0.1:{ui_port}" if ui else None,
+        workers=workers,
+        report=report,
+        command=("chaos", *sys.argv[1:]),
+    )
+    results = run_files(files, options, view_for, lambda text: typer.echo(text, err=True))
+    if len(results) > 1:
+        for line in table_of_runs(results):
+            typer.echo(line)
+    return exit_code(results)

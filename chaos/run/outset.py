@@ -1,0 +1,307 @@
+"""All that is settled before a run's processes start: rules, tasks, phases, what is expected, and the journal's first line."""
+
+from __future__ import annotations
+
+import os
+import platform
+import random
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from chaos import __version__
+from chaos.errors import InvalidInput, Problem
+from chaos.experiment.effects import Effect, PhaseEffects
+from chaos.experiment.expectations import Expectation, expectations
+from chaos.experiment.finding import Finding
+from chaos.experiment.judge import Judge
+from chaos.experiment.model import Load
+from chaos.experiment.reach import effects_of, untouched, way_of
+from chaos.experiment.safety import allowed, is_loopback, known_hosts, task_problems
+from chaos.experiment.services import Addresses, proxy_of
+from chaos.experiment.tasks import LoadTask, derive_tasks, load_tasks
+from chaos.journal.records import Plan
+from chaos.mesh.names import covers, full_name
+from chaos.mesh.rules import Rules, compile_rules
+from chaos.run.load_process import load_plan
+from chaos.run.options import RunOptions
+from chaos.run.phases import RunPhase, phases_of
+from chaos.run.prepare import Prepared, prepare
+from chaos.verify.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outset:
+    """One run, planned. Shares and times as in the core: fractions, seconds."""
+
+    prepared: Prepared
+    options: RunOptions
+    rules: Rules
+    tasks: tuple[LoadTask, ...]
+    phases: tuple[RunPhase, ...]
+    effects: tuple[PhaseEffects, ...]
+    expected: tuple[Expectation, ...]
+    silent: tuple[Finding, ...]
+    notes: tuple[Problem, ...]
+    seed: int
+
+    # ---------------------------------------------------------------- what the supervisor asks for
+    @property
+    def name(self) -> str:
+        return self.prepared.reading.name
+
+    @property
+    def file(self) -> str:
+        return self.prepared.reading.file
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        return (self.file,)
+
+    @property
+    def description(self) -> str:
+        return self.prepared.reading.experiment.spec.description
+
+    @property
+    def load(self) -> Load:
+        return self.prepared.reading.experiment.spec.load
+
+    @property
+    def gateway(self) -> str | None:
+        return self.options.gateway
+
+    @property
+    def workers(self) -> int:
+        return self.options.workers
+
+    @property
+    def overrides(self) -> tuple[str, ...]:
+        return self.options.overrides
+
+    @property
+    def confidence(self) -> float:
+        return self.prepared.reading.experiment.spec.verify.confidence / 100
+
+    @property
+    def tolerance(self) -> float:
+        return self.prepared.reading.experiment.spec.verify.tolerance / 100
+
+    @property
+    def longest_answer(self) -> float:
+        """Seconds that a request may take by the rules' own doing: delay, then the timeout if there is one."""
+        found = [effect.delay + min(effect.timeout or 0.0, 10.0) for each in self.effects for effect in each.effects]
+        return min(max(found, default=0.0), 60.0)
+
+    def judge(self) -> Judge:
+        return Judge(self.expected, self.confidence)
+
+    def announcements(self) -> Iterator[tuple[str, str]]:
+        """What the user is told before anything starts: warnings on the rules, and hosts nobody listed."""
+        if self.prepared.services.note:
+            yield "info", self.prepared.services.note
+        for problem in self.notes:
+            if problem.severity == "warning":
+                yield "warning", str(problem)
+
+    def placed_tasks(self, addresses: Addresses) -> tuple[LoadTask, ...]:
+        """The tasks with the real addresses of applications under test in their URLs."""
+        applications = self.prepared.services.applications()
+        namespace = proxy_of(self.prepared.reading).namespace
+        placed = []
+        for task in self.tasks:
+            found = applications.get(full_name(task.host, namespace)) if task.direct else None
+            if found is not None:
+                host, port = found.address or addresses[found.key]
+                task = replace(task, url=urlunsplit(urlsplit(task.url)._replace(netloc=f"{host}:{port}")))
+            placed.append(task)
+        return tuple(placed)
+
+    def load_extra(self) -> dict[str, Any]:
+        """What the load's plan holds beside the load: exact numbers of requests, the web UI, the phase to count under."""
+        only = self.phases[0] if len(self.phases) == 1 else None
+        return {
+            "requests": only.stop.requests if only is not None else None,
+            "ui": self.options.ui,
+            "phase": self.phases[0].name,
+            "tags": self.gateway is None,
+        }
+
+    def rules_of(self, phase: RunPhase) -> str | None:
+        """The documents to put in force for a phase, when it does not go on with those before it."""
+        return None
+
+    def plan_record(self, run: str) -> Plan:
+        reading = self.prepared.reading
+        return Plan(
+            run=run,
+            name=self.name,
+            file=self.file,
+            description=self.description,
+            documents=dict(reading.texts),
+            seed=self.seed,
+            command=self.options.command,
+            started=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            confidence=self.confidence,
+            tolerance=self.tolerance,
+            load=load_plan(self.load, self.tasks, gateway=self.gateway or "", seed=self.seed),
+            environment=environment(),
+            rules=tuple(_effect_json(each, effect) for each in self.effects for effect in each.effects),
+            phases=tuple({"name": phase.name, "faults": phase.faults} for phase in self.phases),
+            expectations=tuple(_expectation_json(each) for each in self.expected),
+            notes=tuple(_note_json(problem) for problem in self.notes),
+        )
+
+
+def plan_run(file: str, options: RunOptions) -> Outset:
+    """Raises InvalidInput with everything that is wrong."""
+    prepared = prepare([file], options.overrides).require_sound()
+    reading = prepared.reading
+    rules = compile_rules(reading.resources, prepared.registry(), proxy_of(reading))
+    tasks, notes = _tasks(prepared, rules)
+    phases = phases_of(reading.experiment.spec)
+    open_ended = bool(reading.experiment.spec.load.locustfile) or bool(prepared.services.applications())
+    effects = tuple(
+        PhaseEffects(phase.name, effects_of(rules, tasks, others=open_ended), phase.faults) for phase in phases
+    )
+    expected = expectations(
+        effects, tolerance=reading.experiment.spec.verify.tolerance / 100, tagged=options.gateway is None
+    )
+    silent = _silent(rules, effects[0].effects)
+    if not expected and not silent:
+        raise InvalidInput.at(reading.file, "there is nothing to verify: no rule, and no task that takes one")
+    seed = options.seed if options.seed is not None else reading.experiment.spec.seed
+    return Outset(
+        prepared,
+        options,
+        rules,
+        tasks,
+        phases,
+        effects,
+        expected,
+        silent,
+        (*(each for each in prepared.problems if each.severity != "error"), *notes),
+        random.getrandbits(48) if seed is None else seed,
+    )
+
+
+# ---------------------------------------------------------------------------------------------- tasks
+
+
+def _tasks(prepared: Prepared, rules: Rules) -> tuple[tuple[LoadTask, ...], list[Problem]]:
+    """The experiment's tasks, or those derived from the rules; notes on rules that none was found for."""
+    reading = prepared.reading
+    load = reading.experiment.spec.load
+    if load.locustfile:
+        return load_tasks(load.tasks), []
+    if load.tasks:
+        tasks = tuple(_directed(task, prepared) for task in load_tasks(load.tasks))
+        problems = task_problems(reading, prepared.services, tasks)
+        if problems:
+            raise InvalidInput(problems)
+        return tasks, []
+    tasks = derive_tasks(reading.resources, lambda task: _taken(rules, task))
+    if not tasks:
+        raise InvalidInput(
+            [reading.problem(("spec", "load"), "no request could be derived from the rules; give load.tasks")]
+        )
+    return tasks, []
+
+
+def _taken(rules: Rules, task: LoadTask) -> tuple[str, str] | None:
+    key = way_of(rules, task).rule
+    info = rules.info(key) if key else None
+    return (key, info.name) if info is not None and not info.is_default else None
+
+
+def _directed(task: LoadTask, prepared: Prepared) -> LoadTask:
+    """An application under test is reached directly, unless a rule speaks of it; so are hosts that were allowed by name."""
+    reading = prepared.reading
+    proxy = proxy_of(reading)
+    host = full_name(task.host, proxy.namespace)
+    ruled = {full_name(name, each.namespace) for each in reading.resources.virtual_services for name in each.spec.hosts}
+    if host in prepared.services.applications():
+        return replace(task, direct=host not in ruled)
+    known = any(covers(name, task.host.lower()) or name == "*" for name in known_hosts(reading, prepared.services))
+    outside = not known and allowed(task.host, reading.experiment.spec.allow_hosts)
+    return replace(task, direct=outside and (is_loopback(task.host) or not known))
+
+
+def _silent(rules: Rules, effects: Sequence[Effect]) -> tuple[Finding, ...]:
+    """A finding for each rule that no task can reach: a run that says nothing about a rule must say so."""
+    return tuple(
+        Finding(
+            id=f"{info.key}#traffic",
+            kind="route",
+            title="takes requests",
+            verdict=Verdict.NO_TRAFFIC,
+            sentence=f"{info.name} ({info.location}): no task takes this rule, so nothing is known about it; "
+            "add a task that does, or remove the rule",
+            rule=info.key,
+            rule_name=info.name,
+            where=str(info.location or ""),
+            cause="traffic",
+        )
+        for info in untouched(rules, effects)
+        if info.hosts
+    )
+
+
+# ---------------------------------------------------------------------------------------------- the journal's words
+
+
+def environment() -> dict[str, Any]:
+    """Where the run takes place, for the report."""
+    return {
+        "chaos": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "host": platform.node(),
+    }
+
+
+def _effect_json(phase: PhaseEffects, effect: Effect) -> dict[str, Any]:
+    return {
+        "phase": phase.name,
+        "key": effect.key,
+        "name": effect.name,
+        "where": effect.where,
+        "tasks": list(effect.tasks) if effect.tasks is not None else None,
+        "abort": effect.abort_share if phase.faults else None,
+        "abort_status": effect.abort_status,
+        "delay": effect.delay_share if phase.faults else None,
+        "delay_seconds": effect.delay,
+        "destinations": [list(each) for each in effect.destinations],
+        "mirrors": [list(each) for each in effect.mirrors],
+        "timeout": effect.timeout,
+        "reply": effect.reply,
+        "reply_status": effect.reply_status,
+    }
+
+
+def _expectation_json(expectation: Expectation) -> dict[str, Any]:
+    return {
+        "id": expectation.id,
+        "kind": expectation.kind,
+        "title": expectation.title,
+        "rule": expectation.rule,
+        "rule_name": expectation.rule_name,
+        "where": expectation.where,
+        "phase": expectation.phase,
+        "tasks": list(expectation.tasks) if expectation.tasks is not None else None,
+        "share": expectation.share,
+        "tolerance": expectation.tolerance,
+    }
+
+
+def _note_json(problem: Problem) -> dict[str, Any]:
+    return {
+        "severity": problem.severity,
+        "where": str(problem.location),
+        "path": problem.path,
+        "message": problem.message,
+        "code": problem.code,
+    }
