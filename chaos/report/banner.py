@@ -1,0 +1,93 @@
+"""What a run came to, in a headline and a sentence or two: the first thing, and often the only thing, that people
+read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chaos.experiment.finding import Finding
+from chaos.journal.result import Result
+from chaos.report import words
+from chaos.verify.verdict import Verdict
+
+HEADLINES = {
+    "verified": "Verified",
+    "falsified": "Falsified",
+    "inconclusive": "Inconclusive",
+    "no-traffic": "No traffic",
+    "safeguard": "Stopped by a safeguard",
+    "environment": "The environment failed",
+    "interrupted": "Interrupted",
+    "unfinished": "The run did not end",
+}
+SHOWN = 3  # findings told in words; the table has the others
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """`tone` picks colour and icon: verified, falsified, inconclusive, no-traffic or failed."""
+
+    tone: str
+    headline: str
+    lead: str
+    details: tuple[str, ...]
+    guarantee: str
+
+
+def banner(result: Result) -> Banner:
+    return Banner(
+        tone=tone_of(result.outcome),
+        headline=headline(result.outcome),
+        lead=_lead(result),
+        details=tuple(dict.fromkeys((*result.reasons[:SHOWN], *_details(result.findings)))),
+        guarantee=_guarantee(result),
+    )
+
+
+def headline(outcome: str) -> str:
+    return HEADLINES.get(outcome) or outcome.replace("-", " ").capitalize()
+
+
+def tone_of(outcome: str) -> str:
+    return outcome if outcome in {verdict.value for verdict in Verdict} else "failed"
+
+
+def _lead(result: Result) -> str:
+    findings = result.findings
+    total = len(findings)
+    if not total:
+        return "Nothing was tested: there is no verdict in the journal."
+    of = {verdict: [each for each in findings if each.verdict is verdict] for verdict in Verdict}
+    what = "expectation"
+    if len(of[Verdict.VERIFIED]) == total:
+        return f"The one {what} holds." if total == 1 else f"All {total} {what}s hold."
+    parts = []
+    for verdict, one, many in (
+        (Verdict.FALSIFIED, "does not hold", "do not hold"),
+        (Verdict.NO_TRAFFIC, "saw no request", "saw no request"),
+        (Verdict.INCONCLUSIVE, "is undecided", "are undecided"),
+        (Verdict.VERIFIED, "holds", "hold"),
+    ):
+        number = len(of[verdict])
+        if number:
+            parts.append(f"{number} {one if number == 1 else many}")
+    return f"Of {words.plural(total, what)}, {words.listed(parts)}." if total > 1 else f"The one {what} {parts[0][2:]}."
+
+
+def _details(findings: Sequence[Finding]) -> tuple[str, ...]:
+    """The sentences of what did not hold, then of what is undecided; one verified finding speaks for itself."""
+    order = (Verdict.FALSIFIED, Verdict.NO_TRAFFIC, Verdict.INCONCLUSIVE)
+    troubled = [finding for verdict in order for finding in findings if finding.verdict is verdict]
+    shown = troubled or list(findings if len(findings) <= SHOWN else ())
+    told = [finding.sentence or finding.title for finding in shown[:SHOWN]]
+    if len(shown) > SHOWN:
+        told.append(f"\u2026 and {words.count(len(shown) - SHOWN)} more below.")
+    return tuple(told)
+
+
+def _guarantee(result: Result) -> str:
+    sure, risk = words.exact(result.plan.confidence, "share"), words.exact(1 - result.plan.confidence, "share")
+    return (
+        f"Verdicts at {sure} confidence: a run as a whole is wrong at most {risk} of the time, whenever it is stopped."
+    )

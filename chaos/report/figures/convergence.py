@@ -1,0 +1,107 @@
+"""How each verdict came about: the interval of an observed share closing in on its target while the run went on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from chaos.experiment.finding import Finding
+from chaos.journal.result import Point
+from chaos.report import words
+from chaos.report.figures.model import Drawing, Legend
+from chaos.report.style import BLUE, GREEN, INK, figure, nice_steps, ticks, to_svg
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MAX_PANELS = 8
+MAX_POINTS = 200
+
+
+def convergence(findings: Sequence[Finding], history: Mapping[str, tuple[Point, ...]]) -> Drawing | None:
+    """A small panel per expectation that has a target and was judged more than once."""
+    shown = [finding for finding in findings if finding.configured is not None and len(_points(history, finding)) > 1]
+    shown = shown[:MAX_PANELS]
+    if not shown:
+        return None
+    columns = 1 if len(shown) == 1 else 2
+    rows = -(-len(shown) // columns)
+    height = 0.35 + 2.05 * rows
+    drawn = figure(height)
+    panels = np.atleast_1d(drawn.subplots(rows, columns, squeeze=False).ravel())
+    for axes, finding in zip(panels, shown, strict=False):
+        _panel(axes, finding, _thin(_points(history, finding)))
+    for axes in panels[len(shown) :]:
+        axes.set_axis_off()
+    drawn.subplots_adjust(left=0.07, right=0.985, top=1 - 0.3 / height, bottom=0.3 / height, hspace=0.42, wspace=0.16)
+    legend = (
+        Legend(INK, "configured", "dashed"),
+        Legend(GREEN, "tolerance", "band"),
+        Legend(BLUE, "observed, with its interval"),
+    )
+    caption = (
+        "The interval of each observed value while requests came in; it holds at every moment at once, so stopping "
+        "as soon as it lies inside the tolerance (or outside) spoils nothing."
+    )
+    name = "How the verdicts came about"
+    return Drawing("convergence", name, to_svg(drawn, "convergence", name, caption), legend, caption)
+
+
+def _panel(axes: Axes, finding: Finding, points: Sequence[Point]) -> None:
+    at = np.array([point.at for point in points])
+    low = np.array([_bound(point, 0) for point in points])
+    high = np.array([_bound(point, 1) for point in points])
+    estimate = np.array([np.nan if point.estimate is None else point.estimate for point in points])
+    bottom, top = _window(finding, estimate, low, high)
+    target = finding.configured or 0.0
+    band = {
+        "within": (target - (finding.tolerance or 0), target + (finding.tolerance or 0)),
+        "below": (bottom, target),
+        "above": (target, top),
+    }
+    axes.axhspan(*band[finding.sense], color=GREEN, alpha=0.16, linewidth=0)
+    axes.axhline(target, color=INK, linewidth=1.1, linestyle="--")
+    axes.fill_between(
+        at, np.clip(low, bottom, top), np.clip(high, bottom, top), color=BLUE, alpha=0.22, linewidth=0, step="post"
+    )
+    axes.step(at, estimate, color=BLUE, where="post")
+    axes.set_ylim(bottom, top)
+    axes.set_xlim(at[0], at[-1])
+    steps = nice_steps(bottom, top, 4)
+    ticks(axes, "y", steps, [words.exact(step, finding.unit) for step in steps])
+    marks = nice_steps(at[0], at[-1], 5)
+    ticks(axes, "x", marks, [words.seconds(mark) for mark in marks])
+    title = finding.title if len(finding.title) <= 46 else finding.title[:45] + "\u2026"
+    axes.set_title(f"{title} \u2013 {finding.verdict.value}")
+
+
+def _window(finding: Finding, estimate: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[float, float]:
+    """The part of the axis worth seeing: target and tolerance, the last interval, and where the estimate has been
+    lately."""
+    target = finding.configured or 0.0
+    reach = finding.tolerance or 0.0
+    late = estimate[len(estimate) // 4 :]
+    places = [target - reach, target + reach, *(value for value in (low[-1], high[-1], *late) if np.isfinite(value))]
+    bottom, top = min(places), max(places)
+    room = max((top - bottom) * 0.5, reach, abs(target) * 0.02, 1e-9)
+    bottom, top = bottom - room, top + room
+    if finding.unit == "share":
+        bottom, top = max(bottom, -0.02 * (top - bottom)), min(top, 1 + 0.02 * (top - bottom))
+    return bottom, top
+
+
+def _bound(point: Point, side: int) -> float:
+    bound = point.interval[side] if point.interval else None
+    return bound if bound is not None else (-np.inf, np.inf)[side]
+
+
+def _points(history: Mapping[str, tuple[Point, ...]], finding: Finding) -> tuple[Point, ...]:
+    return tuple(point for point in history.get(finding.id, ()) if point.estimate is not None)
+
+
+def _thin(points: Sequence[Point]) -> Sequence[Point]:
+    """Every n-th point and the last."""
+    step = -(-len(points) // MAX_POINTS)
+    return [*points[:-1:step], points[-1]]

@@ -1,0 +1,34 @@
+"""What every figure hands to the page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from chaos.report.style import property_of
+
+
+@dataclass(frozen=True, slots=True)
+class Legend:
+    """One entry: what a mark means. `mark` is line, dashed, area or band."""
+
+    colour: str
+    text: str
+    mark: str = "line"
+
+    @property
+    def property(self) -> str:
+        """The name of the CSS custom property with the colour."""
+        return property_of(self.colour)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A figure for the page: the drawing, what its marks mean, and a sentence that says what it shows."""
+
+    name: str
+    title: str
+    svg: Markup
+    legend: tuple[Legend, ...]
+    caption: str

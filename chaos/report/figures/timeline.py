@@ -1,0 +1,172 @@
+"""What happened when: requests per second by outcome, the share that met a fault, latency, phases shaded behind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from chaos.journal.result import PhaseSpan, Result
+from chaos.report import frames, words
+from chaos.report.figures.axes import time_axis
+from chaos.report.figures.model import Drawing, Legend
+from chaos.report.latency import Floats
+from chaos.report.style import (
+    BLUE,
+    GREY,
+    GRID,
+    INK,
+    MUTED,
+    ORANGE,
+    PAPER,
+    PURPLE,
+    RED,
+    SKY,
+    figure,
+    nice_steps,
+    ticks,
+    to_svg,
+)  # fmt: skip
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+STATUS_COLOURS = {"1xx": GREY, "2xx": BLUE, "3xx": SKY, "4xx": ORANGE, "5xx": RED, frames.LOST: GREY}
+FAULT_COLOURS = {"abort": ORANGE, "delay": PURPLE}
+MAX_POINTS = 400
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The stretches that the figure shows: `edges` in seconds, one more than there are `groups`, each of which begins
+    at an index of the recorded stretches."""
+
+    edges: Floats
+    groups: NDArray[np.intp]
+    recorded: int
+
+    @classmethod
+    def of(cls, result: Result) -> Clock:
+        """At most MAX_POINTS stretches; neighbours are taken together."""
+        stretches = result.stretches
+        begins = np.maximum.accumulate(np.array([stretch.begin for stretch in stretches]))
+        groups = np.arange(0, len(stretches), -(-len(stretches) // MAX_POINTS))
+        end = max(stretches[-1].end, begins[-1] + 1e-3)
+        return cls(np.append(begins[groups], end), groups, len(stretches))
+
+    @property
+    def seconds(self) -> Floats:
+        """The length of each stretch shown."""
+        return np.maximum(np.diff(self.edges), 1e-3)
+
+    def total(self, counts: pd.Series) -> Floats:
+        """Counts by recorded stretch, added up to those shown."""
+        dense = counts.reindex(range(self.recorded), fill_value=0).to_numpy(dtype=float)
+        return np.add.reduceat(dense, self.groups)
+
+
+def timeline(result: Result) -> Drawing | None:
+    """Three panels over one clock; None for a run too short to have a course."""
+    if sum(1 for stretch in result.stretches if stretch.counts) < 2:
+        return None
+    clock, table = Clock.of(result), frames.by_stretch(result)
+    drawn = figure(5.6)
+    traffic, shares, latency = drawn.subplots(3, 1, sharex=True, gridspec_kw={"height_ratios": [1.25, 0.9, 1.1]})
+    legend = [
+        *_traffic(traffic, clock, table, result.plan.load.get("arrival_rate")),
+        *_shares(shares, clock, table),
+        *_latency(latency, clock, result),
+    ]
+    for axes in (traffic, shares, latency):
+        _shade(axes, result.phases, clock.edges[-1])
+    _name(traffic, result.phases, clock.edges[-1])
+    latency.set_xlim(clock.edges[0], clock.edges[-1])
+    marks = nice_steps(clock.edges[0], clock.edges[-1], 8)
+    ticks(latency, "x", marks, [words.seconds(mark) for mark in marks])
+    drawn.subplots_adjust(left=0.075, right=0.985, top=0.94, bottom=0.06, hspace=0.34)
+    caption = _caption(clock, len(result.phases) > 1)
+    svg = to_svg(drawn, "timeline", "Time line of the run", caption)
+    return Drawing("timeline", "Time line", svg, tuple(legend), caption)
+
+
+def _traffic(axes: Axes, clock: Clock, table: pd.DataFrame, planned: float | None) -> list[Legend]:
+    base = np.zeros(len(clock.groups))
+    legend = []
+    for status, rows in table.groupby("status"):
+        colour = STATUS_COLOURS.get(str(status), GREY)
+        top = base + clock.total(rows.groupby("stretch")["count"].sum()) / clock.seconds
+        axes.stairs(top, clock.edges, baseline=base, fill=True, color=colour, alpha=0.8, linewidth=0)
+        base = top
+        legend.append(Legend(colour, str(status), "area"))
+    if planned:
+        axes.axhline(planned, color=INK, linewidth=1.1, linestyle="--")
+        legend.append(Legend(INK, "planned arrivals", "dashed"))
+    ceiling = max(float(base.max()), planned or 0.0) * 1.12 or 1.0
+    axes.set_ylim(0, ceiling)
+    places = nice_steps(0, ceiling, 4)
+    ticks(axes, "y", places, [words.short_count(place) for place in places])
+    axes.set_title("Requests per second")
+    return legend
+
+
+def _shares(axes: Axes, clock: Clock, table: pd.DataFrame) -> list[Legend]:
+    everything = clock.total(table.groupby("stretch")["count"].sum())
+    legend = []
+    for kind, colour in FAULT_COLOURS.items():
+        met = table[table["fault"].str.contains(kind)]
+        if len(met):
+            share = clock.total(met.groupby("stretch")["count"].sum()) / np.maximum(everything, 1)
+            axes.stairs(share, clock.edges, baseline=None, color=colour, linewidth=1.8)
+            legend.append(Legend(colour, f"share with an injected {kind}"))
+    axes.set_ylim(-0.03, 1.03)
+    ticks(axes, "y", [0, 0.25, 0.5, 0.75, 1], ["0 %", "", "50 %", "", "100 %"])
+    axes.set_title("Share of requests that met a fault")
+    return legend
+
+
+def _latency(axes: Axes, clock: Clock, result: Result) -> list[Legend]:
+    """The worst median and the worst p99 of the stretches that were taken together."""
+    values = {}
+    for name in ("p50", "p99"):
+        each = [getattr(stretch, name) or np.nan for stretch in result.stretches]
+        values[name] = np.fmax.reduceat(np.array(each), clock.groups)
+    axes.stairs(values["p99"], clock.edges, baseline=None, color=MUTED, linewidth=1.3, linestyle="--")
+    axes.stairs(values["p50"], clock.edges, baseline=None, color=BLUE)
+    low, high = float(np.nanmin(values["p50"])) * 0.7, float(np.nanmax(values["p99"])) * 1.4
+    axes.set_yscale("log")
+    axes.set_ylim(low, high)
+    time_axis(axes, "y", low, high)
+    axes.set_title("Latency")
+    return [Legend(BLUE, "p50"), Legend(MUTED, "p99", "dashed")]
+
+
+def _shade(axes: Axes, phases: Sequence[PhaseSpan], last: float) -> None:
+    """Shade the phases with faults on, when there are others."""
+    for phase in phases if len(phases) > 1 else ():
+        if phase.faults:
+            axes.axvspan(phase.begin, _end(phase, last), color=GRID, alpha=0.45, linewidth=0, zorder=0)
+
+
+def _name(axes: Axes, phases: Sequence[PhaseSpan], last: float) -> None:
+    """Write each phase's name at the top."""
+    box = {"facecolor": PAPER, "alpha": 0.75, "linewidth": 0, "boxstyle": "round,pad=0.25"}
+    for phase in phases if len(phases) > 1 else ():
+        middle = (phase.begin + _end(phase, last)) / 2
+        style: Any = {"ha": "center", "va": "top", "color": INK, "fontsize": 9.5, "fontweight": "bold"}
+        axes.text(middle, 0.985, phase.name, transform=axes.get_xaxis_transform(), bbox=box, **style)
+
+
+def _end(phase: PhaseSpan, last: float) -> float:
+    return min(phase.end, last) if phase.end is not None else last
+
+
+def _caption(clock: Clock, several_phases: bool) -> str:
+    if len(clock.groups) == clock.recorded:
+        what = "The run second by second" if clock.seconds.max() < 1.5 else "The run over time"
+    else:
+        what = "The run over time, neighbouring seconds taken together"
+    return what + ("; shaded stretches are phases with faults on." if several_phases else ".")

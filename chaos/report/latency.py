@@ -1,0 +1,89 @@
+"""Latency distributions as arrays: densities on a log axis, quantiles with their intervals, and mixtures of shifted
+shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chaos.journal.histogram import Histogram
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A distribution as weights on points of time: `at` in seconds, ascending; `weight` adds up to the size it
+    stands for."""
+
+    at: Floats
+    weight: Floats
+
+    @classmethod
+    def of(cls, histogram: Histogram) -> Shape:
+        """The middle of each bucket, weighted with its count."""
+        buckets = list(histogram.buckets())
+        middle = np.array([(low + high) / 2 for low, high, _ in buckets])
+        return cls(middle, np.array([count for _, _, count in buckets], dtype=float))
+
+    @property
+    def total(self) -> float:
+        return float(self.weight.sum())
+
+    def moved(self, seconds: float, total: float) -> Shape:
+        """The same shape, later by that much, standing for `total`."""
+        scale = total / self.total if self.total else 0.0
+        return Shape(self.at + seconds, self.weight * scale)
+
+
+def mix(shapes: Sequence[Shape]) -> Shape:
+    """All together; equal moments are not merged, which nothing here needs."""
+    at = np.concatenate([shape.at for shape in shapes]) if shapes else np.empty(0)
+    weight = np.concatenate([shape.weight for shape in shapes]) if shapes else np.empty(0)
+    order = np.argsort(at, kind="stable")
+    return Shape(at[order], weight[order])
+
+
+def log_edges(shapes: Sequence[Shape], bins: int) -> Floats:
+    """Edges of `bins` bins, equally wide on a log axis, around everything; a tenth of a decade of room on either
+    side."""
+    low = min(float(shape.at[0]) for shape in shapes)
+    high = max(float(shape.at[-1]) for shape in shapes)
+    return np.logspace(np.log10(max(low, 1e-6)) - 0.05, np.log10(max(high, 1e-6)) + 0.05, bins + 1)
+
+
+def binned(shape: Shape, edges: Floats) -> Floats:
+    """The weight that falls into each bin."""
+    return np.histogram(shape.at, bins=edges, weights=shape.weight)[0].astype(float)
+
+
+def quantiles(shape: Shape, fractions: Floats) -> Floats:
+    """Seconds at each fraction (nearest rank)."""
+    running = np.cumsum(shape.weight)
+    index = np.searchsorted(running, fractions * running[-1] * (1 - 1e-12))
+    found: Floats = shape.at[np.minimum(index, len(shape.at) - 1)]
+    return found
+
+
+def quantile_band(shape: Shape, fractions: Floats, confidence: float) -> tuple[Floats, Floats]:
+    """Seconds between which each true quantile lies with that confidence, pointwise: order statistics, whose ranks are
+    binomial (normal approximation; clipped to the sample's ends)."""
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    reach = z * np.sqrt(fractions * (1 - fractions) / shape.total)
+    return quantiles(shape, np.clip(fractions - reach, 0, 1)), quantiles(shape, np.clip(fractions + reach, 0, 1))
+
+
+def quantile_interval(histogram: Histogram, fraction: float, confidence: float) -> tuple[float, float] | None:
+    """The interval of one quantile; None when the sample is too small to bound it from above and from below."""
+    shape = Shape.of(histogram)
+    n = shape.total
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    reach = z * (fraction * (1 - fraction) / n) ** 0.5 if n else 1.0
+    if fraction - reach <= 0 or fraction + reach >= 1:
+        return None
+    low, high = quantiles(shape, np.array([fraction - reach, fraction + reach]))
+    return float(low), float(high)

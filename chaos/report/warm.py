@@ -1,0 +1,23 @@
+"""Make the first report as quick as the second: everything imported, templates compiled, one figure drawn and thrown
+away."""
+
+from __future__ import annotations
+
+from chaos.report.page import stylesheet, template
+from chaos.report.style import figure, styled, ticks, to_svg
+
+
+def warm() -> None:
+    """matplotlib reads its font list and builds its first axes slowly; that is done here, while a run is still going
+    on."""
+    for name in ("report.html.j2", "index.html.j2"):
+        template(name)
+    stylesheet()
+    with styled():
+        drawn = figure(2.0)
+        axes = drawn.subplots()
+        axes.set_yscale("log")
+        axes.plot([1, 2, 3], [1, 10, 100])
+        ticks(axes, "x", [1, 2, 3], ["1", "2", "3"])
+        axes.set_title("warm")
+        to_svg(drawn, "warm", "warm", "warm")

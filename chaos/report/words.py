@@ -1,0 +1,186 @@
+"""Numbers as people read them: shares, times, counts and intervals. Percent signs and units appear here and nowhere
+deeper.
+
+Digits follow the evidence: a share of 14 000 requests gets one decimal, one of 1e8 gets four, and a value never shows
+more digits than its interval can carry."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+
+from chaos.experiment.finding import Finding, Tally, Unit
+
+THIN = "\u202f"  # narrow no-break space: between thousands, and between a number and its unit
+NONE = "\u2013"
+
+
+def count(value: int | float) -> str:
+    """`14 000`: thousands apart, no digit dropped."""
+    return f"{value:,.0f}".replace(",", THIN)
+
+
+def short_count(value: float) -> str:
+    """`14 k`, `1.2 M`: for axes and tiles."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if abs(value) >= size:
+            divisor = 1e3 if unit == "k" else size
+            return f"{value / divisor:.3g}{THIN}{unit}"
+    return f"{value:.4g}" if value < 100 else count(value)
+
+
+def share(value: float | None, spread: float | None = None) -> str:
+    """`50.1 %` of a fraction; `spread`, the width of its interval as a fraction, sets the decimals."""
+    if value is None:
+        return NONE
+    return f"{fixed(value * 100, _decimals(spread))}{THIN}%"
+
+
+def points(value: float, spread: float | None = None) -> str:
+    """`+1.2 points`: a difference of two shares."""
+    return f"{_signed(value * 100, _decimals(spread))} points"
+
+
+def seconds(value: float | None) -> str:
+    """`5.003 s`, `1.24 ms`, `85 \u00b5s`, `2 min 30 s`: three or four significant digits."""
+    if value is None:
+        return NONE
+    if value == 0:
+        return f"0{THIN}s"
+    size = abs(value)
+    if size >= 120:
+        minutes, rest = divmod(round(size), 60)
+        hours, minutes = divmod(minutes, 60)
+        parts = [
+            f"{hours}{THIN}h" if hours else "",
+            f"{minutes}{THIN}min",
+            f"{rest}{THIN}s" if rest and not hours else "",
+        ]
+        return ("\u2212" if value < 0 else "") + " ".join(part for part in parts if part)
+    for scale, unit in ((1.0, "s"), (1e-3, "ms")):
+        if size >= scale:
+            return f"{significant(value / scale, 4 if unit == 's' else 3)}{THIN}{unit}"
+    return f"{significant(value * 1e6, 3)}{THIN}\u00b5s"
+
+
+def significant(value: float, digits: int) -> str:
+    """Plain decimals with that many significant digits and no trailing zeros: 0.1 -> `0.1`, 4.9981 -> `4.998`."""
+    if value == 0:
+        return "0"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    text = f"{value:.{decimals}f}"
+    return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", "\u2212")
+
+
+def fixed(value: float, decimals: int) -> str:
+    text = f"{value:.{decimals}f}"
+    if text.strip("-0.") == "":  # never `-0.0`
+        text = text.lstrip("-")
+    return text.replace("-", "\u2212")
+
+
+def ratio(value: float | None) -> str:
+    return NONE if value is None else f"{significant(value, 4)}{THIN}\u00d7"
+
+
+def quantity(value: float | None, unit: Unit, spread: float | None = None) -> str:
+    """A finding's number in its own unit."""
+    if value is None:
+        return NONE
+    if unit == "share":
+        return share(value, spread)
+    if unit == "seconds":
+        return seconds(value)
+    if unit == "ratio":
+        return ratio(value)
+    return significant(value, 4) if abs(value) < 1000 else count(value)
+
+
+def configured(finding: Finding) -> str:
+    """`50 %`, `50 % \u00b1 2`, `below 5 %`: what was claimed."""
+    if finding.configured is None:
+        return NONE
+    value = exact(finding.configured, finding.unit)
+    if finding.sense == "below":
+        return f"below {value}"
+    if finding.sense == "above":
+        return f"above {value}"
+    return value
+
+
+def exact(value: float, unit: Unit) -> str:
+    """A number somebody wrote down: no padding with zeros, `0.57 %` rather than `0.6 %`."""
+    if unit == "share":
+        return f"{significant(value * 100, 6)}{THIN}%"
+    return quantity(value, unit)
+
+
+def tolerance(finding: Finding) -> str:
+    """`\u00b1 2 points`, `\u00b1 150 ms`; empty where the claim has one side."""
+    if finding.tolerance is None or finding.sense != "within":
+        return ""
+    if finding.unit == "share":
+        size = significant(finding.tolerance * 100, 3)
+        return f"\u00b1{THIN}{size} point" + ("" if size == "1" else "s")
+    return f"\u00b1{THIN}{quantity(finding.tolerance, finding.unit)}"
+
+
+def interval(bounds: tuple[float | None, float | None] | None, unit: Unit) -> str:
+    """`48.2 .. 51.9 %`; an open side is written as an inequality."""
+    if bounds is None or bounds == (None, None):
+        return NONE
+    low, high = bounds
+    if low is None:
+        return f"at most {quantity(high, unit)}"
+    if high is None:
+        return f"at least {quantity(low, unit)}"
+    if unit == "share":
+        decimals = _decimals(high - low)
+        return f"{fixed(low * 100, decimals)} .. {fixed(high * 100, decimals)}{THIN}%"
+    return f"{quantity(low, unit)} .. {quantity(high, unit)}"
+
+
+def spread(bounds: tuple[float | None, float | None] | None) -> float | None:
+    """The width of an interval, None when a side is open."""
+    if bounds is None or bounds[0] is None or bounds[1] is None:
+        return None
+    return bounds[1] - bounds[0]
+
+
+def tally(value: Tally | None) -> str:
+    """`7 012 of 14 000`."""
+    return NONE if value is None else f"{count(value.k)} of {count(value.n)}"
+
+
+def when(started: str) -> str:
+    """`22 November 2026, 21:46:05 UTC` of an ISO time; the text itself when it is none."""
+    try:
+        moment = datetime.fromisoformat(started)
+    except ValueError:
+        return started
+    zone = moment.tzname() or ""
+    return f"{moment.day} {moment:%B %Y, %H:%M:%S} {zone}".strip()
+
+
+def plural(number: int, noun: str, plural_noun: str = "") -> str:
+    """`1 rule`, `3 rules`."""
+    return f"{count(number)} {noun if number == 1 else plural_noun or noun + 's'}"
+
+
+def listed(words: list[str]) -> str:
+    """`a, b and c`."""
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _signed(value: float, decimals: int) -> str:
+    text = fixed(value, decimals)
+    return text if text.startswith("\u2212") else f"+{text}"
+
+
+def _decimals(width: float | None) -> int:
+    """Decimals of a percentage so that its interval's width shows two digits; one without an interval."""
+    if width is None or width <= 0:
+        return 1
+    return min(6, max(1, 1 - math.floor(math.log10(width * 100))))

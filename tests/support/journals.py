@@ -1,0 +1,298 @@
+"""Journals of runs that never happened: simulated traffic, written by the project's own records, digests and condenser.
+
+Outcomes of a second are drawn as counts (binomial) and latencies as buckets (multinomial), so that a hundred million
+requests cost no more than ten thousand. Verdicts come from `chaos.verify`, as in a real run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from chaos.experiment.finding import Finding, Tally
+from chaos.journal.condense import Condenser, Pace
+from chaos.journal.digest import Digest, Key
+from chaos.journal.digest import Tally as Latencies
+from chaos.journal.histogram import Histogram, bucket_of
+from chaos.journal.records import Counters, DigestLine, End, Event, Findings, Phase, Plan, Record, encode
+from chaos.verify.claim import within
+from chaos.verify.verdict import Verdict, worst
+
+DOCUMENT = """apiVersion: networking.istio.io/v1alpha3
+kind: VirtualService
+metadata:
+  name: webserver
+spec:
+  hosts:
+  - webserver
+  http:
+  - fault:
+      abort:
+        httpStatus: 400
+        percentage:
+          value: 50
+    route:
+    - destination:
+        host: webserverv1.default.svc.cluster.local
+"""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What to simulate. Shares are fractions; `delay` in seconds; `phases` are (name, faults on, share of the
+    seconds)."""
+
+    name: str = "abort50"
+    requests: int = 10_000
+    seconds: int = 10
+    abort: float = 0.5
+    real_abort: float | None = None
+    delay_share: float = 0.0
+    delay: float = 0.0
+    status: int = 400
+    phases: tuple[tuple[str, bool, float], ...] = (("main", True, 1.0),)
+    tasks: tuple[str, ...] = ("GET http://webserver/",)
+    destinations: tuple[str, ...] = ("webserverv1.default.svc.cluster.local:80",)
+    document: str = DOCUMENT
+    rule_name: str = "webserver[0]"
+    description: str = "Half of all calls to webserver fail with 400."
+    seed: int = 7
+    ended: bool = True
+    lost: float = 0.0
+    open_model: bool = False
+    started: str = "2026-11-22T21:46:05+00:00"
+    rules: tuple[dict[str, object], ...] = ()
+    expectations: tuple[dict[str, object], ...] = ()
+    notes: tuple[dict[str, object], ...] = field(default=())
+
+
+WHERE = "experiments/abort50.yaml:9:5"
+RULE = "virtualservice/default/webserver/0"
+
+
+def records(scenario: Scenario) -> list[Record]:
+    """The journal's records, in order."""
+    made: list[Record] = [_plan(scenario), Event(at=0.4, level="info", text="webserver is ready on 127.0.0.1:9001")]
+    random = np.random.default_rng(scenario.seed)
+    condenser, pace = Condenser(), Pace()
+    total = Digest()
+    at, latest = 1.0, ()
+    for phase, faults, share in scenario.phases:
+        made.append(Phase(at=at, name=phase, faults=faults, event="begin"))
+        for _ in range(max(1, round(scenario.seconds * share))):
+            digest = _second(scenario, phase, faults, random, at)
+            total.merge(digest)
+            at += 1.0
+            line = DigestLine(
+                at=at,
+                second=at - 2.0,
+                users=20,
+                cpu=0.35,
+                entries=tuple(digest.entries()),
+                pairs=tuple(digest.pair_entries()),
+            )
+            written = condenser.push(line)
+            if written is not None:
+                made.append(replace(written, at=at))
+            latest = tuple(finding.to_dict() for finding in findings(scenario, total))
+            if pace.due(at):
+                made.append(Findings(at=at, findings=latest))
+        rest = condenser.flush()
+        if rest is not None:
+            made.append(replace(rest, at=at))
+        made.append(Phase(at=at, name=phase, faults=faults, event="end"))
+    made.append(Counters(at=at, counters=_counters(total)))
+    made.append(Findings(at=at, findings=latest))
+    if scenario.ended:
+        verdict = worst(Verdict(each["verdict"]) for each in latest)
+        code = {Verdict.VERIFIED: 0, Verdict.FALSIFIED: 1, Verdict.INCONCLUSIVE: 3, Verdict.NO_TRAFFIC: 6}[verdict]
+        made.append(End(at=at + 0.2, outcome=verdict.value, exit_code=code))
+    return made
+
+
+def write(folder: Path, scenario: Scenario | None = None, **changes: object) -> Path:
+    """A run's folder with its journal; returns the folder."""
+    scenario = replace(scenario or Scenario(), **changes)  # type: ignore[arg-type]
+    folder.mkdir(parents=True, exist_ok=True)
+    text = "".join(encode(record) + "\n" for record in records(scenario))
+    (folder / "journal.jsonl").write_text(text)
+    return folder
+
+
+def findings(scenario: Scenario, digest: Digest) -> list[Finding]:
+    """What `chaos run` would say of the counts so far."""
+    claims = [("abort", scenario.abort, scenario.status)] if scenario.abort else []
+    if scenario.delay_share:
+        claims.append(("delay", scenario.delay_share, 0))
+    return [_finding(scenario, digest, kind, share, len(claims)) for kind, share, _ in claims]
+
+
+def _finding(scenario: Scenario, digest: Digest, kind: str, share: float, claims: int) -> Finding:
+    on = {phase for phase, faults, _ in scenario.phases if faults}
+    k = n = 0
+    for key, tally in digest.items():
+        if key.phase in on:
+            n += tally.count
+            k += tally.count if kind in key.fault else 0
+    claim, alpha = within(share), 0.01 / claims
+    bounds = claim.interval(k, n, alpha) if n else None
+    verdict = claim.assess(k, n, alpha)
+    what = f"abort {scenario.status}" if kind == "abort" else f"delay {scenario.delay:g} s"
+    percent = f"{k / n:.1%}" if n else "no share"
+    return Finding(
+        id=f"{kind}:{RULE}",
+        kind=kind,
+        title=what,
+        verdict=verdict,
+        sentence=f"{percent} of {n} requests were met by {what}, where the rule says {share:.0%}.",
+        rule=RULE,
+        rule_name=scenario.rule_name,
+        where=WHERE,
+        configured=share,
+        tolerance=claim.tolerance,
+        drawn=Tally(k, n),
+        observed=Tally(k, n),
+        estimate=k / n if n else None,
+        interval=(bounds.low, bounds.high) if bounds else None,
+        alpha=alpha,
+        ledgers=("configured", "drawn", "observed"),
+        needed=None if verdict.decided else claim.needed(k, n, alpha),
+    )
+
+
+def _second(scenario: Scenario, phase: str, faults: bool, random: np.random.Generator, at: float) -> Digest:
+    digest = Digest()
+    rate = scenario.requests / scenario.seconds / len(scenario.tasks)
+    abort = (scenario.abort if scenario.real_abort is None else scenario.real_abort) if faults else 0.0
+    delay = scenario.delay_share if faults else 0.0
+    for task in scenario.tasks:
+        n = max(1, round(rate * random.uniform(0.93, 1.07)))
+        delayed = int(random.binomial(n, delay))
+        for late, size in ((True, delayed), (False, n - delayed)):
+            aborted = int(random.binomial(size, abort))
+            lost = int(random.binomial(size - aborted, scenario.lost))
+            prefix = "delay" if late else ""
+            wait = scenario.delay if late else 0.0
+            fault = ",".join(part for part in (prefix, "abort") if part)
+            _add(
+                digest,
+                scenario,
+                Key(phase, task, scenario.rule_name, "", scenario.status, fault),
+                aborted,
+                wait + 0.0004,
+                random,
+            )
+            _add(digest, scenario, Key(phase, task, "", "", 0, "", 1, "reset"), lost, wait + 0.002, random)
+            rest = size - aborted - lost
+            split = random.multinomial(rest, [1 / len(scenario.destinations)] * len(scenario.destinations))
+            for destination, count in zip(scenario.destinations, split, strict=True):
+                _add(
+                    digest,
+                    scenario,
+                    Key(phase, task, scenario.rule_name, destination, 200, prefix),
+                    int(count),
+                    wait + 0.0011,
+                    random,
+                )
+    return digest
+
+
+def _add(digest: Digest, scenario: Scenario, key: Key, count: int, centre: float, random: np.random.Generator) -> None:
+    if not count:
+        return
+    latency = _latencies(count, centre, random)
+    due = _latencies(count, centre * 1.4, random) if scenario.open_model else None
+    digest.tallies.setdefault(key, Latencies(Histogram(), Histogram() if due is not None else None)).merge(
+        Latencies(latency, due)
+    )
+
+
+def _latencies(count: int, centre: float, random: np.random.Generator) -> Histogram:
+    """`count` latencies around `centre` seconds with a tail to the right; drawn one by one up to 2000, scaled
+    beyond."""
+    drawn = min(count, 2000)
+    noise = random.lognormal(-8.2, 0.5, drawn) + (random.random(drawn) < 0.01) * random.exponential(0.004, drawn)
+    micro = ((centre * 0.8 + noise) * 1e6).astype(np.int64)
+    buckets = np.array([bucket_of(int(value)) for value in micro])
+    places, counts = np.unique(buckets, return_counts=True)
+    if count > drawn:
+        counts = random.multinomial(count, counts / counts.sum())
+    return Histogram({int(place): int(number) for place, number in zip(places, counts, strict=True) if number})
+
+
+def _counters(digest: Digest) -> dict[str, object]:
+    """The gateway's ledger of the same requests."""
+    phases: dict[str, dict[str, dict[str, object]]] = {}
+    for phase in dict.fromkeys(key.phase for key in digest.tallies):
+        seen = [(key, tally.count) for key, tally in digest.items() if key.phase == phase and key.route]
+        forwarded = [(key, count) for key, count in seen if key.destination]
+        phases[phase] = {
+            RULE: {
+                "requests": sum(count for _, count in seen),
+                "delay": sum(count for key, count in seen if "delay" in key.fault),
+                "abort": sum(count for key, count in seen if "abort" in key.fault),
+                "delay_abort": sum(count for key, count in seen if key.fault == "delay,abort"),
+                "forwarded": sum(count for _, count in forwarded),
+                "mirrored": 0,
+                "destinations": _totals((key.destination, count) for key, count in forwarded),
+                "statuses": _totals((str(key.status), count) for key, count in seen),
+                "upstream_requests": sum(count for _, count in forwarded),
+                "upstream_failures": 0,
+                "upstream_statuses": _totals((str(key.status), count) for key, count in forwarded),
+                "tries": {"1": sum(count for _, count in forwarded)},
+                "delay_seconds": 0.0,
+            }
+        }
+    return {"generation": 1, "seconds": 10.0, "workers": 1, "connections": 20, "cpu_seconds": 4.2, "phases": phases}
+
+
+def _totals(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
+    totals: Counter[str] = Counter()
+    for name, count in pairs:
+        totals[name] += count
+    return dict(totals)
+
+
+def _expectations(scenario: Scenario) -> tuple[dict[str, object], ...]:
+    """What the plan says that the rules claim: fields of chaos/experiment/expectations.py."""
+    base = {"rule": RULE, "rule_name": scenario.rule_name, "where": WHERE, "tasks": list(scenario.tasks)}
+    made: list[dict[str, object]] = []
+    for phase, faults, _ in scenario.phases:
+        if faults and scenario.abort:
+            made.append({**base, "phase": phase, "kind": "abort", "share": scenario.abort, "status": scenario.status})
+        if faults and scenario.delay_share:
+            made.append({**base, "phase": phase, "kind": "delay", "share": scenario.delay_share})
+            made.append({**base, "phase": phase, "kind": "added-delay", "share": scenario.delay})
+    return tuple(made)
+
+
+def _plan(scenario: Scenario) -> Plan:
+    return Plan(
+        name=scenario.name,
+        file="experiments/abort50.yaml",
+        run="20261122T214605",
+        description=scenario.description,
+        documents={"experiments/abort50.yaml": scenario.document},
+        seed=scenario.seed,
+        command=("chaos", "run", "experiments/abort50.yaml", "--seed", str(scenario.seed)),
+        started=scenario.started,
+        confidence=0.99,
+        tolerance=0.02,
+        load={
+            "users": 20,
+            "spawn_rate": 100.0,
+            "arrival_rate": 2000.0 if scenario.open_model else None,
+            "client": "lean",
+            "processes": 1,
+            "until": "decided",
+            "tasks": [{"name": task, "method": "GET", "url": task.removeprefix("GET ")} for task in scenario.tasks],
+        },
+        environment={"chaos": "0.1.0", "python": "3.11.7", "platform": "Linux 6.1 x86_64", "cpus": 2},
+        rules=tuple(scenario.rules),
+        expectations=tuple(scenario.expectations) or _expectations(scenario),
+        phases=tuple({"name": name, "faults": faults} for name, faults, _ in scenario.phases),
+        notes=tuple(scenario.notes),
+    )
