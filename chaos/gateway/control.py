@@ -34,26 +34,26 @@ class Control:
     workers = 1
 
     def __init__(self, plane: Plane, options: GatewayOptions):
-        self._plane = plane
+        self.plane = plane
         self._options = options
         self._source = ""
         self._next: tuple[RuleSet, str] | None = None
 
     async def generation(self) -> int:
-        return self._plane.generation
+        return self.plane.generation
 
     async def accepting(self) -> bool:
-        return not self._plane.draining
+        return not self.plane.draining
 
     async def counters(self) -> Json:
-        return self._plane.counters()
+        return self.plane.counters()
 
     async def faulted(self, after: int) -> Json:
-        found = self._plane.faulted.since(after)
-        return {"faulted": found, "next": max(after, 0) + len(found), "total": self._plane.faulted.total}
+        found = self.plane.faulted.since(after)
+        return {"faulted": found, "next": max(after, 0) + len(found), "total": self.plane.faulted.total}
 
     async def rules(self) -> Json:
-        return {"generation": self._plane.generation, "rules": self._plane.rules_in_force()}
+        return {"generation": self.plane.generation, "rules": self.plane.rules_in_force()}
 
     async def source(self) -> str:
         return self._source or await asyncio.to_thread(read_files, self._options.files)
@@ -73,14 +73,14 @@ class Control:
         assert self._next is not None
         rules, self._source = self._next
         self._next = None
-        self._plane.use(rules)
-        return self._plane.generation
+        self.plane.use(rules)
+        return self.plane.generation
 
     async def switch_faults(self, enabled: bool) -> None:
-        self._plane.switch(enabled)
+        self.plane.switch(enabled)
 
     async def enter_phase(self, name: str, faults: bool, scale: dict[str, float]) -> None:
-        self._plane.enter(name, faults=faults, scale=scale)
+        self.plane.enter(name, faults=faults, scale=scale)
 
 
 def read_files(files: tuple[str, ...]) -> str:

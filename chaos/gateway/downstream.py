@@ -50,6 +50,7 @@ class Downstream(asyncio.Protocol):
         self._target = b""
         self.in_head = False  # a request's head has begun to arrive
         self._head_bytes = 0  # of a head that did not come in one read of ordinary size
+        self._new_head = False  # it began in this read
         self._held = 0
         self._advancing = False
         self._after_upgrade: bytes | None = None  # what follows a request for another protocol, once there is one
@@ -75,6 +76,7 @@ class Downstream(asyncio.Protocol):
             self._hold(_PIPELINE)
 
     def _parse(self, data: bytes) -> None:
+        between = self.receiving is None and not self.in_head
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade as stopped:
@@ -82,11 +84,21 @@ class Downstream(asyncio.Protocol):
         except HttpParserError as error:
             self._malformed(error)
         if self.in_head:
+            self._count_head(data, between)
+
+    def _count_head(self, data: bytes, between: bool) -> None:
+        """A head that goes on in the next read. What belongs to it of the read in which it began: all, when the read began
+        with it; else what follows the last empty line, if there is one."""
+        if not self._new_head:
             self._head_bytes += len(data)
-            if self._head_bytes > MAX_HEAD_BYTES or len(self._headers) > MAX_HEADERS:
-                self._refuse(431)
+        elif between or b"\r\n\r\n" in data:
+            self._head_bytes = len(data) - (data.rfind(b"\r\n\r\n") + 1)
+        self._new_head = False
+        if self._head_bytes > MAX_HEAD_BYTES or len(self._headers) > MAX_HEADERS:
+            self._refuse(431)
 
     def on_message_begin(self) -> None:
+        self._new_head = True
         self._headers = []
         self._target = b""
         self.in_head = True
@@ -106,8 +118,10 @@ class Downstream(asyncio.Protocol):
             target, authority = _other_form(target, authority)
         parser, plane = self._parser, self.plane
         request = Request(parser.get_method(), target, authority or b"", headers, b"http", self.remote)
-        request.id = fields.get(b"x-request-id") or plane.new_id()
+        given = fields.get(b"x-request-id")
+        request.id = given if given and not plane.replaces_ids else plane.new_id()
         exchange = self.receiving = Exchange(self, request)
+        exchange.draw_id = given or request.id
         exchange.trailers = self._headers = []
         if b"content-length" in fields or b"transfer-encoding" in fields:
             self._expect_body(exchange, fields)
@@ -141,6 +155,8 @@ class Downstream(asyncio.Protocol):
             exchange.turn_away(self.plane.refusals[431])
         elif sum(name == b"host" for name, _ in headers) > 1:
             exchange.turn_away(self.plane.refusals[400])
+        elif sum(name == b"transfer-encoding" for name, _ in headers) > 1:
+            exchange.turn_away(self.plane.refusals[501])
         self._head_bytes = 0
 
     def _check(self, exchange: Exchange, authority: bytes | None) -> None:
@@ -266,6 +282,10 @@ class Downstream(asyncio.Protocol):
             self._hold(_UPSTREAM)
         elif self._held & _UPSTREAM:
             self._release(_UPSTREAM)
+
+    @property
+    def reading_paused(self) -> bool:
+        return self._held != 0
 
     def _hold(self, reason: int) -> None:
         if not self._held and not self.transport.is_closing():

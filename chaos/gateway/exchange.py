@@ -32,6 +32,7 @@ TIMED_OUT = b"upstream request timeout"
 
 class Exchange:
     # What the parser knows (downstream.py sets it)
+    draw_id: bytes  # the client's x-request-id, from which the draws follow, also where a gateway gives it another
     refusal: Reply | None = None  # the request is answered with this, before any routing
     complete = False  # the whole request has been received
     has_body = False  # it was not complete with its head
@@ -87,12 +88,12 @@ class Exchange:
             self._reply(self.refusal)
             return
         plane, request = self.plane, self.request
-        decision = self.decision = plane.decide(request, plane.draws(request.id))
+        decision = self.decision = plane.decide(request, plane.draws(self.draw_id))
         ledger = self.ledger = plane.phase.ledger(decision.rule)
         ledger.requests += 1
         fault = self.fault = ledger.count_faults(decision)
         if fault:
-            plane.faulted.record(plane.phase.name, request, ledger.key, fault)
+            plane.faulted.record(plane.phase.name, self.draw_id, request, ledger.key, fault)
         if decision.delay:
             self.waited = True
             self.timer = plane.after(decision.delay, self.act)

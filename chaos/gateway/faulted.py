@@ -20,12 +20,12 @@ class Faulted:
         self._kept: dict[str, int] = {}
         self.total = 0
 
-    def record(self, phase: str, request: Request, rule: str, fault: str) -> None:
+    def record(self, phase: str, request_id: bytes, request: Request, rule: str, fault: str) -> None:
         self.total += 1
         kept = self._kept.get(phase, 0)
         if kept < self._limit:
             self._kept[phase] = kept + 1
-            self._entries.append((phase, request.id, request.method, request.target, request.authority, rule, fault))
+            self._entries.append((phase, request_id, request.method, request.target, request.authority, rule, fault))
 
     def since(self, after: int) -> list[dict[str, Any]]:
         return [_as_json(entry) for entry in self._entries[max(after, 0) :]]

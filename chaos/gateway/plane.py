@@ -81,7 +81,7 @@ class Plane:
         self.use(rules)
         self.beat = 0
         self._tick()
-        self._look_around()
+        self.look_around()
 
     # ------------------------------------------------------------------------------------------ rules and phases
 
@@ -94,6 +94,7 @@ class Plane:
         for phase in self.phases.values():
             phase.forget_rules()
         server = getattr(rules, "server_name", b"envoy")
+        self.replaces_ids = bool(getattr(rules, "replaces_request_ids", False))
         self.refusals = {status: refusal(status, server) for status in (400, 408, 426, 431, 501)}
         self.no_route, self.no_host, self.forbidden = (empty(status, server) for status in (404, 400, 403))
 
@@ -156,7 +157,7 @@ class Plane:
         self.date = b"date: %b\r\n" % formatdate(now, usegmt=True).encode()
         self._date_timer = self._loop.call_later(1.001 - now % 1, self._tick)
 
-    def _look_around(self) -> None:
+    def look_around(self) -> None:
         """Once per beat: closes what has been idle for too long."""
         self.beat += 1
         for connection in list(self.connections):
@@ -166,7 +167,7 @@ class Plane:
         for pool in self._pools_by_name.values():
             for host in pool.hosts:
                 host.close_idle(self.now() - IDLE_SECONDS)
-        self._beat_timer = self._loop.call_later(BEAT_SECONDS, self._look_around)
+        self._beat_timer = self._loop.call_later(BEAT_SECONDS, self.look_around)
 
     def close(self) -> None:
         self._date_timer.cancel()
