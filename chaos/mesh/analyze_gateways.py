@@ -26,16 +26,18 @@ def analyze_gateways(at: At, service: Resource[VirtualService], resources: Resou
         if not gateways:
             here.info(f"the Gateway {wanted} is not here; its hosts and ports are not checked", NOT_FOUND)
         elif wanted not in gateways:
-            close = nearest(wanted, list(gateways))
-            here.error(f"no Gateway {wanted}; {f'did you mean {close}?' if close else _known(gateways)}", NOT_FOUND)
+            here.error(f"no Gateway {wanted}; {_meant(wanted, list(gateways))}", NOT_FOUND)
         elif not _admits(gateways[wanted], service):
             hosts = ", ".join(host for server in gateways[wanted].spec.servers for host in server.hosts)
             message = f"the Gateway {wanted} admits {hosts}: none of the hosts {', '.join(service.spec.hosts)}"
             here.warn(message, HOST_NOT_ADMITTED)
 
 
-def _known(gateways: dict[str, Resource[Gateway]]) -> str:
-    return f"known are {', '.join(gateways)}"
+def _meant(wanted: str, known: list[str]) -> str:
+    """The Gateway whose own name is nearest, whatever its namespace."""
+    short = {name.rpartition("/")[2]: name for name in known}
+    close = nearest(wanted.rpartition("/")[2], list(short))
+    return f"did you mean {short[close]}?" if close else f"known are {', '.join(known)}"
 
 
 def _admits(gateway: Resource[Gateway], service: Resource[VirtualService]) -> bool:

@@ -48,7 +48,7 @@ def nearest(word: str, known: list[str]) -> str | None:
     plain = {_plain(name): name for name in known}
     if _plain(word) in plain:
         return plain[_plain(word)]
-    close = difflib.get_close_matches(_plain(word), list(plain), n=1, cutoff=0.7)
+    close = difflib.get_close_matches(_plain(word), list(plain), n=1, cutoff=0.6)
     return plain[close[0]] if close else None
 
 

@@ -1,0 +1,85 @@
+"""One look at a file shows everything: what is refused, what is warned of, what is worth knowing, each at its line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from chaos.mesh.check import check, check_documents, refusals
+from chaos.mesh.document import read_documents
+from chaos.mesh.read import load_resources
+
+HEAD = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: t}\nspec:\n"
+TEXT = (
+    HEAD
+    + """\
+  hosts: [web, a_b.com]
+  http:
+  - timeout: 5
+    route: [{destination: {host: web, subset: v1}}]
+    fault: {abort: {percentage: {value: 0.5}}}
+  - match: [{uri: {regex: "("}}]
+    retires: {attempts: 3}
+    route: [{destination: {host: web}}]
+"""
+)
+
+
+def test_a_field_of_the_wrong_shape_does_not_hide_the_other_problems() -> None:
+    (report,) = check([("f.yaml", TEXT)])
+    assert report.as_json() == {
+        "file": "f.yaml",
+        "errors": [
+            'f.yaml:5:16: spec.hosts[1]: "a_b.com" is no host name: "a_b" may only have letters, digits and - inside',
+            "f.yaml:7:14: spec.http[0].timeout: 5 is not a duration; write it with a unit: 5s or 5ms",
+            "f.yaml:10:27: spec.http[1].match[0].uri.regex: RE2 refuses this regex: missing ): (",
+            "f.yaml:11:5: spec.http[1].retires: unknown field `retires`; did you mean `retries`?",
+        ],
+        "warnings": [
+            "f.yaml:9:13: spec.http[0].fault.abort: an abort without httpStatus or grpcStatus is ignored",
+        ],
+        "infos": [
+            "f.yaml:8:47: spec.http[0].route[0].destination.subset: "
+            "no DestinationRule for web has a subset v1 here; without one the answer is 503",
+            "f.yaml:9:41: spec.http[0].fault.abort.percentage.value: 0.5 means one request in 200; did you mean 50?",
+        ],
+    }
+
+
+def test_what_follows_from_a_missing_field_alone_is_not_said() -> None:
+    """`rout` is misspelt, so the rule has no route; one message is enough."""
+    (report,) = check([("f.yaml", HEAD + "  hosts: [web]\n  http:\n  - rout: [{destination: {host: web}}]\n")])
+    assert [problem.path for problem in report.errors] == ["spec.http[0].rout"]
+
+
+def test_each_file_is_judged_on_its_own() -> None:
+    text = HEAD + "  hosts: [web]\n  http: [{route: [{destination: {host: web}}]}]\n"
+    reports = check([("a.yaml", text), ("b.yaml", text), ("c.yaml", "a: [")])
+    assert [(report.file, len(report.errors)) for report in reports] == [("a.yaml", 0), ("b.yaml", 0), ("c.yaml", 1)]
+
+
+def test_files_that_belong_together_are_judged_as_one() -> None:
+    text = HEAD + "  hosts: [web]\n  http: [{route: [{destination: {host: web}}]}]\n"
+    problems = check_documents([read_documents(text, "a.yaml"), read_documents(text, "b.yaml")])
+    assert {problem.code for problem in problems if problem.severity == "error"} == {"duplicate", "IST0109"}
+
+
+def test_refusals_are_what_a_cluster_would_not_take() -> None:
+    """An unknown subset is an error to be shown, but such rules can be run: the answer is 503."""
+    text = HEAD + "  hosts: [web]\n  http: [{route: [{destination: {host: web, subset: v2}}]}]\n"
+    rule = "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: d}\nspec: {host: web}\n"
+    both = f"{text}---\n{rule}"
+    (report,) = check([("f.yaml", both)])
+    assert [problem.code for problem in report.errors] == ["IST0101"]
+    assert refusals(load_resources(both)) == []
+    assert len(refusals(load_resources(HEAD + "  hosts: [web]\n"))) == 1
+
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "experiments").rglob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_the_examples_are_free_of_errors_and_warnings(path: Path) -> None:
+    (report,) = check([(path.name, path.read_text())])
+    assert [str(problem) for problem in (*report.errors, *report.warnings)] == []
