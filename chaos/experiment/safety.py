@@ -61,11 +61,12 @@ def task_problems(reading: Reading, services: ServicePlan, tasks: Iterable[LoadT
     """Tasks whose host no rule and no service knows; and direct ones that leave this machine without permission."""
     known = set(known_hosts(reading, services))
     allow = reading.experiment.spec.allow_hosts
+    applications, namespace = services.applications(), proxy_of(reading).namespace
     problems = []
     for index, task in enumerate(tasks):
         path = ("spec", "load", "tasks", index)
         if task.direct:
-            if not allowed(task.host, allow):
+            if not allowed(task.host, allow) and full_name(task.host, namespace) not in applications:
                 problems.append(reading.problem(path, _beyond(task.host), code="beyond-loopback"))
         elif not any(covers(name, task.host.lower()) or name == "*" for name in known):
             names = ", ".join(sorted(known, key=lambda name: (len(name), name))[:5])

@@ -25,19 +25,20 @@ _LINE_LIMIT = (
 _PR_SET_PDEATHSIG = 1
 
 
-def _die_with_parent() -> Callable[[], None] | None:
-    """For preexec_fn: the kernel kills the child when its parent is gone. None where there is no prctl."""
-    if sys.platform != "linux":
-        return None
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
+def _before_exec(nice: int) -> Callable[[], None]:
+    """For preexec_fn: the kernel kills the child when its parent is gone (Linux), and it yields to others when nice."""
+    prctl = ctypes.CDLL(None, use_errno=True).prctl if sys.platform == "linux" else None
     parent = os.getpid()
 
-    def set_signal() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:  # it died between fork and prctl
-            os._exit(1)
+    def prepare() -> None:
+        if prctl is not None:
+            prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            if os.getppid() != parent:  # it died between fork and prctl
+                os._exit(1)
+        if nice:
+            os.nice(nice)
 
-    return set_signal
+    return prepare
 
 
 class Child:
@@ -56,7 +57,7 @@ class Child:
         env: dict[str, str] | None = None,
         pass_fds: Sequence[int] = (),
         cwd: str | None = None,
-        own_group: bool = True,
+        nice: int = 0,
     ) -> Child:
         """Raises EnvironmentFailed when the program cannot be started at all."""
         try:
@@ -69,8 +70,8 @@ class Child:
                     env=env,
                     pass_fds=tuple(pass_fds),
                     cwd=cwd,
-                    start_new_session=own_group,
-                    preexec_fn=_die_with_parent(),
+                    start_new_session=True,
+                    preexec_fn=_before_exec(nice),
                     limit=_LINE_LIMIT,
                 )
         except OSError as error:

@@ -22,28 +22,30 @@ class Reporter:
         """Start the child; its imports take a second of CPU, so this is called when the load is on its way."""
         if self.wanted and self._child is None:
             self._child = await Child.start(
-                "the report", python("chaos.report", "--wait", str(self.folder)), log=self.folder / "report.log"
+                "the report", python("chaos.report", "--wait"), log=self.folder / "report.log", nice=5
             )
 
     async def render(self) -> str:
-        """Write the report; what went wrong, if anything."""
+        """Write the report and the index of runs; what went wrong, if anything."""
         if not self.wanted:
             return ""
         try:
             await self.warm()
             assert self._child is not None
+            await self._child.send({"folder": str(self.folder), "index": str(self.out)})
             async with asyncio.timeout(TIMEOUT):
-                self._child.close_stdin()
-                async for _ in self._child.lines():
-                    pass
-                code = await self._child.process.wait()
+                answer = await self._answer(self._child)
         except TimeoutError:
-            return f"the report was not ready within {TIMEOUT:g} s; `chaos report {self.folder}` tries again"
+            answer = f"the report was not ready within {TIMEOUT:g} s"
         except ChaosError as error:
-            return str(error)
-        if code:
-            return f"the report failed{self._child.last_words()}; `chaos report {self.folder}` tries again"
-        return ""
+            answer = str(error)
+        return f"{answer}; `chaos report {self.folder}` tries again" if answer else ""
+
+    async def _answer(self, child: Child) -> str:
+        while True:
+            message = await child.json_line(TIMEOUT)
+            if "ok" in message:
+                return "" if message["ok"] else f"the report failed: {message.get('error')}"
 
     async def stop(self) -> None:
         if self._child is not None:
