@@ -84,9 +84,12 @@ class Child:
 
     async def send(self, message: object) -> None:
         """One JSON line to its stdin; nothing when it is gone already (its end is noticed elsewhere)."""
+        await self.send_line(json.dumps(message, separators=(",", ":")))
+
+    async def send_line(self, text: str) -> None:
         assert self.process.stdin is not None
         with contextlib.suppress(ConnectionError, RuntimeError):
-            self.process.stdin.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+            self.process.stdin.write(text.encode() + b"\n")
             await self.process.stdin.drain()
 
     async def lines(self) -> AsyncIterator[str]:

@@ -14,8 +14,8 @@ TIMEOUT = 120.0
 class Reporter:
     """`warm` early, `render` when the journal is complete. Nothing here fails a run: the journal is what counts."""
 
-    def __init__(self, folder: Path, out: Path, *, wanted: bool = True):
-        self.folder, self.out, self.wanted = folder, out, wanted
+    def __init__(self, folder: Path, *, wanted: bool = True):
+        self.folder, self.wanted = folder, wanted
         self._child: Child | None = None
 
     async def warm(self) -> None:
@@ -32,7 +32,7 @@ class Reporter:
         try:
             await self.warm()
             assert self._child is not None
-            await self._child.send({"folder": str(self.folder), "index": str(self.out)})
+            await self._child.send_line(str(self.folder))
             async with asyncio.timeout(TIMEOUT):
                 answer = await self._answer(self._child)
         except TimeoutError:

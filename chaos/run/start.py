@@ -39,7 +39,7 @@ async def run_file(file: str, options: RunOptions, view: View) -> RunResult:
     """One experiment. Raises InvalidInput for what is wrong with it, before anything starts."""
     outset = plan_run(file, options)
     folder = run_folder(options.out, outset.name, time.localtime())
-    reporter = Reporter(folder, options.out, wanted=options.report)
+    reporter = Reporter(folder, wanted=options.report)
     supervisor = Supervisor(outset, folder, view, reporter)
     try:
         result = await supervisor.run()
