@@ -34,10 +34,16 @@ class Condition:
     test: Test
     seen: Values
     cost: int = 0
+    regex: str | None = None  # when it holds for exactly the values that this regex matches
 
     @property
     def name(self) -> str:
         return ".".join(self.field)
+
+    @property
+    def text(self) -> tuple[str, ...]:
+        """What is looked at; equal for conditions on the same header in whatever case."""
+        return ("headers", self.field[1].lower()) if self.field[0] == "headers" else self.field
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +59,11 @@ class UriCondition:
     def octets(self) -> bytes:
         return self.text.encode()
 
+    @property
+    def is_any_path(self) -> bool:
+        """Every path that is routed begins with a slash."""
+        return self.kind == "prefix" and self.text in ("", "/")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CompiledMatch:
@@ -64,7 +75,8 @@ class CompiledMatch:
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
-        return (self.uri.condition, *self.others) if self.uri else self.others
+        """All that has to be tested, the path first."""
+        return (self.uri.condition, *self.others) if self.uri and not self.uri.is_any_path else self.others
 
     @property
     def is_catch_all(self) -> bool:
@@ -152,7 +164,8 @@ def _text_condition(field: tuple[str, ...], match: StringMatch, text: Callable[[
     def holds(request: Request, path: bytes, query: bytes) -> bool:
         return test(text(request))
 
-    return Condition(field, describe(match), holds, lambda request, path, query: [text(request)], _cost(match) - 1)
+    seen: Values = lambda request, path, query: [text(request)]  # noqa: E731 - one of several such functions
+    return Condition(field, describe(match), holds, seen, _cost(match) - 1, match.regex)
 
 
 def _header_condition(field: tuple[str, ...], match: StringMatch, name: str, headers: ProxyHeaders) -> Condition:
@@ -169,7 +182,7 @@ def _header_condition(field: tuple[str, ...], match: StringMatch, name: str, hea
                 return True
         return False
 
-    return Condition(field, describe(match), holds, values, _cost(match))
+    return Condition(field, describe(match), holds, values, _cost(match), match.regex)
 
 
 def is_plain(name: bytes, headers: ProxyHeaders) -> bool:
@@ -188,7 +201,7 @@ def _value_condition(field: tuple[str, ...], match: StringMatch, values: Values)
     def holds(request: Request, path: bytes, query: bytes) -> bool:
         return any(map(test, values(request, path, query)))
 
-    return Condition(field, describe(match), holds, values, cost)
+    return Condition(field, describe(match), holds, values, cost, match.regex)
 
 
 def _without(field: tuple[str, ...], match: StringMatch, values: Values) -> Condition:

@@ -24,6 +24,8 @@ _STRIPPED_AT_EDGE = _STRIPPED | frozenset(
     b"x-envoy-original-path x-envoy-original-host x-envoy-downstream-service-cluster x-envoy-downstream-service-node "
     b"x-envoy-decorator-operation".split()
 )
+_ADDED = frozenset((b"x-forwarded-proto", b"x-request-id"))
+_ADDED_AT_EDGE = _ADDED | {b"x-forwarded-for", b"x-envoy-external-address"}
 _HOP_BY_HOP = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"upgrade", b"te"))
 _RESPONSE_HOP_BY_HOP = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"upgrade", b"server"))
 
@@ -35,15 +37,13 @@ class ProxyHeaders:
         self.gateway = gateway
         self.server = b"istio-envoy" if gateway else b"envoy"
         self._stripped = _STRIPPED_AT_EDGE if gateway else _STRIPPED
-        own = {b"x-forwarded-proto", b"x-request-id"}
-        if gateway:
-            own |= {b"x-forwarded-for", b"x-envoy-external-address"}
-        self._own = own
-        self._special = frozenset(own | self._stripped | _HOP_BY_HOP | {b"host"})
+        self._own = _ADDED_AT_EDGE if gateway else _ADDED
+        replaced = self._own if gateway else frozenset[bytes]()  # a sidecar keeps the client's
+        self._special = self._stripped | _HOP_BY_HOP | replaced | {b"host"}
 
     def changes(self, name: bytes) -> bool:
-        """Whether rules see another value of this header than the client sent."""
-        return name in self._special
+        """Whether rules may see another value of this header than the client sent."""
+        return name in self._special or name in self._own
 
     def scheme(self, request: Request) -> bytes:
         """:scheme, which follows x-forwarded-proto when that names a scheme."""
@@ -65,15 +65,22 @@ class ProxyHeaders:
         return request.remote
 
     def incoming(self, request: Request) -> Headers:
-        """The request's headers as rules see them, `host` left out."""
+        """The request's headers as rules see them, `host` left out; a new list."""
         headers = request.headers
         special = self._special
         kept = [pair for pair in headers if pair[0] not in special]
         if len(kept) + 1 < len(headers):
             kept = self._with_special(headers, kept)
-        if len(dict(kept)) < len(kept):
+        names = dict(kept)
+        if len(names) < len(kept):
             kept = merge(kept, MERGED_REQUEST)
-        return self._with_own(request, kept)
+        if self.gateway:
+            return self._with_edge(request, kept)
+        if b"x-forwarded-proto" not in names:
+            kept.append((b"x-forwarded-proto", request.scheme))
+        if b"x-request-id" not in names:
+            kept.append((b"x-request-id", request.id))
+        return kept
 
     def _with_special(self, headers: Headers, kept: Headers) -> Headers:
         """Gives back what may stay of the special headers, and takes what `connection` names."""
@@ -88,32 +95,22 @@ class ProxyHeaders:
             kept.append((b"te", b"trailers"))
         upgrade = b",".join(found.get(b"upgrade", ())).lower()
         if upgrade == _WEBSOCKET and b"upgrade" in named:
-            kept += [(b"connection", b",".join(found[b"connection"])), (b"upgrade", b",".join(found[b"upgrade"]))]
-        for name in self._own:
-            if name in found:
-                kept.append((name, b",".join(found[name])))
+            kept += [(name, b",".join(found[name])) for name in (b"connection", b"upgrade")]
+        if b"x-forwarded-for" in found:
+            kept.append((b"x-forwarded-for", b",".join(found[b"x-forwarded-for"])))
         return kept
 
-    def _with_own(self, request: Request, headers: Headers) -> Headers:
-        if self.gateway:
-            return self._with_edge(request, headers)
-        names = dict(headers)
-        if b"x-forwarded-proto" not in names:
-            headers.append((b"x-forwarded-proto", request.scheme))
-        if b"x-request-id" not in names and request.id:
-            headers.append((b"x-request-id", request.id))
-        return headers
-
     def _with_edge(self, request: Request, headers: Headers) -> Headers:
+        """With what a gateway always says itself; to x-forwarded-for it adds the client."""
         chain = [value for name, value in headers if name == b"x-forwarded-for"]
-        own = self._own
-        return [
-            *(pair for pair in headers if pair[0] not in own),
+        others = [pair for pair in headers if pair[0] != b"x-forwarded-for"] if chain else headers
+        others += [
             (b"x-forwarded-for", b",".join([*chain, request.remote])),
             (b"x-forwarded-proto", request.scheme),
             (b"x-envoy-external-address", request.remote),
             (b"x-request-id", request.id),
         ]
+        return others
 
     def outgoing(self, status: int, headers: Headers) -> Headers:
         """Upstream's response headers as rules see them: hop-by-hop ones gone, `server` is the proxy's."""

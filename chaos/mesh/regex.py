@@ -19,6 +19,12 @@ def _options() -> re2.Options:
     return options
 
 
+def quoted(text: str) -> str:
+    """A pattern that matches just this text."""
+    pattern: str = re2.escape(text)
+    return pattern
+
+
 def full_match(pattern: str) -> Callable[[bytes], bool]:
     """Raises re2.error with RE2's message for a pattern it refuses (look-around, back-references)."""
     re2.compile(pattern, _options())  # a set would only say that it failed

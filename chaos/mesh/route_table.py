@@ -1,8 +1,8 @@
 """The routes of one virtual host, in order, and the first of them that takes a request.
 
-Exact paths are looked up, and all regexes of the host (on the path, or on one header) are tried in one pass of an RE2
-set; only entries that these leave open are walked. So a hundred rules in front of the one that matches cost hardly
-more than one.
+A few routes are walked. Where there are many, exact paths are looked up and conditions on the same text (the path, one
+header, one query parameter) are tried in one pass of an RE2 set; only routes that these leave open are walked. So a
+hundred rules in front of the one that matches cost hardly more than one.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 from chaos.mesh.decision import Request
-from chaos.mesh.match import CompiledMatch, Condition, Test, all_of
-from chaos.mesh.regex import full_matches
+from chaos.mesh.match import Condition, Test, UriCondition, all_of
+from chaos.mesh.regex import full_matches, quoted
 from chaos.mesh.routes import Route
 
 Index = Callable[[Request, bytes, bytes], Sequence[int]]  # the places of the routes that this index finds
-_WORTHWHILE = 3  # header regexes on one header from which an index pays
+Left = list[tuple[Condition, ...]]  # of each route the conditions that no index answers
+_FEW = 4  # so many tests cost less than one set of regexes
 
 
 class RouteTable:
@@ -24,21 +25,21 @@ class RouteTable:
 
     def __init__(self, routes: Iterable[Route]):
         self.routes = tuple(routes)
-        self._indexes: list[Index] = []
-        indexed: dict[int, tuple[Condition, ...]] = {}  # place -> the conditions its index does not answer
-        self._index_paths(indexed)
-        self._index_headers(indexed)
+        left = [route.match.conditions for route in self.routes]  # what no index answers
+        self._by_path, self._path_indexes = _path_indexes(self.routes, left)
+        self._by_text, self._text_indexes = _text_indexes(left)
         self._tests: tuple[tuple[Test | None, Route], ...] = tuple(
-            (all_of(indexed.get(place, route.match.conditions)), route) for place, route in enumerate(self.routes)
+            (all_of(conditions), route) for conditions, route in zip(left, self.routes, strict=True)
         )
-        self._walked = tuple(place for place in range(len(self.routes)) if place not in indexed)
-        # For the usual host without any index: no places, just the tests.
-        self._plain = self._tests if not self._indexes else None
+        self._walked = tuple(
+            place for place in range(len(left)) if place not in self._by_path and place not in self._by_text
+        )
+        self._indexed = bool(self._by_path or self._by_text)
 
     def find(self, request: Request, path: bytes, query: bytes) -> Route | None:
         """The first route that matches; path normalised, `query` with its question mark or empty."""
-        if self._plain is not None:
-            for test, route in self._plain:
+        if not self._indexed:
+            for test, route in self._tests:
                 if test is None or test(request, path, query):
                     return route
             return None
@@ -49,82 +50,75 @@ class RouteTable:
         return None
 
     def _candidates(self, request: Request, path: bytes, query: bytes) -> Sequence[int]:
-        found: list[int] = []
-        for index in self._indexes:
-            found += index(request, path, query)
-        if not found:
+        """The places of the routes that every index of theirs finds, and of those without, in order."""
+        by_path = [place for index in self._path_indexes for place in index(request, path, query)]
+        by_text = {place for index in self._text_indexes for place in index(request, path, query)}
+        if not by_path and not by_text:
             return self._walked
-        found += self._walked
-        found.sort()
-        return found
-
-    # ------------------------------------------------------------------ made once
-
-    def _index_paths(self, indexed: dict[int, tuple[Condition, ...]]) -> None:
-        exact: dict[bytes, list[int]] = defaultdict(list)
-        regexes: list[tuple[int, str]] = []
-        for place, route in enumerate(self.routes):
-            uri = route.match.uri
-            if uri is None or uri.ignore_case or uri.kind == "prefix":
-                continue
-            if uri.kind == "exact":
-                exact[uri.octets].append(place)
-            else:
-                regexes.append((place, uri.text))
-            indexed[place] = route.match.others
-        if exact:
-            self._indexes.append(lambda request, path, query: exact.get(path, ()))
-        if regexes:
-            self._indexes.append(_path_regexes(regexes))
-
-    def _index_headers(self, indexed: dict[int, tuple[Condition, ...]]) -> None:
-        by_header: dict[tuple[str, ...], list[tuple[int, Condition, str]]] = defaultdict(list)
-        for place, route in enumerate(self.routes):
-            if place not in indexed and (first := _header_regex(route.match)) is not None:
-                condition, regex = first
-                field = (condition.field[0], condition.field[1].lower())
-                by_header[field].append((place, condition, regex))
-        for rows in by_header.values():
-            if len(rows) < _WORTHWHILE:
-                continue
-            for place, condition, _ in rows:
-                rest = tuple(other for other in self.routes[place].match.conditions if other is not condition)
-                indexed[place] = rest
-            self._indexes.append(_header_regexes(rows))
+        found = [place for place in by_path if place in by_text or place not in self._by_text]
+        found += [place for place in by_text if place not in self._by_path]
+        return sorted(found + list(self._walked))
 
 
-def _path_regexes(rows: list[tuple[int, str]]) -> Index:
-    places = [place for place, _ in rows]
-    matches = full_matches([regex for _, regex in rows])
-
-    def found(request: Request, path: bytes, query: bytes) -> Sequence[int]:
-        hits = matches(path)
-        return [places[hit] for hit in hits] if hits else ()
-
-    return found
+# ---------------------------------------------------------------------------------------------- made once
 
 
-def _header_regex(match: CompiledMatch) -> tuple[Condition, str] | None:
-    """A condition `headers.<name>.regex` of the entry, with its regex."""
-    if match.source is None:
-        return None
-    for condition in match.others:
-        if condition.field[0] == "headers":
-            regex = match.source.headers[condition.field[1]].regex
-            if regex is not None:
-                return condition, regex
-    return None
+def _path_indexes(routes: Sequence[Route], left: Left) -> tuple[frozenset[int], list[Index]]:
+    """Exact paths by look-up, all others as one set. Takes from `left` what they answer; also says whom they find."""
+    exact: dict[bytes, list[int]] = defaultdict(list)
+    patterns: list[tuple[int, str]] = []
+    for place, route in enumerate(routes):
+        uri = route.match.uri
+        if uri is None or uri.is_any_path:
+            continue
+        if uri.kind == "exact" and not uri.ignore_case:
+            exact[uri.octets].append(place)
+        else:
+            patterns.append((place, _pattern(uri)))
+    exact = exact if sum(map(len, exact.values())) >= _FEW else {}
+    patterns = patterns if len(patterns) >= _FEW else []
+    found = frozenset(place for places in exact.values() for place in places) | {place for place, _ in patterns}
+    for place in found:
+        left[place] = routes[place].match.others
+    indexes: list[Index] = []
+    if exact:
+        indexes.append(lambda request, path, query: exact.get(path, ()))
+    if patterns:
+        indexes.append(_set_index(patterns, lambda request, path, query: [path]))
+    return found, indexes
 
 
-def _header_regexes(rows: list[tuple[int, Condition, str]]) -> Index:
-    places = [place for place, _, _ in rows]
-    values = rows[0][1].seen  # the same header for all
-    matches = full_matches([regex for _, _, regex in rows])
+def _pattern(uri: UriCondition) -> str:
+    """As a regex for the whole path. A normalised path is ASCII: ignoring case means the same to RE2 and to Envoy."""
+    if uri.kind == "regex":
+        return uri.text
+    text = quoted(uri.text) + ("(?s:.*)" if uri.kind == "prefix" else "")
+    return f"(?i:{text})" if uri.ignore_case else text
+
+
+def _text_indexes(left: Left) -> tuple[frozenset[int], list[Index]]:
+    """Sets of regexes on other texts: of each route the first condition that is one."""
+    by_text: dict[tuple[str, ...], list[tuple[int, Condition]]] = defaultdict(list)
+    for place, conditions in enumerate(left):
+        condition = next((each for each in conditions if each.regex is not None and each.field != ("uri",)), None)
+        if condition is not None:
+            by_text[condition.text].append((place, condition))
+    many = [rows for rows in by_text.values() if len(rows) >= _FEW]
+    for rows in many:
+        for place, condition in rows:
+            left[place] = tuple(each for each in left[place] if each is not condition)
+    indexes = [_set_index([(place, each.regex or "") for place, each in rows], rows[0][1].seen) for rows in many]
+    return frozenset(place for rows in many for place, _ in rows), indexes
+
+
+def _set_index(patterns: list[tuple[int, str]], values: Callable[[Request, bytes, bytes], list[bytes]]) -> Index:
+    places = [place for place, _ in patterns]
+    matches = full_matches([pattern for _, pattern in patterns])
 
     def found(request: Request, path: bytes, query: bytes) -> Sequence[int]:
-        hits: set[int] = set()
+        hits: list[int] = []
         for value in values(request, path, query):
-            hits.update(matches(value) or ())
+            hits += matches(value) or ()
         return [places[hit] for hit in hits]
 
     return found
