@@ -24,7 +24,9 @@ def main() -> int:
         return 0
     try:
         plan = Plan.of(json.loads(line))
-    except (BadPlan, ValueError) as error:
+    except json.JSONDecodeError as error:
+        return refuse(f"a plan is a JSON object: {error}")
+    except BadPlan as error:
         return refuse(str(error))
     from chaos.load.start import run
 

@@ -262,5 +262,8 @@ def kind_of(error: BaseException) -> str:
 
 def resolve(host: str, port: int) -> list[Address]:
     """Where to connect, in the system's order; once, when the load starts. Raises OSError when the name is unknown."""
-    found = _lookup(host, port, type=socket.SOCK_STREAM)
+    try:
+        found = _lookup(host, port, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        raise OSError(f"{host}: {error.strerror}") from None
     return list(dict.fromkeys((family, where) for family, _, _, _, where in found))

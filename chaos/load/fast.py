@@ -3,6 +3,8 @@ keys."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from time import perf_counter
 from typing import Any
 
@@ -17,20 +19,40 @@ from chaos.load.recorder import Outcome
 from chaos.load.shared import Shared, with_abort_by_body
 from chaos.load.tags import UNTAGGED, of_headers
 
+ENDED = re.compile(r"connection closed|EOF state|RemoteDisconnected|IncompleteRead|ended prematurely")
+CUT = HTTPConnectionClosed("the body was cut")
 
-def kind_of(error: Any) -> str:
-    """The word for why there was no answer; those of the lean client (connection.py)."""
-    match error:
-        case gevent.Timeout() | TimeoutError():
-            return "timeout"
-        case HTTPParseError():
-            return "malformed"
-        case HTTPConnectionClosed():
-            return "closed"
-        case ConnectionResetError() | BrokenPipeError():
-            return "reset"
-        case _:
-            return "refused"
+
+def kind_of(error: BaseException | None) -> str:
+    """The word for why there was no answer, as the lean client has it (connection.py).
+
+    geventhttpclient hands on what happened as the `original` or the context of its own errors, and calls a connection
+    that ends inside a head a parse error."""
+    seen = list(chain_of(error))
+    if any(isinstance(each, gevent.Timeout | TimeoutError) for each in seen):
+        return "timeout"
+    if any(isinstance(each, ConnectionResetError | BrokenPipeError) for each in seen):
+        return "reset"
+    if any(isinstance(each, HTTPConnectionClosed) or ENDED.search(str(each)) for each in seen):
+        return "closed"
+    if any(isinstance(each, HTTPParseError) for each in seen):
+        return "malformed"
+    return "refused"
+
+
+def chain_of(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and those it came from."""
+    while isinstance(error, BaseException):
+        yield error
+        error = getattr(error, "original", None) or error.__cause__ or error.__context__
+
+
+def is_cut(response: Any, method: str) -> bool:
+    """Whether a body ended before its length; FastHttpUser calls that a success."""
+    length = (response.headers or {}).get("content-length", "")
+    if method == "HEAD" or response.status_code in (204, 304) or not length.isdigit():
+        return False
+    return "content-encoding" not in response.headers and len(response.content or b"") < int(length)
 
 
 def fast_user(shared: Shared) -> type[FastHttpUser]:
@@ -82,13 +104,13 @@ def fast_user(shared: Shared) -> type[FastHttpUser]:
                 shared.abandoned += 1
                 raise
             answered = perf_counter()
-            if response.status_code:
+            if response.status_code and not is_cut(response, wanted.method):
                 tags = of_headers((response.headers or {}).items())
                 if not plan.tags:
                     tags = with_abort_by_body(tags, response.content)
                 outcome = recorder.tagged(index, response.status_code, tags, began_in=phase)
             else:
-                outcome = recorder.tagged(index, 0, UNTAGGED, kind_of(response.error), phase)
+                outcome = recorder.tagged(index, 0, UNTAGGED, kind_of(getattr(response, "error", None) or CUT), phase)
             recorder.add(outcome, int((answered - sent) * 1e6), self.previous)
             self.previous = outcome if response.status_code else None
             if due is not None:

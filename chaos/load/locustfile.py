@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import locust
 from gevent import GreenletExit
 from locust import FastHttpUser, HttpUser, User
-from locust.argument_parser import parse_options
+from locust.argument_parser import get_parser
 from locust.clients import HttpSession
 from locust.contrib.fasthttp import FastHttpSession
 from locust.env import Environment
@@ -50,7 +50,7 @@ def environment_of_file(path: str, shared: Shared) -> Environment:
         shape_class=shapes[0] if shapes else None,
         events=locust.events,
         locustfile=os.path.basename(path),
-        parsed_options=parse_options([]),
+        parsed_options=get_parser(default_config_files=[]).parse_args([]),
     )
     listen(environment, shared)
     return environment
@@ -74,7 +74,7 @@ def send_through(users: type[User], gateway: str) -> None:
     if issubclass(users, FastHttpUser):
         users.proxy_host, users.proxy_port = urlsplit(gateway).hostname, urlsplit(gateway).port or 80
     elif issubclass(users, HttpUser):
-        start = users.__init__
+        start: Any = users.__init__
 
         def start_behind_gateway(self: Any, *arguments: Any, **named: Any) -> None:
             start(self, *arguments, **named)

@@ -109,6 +109,10 @@ class Plan:
             raise BadPlan("https: the lean client speaks plain HTTP; set `load.client: locust`")
         if self.tasks and not any(task.weight for task in self.tasks):
             raise BadPlan("every task has weight 0")
+        names = {task.name for task in self.tasks}
+        for name, _ in self.replay or ():
+            if name not in names:
+                raise BadPlan(f"replay: no task is called {name!r}")
         return self
 
     def _addresses(self) -> list[str]:
