@@ -4,7 +4,7 @@ Source: istio mergeVirtualServicesIfNeeded, mergeHTTPRoutes, hasConflict (pilot/
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chaos.errors import Location, Problem
@@ -164,15 +164,13 @@ def has_conflict(root: HTTPMatchRequest, delegate: HTTPMatchRequest) -> bool:
 
 
 def _text_conflict(root: StringMatch | None, delegate: StringMatch | None) -> bool:
+    """Given on both sides, only a text that lies within the root's is none: a regex or a mere presence always
+    conflicts (stringMatchConflict)."""
     if root is None or delegate is None:
         return False
-    if root.regex:
-        return bool(delegate.regex or delegate.prefix or delegate.exact)
-    if delegate.regex:
-        return bool(root.prefix or root.exact)
+    if root.regex or delegate.regex:
+        return True
     if root.exact:
         return bool(delegate.prefix) or delegate.exact != root.exact
-    if root.prefix:
-        narrower: Iterable[str] = (text for text in (delegate.exact, delegate.prefix) if text)
-        return any(not text.startswith(root.prefix) for text in narrower)
-    return False
+    narrower = delegate.prefix or delegate.exact
+    return not (root.prefix and narrower and narrower.startswith(root.prefix))

@@ -1,4 +1,4 @@
-"""Istio's regexes: RE2 through google-re2, on octets, the whole text must match; `.` is one UTF-8 character.
+"""Istio's regexes: RE2 through google-re2, on octets, the whole text must match; `.` is one octet, as in Envoy 1.40.
 
 `re2.Set` is used even for one regex: it answers yes or no without building a match object, at a quarter of the cost."""
 
@@ -13,6 +13,7 @@ _MAX_MEMORY = 64 << 20  # for a set; RE2's own default is 8 MiB for one regex
 
 def _options() -> re2.Options:
     options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
     options.log_errors = False
     options.never_capture = True
     options.max_mem = _MAX_MEMORY
@@ -27,7 +28,7 @@ def quoted(text: str) -> str:
 
 def full_match(pattern: str) -> Callable[[bytes], bool]:
     """Raises re2.error with RE2's message for a pattern it refuses (look-around, back-references)."""
-    re2.compile(pattern, _options())  # a set would only say that it failed
+    re2.compile(pattern.encode(), _options())  # a set would only say that it failed
     found = full_matches([pattern])
     return lambda text: found(text) is not None
 
@@ -36,7 +37,7 @@ def full_matches(patterns: Sequence[str]) -> Callable[[bytes], list[int] | None]
     """Which of the patterns (by index) the whole text matches; None for none. All are tried in one pass."""
     regexes = re2.Set.FullMatchSet(_options())
     for pattern in patterns:
-        regexes.Add(pattern)
+        regexes.Add(pattern.encode())
     regexes.Compile()
     match: Callable[[bytes], list[int] | None] = regexes.Match
     return match
@@ -44,7 +45,9 @@ def full_matches(patterns: Sequence[str]) -> Callable[[bytes], list[int] | None]
 
 def substitute(pattern: str, replacement: str) -> Callable[[bytes], bytes]:
     """Replaces every occurrence; `\\0` is the whole match, `\\1`..`\\9` its groups (RE2::GlobalReplace)."""
-    regex = re2.compile(pattern)
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    regex = re2.compile(pattern.encode(), options)
     parts = _replacement_parts(replacement)
 
     def replaced(text: bytes) -> bytes:
