@@ -1,9 +1,11 @@
-"""`python -m chaos.report FOLDER...`: render runs. `--wait`: import everything now, then render what stdin names.
+"""`python -m chaos.report FOLDER...`: render runs, and the index of the reports that they belong to.
 
-One JSON line on stdout per folder: `{"folder", "ok": true, "html", "json", "junit", "markdown", "outcome",
-"exit_code"}`, or `{"folder", "ok": false, "error"}`; with `--wait` first `{"ready": true}`. A line of stdin is a
-folder, or JSON `{"folder": ..., "index": reports root}` to render the index afterwards. Ends when stdin closes; 0, or
-2 when a folder failed."""
+`--wait FOLDER...`: import everything now, and render when stdin closes; a run starts this early and so has its report
+within half a second of its end. Folders may also be named on stdin, a line each, and are rendered as they come.
+
+Stdout has a JSON line for each folder: `{"folder", "ok": true, "html", "json", "junit", "markdown", "root", "index",
+"outcome", "exit_code"}`, or `{"folder", "ok": false, "error"}`; with `--wait` first `{"ready": true}`. The exit code is
+0, or 2 when a folder could not be rendered."""
 
 from __future__ import annotations
 
@@ -13,66 +15,45 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from chaos.errors import ChaosError
+from chaos.errors import ChaosError, ExitCode
 
 
 def main(arguments: list[str]) -> int:
     # Two hundred modules are about to be imported and kept: looking for garbage among them costs a tenth of the time.
     gc.disable()
-    if arguments == ["--wait"]:
-        return _wait()
-    if not arguments or arguments[0].startswith("-"):
+    wait, folders = arguments[:1] == ["--wait"], [each for each in arguments if not each.startswith("-")]
+    if len(folders) + wait != len(arguments) or not arguments:
         print(__doc__, file=sys.stderr)
         return 2
-    return max(_answer({"folder": folder}) for folder in arguments)
+    worst = _wait() if wait else 0
+    return max([worst, *map(_answer, folders)])
 
 
 def _wait() -> int:
-    import chaos.report.compare
-    import chaos.report.draw
-    import chaos.report.index
-    import chaos.report.junit
-    import chaos.report.markdown
-    import chaos.report.page
-    import chaos.report.warm
+    """Warm up, then render what stdin names until it closes."""
+    from chaos.report.warm import warm
 
-    chaos.report.warm.warm()
+    warm()
     gc.collect()
     gc.freeze()
     _say({"ready": True})
-    worst = 0
-    for line in sys.stdin:
-        if line.strip():
-            worst = max(worst, _answer(_order(line.strip())))
-    return worst
+    return max([0, *(_answer(line.strip()) for line in sys.stdin if line.strip())])
 
 
-def _order(line: str) -> dict[str, Any]:
-    if line.startswith("{"):
-        try:
-            order = json.loads(line)
-        except ValueError:
-            return {"folder": line}
-        if isinstance(order, dict) and isinstance(order.get("folder"), str):
-            return order
-    return {"folder": line}
-
-
-def _answer(order: dict[str, Any]) -> int:
+def _answer(folder: str) -> int:
+    """Render one run, and say how that went."""
     from chaos.report.index import render_index
     from chaos.report.render import render
 
-    folder = order["folder"]
     try:
         paths = render(Path(folder))
-        answer: dict[str, Any] = {"ok": True, **paths.to_dict(), "folder": folder}
-        if order.get("index"):
-            answer["index"] = str(render_index(Path(order["index"])))
+        index = render_index(paths.root) if paths.root else None
     except (ChaosError, OSError) as error:
         _say({"folder": folder, "ok": False, "error": str(error)})
-        return 2
-    _say(answer)
-    return 0
+        print(error, file=sys.stderr)
+        return ExitCode.USAGE
+    _say({"ok": True, **paths.to_dict(), "folder": folder, "index": str(index) if index else None})
+    return ExitCode.VERIFIED
 
 
 def _say(answer: dict[str, Any]) -> None:

@@ -3,10 +3,12 @@ read."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chaos.experiment.finding import Finding
+from chaos.journal.records import Plan
 from chaos.journal.result import Result
 from chaos.report import words
 from chaos.verify.verdict import Verdict
@@ -61,7 +63,7 @@ def _lead(result: Result) -> str:
     of = {verdict: [each for each in findings if each.verdict is verdict] for verdict in Verdict}
     what = "expectation"
     if len(of[Verdict.VERIFIED]) == total:
-        return f"The one {what} holds." if total == 1 else f"All {total} {what}s hold."
+        return {1: f"The one {what} holds.", 2: f"Both {what}s hold."}.get(total, f"All {total} {what}s hold.")
     parts = []
     for verdict, one, many in (
         (Verdict.FALSIFIED, "does not hold", "do not hold"),
@@ -91,3 +93,11 @@ def _guarantee(result: Result) -> str:
     return (
         f"Verdicts at {sure} confidence: a run as a whole is wrong at most {risk} of the time, whenever it is stopped."
     )
+
+
+def repeat_command(plan: Plan) -> str:
+    """The command that repeats the run, its seed included: the same requests meet the same faults."""
+    command = [*plan.command] or ["chaos", "run", plan.file]
+    if not any(each.startswith("--seed") for each in command):
+        command += ["--seed", str(plan.seed)]
+    return shlex.join(command)

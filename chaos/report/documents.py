@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from chaos.report.rows import line_anchor
+from chaos.report.finding_rows import line_anchor
 
 MAX_LINES = 3000
 _KEY = re.compile(r"^(\s*(?:- )*)([A-Za-z0-9_.\-/\"']+)(:)(?=\s|$)")

@@ -7,7 +7,7 @@ import pandas as pd
 from chaos.journal.result import Result
 from chaos.report import expected, frames
 from chaos.report.figures.convergence import convergence
-from chaos.report.figures.latency import distribution, percentiles
+from chaos.report.figures.latency import Line, distribution, percentiles
 from chaos.report.figures.model import Drawing
 from chaos.report.figures.timeline import timeline
 from chaos.report.latency import Shape, mix
@@ -24,26 +24,23 @@ def drawings(result: Result) -> dict[str, Drawing | None]:
 
 def _latency(result: Result, table: pd.DataFrame) -> dict[str, Drawing | None]:
     predicted = expected.mixtures(table, expected.injections(result))
-    whole = mix(list(predicted.values())) if set(predicted) == set(table["phase"]) else None
-    return {
-        "latency": distribution(table, predicted),
-        "percentiles": percentiles(percentile_lines(table), whole, _due(table)),
-    }
+    whole = mix(list(predicted.values())) if set(predicted) == set(table["phase"]) and len(predicted) == 1 else None
+    return {"latency": distribution(table, predicted), "percentiles": percentiles(percentile_lines(table), whole)}
 
 
-def percentile_lines(table: pd.DataFrame) -> list[tuple[str, Shape]]:
+def percentile_lines(table: pd.DataFrame) -> list[Line]:
     """One line per phase, or per task of a single phase; with one of each, all requests and each kind of outcome."""
     for column in ("phase", "task"):
         if table[column].nunique() > 1:
             return _grouped(table, column)
-    lines = [("all requests", Shape.of(frames.merged(table["latency"])))]
+    lines = [_line("all requests", table)]
     return lines + (_grouped(table, "group") if table["group"].nunique() > 1 else [])
 
 
-def _grouped(table: pd.DataFrame, column: str) -> list[tuple[str, Shape]]:
-    return [(str(name), Shape.of(frames.merged(rows["latency"]))) for name, rows in table.groupby(column, sort=False)]
+def _grouped(table: pd.DataFrame, column: str) -> list[Line]:
+    return [_line(str(name), rows) for name, rows in table.groupby(column, sort=False)]
 
 
-def _due(table: pd.DataFrame) -> Shape | None:
-    due = frames.merged(table["due"])
-    return Shape.of(due) if due.counts else None
+def _line(name: str, rows: pd.DataFrame) -> Line:
+    due = frames.merged(rows["due"])
+    return Line(name, Shape.of(frames.merged(rows["latency"])), Shape.of(due) if due.counts else None)

@@ -1,4 +1,4 @@
-"""What users were to see, from the expectations in the journal's plan: shares of statuses, and when answers arrive.
+"""What users were to see, from the rules in the journal's plan: shares of statuses, and when answers arrive.
 
 The rules say how often a fault comes and how late it makes an answer; what an upstream answers when nothing is
 injected is its own affair, so its statuses and its latencies are taken as they were seen."""
@@ -30,49 +30,38 @@ Injections = dict[tuple[str, str], Injection]
 
 
 def injections(result: Result) -> Injections:
-    """The faults that the plan's expectations speak of; empty when the journal has none."""
-    found: dict[tuple[str, str], dict[str, float]] = {}
-    for each in result.plan.expectations:
-        share = each.get("share")
-        place = found.setdefault((str(each.get("phase", "")), str(each.get("rule_name", ""))), {})
-        if share is None:
-            continue
-        if each.get("kind") == "abort":
-            place |= {"abort": float(share), "status": float(each.get("status") or 0)}
-        elif each.get("kind") == "delay":
-            place["delayed"] = float(share)
-        elif each.get("kind") == "added-delay":
-            place["delay"] = float(share)
-    return {key: _injection(values) for key, values in found.items()}
-
-
-def _injection(values: dict[str, float]) -> Injection:
-    return Injection(
-        abort=values.get("abort", 0.0),
-        status=int(values.get("status", 0)),
-        delayed=values.get("delayed", 0.0),
-        delay=values.get("delay", 0.0),
-    )
+    """The faults of every rule in every phase, as the plan lists them; empty when it lists no rules."""
+    return {
+        (str(rule.get("phase", "")), str(rule.get("name", ""))): Injection(
+            abort=float(rule.get("abort") or 0.0),
+            status=int(rule.get("abort_status") or 0),
+            delayed=float(rule.get("delay") or 0.0),
+            delay=float(rule.get("delay_seconds") or 0.0),
+        )
+        for rule in result.plan.rules
+    }
 
 
 def status_shares(rows: pd.DataFrame, planned: Injections) -> dict[str, float]:
     """The expected share of every status among these rows (of one phase and task); empty when nothing is planned.
 
-    Of each rule's requests the configured part is aborted; the rest has the statuses that unfaulted requests had."""
+    Of each rule's requests the configured part is aborted; the rest has the statuses that its other answers had. What
+    got no answer at all belongs to no rule and is expected nowhere."""
+    answered = rows[rows["status"] > 0]
     total = int(rows["count"].sum())
     shares: dict[str, float] = {}
     known = False
-    for (phase, route), seen in rows.groupby(["phase", "route"], sort=False):
+    for (phase, route), seen in answered.groupby(["phase", "route"], sort=False):
         injection = planned.get((str(phase), str(route)))
         known = known or injection is not None
         part = int(seen["count"].sum()) / total
         aborts = injection.abort if injection else 0.0
         own = seen[~seen["fault"].str.contains("abort")].groupby("label")["count"].sum()
+        if own.sum() == 0 and aborts < 1:
+            return {}  # nothing but aborts was seen: what the upstream would have said is not known
         if injection and aborts > 0:
             label = str(injection.status)
             shares[label] = shares.get(label, 0.0) + aborts * part
-        if own.sum() == 0 and aborts < 1:
-            return {}  # nothing but aborts was seen: what the upstream would have said is not known
         for status, count in own.items():
             shares[str(status)] = shares.get(str(status), 0.0) + (1 - aborts) * part * float(count / own.sum())
     return shares if known else {}
@@ -85,8 +74,9 @@ def mixtures(table: pd.DataFrame, planned: Injections) -> dict[str, Shape]:
     whose every request is delayed has none, and the phase then no mixture."""
     found = {}
     for phase, rows in table.groupby("phase", sort=False):
-        parts = [_mixture(seen, planned.get((str(phase), str(route)))) for route, seen in rows.groupby("route")]
-        if all(part is not None for part in parts) and any(str(phase) == name for name, _ in planned):
+        answered = rows[rows["status"] > 0]
+        parts = [_mixture(seen, planned.get((str(phase), str(route)))) for route, seen in answered.groupby("route")]
+        if parts and all(part is not None for part in parts) and any(str(phase) == name for name, _ in planned):
             found[str(phase)] = mix([part for part in parts if part is not None])
     return found
 

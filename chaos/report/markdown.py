@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Sequence
+
+import pandas as pd
 
 from chaos.experiment.finding import Finding
 from chaos.journal.result import Result
 from chaos.report import frames, words
-from chaos.report.banner import banner
+from chaos.report.banner import banner, repeat_command
 from chaos.report.expected import injections
-from chaos.report.rows import latencies, statuses
+from chaos.report.latency_table import latencies
+from chaos.report.status_table import statuses
 
 MARKS = {
     "verified": "\u2705",
@@ -20,12 +22,12 @@ MARKS = {
     "no-traffic": "\u2205",
     "failed": "\u26a0\ufe0f",
 }
+FINDINGS = ("", "expectation", "configured", "drawn", "observed", "interval", "n")
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
 
 
 def markdown(result: Result) -> str:
     said, plan = banner(result), result.plan
-    table = frames.outcomes(result)
     parts = [f"# {MARKS[said.tone]} {said.headline}: {escaped(plan.name)}"]
     if plan.description:
         parts.append(escaped(plan.description))
@@ -33,41 +35,40 @@ def markdown(result: Result) -> str:
     if said.details:
         parts.append("\n".join(f"- {escaped(detail)}" for detail in said.details))
     if result.findings:
-        parts.append(
-            _table(
-                ("", "expectation", "configured", "drawn", "observed", "interval", "n"),
-                [_row(each) for each in result.findings],
-            )
-        )
+        parts.append(_table(FINDINGS, [_row(each) for each in result.findings]))
+    table = frames.outcomes(result)
     if len(table):
-        seen = [
-            (
-                row.phase,
-                row.task,
-                f"{row.status} {row.meaning}".strip(),
-                row.expected,
-                row.share,
-                row.interval,
-                row.count,
-            )
-            for row in statuses(table, injections(result), plan.confidence)
-        ]
-        parts += [
-            "## What users saw",
-            _table(("phase", "task", "status", "expected", "observed", "interval", "n"), seen),
-        ]
-        slow = [
-            (row.phase, row.task, row.group, row.n, *(value for value, _ in row.quantiles), row.maximum)
-            for row in latencies(table, plan.confidence)
-        ]
-        parts += [
-            "## Latency",
-            _table(("phase", "task", "requests that were", "n", "p50", "p90", "p95", "p99", "p99.9", "max"), slow),
-        ]
-    command = shlex.join(plan.command) or "chaos run " + shlex.quote(plan.file)
-    parts.append(f"Run it again:\n\n{_fenced(command)}")
+        parts += ["## What users saw", _statuses(result, table), "## Latency", _latencies(result, table)]
+    parts.append(f"Run it again:\n\n{_fenced(repeat_command(plan))}")
     parts.append(f"Started {words.when(plan.started)}, seed {plan.seed}, exit code {result.exit_code}.")
     return "\n\n".join(parts) + "\n"
+
+
+def _statuses(result: Result, table: pd.DataFrame) -> str:
+    groups = statuses(table, injections(result), result.plan.confidence)
+    rows = [
+        (
+            group.phase,
+            group.task,
+            f"{row.status} {row.meaning}".strip(),
+            row.expected,
+            row.share,
+            row.interval,
+            row.count,
+        )
+        for group in groups
+        for row in group.rows
+    ]
+    return _table(("phase", "task", "status", "expected", "observed", "interval", "n"), rows)
+
+
+def _latencies(result: Result, table: pd.DataFrame) -> str:
+    rows = [
+        (group.phase, group.task, row.group, row.n, *(value for value, _ in row.quantiles), row.maximum)
+        for group in latencies(table, result.plan.confidence)
+        for row in group.rows
+    ]
+    return _table(("phase", "task", "requests that were", "n", "p50", "p90", "p95", "p99", "p99.9", "max"), rows)
 
 
 def _row(finding: Finding) -> tuple[str, ...]:

@@ -3,23 +3,25 @@ own markup."""
 
 from __future__ import annotations
 
-import shlex
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import pandas as pd
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 import chaos
-from chaos.errors import ExitCode
 from chaos.journal.result import UNFINISHED, Result
-from chaos.report import expected, frames, rows, words
-from chaos.report.banner import banner
+from chaos.report import expected, frames, words
+from chaos.report.banner import banner, repeat_command
 from chaos.report.documents import documents
 from chaos.report.figures.model import Drawing
+from chaos.report.finding_rows import anchor_of, sections
+from chaos.report.latency_table import QUANTILES, latencies
+from chaos.report.ledger_table import ledgers
+from chaos.report.load_table import load
+from chaos.report.status_table import destinations, statuses
+from chaos.report.tiles import tiles
 
 CONTENTS = (
     ("expectations", "Expectations"),
@@ -73,19 +75,19 @@ def context(result: Result, drawings: dict[str, Drawing | None]) -> dict[str, An
         "started_words": words.when(plan.started),
         "banner": banner(result),
         "tiles": tiles(result, table),
-        "command": shlex.join(plan.command) or "chaos run " + shlex.quote(plan.file),
-        "sections": rows.sections(result),
-        "statuses": rows.statuses(table, predicted, plan.confidence),
+        "command": repeat_command(plan),
+        "sections": sections(result),
+        "statuses": statuses(table, predicted, plan.confidence),
         "any_expected": bool(predicted),
-        "latencies": rows.latencies(table, plan.confidence) if len(table) else (),
-        "quantile_names": [f"p{fraction * 100:g}" for fraction in rows.QUANTILES],
+        "latencies": latencies(table, plan.confidence) if len(table) else (),
+        "quantile_names": [f"p{fraction * 100:g}" for fraction in QUANTILES],
         "confidence": words.exact(plan.confidence, "share"),
         "several_phases": table["phase"].nunique() > 1 or len(result.phases) > 1,
         "phases": _phases(result),
         "figures": drawings,
-        "load": rows.load(result),
+        "load": load(result),
         "ledgers": ledgers(result, table),
-        "destinations": rows.destinations(table, plan.confidence),
+        "destinations": destinations(table, plan.confidence),
         "environment": _environment(result),
         "events": [
             {"at": words.seconds(event.at), "level": event.level, "text": event.text} for event in result.events
@@ -104,46 +106,6 @@ def context(result: Result, drawings: dict[str, Drawing | None]) -> dict[str, An
     return shown | {"contents": [(name, text) for name, text in CONTENTS if present.get(name, True)]}
 
 
-@dataclass(frozen=True, slots=True)
-class Tile:
-    what: str
-    value: str
-    note: str = ""
-
-
-def tiles(result: Result, table: pd.DataFrame) -> tuple[Tile, ...]:
-    """The few numbers that everybody asks for first."""
-    got = result.delivered
-    made = [
-        Tile("Requests", words.count(got.requests), f"in {words.seconds(got.seconds)}" if got.seconds else ""),
-        Tile("Requests per second", words.short_count(got.rate), f"{words.plural(got.peak_users, 'user')} at most"),
-    ]
-    if got.requests:
-        failed = int(table.loc[(table["status"] == 0) | (table["status"] >= 400), "count"].sum())
-        faulted = int(table.loc[table["fault"] != "", "count"].sum())
-        everything = frames.merged(table["latency"])
-        made += [
-            Tile("Met a fault", words.share(faulted / got.requests), f"{words.count(faulted)} requests"),
-            Tile(
-                "Failed for users", words.share(failed / got.requests), f"{words.count(failed)}, 4xx and 5xx included"
-            ),
-            Tile(
-                "Median latency",
-                words.seconds(everything.quantile(0.5)),
-                f"p99 {words.seconds(everything.quantile(0.99))}",
-            ),
-        ]
-    made.append(Tile("Exit code", str(result.exit_code), _exit_name(result.exit_code)))
-    return tuple(made)
-
-
-def _exit_name(code: int) -> str:
-    try:
-        return ExitCode(code).name.lower().replace("_", " ")
-    except ValueError:
-        return ""
-
-
 def _phases(result: Result) -> list[dict[str, Any]]:
     return [
         {
@@ -155,29 +117,6 @@ def _phases(result: Result) -> list[dict[str, Any]]:
         }
         for span in result.phases
     ]
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerRow:
-    phase: str
-    rule: str
-    cells: tuple[str, ...]
-
-
-def ledgers(result: Result, table: pd.DataFrame) -> tuple[LedgerRow, ...]:
-    """The gateway's counters per phase and rule, beside what the users' side counted of the same route."""
-    names = {each.rule: each.rule_name for each in result.findings if each.rule}
-    names |= {str(rule.get("key")): str(rule.get("name")) for rule in result.plan.rules if rule.get("name")}
-    seen = table.groupby(["phase", "route"])["count"].sum().to_dict()
-    made = []
-    for phase, counted in ((result.counters or {}).get("phases") or {}).items():
-        for rule, counts in counted.items():
-            fields = ("requests", "delay", "abort", "delay_abort", "forwarded", "upstream_requests")
-            cells = [words.count(counts.get(field, 0)) for field in fields]
-            name = names.get(rule, rule)
-            found = seen.get((phase, name))
-            made.append(LedgerRow(phase, name, (*cells, words.count(found) if found is not None else words.NONE)))
-    return tuple(made)
 
 
 def _environment(result: Result) -> list[tuple[str, str]]:
@@ -214,7 +153,7 @@ def _note(note: dict[str, Any]) -> dict[str, str]:
     return {
         "severity": str(note.get("severity", "info")),
         "where": where,
-        "anchor": rows.anchor_of(where),
+        "anchor": anchor_of(where),
         "path": str(note.get("path", "")),
         "message": str(note.get("message", "")),
     }

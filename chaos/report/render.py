@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from chaos.report.journal import journal_of, read_run
@@ -12,21 +12,23 @@ from chaos.report.journal import journal_of, read_run
 
 @dataclass(frozen=True, slots=True)
 class ReportPaths:
-    """Where the four forms of a report are, and what the run came to."""
+    """Where the four forms of a report are, and what the run came to.
+
+    `root` is the folder of all reports when the run lies in it as `<root>/<name>/<time>`, as `chaos run` lays them."""
 
     folder: Path
     html: Path
     json: Path
     junit: Path
     markdown: Path
+    root: Path | None
     outcome: str
     exit_code: int
 
-    def to_dict(self) -> dict[str, str | int]:
-        return {
-            name: value if isinstance(value, int) else str(value)
-            for name, value in ((name, getattr(self, name)) for name in self.__slots__)
-        }
+    def to_dict(self) -> dict[str, str | int | None]:
+        """Plain values for JSON."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
 
 
 def render(run_folder: Path) -> ReportPaths:
@@ -47,6 +49,7 @@ def render(run_folder: Path) -> ReportPaths:
         json=folder / "result.json",
         junit=folder / "junit.xml",
         markdown=folder / "report.md",
+        root=folder.parent.parent if folder.parent.name == result.plan.name else None,
         outcome=result.outcome,
         exit_code=result.exit_code,
     )

@@ -3,6 +3,10 @@ away."""
 
 from __future__ import annotations
 
+import chaos.report.draw
+import chaos.report.index
+import chaos.report.junit
+import chaos.report.markdown  # noqa: F401  imported for its own sake, like those above
 from chaos.report.page import stylesheet, template
 from chaos.report.style import figure, styled, ticks, to_svg
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,7 @@ from chaos.report.style import (
     GREEN,
     GREY,
     INK,
+    MUTED,
     ORANGE,
     PURPLE,
     RED,
@@ -25,7 +27,7 @@ from chaos.report.style import (
     figure,
     ticks,
     to_svg,
-)  # fmt: skip
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -99,25 +101,36 @@ def _panel(axes: Axes, phase: str, groups: Groups, expected: Shape | None, edges
     axes.set_title(f"{phase or 'the whole run'} \u2013 {words.count(total)} requests")
 
 
-def percentiles(lines: Sequence[tuple[str, Shape]], expected: Shape | None, due: Shape | None) -> Drawing:
-    """Latency at each percentile, the axis stretched towards the slowest as in HdrHistogram's plots.
+@dataclass(frozen=True)
+class Line:
+    """One line of the percentile figure; `due` is the same measured from the time each request was due."""
 
-    `lines` are (name, shape), the first of which stands for the most requests; at most eight are drawn."""
+    name: str
+    shape: Shape
+    due: Shape | None = None
+
+
+def percentiles(lines: Sequence[Line], expected: Shape | None) -> Drawing:
+    """Latency at each percentile, the axis stretched towards the slowest as in HdrHistogram's plots; at most eight
+    lines are drawn."""
     lines = lines[: len(DASHES)]
     drawn = figure(3.5)
     axes = drawn.subplots()
     legend = []
-    for index, (name, shape) in enumerate(lines):
+    for index, line in enumerate(lines):
         colour, dash = LINES[index % len(LINES)], DASHES[index]
-        _line(axes, shape, colour, dash, band=True)
+        _line(axes, line.shape, colour, dash, band=True)
         mark = "line" if dash == "-" else "dashed"
-        legend.append(Legend(colour, f"{name} ({words.short_count(shape.total)} requests)", mark))
-    others = ((expected, INK, "expected from the rules"), (due, GREY, "from the time a request was due"))
-    for other, colour, text in others:
-        if other is not None:
-            _line(axes, other, colour, "--", band=False)
-            legend.append(Legend(colour, text, "dashed"))
-    _percentile_axes(axes, [shape for _, shape in lines] + [shape for shape, _, _ in others if shape is not None])
+        legend.append(Legend(colour, f"{line.name} ({words.short_count(line.shape.total)} requests)", mark))
+        if line.due is not None:
+            _line(axes, line.due, colour, ":", band=False)
+    if any(line.due is not None for line in lines):
+        legend.append(Legend(MUTED, "the same from the time a request was due", "dotted"))
+    if expected is not None:
+        _line(axes, expected, INK, "--", band=False)
+        legend.append(Legend(INK, "expected from the rules", "dashed"))
+    shapes = [shape for line in lines for shape in (line.shape, line.due) if shape is not None]
+    _percentile_axes(axes, [*shapes, expected] if expected is not None else shapes)
     drawn.subplots_adjust(left=0.075, right=0.985, top=0.97, bottom=0.145)
     caption = (
         f"Latency that a share of requests did not exceed; the shaded bands are pointwise {BAND:.0%} intervals. "

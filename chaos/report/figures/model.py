@@ -11,7 +11,7 @@ from chaos.report.style import property_of
 
 @dataclass(frozen=True, slots=True)
 class Legend:
-    """One entry: what a mark means. `mark` is line, dashed, area or band."""
+    """One entry: what a mark means. `mark` is line, dashed, dotted, area or band."""
 
     colour: str
     text: str

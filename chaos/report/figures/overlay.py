@@ -7,7 +7,7 @@ import pandas as pd
 from chaos.journal.result import Result
 from chaos.report import frames, words
 from chaos.report.figures.axes import time_axis
-from chaos.report.figures.latency import BINS, percentiles
+from chaos.report.figures.latency import BINS, Line, percentiles
 from chaos.report.figures.model import Drawing, Legend
 from chaos.report.latency import Shape, binned, log_edges
 from chaos.report.style import BLUE, ORANGE, figure, ticks, to_svg
@@ -47,8 +47,11 @@ def overlaid_percentiles(a: Result, b: Result) -> Drawing | None:
     several = len(pairs) > 1
     lines = []
     for phase, first, second in pairs:
-        lines += [(f"A, {phase}" if several else "A", first), (f"B, {phase}" if several else "B", second)]
-    return percentiles(lines, None, None) if lines else None
+        lines += [
+            Line(f"A, {phase}" if several else "A", first),
+            Line(f"B, {phase}" if several else "B", second),
+        ]
+    return percentiles(lines, None) if lines else None
 
 
 def _pairs(a: Result, b: Result) -> list[tuple[str, Shape, Shape]]:

@@ -30,7 +30,7 @@ from chaos.report.style import (
     nice_steps,
     ticks,
     to_svg,
-)  # fmt: skip
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,0 +1,78 @@
+"""What the load was to be, beside what it was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chaos.journal.result import Result
+from chaos.report import frames, words
+
+
+@dataclass(frozen=True, slots=True)
+class LoadRow:
+    what: str
+    planned: str
+    delivered: str
+    note: str = ""
+
+
+def load(result: Result) -> tuple[LoadRow, ...]:
+    """Planned beside delivered."""
+    plan, got = result.plan.load, result.delivered
+    rate = plan.get("arrival_rate")
+    errors = sum(got.errors.values())
+    causes = ", ".join(f"{words.count(count)} {frames.status_text(kind)}" for kind, count in sorted(got.errors.items()))
+    rows = [
+        LoadRow(
+            "Users",
+            words.count(plan["users"]) if plan.get("users") else words.NONE,
+            f"{words.count(got.peak_users)} at most",
+        ),
+        LoadRow(
+            "Requests",
+            words.count(plan["requests"]) if plan.get("requests") else _until(plan),
+            words.count(got.requests),
+        ),
+        LoadRow(
+            "Duration",
+            words.seconds(plan["duration"]) if plan.get("duration") else _until(plan),
+            words.seconds(got.seconds),
+        ),
+        LoadRow(
+            "Requests per second",
+            f"{words.short_count(rate)} (arrival rate)" if rate else "as fast as the answers come",
+            words.short_count(got.rate),
+            _rate_note(rate, got.rate),
+        ),
+        LoadRow("Requests without a response", "0", words.count(errors), causes),
+        LoadRow(
+            "Load process, share of a core",
+            "below 100 %",
+            f"{got.cpu:.0%} at the median, {got.peak_cpu:.0%} at most",
+            _cpu_note(got.peak_cpu),
+        ),
+    ]
+    if rate:
+        rows.append(
+            LoadRow(
+                "Arrivals that found no idle user",
+                "0",
+                words.count(got.late),
+                "they waited for one; their latency counts from when they were due" if got.late else "",
+            )
+        )
+    return tuple(rows)
+
+
+def _until(plan: object) -> str:
+    return "until decided" if isinstance(plan, dict) and plan.get("until") == "decided" else "open"
+
+
+def _rate_note(planned: float | None, delivered: float) -> str:
+    if planned and delivered < 0.95 * planned:
+        return f"only {delivered / planned:.0%} of what was planned: latency verdicts rest on less load"
+    return ""
+
+
+def _cpu_note(peak: float) -> str:
+    return "short of CPU: latencies include the load's own waiting" if peak > 0.9 else ""

@@ -1,0 +1,109 @@
+"""What users saw: the statuses of each phase and task with their shares, intervals and expected shares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from chaos.report import frames, words
+from chaos.report.expected import Injections, status_shares
+from chaos.verify.interval import VAGUE, interval
+
+
+@dataclass(frozen=True, slots=True)
+class StatusRow:
+    """A status code, or a kind of failure without one. `bar`, `low`, `high` and `mark` are places in [0, 1]."""
+
+    status: str
+    meaning: str
+    tone: str
+    how: str
+    count: str
+    share: str
+    interval: str
+    expected: str
+    bar: float
+    low: float
+    high: float
+    mark: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class StatusGroup:
+    """One phase and task."""
+
+    phase: str
+    task: str
+    n: str
+    rows: tuple[StatusRow, ...]
+
+
+def statuses(table: pd.DataFrame, planned: Injections, confidence: float) -> tuple[StatusGroup, ...]:
+    """Every status that was seen or expected, per phase and task."""
+    made = []
+    for (phase, task), rows in table.groupby(["phase", "task"], sort=False):
+        wanted, total = status_shares(rows, planned), int(rows["count"].sum())
+        counted = {str(label): (int(seen["count"].sum()), _how(seen["group"])) for label, seen in rows.groupby("label")}
+        labels = sorted({*counted, *wanted})
+        shown = [_row(label, *counted.get(label, (0, "never seen")), total, wanted, confidence) for label in labels]
+        made.append(StatusGroup(str(phase), str(task), words.count(total), tuple(shown)))
+    return tuple(made)
+
+
+def _row(label: str, count: int, how: str, total: int, wanted: Mapping[str, float], confidence: float) -> StatusRow:
+    bounds = interval(VAGUE, count, total, 1 - confidence)
+    mark = wanted.get(label)
+    return StatusRow(
+        status=label,
+        meaning=frames.status_text(label),
+        tone=frames.status_class(label).replace(" ", "-"),
+        how=how,
+        count=words.count(count),
+        share=words.share(count / total, bounds.high - bounds.low),
+        interval=words.interval((bounds.low, bounds.high), "share"),
+        expected=words.NONE if mark is None else f"{words.significant(mark * 100, 4)}{words.THIN}%",
+        bar=count / total,
+        low=bounds.low,
+        high=bounds.high,
+        mark=mark,
+    )
+
+
+def _how(groups: pd.Series) -> str:
+    return words.listed([group for group in frames.GROUPS if group in set(groups)])
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationRow:
+    """Of the requests that a route forwarded, the share of one destination."""
+
+    route: str
+    destination: str
+    count: str
+    share: str
+    interval: str
+    bar: float
+
+
+def destinations(table: pd.DataFrame, confidence: float) -> tuple[DestinationRow, ...]:
+    """Which destination answered, per route."""
+    made = []
+    for route, rows in table[table["destination"] != ""].groupby("route", sort=False):
+        counted = rows.groupby("destination")["count"].sum()
+        total = int(counted.sum())
+        made += [_destination(str(route), str(name), int(count), total, confidence) for name, count in counted.items()]
+    return tuple(made)
+
+
+def _destination(route: str, name: str, count: int, total: int, confidence: float) -> DestinationRow:
+    bounds = interval(VAGUE, count, total, 1 - confidence)
+    return DestinationRow(
+        route=route,
+        destination=name,
+        count=f"{words.count(count)} of {words.count(total)}",
+        share=words.share(count / total, bounds.high - bounds.low),
+        interval=words.interval((bounds.low, bounds.high), "share"),
+        bar=count / total,
+    )

@@ -1,0 +1,51 @@
+"""The few numbers of a run that everybody asks for first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from chaos.errors import ExitCode
+from chaos.journal.result import Result
+from chaos.report import frames, words
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    what: str
+    value: str
+    note: str = ""
+
+
+def tiles(result: Result, table: pd.DataFrame) -> tuple[Tile, ...]:
+    """The few numbers that everybody asks for first."""
+    got = result.delivered
+    made = [
+        Tile("Requests", words.count(got.requests), f"in {words.seconds(got.seconds)}" if got.seconds else ""),
+        Tile("Requests per second", words.short_count(got.rate), f"{words.plural(got.peak_users, 'user')} at most"),
+    ]
+    if got.requests:
+        failed = int(table.loc[(table["status"] == 0) | (table["status"] >= 400), "count"].sum())
+        faulted = int(table.loc[table["fault"] != "", "count"].sum())
+        everything = frames.merged(table["latency"])
+        made += [
+            Tile("Met a fault", words.share(faulted / got.requests), f"{words.count(faulted)} requests"),
+            Tile(
+                "Failed for users", words.share(failed / got.requests), f"{words.count(failed)}, 4xx and 5xx included"
+            ),
+            Tile(
+                "Median latency",
+                words.seconds(everything.quantile(0.5)),
+                f"p99 {words.seconds(everything.quantile(0.99))}",
+            ),
+        ]
+    made.append(Tile("Exit code", str(result.exit_code), _exit_name(result.exit_code)))
+    return tuple(made)
+
+
+def _exit_name(code: int) -> str:
+    try:
+        return ExitCode(code).name.lower().replace("_", " ")
+    except ValueError:
+        return ""
