@@ -15,6 +15,7 @@ from chaos.experiment import sentences
 from chaos.experiment.drawn import Drawn
 from chaos.experiment.expectations import Expectation
 from chaos.experiment.finding import Finding, Ledger, Tally
+from chaos.experiment.hypothesis import Hypotheses
 from chaos.experiment.observed import Observations, Observed
 from chaos.experiment.residual import judge_residual
 from chaos.experiment.timing import delayed_by_size, judge_added_delay
@@ -57,26 +58,31 @@ class Evidence:
 class Judge:
     """Judges a run while it goes on. `observe` is handed each second's digest, `findings` tells where things stand.
 
-    `shares` of alpha: the expectations divide 1 - confidence equally among `claims`, which may count further claims
-    (hypotheses) that are judged elsewhere."""
+    Expectations and hypotheses divide 1 - confidence equally."""
 
-    def __init__(self, expectations: Sequence[Expectation], confidence: float = 0.99, *, claims: int | None = None):
+    def __init__(
+        self, expectations: Sequence[Expectation], confidence: float = 0.99, hypotheses: Hypotheses | None = None
+    ):
         self.expectations = tuple(expectations)
+        self.hypotheses = hypotheses or Hypotheses(())
         self.confidence = confidence
-        self.alpha = split_alpha(confidence, len(self.expectations) if claims is None else claims)
+        self.alpha = split_alpha(confidence, len(self.expectations) + len(self.hypotheses.all))
         self.observed = Observed()
         self._settled: dict[str, Finding] = {}
 
     def observe(self, digest: Observations) -> None:
         """Add one second of what the load saw."""
         self.observed.add(digest)
+        self.hypotheses.observe(digest)
 
     def findings(self, counters: Mapping[str, Any] | None, *, starved: str = "") -> list[Finding]:
-        """One finding per expectation. `counters` are the gateway's, None when it has none. `starved` says why
-        latencies cannot be trusted (a client short of CPU, load not delivered); latency findings are then
-        inconclusive."""
+        """One finding per expectation, then one per hypothesis. `counters` are the gateway's, None when it has none.
+        `starved` says why latencies cannot be trusted (a client short of CPU, load not delivered); latency findings
+        are then inconclusive."""
         drawn = Drawn(counters)
-        return [self._settle(self._judge(expectation, drawn, starved)) for expectation in self.expectations]
+        found = [self._judge(expectation, drawn, starved) for expectation in self.expectations]
+        found += self.hypotheses.findings(self.observed, counters, self.confidence, self.alpha, starved)
+        return [self._settle(finding) for finding in found]
 
     def _judge(self, expectation: Expectation, drawn: Drawn, starved: str) -> Finding:
         finding = self._blank(expectation, drawn)
@@ -149,10 +155,12 @@ class Judge:
     def _settle(self, finding: Finding) -> Finding:
         """A verdict that has been reached stays; of its intervals, which all hold at once, what they share remains."""
         before = self._settled.get(finding.id)
+        if finding.cause == "starved":
+            return finding
         if before is not None and before.verdict is Verdict.VERIFIED and not finding.verdict.decided:
             interval = _common(before.interval, finding.interval)
             finding = replace(finding, verdict=before.verdict, interval=interval, needed=None, cause="")
-            finding = replace(finding, sentence=sentences.settled(finding))
+            finding = replace(finding, sentence=sentences.settled(finding, before.sentence))
         elif before is not None and before.verdict is Verdict.FALSIFIED and finding.verdict is not Verdict.FALSIFIED:
             finding = before
         if finding.verdict.decided:

@@ -49,8 +49,10 @@ def share(
     return f"{said}." if finding.observed else f"{said}. This is the gateway's own count: the load does not see these."
 
 
-def settled(finding: Finding) -> str:
+def settled(finding: Finding, before: str) -> str:
     """For a claim that was verified before and whose latest counts alone would leave it open."""
+    if finding.unit != "share":
+        return before
     return f"Verified earlier in the run; by now it is {requests(finding.observed or finding.drawn or Tally(0, 0))}."
 
 

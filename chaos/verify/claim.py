@@ -60,12 +60,13 @@ class Claim:
         return Verdict.VERIFIED if inside else Verdict.INCONCLUSIVE
 
     def needed(self, k: int, n: int, alpha: float, limit: int = 10**12) -> int | None:
-        """How many more requests decide this, if they come as claimed (or as so far, when that is already ruled out).
+        """How many more requests decide this, if they come as claimed (as so far, where that is ruled out or no point).
 
         None when it is decided already, or when `limit` would not do."""
         if n and self.assess(k, n, alpha).decided:
             return None
-        share = self.centre if n == 0 or self._plausible(k, n, alpha) else k / n
+        as_claimed = n == 0 or (self.prior.weight > 0 and self._plausible(k, n, alpha))
+        share = self.centre if as_claimed else k / n
         return _first(lambda more: self.assess(k + more * share, n + more, alpha).decided, limit)
 
     def _plausible(self, k: int, n: int, alpha: float) -> bool:
