@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from chaos.experiment.values import Address, Percentage, Seconds, Switch, Text
 from chaos.mesh.model import Message, camel_case
@@ -20,8 +20,6 @@ METHODS = ("get", "head", "post", "put", "patch", "delete", "options")
 
 class Model(Message):
     """Read as Istio's own messages are: frozen, camelCase, unknown fields refused, null is absent."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
 
 class Metadata(Model):
@@ -78,7 +76,8 @@ class Service(Model):
     env: dict[str, Text] = {}
     cwd: str | None = None
     port: int | None = Field(default=None, ge=1, le=65535)
-    """The port the program listens on, when it does not heed PORT."""
+    """The port that the program listens on, when it does not heed PORT; of a built-in service's first instance, the next
+    ones follow. Free ports are taken when absent."""
     readiness: Readiness = Readiness()
     labels: dict[str, Text] = {}
 
@@ -90,7 +89,7 @@ class Service(Model):
             raise ValueError(f"needs exactly one of endpoints, builtin and command; {said} given")
         allowed = {
             "endpoints": set(),
-            "builtin": {"version", "versions", "instances", "labels"}
+            "builtin": {"version", "versions", "instances", "labels", "port"}
             | ({"url", "retries"} if self.builtin == "proxy" else set()),
             "command": {"env", "cwd", "port", "readiness", "labels", "version"},
         }[kinds[0]]

@@ -7,8 +7,9 @@ from __future__ import annotations
 from typing import Any
 
 from chaos.experiment.model import Experiment
-from chaos.mesh.model import Message
-from chaos.mesh.read import GROUP, KINDS, VERSIONS, Metadata
+from chaos.mesh.model import Message, Metadata
+from chaos.mesh.read import GROUP, KINDS, VERSIONS, model_of
+from chaos.mesh.schema import model_schema
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -20,8 +21,8 @@ def experiment_schema() -> dict[str, Any]:
     own["required"] = ["apiVersion", "kind"]
     definitions["Experiment"] = own
     metadata = _definition(Metadata, definitions) | {"required": ["name"]}
-    for kind, model in KINDS.items():
-        definitions[kind] = _resource(kind, _definition(model, definitions), metadata)
+    for kind in KINDS:
+        definitions[kind] = _resource(kind, _definition(model_of(kind), definitions), metadata)
     kinds = ["Experiment", *KINDS]
     return {
         "$schema": DIALECT,
@@ -41,7 +42,7 @@ def experiment_schema() -> dict[str, Any]:
 def _definition(model: type[Message], definitions: dict[str, Any]) -> dict[str, Any]:
     """The model's own schema; what it refers to goes to the shared definitions, under names that cannot collide."""
     prefix = model.__name__
-    schema = model.model_json_schema(by_alias=True, ref_template=f"#/$defs/{prefix}.{{model}}")
+    schema = model_schema(model, ref_template=f"#/$defs/{prefix}.{{model}}")
     for name, inner in schema.pop("$defs", {}).items():
         definitions[f"{prefix}.{name}"] = inner
     return schema

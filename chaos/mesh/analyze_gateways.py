@@ -5,13 +5,17 @@ Source: istio analyzers virtualservice/gateways.go.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from chaos.mesh.findings import At
-from chaos.mesh.model_gateway import Gateway
-from chaos.mesh.model_virtual_service import VirtualService
 from chaos.mesh.names import MESH, qualified
 from chaos.mesh.resources import Resource, Resources
 from chaos.mesh.shape import nearest
 from chaos.mesh.validate_values import overlap
+
+if TYPE_CHECKING:
+    from chaos.mesh.model_gateway import Gateway
+    from chaos.mesh.model_virtual_service import VirtualService
 
 NOT_FOUND, HOST_NOT_ADMITTED = "IST0101", "IST0132"
 

@@ -6,15 +6,17 @@ Source: istio analyzers virtualservice/conflictingmeshgatewayhosts.go, gateway/c
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chaos.mesh.findings import At
-from chaos.mesh.model_gateway import Gateway
-from chaos.mesh.model_virtual_service import VirtualService
 from chaos.mesh.names import full_name
 from chaos.mesh.resources import Resource, Resources
 from chaos.mesh.validate_values import overlap
 from chaos.mesh.validate_virtual_service import bound_to_mesh
+
+if TYPE_CHECKING:
+    from chaos.mesh.model_gateway import Gateway
+    from chaos.mesh.model_virtual_service import VirtualService
 
 CONFLICTING_HOSTS, CONFLICTING_GATEWAYS = "IST0109", "IST0145"
 

@@ -6,10 +6,14 @@ a local gateway speaks no TLS.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from chaos.mesh.findings import At
 from chaos.mesh.known import KnownServices
-from chaos.mesh.model_destination_rule import DestinationRule
 from chaos.mesh.resources import Resource
+
+if TYPE_CHECKING:
+    from chaos.mesh.model_destination_rule import DestinationRule
 
 UNKNOWN_HOST, SELECTS_NOTHING, UNVERIFIED = "IST0174", "IST0173", "IST0128"
 

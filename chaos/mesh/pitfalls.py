@@ -7,16 +7,19 @@ rules that no request reaches in `pitfalls_reach.py`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from chaos.errors import Problem
 from chaos.mesh.findings import At
 from chaos.mesh.model import StringMatch
-from chaos.mesh.model_destination_rule import DestinationRule, TrafficPolicy
 from chaos.mesh.model_virtual_service import Headers, HTTPMatchRequest, HTTPRoute, VirtualService
 from chaos.mesh.pitfalls_faults import fault_pitfalls
 from chaos.mesh.pitfalls_reach import reach_pitfalls
 from chaos.mesh.resources import Resource, Resources
 from chaos.mesh.shape import shown
+
+if TYPE_CHECKING:
+    from chaos.mesh.model_destination_rule import DestinationRule, TrafficPolicy
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"]
 

@@ -8,15 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from chaos.errors import Location
 from chaos.mesh.document import Document, Path, field_path
 from chaos.mesh.model import Message
-from chaos.mesh.model_destination_rule import DestinationRule
-from chaos.mesh.model_gateway import Gateway
-from chaos.mesh.model_service_entry import ServiceEntry
-from chaos.mesh.model_virtual_service import VirtualService
+
+if TYPE_CHECKING:
+    from chaos.mesh.model_destination_rule import DestinationRule
+    from chaos.mesh.model_gateway import Gateway
+    from chaos.mesh.model_service_entry import ServiceEntry
+    from chaos.mesh.model_virtual_service import VirtualService
 
 T = TypeVar("T", bound=Message, covariant=True)
 

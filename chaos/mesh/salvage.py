@@ -13,7 +13,7 @@ from typing import Any
 from chaos.errors import Location, Problem
 from chaos.mesh.document import Document, Path, field_path
 from chaos.mesh.model import Message
-from chaos.mesh.read import KINDS, Item, duplicates, items, read_metadata, read_resource, resource_at, spec_of
+from chaos.mesh.read import Item, duplicates, items, model_of, read_metadata, read_resource, resource_at, spec_of
 from chaos.mesh.resources import Resource, Resources
 from chaos.mesh.shape import broken_paths
 
@@ -51,7 +51,7 @@ def _rest(item: Item, salvaged: Salvaged) -> Resource[Any] | None:
     metadata, _ = read_metadata(item)
     if metadata is None:
         return None
-    model, value = KINDS[item.kind], spec_of(item)
+    model, value = model_of(item.kind), spec_of(item)
     for _ in range(_ROUNDS):
         broken = broken_paths(model, value)
         if not broken:

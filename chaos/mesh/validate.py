@@ -9,15 +9,9 @@ from typing import Any
 
 from chaos.errors import Problem
 from chaos.mesh.findings import At
-from chaos.mesh.model_destination_rule import DestinationRule
-from chaos.mesh.model_gateway import Gateway
-from chaos.mesh.model_service_entry import ServiceEntry
-from chaos.mesh.model_virtual_service import VirtualService
 from chaos.mesh.resources import Resource, Resources
-from chaos.mesh.validate_destination_rule import validate_destination_rule
-from chaos.mesh.validate_gateway import validate_gateway
-from chaos.mesh.validate_service_entry import validate_service_entry
-from chaos.mesh.validate_virtual_service import validate_virtual_service
+
+_REFUSED_ANNOTATIONS = ("istio.io/dry-run", "internal.istio.io/parents", "internal.istio.io/parent-namespace")
 
 
 def validate(resources: Resources) -> list[Problem]:
@@ -28,16 +22,28 @@ def validate(resources: Resources) -> list[Problem]:
 def validate_resource(resource: Resource[Any]) -> list[Problem]:
     """Admission's errors and warnings on one resource, in the order of the file."""
     at = At(resource, ("spec",))
-    match resource.spec:
-        case VirtualService() as spec:
-            validate_virtual_service(at, spec, resource.namespace)
-        case DestinationRule() as spec:
-            validate_destination_rule(at, spec, resource.namespace)
-        case ServiceEntry() as spec:
-            validate_service_entry(at, spec, resource.namespace, resource.labels)
-        case Gateway() as spec:
-            validate_gateway(at, spec, resource.name)
-    for name in ("istio.io/dry-run", "internal.istio.io/parents", "internal.istio.io/parent-namespace"):
-        if name in resource.annotations:
-            At(resource, ("metadata", "annotations", name), at.problems).error("Istio refuses this annotation here")
+    _validate(at, resource)
+    for name in filter(resource.annotations.__contains__, _REFUSED_ANNOTATIONS):
+        At(resource, ("metadata", "annotations", name), at.problems).error("Istio refuses this annotation here")
     return sorted(at.problems, key=lambda problem: problem.location)
+
+
+def _validate(at: At, resource: Resource[Any]) -> None:
+    """Imports the rules of a kind when the kind is met: most files have VirtualServices alone."""
+    spec, namespace = resource.spec, resource.namespace
+    if resource.kind == "VirtualService":
+        from chaos.mesh.validate_virtual_service import validate_virtual_service
+
+        validate_virtual_service(at, spec, namespace)
+    elif resource.kind == "DestinationRule":
+        from chaos.mesh.validate_destination_rule import validate_destination_rule
+
+        validate_destination_rule(at, spec, namespace)
+    elif resource.kind == "ServiceEntry":
+        from chaos.mesh.validate_service_entry import validate_service_entry
+
+        validate_service_entry(at, spec, namespace, resource.labels)
+    else:
+        from chaos.mesh.validate_gateway import validate_gateway
+
+        validate_gateway(at, spec, resource.name)
