@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
-from chaos.errors import Problem
+from chaos.errors import Location, Problem
 from chaos.mesh.cors import compile_cors
 from chaos.mesh.decision import (
     Action,
@@ -71,7 +71,8 @@ class Route:
     ordinal: int
     match: CompiledMatch
     act: Act
-    place: int  # which match entry of the rule, 0 for a rule without
+    place: int = 0  # which match entry of the rule
+    location: Location | None = None  # of that entry
 
     @property
     def rest(self) -> Test | None:
@@ -358,4 +359,4 @@ def default_route(rule: Rule, ordinal: int, host: str, port: int, around: Surrou
     outbound = around.clusters.outbound_name(destination, "").encode()
     headwork = RouteHeadwork(around.headers, (), (), None, b"", outbound)
     branch = Branch(around.clusters.name(destination, ""), 1, cluster, headwork, None)
-    return Route(rule, ordinal, match, forwarder(branch, None, None, compile_retry(None), ()), 0)
+    return Route(rule, ordinal, match, forwarder(branch, None, None, compile_retry(None), ()))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from chaos.errors import Problem
+from chaos.errors import Location, Problem
 from chaos.mesh.decision import BadRequest, Cluster, Decision, Draws, NoRoute, Request, Rule
 from chaos.mesh.delegate import EffectiveRule, effective_rules
 from chaos.mesh.destination import Clusters
@@ -41,9 +41,15 @@ from chaos.mesh.virtual_hosts import (
 class LeftOut:
     """A match entry that cannot count for this proxy, or comes after a catch-all; for explaining."""
 
+    owner: Resource[VirtualService]  # the VirtualService whose hosts it would serve
     rule: EffectiveRule
     place: int
     reason: str
+
+    @property
+    def location(self) -> Location | None:
+        places = self.rule.entries
+        return places[self.place] if places else self.rule.rule.location
 
 
 class Rules:
@@ -216,24 +222,29 @@ class _Compilation:
         closed: Rule | None = None
         for rule in effective:
             if closed is not None:
-                self.left_out.append(LeftOut(rule, 0, f"comes after {closed.name}, which takes every request"))
+                self.left_out.append(
+                    LeftOut(resource, rule, 0, f"comes after {closed.name}, which takes every request")
+                )
                 continue
-            for route in self._rule(rule):
+            for route in self._rule(resource, rule):
                 yield route
                 if route.match.is_catch_all:
                     closed = route.rule
                     break
 
-    def _rule(self, effective: EffectiveRule) -> list[Route]:
-        matches = self._matches(effective)
+    def _rule(self, owner: Resource[VirtualService], effective: EffectiveRule) -> list[Route]:
+        matches = self._matches(owner, effective)
         if not matches:
             return []
         compiler = RuleCompiler(effective, self.around)
         fault = compiler.fault()
         ordinal = self._add(info_of(compiler, fault), fault)
-        return [Route(effective.rule, ordinal, match, compiler.act(match), place) for place, match in matches]
+        places = effective.entries or (effective.rule.location,)
+        return [
+            Route(effective.rule, ordinal, match, compiler.act(match), place, places[place]) for place, match in matches
+        ]
 
-    def _matches(self, effective: EffectiveRule) -> list[tuple[int, CompiledMatch]]:
+    def _matches(self, owner: Resource[VirtualService], effective: EffectiveRule) -> list[tuple[int, CompiledMatch]]:
         """The entries that count for this proxy; a rule without entries takes everything."""
         if not effective.route.match:
             return [(0, EVERYTHING)]
@@ -244,7 +255,7 @@ class _Compilation:
             if failed is None:
                 counted.append((place, compile_match(entry, self.around.headers)))
             else:
-                self.left_out.append(LeftOut(effective, place, failed))
+                self.left_out.append(LeftOut(owner, effective, place, failed))
         return counted
 
     def _defaults(self) -> dict[str, Route]:
