@@ -14,7 +14,12 @@ from typing import Annotated, Any
 import typer
 
 from chaos import __version__
+from chaos.cli.compare import compare
+from chaos.cli.demo import demo
+from chaos.cli.export import export
 from chaos.cli.gateway import gateway
+from chaos.cli.init import init
+from chaos.cli.report import report
 from chaos.cli.run import run
 from chaos.cli.schema import schema
 from chaos.cli.validate import validate
@@ -50,8 +55,9 @@ def options(
         os.environ["CHAOS_DEBUG"] = "1"
 
 
-for command in (run, gateway, validate, schema):
+for command in (run, gateway, validate, report, compare, demo, init, schema):
     app.command()(command)
+app.add_typer(export, name="export")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import count, repeat
 
-from chaos.errors import Problem
+from chaos.errors import InvalidInput, Problem
 from chaos.experiment.model import Service
 from chaos.experiment.read import Reading
 from chaos.mesh.decision import Endpoint
@@ -21,6 +22,7 @@ from chaos.mesh.registry import DEFAULT_PORT, Registry, parse_host_port
 from chaos.mesh.resources import Resources
 
 _VERSION = re.compile(r"v\d+(?:$|[-.])")
+LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class Instance:
     labels: tuple[tuple[str, str], ...] = ()
     weight: int = 1
     address: tuple[str, int] | None = None
+    port: int | None = None  # for what is to be started, when the file says where it listens
     version: str = "v1"
     service: Service | None = None
 
@@ -103,6 +106,17 @@ def registry_of(reading: Reading, plan: ServicePlan, addresses: Addresses) -> Re
     return Registry.of(entries, proxy.namespace).with_service_entries(reading.resources.service_entries, proxy)
 
 
+def fixed_addresses(reading: Reading, plan: ServicePlan) -> dict[str, tuple[str, int]]:
+    """Addresses known from the file alone, for those who start nothing. Raises InvalidInput for what has none."""
+    found = {each.key: (LOOPBACK, each.port) for each in plan.instances() if each.port is not None}
+    lacking = [each for each in plan.instances() if each.address is None and each.port is None]
+    if lacking:
+        names = ", ".join(dict.fromkeys(each.name for each in lacking))
+        message = f"{names}: without a port of its own nobody else can reach it; give the service a port, or endpoints"
+        raise InvalidInput([reading.problem(("spec", "services"), message)])
+    return found
+
+
 def _endpoint(instance: Instance, addresses: Addresses) -> Endpoint | None:
     address = instance.address or addresses.get(instance.key)
     return Endpoint(*address, instance.labels, instance.weight) if address is not None else None
@@ -152,8 +166,9 @@ def _instances(place: Place, service: Service) -> Iterator[Instance]:
     elif service.command is not None:
         version = service.version or "v1"
         labels = _labels(service.labels, version)
-        yield Instance(f"{place}/{name}", name, "command", labels, version=version, service=service)
+        yield Instance(f"{place}/{name}", name, "command", labels, port=service.port, version=version, service=service)
     else:
+        ports = count(service.port) if service.port is not None else repeat(None)
         for version in service.versions or (service.version or _version_in(name),):
             for number in range(1, service.instances + 1):
                 instance = f"{name}-{number}" if service.builtin == "proxy" else _instance_name(name, version, number)
@@ -162,6 +177,7 @@ def _instances(place: Place, service: Service) -> Iterator[Instance]:
                     instance,
                     service.builtin or "webserver",
                     _labels(service.labels, version),
+                    port=next(ports),
                     version=version,
                     service=service,
                 )

@@ -42,11 +42,10 @@ class Services:
         self.programs: dict[str, Child] = {}
         for instance in plan.instances():
             if instance.kind in ("webserver", "proxy"):
-                sock = self._sockets[instance.key] = listening_socket()
+                sock = self._sockets[instance.key] = listening_socket(port=instance.port or 0)
                 self._ports[instance.key] = int(sock.getsockname()[1])
             elif instance.kind == "command":
-                assert instance.service is not None
-                self._ports[instance.key] = instance.service.port or free_port()
+                self._ports[instance.key] = instance.port or free_port()
 
     @property
     def addresses(self) -> dict[str, tuple[str, int]]:

@@ -1,0 +1,24 @@
+"""`chaos compare`: two runs of one experiment side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def compare(
+    a: Annotated[Path, typer.Argument(metavar="A", help="Folder of the earlier run.")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="Folder of the later run.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Where the comparison goes; B's folder by default.")
+    ] = None,
+) -> int:
+    """Set two runs of one experiment side by side: what changed, and how much of it could be seen."""
+    from chaos.report.compare import compare as compare_runs
+
+    paths = compare_runs(a, b, out)
+    typer.echo("the runs differ" if paths.different else "no difference that these runs could have seen")
+    typer.echo(f"comparison: {paths.html}")
+    return 0

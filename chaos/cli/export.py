@@ -1,0 +1,80 @@
+"""`chaos export envoy`: the same rules for a real Envoy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from chaos.engines.envoy.mesh import Service
+    from chaos.run.prepare import Prepared
+
+export = typer.Typer(
+    help="Write the rules as another proxy's configuration.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+@export.callback()
+def formats() -> None:
+    """Write the rules as another proxy's configuration."""
+
+
+@export.command()
+def envoy(
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="Experiment or Istio files, together one set of rules.")
+    ],
+    listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where Envoy listens.")] = "127.0.0.1:15000",
+    admin: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Envoy's admin interface.")] = None,
+) -> int:
+    """Print a bootstrap for a real Envoy: `envoy -c` takes it as it is."""
+    from chaos.engines.envoy.export import as_text, export_envoy
+    from chaos.experiment.services import fixed_addresses, proxy_of
+    from chaos.run.prepare import prepare
+
+    prepared = prepare(files).require()
+    proxy = proxy_of(prepared.reading)
+    document = export_envoy(
+        prepared.reading.resources,
+        _services(prepared, fixed_addresses(prepared.reading, prepared.services)),
+        gateway=proxy.gateway,
+        namespace=proxy.namespace,
+        labels=dict(proxy.labels),
+        port=proxy.port or 80,
+        listen=_address(listen, "--listen"),
+        admin=_address(admin, "--admin") if admin else None,
+    )
+    typer.echo(as_text(document), nl=False)
+    return 0
+
+
+def _services(prepared: Prepared, addresses: dict[str, tuple[str, int]]) -> list[Service]:
+    from chaos.engines.envoy.clusters import ClusterEndpoint
+    from chaos.engines.envoy.mesh import Service
+
+    registry = prepared.registry(addresses)
+    return [
+        Service(
+            service.host,
+            service.namespace,
+            {
+                port: [ClusterEndpoint(each.address, each.port, dict(each.labels), each.weight) for each in endpoints]
+                for port, endpoints in service.ports.items()
+            },
+        )
+        for service in registry.services.values()
+    ]
+
+
+def _address(text: str, option: str) -> tuple[str, int]:
+    from chaos.errors import InvalidInput
+    from chaos.experiment.values import read_address
+
+    try:
+        return read_address(text)
+    except ValueError as error:
+        raise InvalidInput.at(option, str(error)) from None
