@@ -38,10 +38,11 @@ _WORDS: Mapping[Unit, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What an expression may speak about. `hosts` as people write them, in short."""
+    """What an expression may speak about. `hosts` as people write them, in short; `tasks` None: they show only when the
+    load runs (a locustfile's), so any name may be one."""
 
     phases: tuple[str, ...] = ()
-    tasks: tuple[str, ...] = ()
+    tasks: tuple[str, ...] | None = ()
     hosts: tuple[str, ...] = ()
 
 
@@ -172,13 +173,16 @@ class _Parser:
     def _is_phase(self, token: Token, expected: bool) -> bool:
         if self.names is None:
             return expected
-        phase, task = token.word in self.names.phases, token.word in self.names.tasks
+        phase, tasks = token.word in self.names.phases, self.names.tasks
+        if tasks is None:
+            return phase
+        task = token.word in tasks
         if phase and task and not expected:
             raise self._error(
                 f"{token.word!r} is both a phase and a task; write `{token.word}: ...` for the phase", token
             )
         if not phase and not task:
-            known = (*self.names.phases, *self.names.tasks)
+            known = (*self.names.phases, *tasks)
             raise self._error(unknown("phase or task", token.word, known), token)
         return phase
 

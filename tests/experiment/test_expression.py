@@ -104,3 +104,8 @@ def test_a_name_that_is_phase_and_task_must_be_told_apart() -> None:
 def test_without_names_only_the_form_is_checked() -> None:
     found = parse_expression("shop: cart.p95 < 1s")
     assert isinstance(found, Expression) and found.left == Measure("p95", "shop", "cart", 0.95)
+
+
+def test_the_tasks_of_a_locustfile_are_taken_at_their_word() -> None:
+    found = parse_expression("baseline.anything.p95 < 1s", Names(("baseline",), None))
+    assert found.left == Measure("p95", "baseline", "anything", 0.95)
