@@ -97,13 +97,13 @@ def hash_value(key: HashKey, request: Request) -> bytes | None:
         values = [value for name, value in request.headers if name == key.header]
         return b",".join(values) if values else None
     if key.cookie is not None:
-        return cookie(request, key.cookie)
+        return cookie_of(request, key.cookie)
     if key.source_ip:
         return request.remote
     return _query_parameter(request.target, key.query_parameter or b"")
 
 
-def cookie(request: Request, name: bytes) -> bytes | None:
+def cookie_of(request: Request, name: bytes) -> bytes | None:
     for header, value in request.headers:
         if header == b"cookie":
             for part in value.split(b";"):

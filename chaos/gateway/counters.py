@@ -11,7 +11,7 @@ from collections import defaultdict
 from typing import Any
 
 from chaos.gateway.wire import token
-from chaos.mesh.decision import Abort, Decision, Reply, Rule
+from chaos.mesh.decision import Abort, Decision, Forward, Reply, Rule
 
 Json = dict[str, Any]
 
@@ -59,21 +59,26 @@ class Ledger:
             self.destination_tags[destination] = tags
         return tags
 
-    def count_faults(self, decision: Decision) -> str:
-        """Counts what was drawn; returns it as x-chaos-fault names it, `""` for none."""
-        aborted = type(decision.action) is Abort
-        if decision.delay:
-            self.delay += 1
-            self.delay_seconds += decision.delay
-            if not aborted:
-                return "delay"
+    def count(self, decision: Decision) -> str:
+        """Counts a request and what was drawn for it; returns the fault as x-chaos-fault names it, `""` for none."""
+        self.requests += 1
+        action = decision.action
+        if type(action) is Forward:
+            self.forwarded += 1
+            if action.cluster is not None:
+                self.destinations[action.cluster.name] += 1
+        if not decision.delay:
+            if type(action) is not Abort:
+                return ""
             self.abort += 1
-            self.delay_abort += 1
-            return "delay,abort"
-        if not aborted:
-            return ""
+            return "abort"
+        self.delay += 1
+        self.delay_seconds += decision.delay
+        if type(action) is not Abort:
+            return "delay"
         self.abort += 1
-        return "abort"
+        self.delay_abort += 1
+        return "delay,abort"
 
     def as_json(self) -> Json:
         tallies = {name: {str(key): n for key, n in getattr(self, name).items()} for name in _TALLIES}

@@ -87,8 +87,8 @@ class Downstream(asyncio.Protocol):
             self._count_head(data, between)
 
     def _count_head(self, data: bytes, between: bool) -> None:
-        """A head that goes on in the next read. What belongs to it of the read in which it began: all, when the read began
-        with it; else what follows the last empty line, if there is one."""
+        """A head that goes on in the next read. What belongs to it of the read in which it began: all, when the read
+        began with it; else what follows the last empty line, if there is one."""
         if not self._new_head:
             self._head_bytes += len(data)
         elif between or b"\r\n\r\n" in data:

@@ -12,15 +12,16 @@ from __future__ import annotations
 
 import asyncio
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-from chaos.gateway.balancer import choose
+from chaos.gateway.balancer import choose, cookie_of
 from chaos.gateway.counters import FAULT_TAGS, Ledger
 from chaos.gateway.mirror import Mirror
 from chaos.gateway.tunnel import open_tunnel
 from chaos.gateway.upstream import Upstream
 from chaos.gateway.wire import CRLF, STATUS_LINES, WITHOUT_LENGTH, chunk, header_block, last_chunk, reply_head
-from chaos.mesh.decision import Abort, Decision, Failure, Forward, Headers, Reply, Request
+from chaos.mesh.decision import Abort, Decision, Failure, Forward, HashKey, Headers, Reply, Request
 
 if TYPE_CHECKING:
     from chaos.gateway.downstream import Downstream
@@ -58,6 +59,8 @@ class Exchange:
     sent_all = False
     replayable = True  # the whole body, as far as it has come, is still here
     sent_at = 0.0
+    hashed: Request | None = None  # the request as consistent hashing sees it, when it was given a cookie
+    cookie = b""  # the answer's set-cookie line for it
     # The answer
     status = 0  # sent to the client; 0 before
     rechunk = False  # the answer's body goes out in chunks
@@ -65,7 +68,6 @@ class Exchange:
     timer: asyncio.TimerHandle | None = None  # the delay, or the back-off
     timeout: asyncio.TimerHandle | None = None  # the route's
     per_try: asyncio.TimerHandle | None = None
-    extra_headers: Headers | None = None
 
     def __init__(self, downstream: Downstream, request: Request):
         self.downstream = downstream
@@ -90,8 +92,7 @@ class Exchange:
         plane, request = self.plane, self.request
         decision = self.decision = plane.decide(request, plane.draws(self.draw_id))
         ledger = self.ledger = plane.phase.ledger(decision.rule)
-        ledger.requests += 1
-        fault = self.fault = ledger.count_faults(decision)
+        fault = self.fault = ledger.count(decision)
         if fault:
             plane.faulted.record(plane.phase.name, self.draw_id, request, ledger.key, fault)
         if decision.delay:
@@ -110,20 +111,20 @@ class Exchange:
 
     def _forward(self, forward: Forward) -> None:
         self.forward = forward
-        self.ledger.forwarded += 1
         cluster = forward.cluster
         if cluster is None:
             self._local(503, b"")
             return
         pool = self.pool = self.plane.pool(cluster)
-        self.ledger.destinations[cluster.name] += 1
         if forward.timeout is not None and self.complete:
             self.timeout = self.plane.after(forward.timeout, self._timed_out)
-        host = choose(pool, self.request)
+        request = self.request
+        if cluster.hash_key is not None:
+            self._give_cookie(cluster.hash_key)
+        host = choose(pool, self.hashed or request)
         if host is None:
             self._local(503, b"no healthy upstream")
             return
-        request = self.request
         head = b"%b %b HTTP/1.1\r\n%b\r\n" % (
             request.method,
             forward.target,
@@ -193,6 +194,8 @@ class Exchange:
         if status == 204:  # a length has no place there (RFC 9110 8.6); Envoy drops it, too
             headers = [header for header in headers if header[0] != b"content-length"]
         block = header_block(headers)
+        if b"x-chaos-" in block and self.ledger.tagged:  # of another gateway, behind us: those speak of another request
+            block = header_block(header for header in headers if not header[0].startswith(b"x-chaos-"))
         ended = connection.ended
         head = b"%b%b%b%bx-envoy-upstream-service-time: %d\r\n" % (
             STATUS_LINES[status],
@@ -208,8 +211,8 @@ class Exchange:
         if self.close or not self.complete or self.websocket or self._last():
             self.close = True
             head += b"connection: close\r\n"
-        if self.extra_headers is not None:
-            head += header_block(self.extra_headers) + CRLF
+        if self.cookie:
+            head += self.cookie
         if ended:
             if self.rechunk:
                 self.downstream.write(head + CRLF + self._chunks(connection))
@@ -258,16 +261,19 @@ class Exchange:
             return
         ledger = self.ledger
         ledger.statuses[reply.status] += 1
-        early = not self.complete if self.waited or self.tries else self.has_body
+        if self.forward:
+            self.close = self.close or self.websocket or self._last()
+            self._send_reply(reply, self._tags())
+            return
+        # Envoy looks at this when the head has come: a body in the same read is a body still to come.
+        early = self.has_body and not (self.waited and self.complete)
         self.close = self.close or early or self.websocket or self._last()
-        if self.close or self.tries or self.waited or self.request.method == b"HEAD":
-            tags = self._tags() if type(self.decision.action) is Forward else ledger.tags + self._fault_tag()
-            self._send_reply(reply, tags)
+        if self.close or self.waited or self.request.method == b"HEAD":
+            self._send_reply(reply, ledger.tags + self._fault_tag())
             return
         if ledger.reply is not reply or ledger.reply_date is not self.plane.date:
-            tags = self._tags() if type(self.decision.action) is Forward else ledger.tags + self._fault_tag()
             ledger.reply, ledger.reply_date = reply, self.plane.date
-            ledger.reply_bytes = reply_head(reply) + self.plane.date + tags + CRLF + reply.body
+            ledger.reply_bytes = self._reply_head(reply) + ledger.tags + self._fault_tag() + CRLF + reply.body
         self.downstream.write(ledger.reply_bytes)
         self._finish(None)
 
@@ -281,9 +287,17 @@ class Exchange:
     def _send_reply(self, reply: Reply, tags: bytes) -> None:
         self.close = self.close or not self.complete
         connection = b"connection: close\r\n" if self.close else b""
-        body = b"" if self.request.method == b"HEAD" else reply.body
-        self.downstream.write(reply_head(reply) + self.plane.date + tags + connection + CRLF + body)
+        head, body = self._reply_head(reply), reply.body
+        if self.request.method == b"HEAD":
+            # Envoy's codec writes `content-length: 0` for want of a body, but not in answer to HEAD.
+            head, body = head if body else head.replace(b"\r\ncontent-length: 0\r\n", CRLF), b""
+        self.downstream.write(head + tags + connection + CRLF + body)
         self._finish(None)
+
+    def _reply_head(self, reply: Reply) -> bytes:
+        """With a date, unless the rule has set one."""
+        head = reply_head(reply)
+        return head if b"\r\ndate: " in head else head + self.plane.date
 
     def _local(self, status: int, body: bytes) -> None:
         """The router's own answer, with the rule's response operations."""
@@ -388,6 +402,17 @@ class Exchange:
         if self.connection is not None:
             self.connection.transport.resume_reading()
 
+    def _give_cookie(self, key: HashKey) -> None:
+        """A client without the cookie that its requests are hashed by gets one (consistentHash.httpCookie with a ttl)."""
+        if key.cookie is None or key.cookie_ttl is None or cookie_of(self.request, key.cookie) is not None:
+            return
+        value = b"%016x" % random.getrandbits(64)
+        headers = [*self.request.headers, (b"cookie", key.cookie + b"=" + value)]
+        self.hashed = replace(self.request, headers=headers)
+        age = b"; Max-Age=%d" % key.cookie_ttl if key.cookie_ttl else b""
+        path = b"; Path=" + key.cookie_path if key.cookie_path else b""
+        self.cookie = b'set-cookie: %b="%b"%b%b; HttpOnly\r\n' % (key.cookie, value, age, path)
+
     def _start_mirrors(self, forward: Forward) -> None:
         mirrors = []
         for cluster in forward.mirrors:
@@ -465,7 +490,7 @@ class Exchange:
     def _retry(self) -> None:
         self.timer = None
         self._rewind()
-        host = choose(self.pool, self.request, self.tried or ())
+        host = choose(self.pool, self.hashed or self.request, self.tried or ())
         if host is None:
             self._local(503, b"no healthy upstream")
         else:

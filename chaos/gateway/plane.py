@@ -132,6 +132,10 @@ class Plane:
 
     # ------------------------------------------------------------------------------------------ what is known
 
+    def pools(self) -> dict[str, Pool]:
+        """By cluster name, as far as requests have needed them."""
+        return dict(self._pools_by_name)
+
     def counters(self) -> Json:
         return {
             "generation": self.generation,

@@ -56,6 +56,7 @@ class Upstream(asyncio.Protocol):
     ended = False  # the whole answer is here
     keep_alive = True
     malformed = False
+    surplus = False  # more came than the answer: a second one, or none that HTTP knows
     upgraded: bytes | None = None  # after a 101: what already came in the new protocol
     heard = False  # a byte of the answer has arrived
     head_only = False  # the request was HEAD
@@ -113,7 +114,8 @@ class Upstream(asyncio.Protocol):
             self.upgraded = data[stopped.args[0] :]
             self.malformed = not self.upgrading
         except HttpParserError:
-            self.malformed = True
+            self.surplus = self.ended
+            self.malformed = not self.ended
         if not self.status:
             self._head_bytes += len(data)
             self.malformed |= self._head_bytes > MAX_HEAD_BYTES or len(self._incoming) > MAX_HEADERS
@@ -135,21 +137,23 @@ class Upstream(asyncio.Protocol):
     def _receive_body(self, data: bytes) -> None:
         self.remaining -= len(data)
         if self.remaining < 0:
-            data, self.remaining, self.keep_alive = data[: self.remaining], 0, False
+            data, self.remaining, self.surplus = data[: self.remaining], 0, True
         self.pieces.append(data)
         self.ended = not self.remaining
 
     def on_message_begin(self) -> None:
         self._incoming = []
+        if self.status:
+            self.surplus = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._incoming.append((name.lower(), value.rstrip()))
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
-        if self.status:
-            self.malformed = True  # a second answer to one request
-        elif status < 200 and status != 101:
+        if self.surplus:
+            return
+        if status < 200 and status != 101:
             self.interim.append((status, self._incoming))
         else:
             self._head_complete(status)
@@ -169,13 +173,13 @@ class Upstream(asyncio.Protocol):
             self.ended = True
 
     def on_body(self, data: bytes) -> None:
-        if self.head_only:
-            self.keep_alive = False
+        if self.ended:
+            self.surplus = True
         else:
             self.pieces.append(data)
 
     def on_message_complete(self) -> None:
-        if self.status and not self.head_only:
+        if self.status and not self.ended:
             self.ended = True
             self.keep_alive = self._parser.should_keep_alive()
 
@@ -240,7 +244,9 @@ class Upstream(asyncio.Protocol):
 
     @property
     def reusable(self) -> bool:
-        return self.ended and self.keep_alive and not self.malformed and not self.transport.is_closing()
+        return (
+            self.ended and self.keep_alive and not (self.malformed or self.surplus) and not self.transport.is_closing()
+        )
 
     def close(self) -> None:
         """Ends the connection; nobody owns it any more."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from chaos.gateway.app import running
 from chaos.gateway.control import Control
+from chaos.gateway.counters import Ledger
 from chaos.gateway.options import GatewayOptions, bind
 from chaos.gateway.plane import Plane, RuleSet
 from support.raw_client import Answer, read_answer
@@ -20,13 +21,20 @@ OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
 @dataclass
 class Server:
-    """One upstream. `heads` are the requests it has read, `bodies` what came with them; `connections` counts accepts."""
+    """One upstream. `heads` are the requests it has read, `bodies` what came with them; `connections` counts
+    accepts."""
 
     port: int
     heads: list[bytes] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
     connections: int = 0
     closed: int = 0
+    peers: list[Peer] = field(default_factory=list)
+
+    def close_connections(self) -> None:
+        """FIN on every connection, in the middle of whatever its script does."""
+        for peer in self.peers:
+            peer.writer.close()
 
 
 Script = Callable[["Peer"], Awaitable[None]]
@@ -107,8 +115,10 @@ async def upstream(script: Script = always_ok) -> AsyncIterator[Server]:
         assert task is not None
         tasks.add(task)
         found.connections += 1
+        peer = Peer(found, reader, writer)
+        found.peers.append(peer)
         try:
-            await script(Peer(found, reader, writer))
+            await script(peer)
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass
         finally:
@@ -157,7 +167,7 @@ class InProcess:
             client.close()
 
     def counts(self, phase: str = "", rule: str = "virtualservice/default/web/0") -> dict[str, object]:
-        return dict(self.plane.counters()["phases"][phase][rule])
+        return dict(self.plane.counters()["phases"][phase].get(rule) or Ledger(rule, b"", False).as_json())
 
 
 @dataclass
@@ -219,5 +229,5 @@ def chunked(*pieces: bytes, lines: tuple[str, ...] = (), trailers: bytes = b"") 
 async def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
     """Waits for something to become true."""
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - any condition, not only those that know of an event
             await asyncio.sleep(0.002)
