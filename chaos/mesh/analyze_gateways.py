@@ -33,7 +33,7 @@ def analyze_gateways(at: At, service: Resource[VirtualService], resources: Resou
             here.error(f"no Gateway {wanted}; {_meant(wanted, list(gateways))}", NOT_FOUND)
         elif not _admits(gateways[wanted], service):
             hosts = ", ".join(host for server in gateways[wanted].spec.servers for host in server.hosts)
-            message = f"the Gateway {wanted} admits {hosts}: none of the hosts {', '.join(service.spec.hosts)}"
+            message = f"the Gateway {wanted} admits {hosts or 'no host'}: none of {', '.join(service.spec.hosts)}"
             here.warn(message, HOST_NOT_ADMITTED)
 
 

@@ -26,25 +26,28 @@ Cursor = Callable[[Resource[Any]], At]
 def analyze_hosts(at: Cursor, resources: Resources) -> None:
     mesh = [service for service in resources.virtual_services if bound_to_mesh(service.spec)]
     for service in mesh:
-        for other in mesh:
-            if other is not service:
-                _virtual_services(at(service), service, other)
+        for index, host in enumerate(service.spec.hosts):
+            rivals = [other for other in mesh if other is not service and _claims(other, service, host)]
+            if rivals:
+                at(service).into("hosts", index).error(_claimed(host, service, rivals), CONFLICTING_HOSTS)
+                break
     for gateway in resources.gateways:
         for rival in resources.gateways:
             if rival is not gateway:
                 _gateways(at(gateway), gateway, rival)
 
 
-def _virtual_services(at: At, service: Resource[VirtualService], other: Resource[VirtualService]) -> None:
-    for index, host in enumerate(service.spec.hosts):
-        mine = full_name(host, service.namespace)
-        theirs = next((each for each in other.spec.hosts if _same(service, mine, other, each)), None)
-        if theirs is not None:
-            first = min(service, other, key=lambda each: each.precedence)
-            counts = "this one" if first is service else f"{other.namespace}/{other.name}"
-            message = f"{host} belongs to {other} too ({other.locate()}); for a sidecar only {counts} counts"
-            at.into("hosts", index).error(message, CONFLICTING_HOSTS)
-            return
+def _claims(other: Resource[VirtualService], service: Resource[VirtualService], host: str) -> bool:
+    mine = full_name(host, service.namespace)
+    return any(_same(service, mine, other, each) for each in other.spec.hosts)
+
+
+def _claimed(host: str, service: Resource[VirtualService], rivals: list[Resource[VirtualService]]) -> str:
+    first = min([service, *rivals], key=lambda each: each.precedence)
+    counts = "this one" if first is service else f"{first.namespace}/{first.name}"
+    others = ", ".join(f"{each.namespace}/{each.name} ({each.locate(('metadata', 'name'))})" for each in rivals[:3])
+    more = f" and {len(rivals) - 3} more" if len(rivals) > 3 else ""
+    return f"{host} belongs to {others}{more} too; for a sidecar only {counts} counts"
 
 
 def _same(service: Resource[VirtualService], mine: str, other: Resource[VirtualService], host: str) -> bool:

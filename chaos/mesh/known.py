@@ -47,11 +47,11 @@ class KnownServices:
     def find(self, host: str, namespace: str) -> KnownService | None:
         """What a name means in a resource of this namespace."""
         name = full_name(host, namespace)
-        if (service := self.services.get(name)) and exported(service.export_to, service.namespace, namespace):
-            return service
-        for wide in sorted((known for known in self.services if known.startswith("*")), key=len, reverse=True):
-            if covers(wide, name):
-                return self.services[wide]
+        wide = sorted((known for known in self.services if known.startswith("*")), key=len, reverse=True)
+        for candidate in (name, *(known for known in wide if covers(known, name))):
+            service = self.services.get(candidate)
+            if service is not None and exported(service.export_to, service.namespace, namespace):
+                return service
         return None
 
     def names(self) -> list[str]:

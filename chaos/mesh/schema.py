@@ -33,7 +33,8 @@ class _Described(GenerateJsonSchema):
 def model_schema(model: type[BaseModel], ref_template: str = "#/$defs/{model}") -> dict[str, Any]:
     """The schema of documents in their own spelling (camelCase), every field described."""
     schema = model.model_json_schema(by_alias=True, ref_template=ref_template, schema_generator=_Described)
-    return _without_titles(schema)
+    described: dict[str, Any] = _without_titles(schema)
+    return described
 
 
 def attribute_texts(model: type[BaseModel]) -> dict[str, str]:
