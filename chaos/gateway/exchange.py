@@ -403,7 +403,7 @@ class Exchange:
             self.connection.transport.resume_reading()
 
     def _give_cookie(self, key: HashKey) -> None:
-        """A client without the cookie that its requests are hashed by gets one (consistentHash.httpCookie with a ttl)."""
+        """A client without the cookie that its requests are hashed by gets one (httpCookie with a ttl)."""
         if key.cookie is None or key.cookie_ttl is None or cookie_of(self.request, key.cookie) is not None:
             return
         value = b"%016x" % random.getrandbits(64)

@@ -75,8 +75,8 @@ async def test_an_empty_body_that_ends_with_the_connection() -> None:
 
 @pytest.mark.parametrize("pause", [False, True])
 async def test_chunks_and_trailers_of_an_answer_pass(pause: bool) -> None:
-    text = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntrailer:
-    x-t\r\n\r\n4\r\nwiki\r\n5;x=1\r\npedia\r\n0\r\nX-T: 1\r\n\r\n"
+    chunks = b"4\r\nwiki\r\n5;x=1\r\npedia\r\n0\r\nX-T: 1\r\n\r\n"
+    text = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntrailer: x-t\r\n\r\n" + chunks
 
     async def answer(peer: Peer) -> None:
         while True:
