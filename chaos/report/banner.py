@@ -82,10 +82,16 @@ def _details(findings: Sequence[Finding]) -> tuple[str, ...]:
     order = (Verdict.FALSIFIED, Verdict.NO_TRAFFIC, Verdict.INCONCLUSIVE)
     troubled = [finding for verdict in order for finding in findings if finding.verdict is verdict]
     shown = troubled or list(findings if len(findings) <= SHOWN else ())
-    told = [finding.sentence or finding.title for finding in shown[:SHOWN]]
+    told = [told_of(finding) for finding in shown[:SHOWN]]
     if len(shown) > SHOWN:
         told.append(f"\u2026 and {words.count(len(shown) - SHOWN)} more below.")
     return tuple(told)
+
+
+def told_of(finding: Finding) -> str:
+    """The finding in a sentence that can stand alone: whose it is, and what was found."""
+    whose = " \u00b7 ".join(dict.fromkeys(part for part in (finding.title, finding.phase) if part))
+    return f"{whose}: {finding.sentence}" if finding.sentence else whose
 
 
 def _guarantee(result: Result) -> str:

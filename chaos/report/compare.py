@@ -14,7 +14,7 @@ from chaos.errors import InvalidInput
 from chaos.journal.result import Result
 from chaos.report import words
 from chaos.report.banner import headline, tone_of
-from chaos.report.effects import Effect, difference_words, effects
+from chaos.report.effects import Effect, effects
 from chaos.report.figures.overlay import densities, overlaid_percentiles
 from chaos.report.forest import Interval, interval_row
 from chaos.report.journal import journal_of, read_run
@@ -109,12 +109,8 @@ def _row(effect: Effect) -> dict[str, Any]:
         "a": words.quantity(effect.a, effect.unit),
         "b": words.quantity(effect.b, effect.unit),
         "n": f"{words.count(effect.n_a)} and {words.count(effect.n_b)}",
-        "difference": difference_words(effect.estimate, effect.unit) if effect.estimate is not None else words.NONE,
-        "interval": (
-            f"{difference_words(effect.low, effect.unit)} .. {difference_words(effect.high, effect.unit)}"
-            if effect.estimate is not None
-            else words.NONE
-        ),
+        "difference": effect.words(effect.estimate) if effect.estimate is not None else words.NONE,
+        "interval": effect.range if effect.estimate is not None else words.NONE,
         "forest": interval_row(drawn, effect.sentence) if effect.estimate is not None else None,
     }
 

@@ -48,12 +48,29 @@ class Effect:
     def sentence(self) -> str:
         if self.estimate is None or not (self.n_a and self.n_b):
             return "Only one of the runs has it: there is nothing to compare."
-        if self.seen:
-            return f"B is {_amount(abs(self.estimate), self.unit)} {_direction(self)} than A ({_range(self)})."
         if self.low is None or self.high is None:
-            return "No difference that these runs could have seen: too few requests to bound one."
-        reach = _amount(max(abs(self.low), abs(self.high)), self.unit)
-        return f"No difference that these runs could have seen; one of {reach} or more would have shown."
+            open_side = "No difference that these runs could have seen: too few requests to bound one."
+            return self._seen() if self.seen else open_side
+        if self.seen:
+            return self._seen()
+        between = f"it lies between {self.words(self.low)} and {self.words(self.high)}"
+        return f"No difference that these runs could have seen: {between}."
+
+    def _seen(self) -> str:
+        more, less = ("slower", "faster") if self.unit == "seconds" else ("higher", "lower")
+        estimate = self.estimate or 0.0
+        return f"B is {more if estimate > 0 else less} than A by {self.words(estimate)[1:]} ({self.range})."
+
+    @property
+    def range(self) -> str:
+        """The interval in words; an open side is an ellipsis."""
+        return " .. ".join("\u2026" if bound is None else self.words(bound) for bound in (self.low, self.high))
+
+    def words(self, difference: float) -> str:
+        """`+1.2 points`, `+340 \u00b5s`: with the digits that the interval can carry."""
+        if self.unit == "seconds":
+            return words.later(difference)
+        return words.points(difference, words.spread((self.low, self.high)))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -132,26 +149,3 @@ def _quantile(subject: str, level: float, a: Sample, b: Sample, alpha: float) ->
     low, high = (bound if isfinite(bound) else None for bound in (span.low, span.high))
     at_a, at_b = a.quantile(level), b.quantile(level)
     return Effect(subject, what, "seconds", at_a, at_b, a.n, b.n, at_b - at_a, low, high)
-
-
-def _amount(size: float, unit: Unit) -> str:
-    return words.seconds(size) if unit == "seconds" else f"{words.significant(size * 100, 2)} points"
-
-
-def _direction(effect: Effect) -> str:
-    more = (effect.estimate or 0.0) > 0
-    if effect.unit == "seconds":
-        return "slower" if more else "faster"
-    return "higher" if more else "lower"
-
-
-def _range(effect: Effect) -> str:
-    return f"{difference_words(effect.low, effect.unit)} .. {difference_words(effect.high, effect.unit)}"
-
-
-def difference_words(value: float | None, unit: Unit) -> str:
-    """`+1.2 points`, `−340 µs`; an open bound is `…`."""
-    if value is None:
-        return "\u2026"
-    sign = "+" if value > 0 else "\u2212" if value < 0 else "\u00b1"
-    return sign + _amount(abs(value), unit)

@@ -42,8 +42,19 @@ def injections(result: Result) -> Injections:
     }
 
 
+def destination_shares(result: Result) -> dict[tuple[str, str], float]:
+    """The configured share of each destination of each rule, by rule name and destination; of the first phase that has
+    the rule."""
+    shares: dict[tuple[str, str], float] = {}
+    for rule in result.plan.rules:
+        for destination, share in rule.get("destinations") or ():
+            shares.setdefault((str(rule.get("name", "")), str(destination)), float(share))
+    return shares
+
+
 def status_shares(rows: pd.DataFrame, planned: Injections) -> dict[str, float]:
-    """The expected share of every status among these rows (of one phase and task); empty when nothing is planned.
+    """The expected share of every status among these rows (of one phase and task); empty when no fault is to change
+    them.
 
     Of each rule's requests the configured part is aborted; the rest has the statuses that its other answers had. What
     got no answer at all belongs to no rule and is expected nowhere."""
@@ -53,7 +64,7 @@ def status_shares(rows: pd.DataFrame, planned: Injections) -> dict[str, float]:
     known = False
     for (phase, route), seen in answered.groupby(["phase", "route"], sort=False):
         injection = planned.get((str(phase), str(route)))
-        known = known or injection is not None
+        known = known or (injection is not None and injection.abort > 0)
         part = int(seen["count"].sum()) / total
         aborts = injection.abort if injection else 0.0
         own = seen[~seen["fault"].str.contains("abort")].groupby("label")["count"].sum()
@@ -71,14 +82,18 @@ def mixtures(table: pd.DataFrame, planned: Injections) -> dict[str, Shape]:
     """Per phase: the latencies that the rules predict, standing for as many requests as were seen.
 
     The shape of an answer without a delay comes from the run itself, for forwarded and aborted requests apart; a rule
-    whose every request is delayed has none, and the phase then no mixture."""
+    whose every request is delayed has none, and the phase then no mixture. Nor has a phase without faults."""
     found = {}
     for phase, rows in table.groupby("phase", sort=False):
         answered = rows[rows["status"] > 0]
         parts = [_mixture(seen, planned.get((str(phase), str(route)))) for route, seen in answered.groupby("route")]
-        if parts and all(part is not None for part in parts) and any(str(phase) == name for name, _ in planned):
+        if parts and all(part is not None for part in parts) and _injects(planned, str(phase)):
             found[str(phase)] = mix([part for part in parts if part is not None])
     return found
+
+
+def _injects(planned: Injections, phase: str) -> bool:
+    return any(name == phase and (rule.abort or rule.delayed) for (name, _), rule in planned.items())
 
 
 def _mixture(seen: pd.DataFrame, injection: Injection | None) -> Shape | None:

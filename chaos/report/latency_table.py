@@ -57,14 +57,14 @@ def _row(name: str, latency: Histogram, confidence: float) -> LatencyRow:
     return LatencyRow(
         group=name,
         n=words.count(latency.total),
-        mean=words.seconds(latency.mean),
+        mean=words.measured(latency.mean),
         quantiles=tuple(
-            (words.seconds(value), _bounds(quantile_interval(latency, fraction, confidence)))
+            (words.measured(value), _bounds(quantile_interval(latency, fraction, confidence)))
             for fraction, value in zip(QUANTILES, values, strict=True)
         ),
-        maximum=words.seconds(latency.maximum),
+        maximum=words.measured(latency.maximum),
     )
 
 
 def _bounds(bounds: tuple[float, float] | None) -> str:
-    return f"{words.seconds(bounds[0])} .. {words.seconds(bounds[1])}" if bounds else "too few"
+    return f"{words.measured(bounds[0])} .. {words.measured(bounds[1])}" if bounds else "too few"

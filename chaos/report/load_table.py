@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from chaos.journal.result import Result
 from chaos.report import frames, words
@@ -30,12 +32,12 @@ def load(result: Result) -> tuple[LoadRow, ...]:
         ),
         LoadRow(
             "Requests",
-            words.count(plan["requests"]) if plan.get("requests") else _until(plan),
+            words.count(plan["requests"]) if plan.get("requests") else _otherwise(plan),
             words.count(got.requests),
         ),
         LoadRow(
             "Duration",
-            words.seconds(plan["duration"]) if plan.get("duration") else _until(plan),
+            words.seconds(plan["duration"]) if plan.get("duration") else _otherwise(plan),
             words.seconds(got.seconds),
         ),
         LoadRow(
@@ -48,7 +50,7 @@ def load(result: Result) -> tuple[LoadRow, ...]:
         LoadRow(
             "Load process, share of a core",
             "below 100 %",
-            f"{got.cpu:.0%} at the median, {got.peak_cpu:.0%} at most",
+            f"{words.whole_share(got.cpu)} at the median, {words.whole_share(got.peak_cpu)} at most",
             _cpu_note(got.peak_cpu),
         ),
     ]
@@ -64,13 +66,14 @@ def load(result: Result) -> tuple[LoadRow, ...]:
     return tuple(rows)
 
 
-def _until(plan: object) -> str:
-    return "until decided" if isinstance(plan, dict) and plan.get("until") == "decided" else "open"
+def _otherwise(plan: Mapping[str, Any]) -> str:
+    """What bounds a run that this number does not bound."""
+    return words.NONE if plan.get("requests") or plan.get("duration") else "until decided"
 
 
 def _rate_note(planned: float | None, delivered: float) -> str:
     if planned and delivered < 0.95 * planned:
-        return f"only {delivered / planned:.0%} of what was planned: latency verdicts rest on less load"
+        return f"only {words.whole_share(delivered / planned)} of what was planned: latency verdicts rest on less load"
     return ""
 
 

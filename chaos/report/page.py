@@ -14,13 +14,14 @@ import chaos
 from chaos.journal.result import UNFINISHED, Result
 from chaos.report import expected, frames, words
 from chaos.report.banner import banner, repeat_command
+from chaos.report.destination_table import destinations
 from chaos.report.documents import documents
 from chaos.report.figures.model import Drawing
 from chaos.report.finding_rows import anchor_of, sections
 from chaos.report.latency_table import QUANTILES, latencies
 from chaos.report.ledger_table import ledgers
 from chaos.report.load_table import load
-from chaos.report.status_table import destinations, statuses
+from chaos.report.status_table import statuses
 from chaos.report.tiles import tiles
 
 CONTENTS = (
@@ -87,7 +88,7 @@ def context(result: Result, drawings: dict[str, Drawing | None]) -> dict[str, An
         "figures": drawings,
         "load": load(result),
         "ledgers": ledgers(result, table),
-        "destinations": destinations(table, plan.confidence),
+        "destinations": destinations(table, expected.destination_shares(result), plan.confidence),
         "environment": _environment(result),
         "events": [
             {"at": words.seconds(event.at), "level": event.level, "text": event.text} for event in result.events

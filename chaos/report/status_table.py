@@ -73,37 +73,3 @@ def _row(label: str, count: int, how: str, total: int, wanted: Mapping[str, floa
 
 def _how(groups: pd.Series) -> str:
     return words.listed([group for group in frames.GROUPS if group in set(groups)])
-
-
-@dataclass(frozen=True, slots=True)
-class DestinationRow:
-    """Of the requests that a route forwarded, the share of one destination."""
-
-    route: str
-    destination: str
-    count: str
-    share: str
-    interval: str
-    bar: float
-
-
-def destinations(table: pd.DataFrame, confidence: float) -> tuple[DestinationRow, ...]:
-    """Which destination answered, per route."""
-    made = []
-    for route, rows in table[table["destination"] != ""].groupby("route", sort=False):
-        counted = rows.groupby("destination")["count"].sum()
-        total = int(counted.sum())
-        made += [_destination(str(route), str(name), int(count), total, confidence) for name, count in counted.items()]
-    return tuple(made)
-
-
-def _destination(route: str, name: str, count: int, total: int, confidence: float) -> DestinationRow:
-    bounds = interval(VAGUE, count, total, 1 - confidence)
-    return DestinationRow(
-        route=route,
-        destination=name,
-        count=f"{words.count(count)} of {words.count(total)}",
-        share=words.share(count / total, bounds.high - bounds.low),
-        interval=words.interval((bounds.low, bounds.high), "share"),
-        bar=count / total,
-    )

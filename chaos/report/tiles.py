@@ -32,12 +32,14 @@ def tiles(result: Result, table: pd.DataFrame) -> tuple[Tile, ...]:
         made += [
             Tile("Met a fault", words.share(faulted / got.requests), f"{words.count(faulted)} requests"),
             Tile(
-                "Failed for users", words.share(failed / got.requests), f"{words.count(failed)}, 4xx and 5xx included"
+                "Failed for users",
+                words.share(failed / got.requests),
+                f"{words.count(failed)} answers of 4xx, 5xx or none",
             ),
             Tile(
                 "Median latency",
-                words.seconds(everything.quantile(0.5)),
-                f"p99 {words.seconds(everything.quantile(0.99))}",
+                words.measured(everything.quantile(0.5)),
+                f"p99 {words.measured(everything.quantile(0.99))}",
             ),
         ]
     made.append(Tile("Exit code", str(result.exit_code), _exit_name(result.exit_code)))

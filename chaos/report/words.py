@@ -7,6 +7,7 @@ more digits than its interval can carry."""
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from datetime import datetime
 
 from chaos.experiment.finding import Finding, Tally, Unit
@@ -36,40 +37,68 @@ def share(value: float | None, spread: float | None = None) -> str:
     return f"{fixed(value * 100, _decimals(spread))}{THIN}%"
 
 
+def whole_share(value: float) -> str:
+    """`73 %`: where a digit behind the point would say too much."""
+    return f"{value * 100:.0f}{THIN}%"
+
+
 def points(value: float, spread: float | None = None) -> str:
-    """`+1.2 points`: a difference of two shares."""
+    """`+1.2 points`: a difference of two shares; `spread` sets the decimals as in `share`."""
     return f"{_signed(value * 100, _decimals(spread))} points"
 
 
+def later(value: float) -> str:
+    """`+340 \u00b5s`: a difference of two times."""
+    return ("+" if value >= 0 else "") + measured(value)
+
+
 def seconds(value: float | None) -> str:
-    """`5.003 s`, `1.24 ms`, `85 \u00b5s`, `2 min 30 s`: three or four significant digits."""
+    """`5 s`, `1.24 ms`, `85 \u00b5s`, `2 min 30 s`: a time that was written down, or a mark on an axis."""
+    return _seconds(value, significant)
+
+
+def measured(value: float | None) -> str:
+    """`5.003 s`, `1.20 ms`: a time that was measured, with all its digits."""
+    return _seconds(value, _all_digits)
+
+
+def _seconds(value: float | None, digits: Callable[[float, int], str]) -> str:
     if value is None:
         return NONE
     if value == 0:
         return f"0{THIN}s"
     size = abs(value)
     if size >= 120:
-        minutes, rest = divmod(round(size), 60)
-        hours, minutes = divmod(minutes, 60)
-        parts = [
-            f"{hours}{THIN}h" if hours else "",
-            f"{minutes}{THIN}min",
-            f"{rest}{THIN}s" if rest and not hours else "",
-        ]
-        return ("\u2212" if value < 0 else "") + " ".join(part for part in parts if part)
-    for scale, unit in ((1.0, "s"), (1e-3, "ms")):
-        if size >= scale:
-            return f"{significant(value / scale, 4 if unit == 's' else 3)}{THIN}{unit}"
-    return f"{significant(value * 1e6, 3)}{THIN}\u00b5s"
+        return ("\u2212" if value < 0 else "") + _minutes(round(size))
+    if size >= 1:
+        return f"{digits(value, 4)}{THIN}s"
+    if size >= 1e-3:
+        return f"{digits(value * 1e3, 3)}{THIN}ms"
+    return f"{digits(value * 1e6, 3)}{THIN}\u00b5s"
+
+
+def _minutes(whole: int) -> str:
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = (
+        f"{hours}{THIN}h" if hours else "",
+        f"{minutes}{THIN}min" if minutes else "",
+        f"{rest}{THIN}s" if rest and not hours else "",
+    )
+    return " ".join(part for part in parts if part)
 
 
 def significant(value: float, digits: int) -> str:
-    """Plain decimals with that many significant digits and no trailing zeros: 0.1 -> `0.1`, 4.9981 -> `4.998`."""
+    """Plain decimals with that many significant digits and no zeros at the end: 0.1 -> `0.1`, 4.9981 -> `4.998`."""
+    text = _all_digits(value, digits)
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _all_digits(value: float, digits: int) -> str:
     if value == 0:
         return "0"
     decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
-    text = f"{value:.{decimals}f}"
-    return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", "\u2212")
+    return f"{value:.{decimals}f}".replace("-", "\u2212")
 
 
 def fixed(value: float, decimals: int) -> str:
@@ -90,7 +119,7 @@ def quantity(value: float | None, unit: Unit, spread: float | None = None) -> st
     if unit == "share":
         return share(value, spread)
     if unit == "seconds":
-        return seconds(value)
+        return measured(value)
     if unit == "ratio":
         return ratio(value)
     return significant(value, 4) if abs(value) < 1000 else count(value)
@@ -112,7 +141,7 @@ def exact(value: float, unit: Unit) -> str:
     """A number somebody wrote down: no padding with zeros, `0.57 %` rather than `0.6 %`."""
     if unit == "share":
         return f"{significant(value * 100, 6)}{THIN}%"
-    return quantity(value, unit)
+    return seconds(value) if unit == "seconds" else quantity(value, unit)
 
 
 def tolerance(finding: Finding) -> str:
@@ -122,7 +151,7 @@ def tolerance(finding: Finding) -> str:
     if finding.unit == "share":
         size = significant(finding.tolerance * 100, 3)
         return f"\u00b1{THIN}{size} point" + ("" if size == "1" else "s")
-    return f"\u00b1{THIN}{quantity(finding.tolerance, finding.unit)}"
+    return f"\u00b1{THIN}{exact(finding.tolerance, finding.unit)}"
 
 
 def interval(bounds: tuple[float | None, float | None] | None, unit: Unit) -> str:

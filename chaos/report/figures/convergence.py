@@ -85,7 +85,7 @@ def _window(finding: Finding, estimate: np.ndarray, low: np.ndarray, high: np.nd
     late = estimate[len(estimate) // 4 :]
     places = [target - reach, target + reach, *(value for value in (low[-1], high[-1], *late) if np.isfinite(value))]
     bottom, top = min(places), max(places)
-    room = max((top - bottom) * 0.5, reach, abs(target) * 0.02, 1e-9)
+    room = max((top - bottom) * 0.5, reach, 1e-9)
     bottom, top = bottom - room, top + room
     if finding.unit == "share":
         bottom, top = max(bottom, -0.02 * (top - bottom)), min(top, 1 + 0.02 * (top - bottom))

@@ -166,7 +166,7 @@ def _end(phase: PhaseSpan, last: float) -> float:
 
 def _caption(clock: Clock, several_phases: bool) -> str:
     if len(clock.groups) == clock.recorded:
-        what = "The run second by second" if clock.seconds.max() < 1.5 else "The run over time"
+        what = "The run as it went, a step for each record of the journal"
     else:
-        what = "The run over time, neighbouring seconds taken together"
+        what = "The run as it went, neighbouring records of the journal taken together"
     return what + ("; shaded stretches are phases with faults on." if several_phases else ".")
