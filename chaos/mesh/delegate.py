@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from chaos.errors import Location, Problem
 from chaos.mesh.decision import Rule
-from chaos.mesh.model import StringMatch
+from chaos.mesh.model import Destination, StringMatch
 from chaos.mesh.model_virtual_service import HTTPMatchRequest, HTTPRoute, VirtualService
-from chaos.mesh.names import exported
+from chaos.mesh.names import exported, full_name, qualified
 from chaos.mesh.resources import Resource
 
 VirtualServices = Mapping[tuple[str, str], Resource[VirtualService]]
@@ -103,12 +103,10 @@ def _delegated(
     """The delegate's rule under the root's; None when one of its entries conflicts with all of the root's."""
     if below.delegate is not None:
         return None  # one level only; validation refuses it
-    matches = _merge_matches(
-        list(zip(above.match, _places(root, index, above), strict=True)),
-        list(zip(below.match, _places(delegate, inner, below), strict=True)),
-    )
+    matches = _merge_matches(_placed(root, index, above), _placed(delegate, inner, below))
     if matches is None:
         return None
+    above = _resolved(above, root.namespace)
     inherited = {name: getattr(above, name) for name in _INHERITED if getattr(below, name) in (None, ())}
     name = "-".join(part for part in (above.name, below.name) if part)
     route = below.model_copy(update={**inherited, "name": name, "match": tuple(match for match, _ in matches)})
@@ -121,6 +119,28 @@ def _delegated(
 
 
 Placed = list[tuple[HTTPMatchRequest, Location]]
+
+
+def _placed(owner: Resource[VirtualService], index: int, route: HTTPRoute) -> Placed:
+    """Its match entries and their places; names of gateways belong to the VirtualService they stand in."""
+    entries = []
+    for entry in route.match:
+        gateways = tuple(qualified(gateway, owner.namespace) for gateway in entry.gateways)
+        entries.append(entry.model_copy(update={"gateways": gateways}) if gateways else entry)
+    return list(zip(entries, _places(owner, index, route), strict=True))
+
+
+def _resolved(root: HTTPRoute, namespace: str) -> HTTPRoute:
+    """The root's rule with its mirrors' hosts in full: what a delegate inherits keeps the root's namespace."""
+    mirrors = tuple(
+        mirror.model_copy(update={"destination": _in_full(mirror.destination, namespace)}) for mirror in root.mirrors
+    )
+    mirror = _in_full(root.mirror, namespace) if root.mirror else None
+    return root.model_copy(update={"mirror": mirror, "mirrors": mirrors})
+
+
+def _in_full(destination: Destination, namespace: str) -> Destination:
+    return destination.model_copy(update={"host": full_name(destination.host, namespace)})
 
 
 def _merge_matches(root: Placed, delegate: Placed) -> Placed | None:

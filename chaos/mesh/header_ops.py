@@ -16,6 +16,9 @@ from chaos.mesh.formatter import Exchange, Part, UnsupportedCommand, compile_for
 from chaos.mesh.model_virtual_service import HeaderOperations
 
 Value = bytes | Part
+# Framing follows from the body; what rules say of it would only break messages.
+FRAMING = frozenset((b"content-length", b"transfer-encoding"))
+CONNECTION = frozenset((b"connection", b"proxy-connection", b"upgrade"))  # Envoy's codec drops them from answers
 HOST_NAMES = frozenset(("host", ":authority"))  # a rewrite of Host, not an operation
 
 
@@ -30,6 +33,9 @@ class Level:
 
     def __bool__(self) -> bool:
         return bool(self.remove or self.set or self.add)
+
+    def touches(self, name: bytes) -> bool:
+        return name in self.remove or any(name == changed for changed, _ in (*self.set, *self.add))
 
     @property
     def is_static(self) -> bool:
@@ -84,11 +90,13 @@ def compile_levels(
     merged: frozenset[bytes],
     constants: dict[str, bytes],
     unsupported: Callable[[str], None],
+    untouched: frozenset[bytes] = FRAMING,
 ) -> tuple[Level, ...]:
-    """The levels in the order of evaluation, without empty ones. `unsupported` hears of operators without a value."""
+    """The levels in the order of evaluation, without empty ones. Lines of `merged` headers are joined, `untouched` ones
+    left alone; `unsupported` hears of operators without a value."""
 
     def level(*operations: HeaderOperations | None) -> Level:
-        return _level([o for o in operations if o], merged, constants, unsupported)
+        return _level([o for o in operations if o], merged, untouched, constants, unsupported)
 
     levels = (level(destination), level(route)) if several else (level(route, destination),)
     return tuple(level for level in levels if level)
@@ -97,19 +105,23 @@ def compile_levels(
 def _level(
     operations: Iterable[HeaderOperations],
     merged: frozenset[bytes],
+    untouched: frozenset[bytes],
     constants: dict[str, bytes],
     unsupported: Callable[[str], None],
 ) -> Level:
+    def octets(name: str) -> bytes:
+        return name.lower().encode()
+
     def pairs(written: dict[str, str]) -> list[tuple[bytes, Value]]:
         return [
-            (name.lower().encode(), _value(written[name], constants, unsupported))
+            (octets(name), _value(written[name], constants, unsupported))
             for name in sorted(written)
-            if name.lower() not in HOST_NAMES
+            if name.lower() not in HOST_NAMES and octets(name) not in untouched
         ]
 
     operations = tuple(operations)
     return Level(
-        frozenset(name.lower().encode() for o in operations for name in o.remove),
+        frozenset(octets(name) for o in operations for name in o.remove) - untouched,
         tuple(pair for o in operations for pair in pairs(o.set)),
         tuple(pair for o in operations for pair in pairs(o.add)),
         merged,

@@ -33,6 +33,7 @@ from chaos.mesh.virtual_hosts import (
     gateway_hosts,
     is_bound,
     listener_port,
+    proxy_in_full,
     sidecar_hosts,
 )
 
@@ -167,7 +168,7 @@ def compile_rules(resources: Resources, registry: Registry, proxy: Proxy | None 
     """Rules for a proxy. The resources have passed validation; what only shows now is in `Rules.problems`.
 
     ServiceEntries add to the registry where it has no endpoints for a port yet."""
-    proxy = proxy or Proxy()
+    proxy = proxy_in_full(proxy or Proxy(), resources.gateways)
     return _Compilation(resources, registry.with_service_entries(resources.service_entries, proxy), proxy).rules()
 
 
@@ -250,7 +251,6 @@ class _Compilation:
             return [(0, EVERYTHING)]
         counted = []
         for place, entry in enumerate(effective.route.match):
-            # Names of gateways in an entry belong to the VirtualService they stand in.
             failed = failed_selector(entry, self.proxy, self.listener, effective.namespace)
             if failed is None:
                 counted.append((place, compile_match(entry, self.around.headers)))

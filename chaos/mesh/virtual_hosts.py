@@ -9,7 +9,7 @@ SortVHostRoutes), httproute.go.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from chaos.errors import Problem
 from chaos.mesh.model_gateway import Gateway
@@ -161,6 +161,16 @@ def gateway_hosts(
 def catch_alls_last(routes: Sequence[Route]) -> tuple[Route, ...]:
     """Stable: of each kind the order is kept (istio SortVHostRoutes)."""
     return tuple(sorted(routes, key=lambda route: route.match.is_catch_all))
+
+
+def proxy_in_full(proxy: Proxy, gateways: Iterable[Resource[Gateway]]) -> Proxy:
+    """With the namespace of its Gateway: the proxy's own, else that of the only Gateway of this name, since gateway
+    workloads often live apart from the Gateways they serve."""
+    if not proxy.is_gateway or "/" in proxy.gateway:
+        return proxy
+    namespaces = [gateway.namespace for gateway in gateways if gateway.name == proxy.gateway]
+    namespace = namespaces[0] if len(set(namespaces)) == 1 else proxy.namespace
+    return replace(proxy, gateway=f"{namespace}/{proxy.gateway}")
 
 
 def listener_port(proxy: Proxy, gateways: Iterable[Resource[Gateway]]) -> int:
