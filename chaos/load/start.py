@@ -28,6 +28,8 @@ def run(plan: Plan) -> int:
     try:
         load = make()
         session = Session(plan, load, out)
+        ended_by = "ui" if plan.ui else "shape"  # who but ourselves stops Locust's runner
+        load.environment.events.test_stop.add_listener(lambda environment, **_: session.end(ended_by))
         address = None
         if plan.ui:
             from chaos.load.ui import serve

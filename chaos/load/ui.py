@@ -44,7 +44,6 @@ def serve(plan: Plan, load: LocalLoad | DistributedLoad, session: Session) -> st
         {"key": TAB, "structure": [{"key": key, "title": title} for key, title in COLUMNS.items()]}
     ]
     add_faults(ui.app, faults, session, own_hosts(host, port))
-    environment.events.test_stop.add_listener(lambda environment, **_: session.end("ui", 0.0))
     gevent.spawn(stats_history, load.runner)
     ui.start()
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"

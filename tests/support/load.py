@@ -8,6 +8,7 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -86,8 +87,10 @@ class Load:
 
     def until(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """The next line that is wanted; fails when the process ends first."""
+        end = time.monotonic() + LIMIT
         while (line := self._queue.get(timeout=LIMIT)) is not None:
             self.lines.append(line)
+            assert time.monotonic() < end, f"not yet; it said {self.lines[-3:]} and {self.stderr}"
             if wanted(line):
                 return line
         raise AssertionError(f"the load ended before; it said {self.lines[-3:]} and {self.stderr}")
@@ -97,8 +100,10 @@ class Load:
 
     def finish(self) -> dict[str, Any]:
         """Wait for the end; gives `done` (or the last line)."""
+        end = time.monotonic() + LIMIT
         while (line := self._queue.get(timeout=LIMIT)) is not None:
             self.lines.append(line)
+            assert time.monotonic() < end, f"still running; it said {self.lines[-3:]} and {self.stderr}"
         self.process.wait(LIMIT)
         return self.lines[-1]
 

@@ -1,0 +1,111 @@
+"""A locustfile of the user's own runs as it is; its requests carry the run's ids and are counted like ours."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from support.load import plan, run
+from support.origin import Asked, Origin, ok
+
+from chaos.journal.digest import Key
+from chaos.journal.identity import first_ids
+
+LOCUSTFILE = """
+from locust import FastHttpUser, HttpUser, constant, task
+
+class Fast(FastHttpUser):
+    host = "http://webserver:8080"
+    @task
+    def home(self):
+        self.client.get("/home", name="home")
+
+class Classic(HttpUser):
+    host = "http://webserver"
+    wait_time = constant(0.001)
+    @task
+    def cart(self):
+        with self.client.post("/cart", json={"a": 1}, headers={"x-user": "jason"}, catch_response=True) as response:
+            if response.status_code == 200:
+                response.failure("nothing in the cart")
+
+class Hostless(FastHttpUser):
+    @task
+    def missing(self):
+        self.client.get("/missing", headers={"x-request-id": "my-own"})
+"""
+
+
+async def tagged(asked: Asked, writer: asyncio.StreamWriter) -> None:
+    status = "404 Not Found" if asked.target.endswith("/missing") else "200 OK"
+    writer.write(ok(asked, status=status, headers="x-chaos-route: web[0]\r\n"))
+
+
+def test_its_requests_go_through_the_gateway_and_are_counted(tmp_path: Path) -> None:
+    file = tmp_path / "locustfile.py"
+    file.write_text(LOCUSTFILE)
+    with Origin(tagged) as origin:
+        load = run(plan(origin.url, tasks=[], locustfile=str(file), users=6, requests=90))
+    done = load.lines[-1]
+    assert (done["reason"], done["requests"], load.code) == ("requests", 90, 0)
+    keys = {key: tally.count for key, tally in load.digest().items()}
+    assert set(keys) == {
+        Key("", "home", "web[0]", "", 200),
+        Key("", "/cart", "web[0]", "", 200, error="failed"),
+        Key("", "/missing", "web[0]", "", 404),
+    }
+    assert sum(keys.values()) == len(origin.asked) == 90
+    own = [each for each in origin.ids if each != "my-own"]
+    assert len(own) == len(set(own)) < 90
+    assert set(own) < set(first_ids(7, 90))
+    forms = {each.target: each.headers["host"] for each in origin.asked}
+    assert forms == {
+        "http://webserver:8080/home": "webserver:8080",
+        "http://webserver/cart": "webserver",
+        "/missing": f"127.0.0.1:{origin.port}",
+    }
+
+
+def test_its_loopback_hosts_are_reached_directly(tmp_path: Path) -> None:
+    with Origin(tagged) as origin:
+        file = tmp_path / "direct.py"
+        file.write_text(
+            "from locust import FastHttpUser, task\n"
+            f"class Direct(FastHttpUser):\n    host = {origin.url!r}\n"
+            "    @task\n    def home(self):\n        self.client.get('/home')\n"
+        )
+        load = run(plan("http://127.0.0.1:1", tasks=[], locustfile=str(file), requests=10))
+    assert load.lines[-1]["requests"] == 10
+    assert {each.target for each in origin.asked} == {"/home"}
+
+
+def test_its_load_shape_is_followed(tmp_path: Path) -> None:
+    file = tmp_path / "shaped.py"
+    file.write_text(
+        "from locust import FastHttpUser, LoadTestShape, task\n"
+        "class User(FastHttpUser):\n    @task\n    def home(self):\n        self.client.get('/home')\n"
+        "class Three(LoadTestShape):\n"
+        "    def tick(self):\n        return (3, 100) if self.get_run_time() < 1 else None\n"
+    )
+    with Origin(tagged) as origin:
+        load = run(plan(origin.url, tasks=[], locustfile=str(file), users=50, interval=0.2))
+    assert max(line["users"] for line in load.lines if line["type"] == "digest") == 3
+    assert load.lines[-1]["reason"] == "shape"
+
+
+def test_mistakes_in_it_are_told_with_their_line(tmp_path: Path) -> None:
+    cases = {
+        "import locust\nimport no_such_module\n": ":2: ModuleNotFoundError: No module named 'no_such_module'",
+        "def broken(:\n": ":1: SyntaxError",
+        "x = 1\n": "no user class",
+    }
+    for text, message in cases.items():
+        file = tmp_path / "locustfile.py"
+        file.write_text(text)
+        load = run(plan("http://127.0.0.1:1", tasks=[], locustfile=str(file)))
+        assert load.lines[0]["type"] == "error"
+        assert load.lines[0]["reason"].startswith(str(file))
+        assert message in load.lines[0]["reason"]
+        assert load.code == 2
+    missing = run(plan("http://127.0.0.1:1", tasks=[], locustfile=str(tmp_path / "none.py")))
+    assert "none.py" in missing.lines[0]["reason"]
