@@ -93,6 +93,11 @@ class Documents:
         return len(self.documents)
 
 
+def one_line(text: str) -> str:
+    """Text from a file as it may stand in a message: control characters escaped, so that it cannot move a cursor."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 def field_path(path: Path) -> str:
     """A path as Istio writes it: `spec.http[0].match[1].headers.end-user`; odd keys are quoted in brackets."""
     text = ""
@@ -103,7 +108,7 @@ def field_path(path: Path) -> str:
             text += f".{step}" if text else step
         else:
             text += f'["{step}"]'
-    return text
+    return one_line(text)
 
 
 def read_documents(text: str | bytes, file: str) -> Documents:
@@ -313,7 +318,7 @@ class _Reader:
             self._problem(position, field_path(tuple(self.path)), f"the tag {shown} does not fit here; leave it out")
 
     def _problem(self, position: Position, path: str, message: str) -> None:
-        self.problems.append(Problem(Location(self.file, *position), path, message))
+        self.problems.append(Problem(Location(self.file, *position), path, one_line(message)))
 
 
 def _around(position: Position, places: dict[str | int, Place]) -> Place:

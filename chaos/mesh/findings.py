@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from chaos.errors import Problem, Severity
-from chaos.mesh.document import Path
+from chaos.mesh.document import Path, one_line
 from chaos.mesh.resources import Resource
 
 
@@ -42,4 +42,5 @@ class At:
 
     def _report(self, message: str, severity: Severity, code: str) -> None:
         where = self.resource.locate(self.path)
-        self.problems.append(Problem(where, self.resource.path(self.path), message, severity, code))
+        path = self.resource.path(self.path)
+        self.problems.append(Problem(where, path, one_line(message), severity, code))

@@ -24,7 +24,13 @@ def camel_case(name: str) -> str:
 def _seconds(value: Any) -> float:
     if not isinstance(value, str):
         raise ValueError(f"{_shown(value)} is not a duration; write it with a unit{_with_unit(value)}")
-    return parse_duration(value)
+    seconds = parse_duration(value)
+    if abs(seconds) > _LONGEST:
+        raise ValueError(f"{value!r} is longer than Go's durations, which end at 292 years")
+    return seconds
+
+
+_LONGEST = 2**63 / 1e9  # seconds; a Go duration counts nanoseconds in 64 bits
 
 
 def _shown(value: Any) -> str:

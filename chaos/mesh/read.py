@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chaos.errors import InvalidInput, Problem
-from chaos.mesh.document import Document, Path, field_path, read_documents
+from chaos.mesh.document import Document, Path, field_path, one_line, read_documents
 from chaos.mesh.model import Message, Metadata
 from chaos.mesh.resources import Resource, Resources
 from chaos.mesh.shape import nearest, one_of, shown, validate_model
@@ -57,7 +57,7 @@ class Item:
 
     def problem(self, path: Path, message: str, severity: Any = "error", code: str = "schema") -> Problem:
         full = (*self.prefix, *path)
-        return Problem(self.document.locate(full), field_path(full), message, severity, code)
+        return Problem(self.document.locate(full), field_path(full), one_line(message), severity, code)
 
 
 def read_resources(documents: Iterable[Document]) -> tuple[Resources, list[Problem]]:
@@ -258,7 +258,8 @@ def _unknown_keys(item: Item) -> list[Problem]:
                 hint = "; it belongs under `spec`"
             path = (*item.prefix, key)
             location = item.document.locate_key(path)
-            problems.append(Problem(location, field_path(path), f"unknown field `{key}`{hint}", "error", "schema"))
+            message = one_line(f"unknown field `{key}`{hint}")
+            problems.append(Problem(location, field_path(path), message, "error", "schema"))
     return problems
 
 

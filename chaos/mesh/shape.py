@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from chaos.errors import Problem
-from chaos.mesh.document import Document, Path, field_path
+from chaos.mesh.document import Document, Path, field_path, one_line
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -79,7 +79,8 @@ def _problem(model: type[BaseModel], value: Any, document: Document, prefix: Pat
     path = _path_inside(value, error["loc"], error["type"])
     full = (*prefix, *path)
     locate = document.locate_key if error["type"] == "extra_forbidden" else document.locate
-    return Problem(locate(full), field_path(full), _message(model, path, error), "error", "schema")
+    message = one_line(_message(model, path, error))
+    return Problem(locate(full), field_path(full), message, "error", "schema")
 
 
 def _path_inside(value: Any, loc: tuple[str | int, ...], kind: str) -> Path:

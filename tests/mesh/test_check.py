@@ -83,3 +83,14 @@ EXAMPLES = sorted((Path(__file__).parents[2] / "experiments").rglob("*.yaml"))
 def test_the_examples_are_free_of_errors_and_warnings(path: Path) -> None:
     (report,) = check([(path.name, path.read_text())])
     assert [str(problem) for problem in (*report.errors, *report.warnings)] == []
+
+
+def test_text_from_a_file_cannot_move_the_cursor() -> None:
+    """Control characters and line breaks are shown as escapes: one problem is one line."""
+    text = (
+        HEAD
+        + '  hosts: ["a\\nb\\e[2J"]\n  http: [{route: [{destination: {host: "\\e]0;x\\a"}}]}]\n  "x\\ny": 1\n"y\\nz": 1\n'
+    )
+    (report,) = check([("f.yaml", text)])
+    assert len(report.errors) == 4
+    assert all(str(problem).isprintable() for problem in report.errors)
