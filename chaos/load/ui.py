@@ -15,6 +15,7 @@ from typing import Any
 import gevent
 from flask import Response, jsonify, request
 from locust.stats import stats_history
+from locust.web import WebUI
 
 from chaos.load.distributed import DistributedLoad
 from chaos.load.faults import Faults, Gateway
@@ -29,6 +30,7 @@ COLUMNS = {
     "observed": "Seen by users",
 }
 TAB = "faults"
+START = 10.0  # seconds
 
 
 def serve(plan: Plan, load: LocalLoad | DistributedLoad, session: Session) -> str:
@@ -46,6 +48,7 @@ def serve(plan: Plan, load: LocalLoad | DistributedLoad, session: Session) -> st
     add_faults(ui.app, faults, session, own_hosts(host, port))
     gevent.spawn(stats_history, load.runner)
     ui.start()
+    wait_until_listening(ui)
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
@@ -66,6 +69,15 @@ def free_address(text: str) -> tuple[str, int]:
             raise OSError(f"ui: {text}: {error.strerror}") from None
         name = probe.getsockname()
         return str(name[0]), int(name[1])
+
+
+def wait_until_listening(ui: WebUI) -> None:
+    """Locust starts its server in a greenlet and does not say when it listens. Raises OSError when it cannot."""
+    with gevent.Timeout(START, OSError("the web UI did not start")):
+        while ui.server is None or not ui.server.started:
+            if ui.greenlet is not None and ui.greenlet.dead:
+                raise OSError(f"the web UI did not start: {ui.greenlet.exception}")
+            gevent.sleep(0.002)
 
 
 def _is_loopback(host: str) -> bool:
