@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from itertools import chain, islice
 from uuid import UUID
 
-from chaos.journal.identity import first_ids, request_id, request_ids, sampled, task_draw
+from chaos.journal.identity import Identities, first_ids, request_id, sampled
 
 COUNT = 20_000
 
@@ -21,13 +20,7 @@ def test_ids_are_random_uuids_and_differ() -> None:
 def test_the_same_seed_repeats_and_another_does_not() -> None:
     assert first_ids(1, 100) == first_ids(1, 100)
     assert not set(first_ids(1, COUNT)) & set(first_ids(2, COUNT))
-
-
-def test_processes_share_the_numbers_out() -> None:
-    """Whatever their number, together they send the ids of one."""
-    shares = [list(islice(request_ids(5, first, 3), 40)) for first in range(3)]
-    assert sorted(chain(*shares)) == sorted(first_ids(5, 120))
-    assert request_id(5, 7) == shares[1][2]
+    assert request_id(5, 7) == first_ids(5, 8)[7]
 
 
 def test_samples_have_the_size_asked_for_and_contain_the_smaller_ones() -> None:
@@ -37,11 +30,13 @@ def test_samples_have_the_size_asked_for_and_contain_the_smaller_ones() -> None:
     assert {each for each in ids if sampled(each, 0.01)} < tenth
     assert all(sampled(each, 1) for each in ids)
     assert not any(sampled(each, 0) for each in ids)
-    assert not sampled("no id of ours", 0.5)
 
 
-def test_task_draws_are_uniform_and_repeat() -> None:
-    draws = [task_draw(3, number) for number in range(COUNT)]
-    assert draws[:50] == [task_draw(3, number) for number in range(50)]
-    assert all(0 <= draw < 1 for draw in draws)
-    assert abs(sum(draw < 0.3 for draw in draws) - COUNT * 0.3) < 5 * (COUNT * 0.21) ** 0.5
+def test_task_draws_are_uniform_repeat_and_do_not_follow_the_sample() -> None:
+    """Who picks a task looks at other bits than who picks a sample."""
+    made = [Identities(3)(number) for number in range(COUNT)]
+    assert made[:50] == [Identities(3)(number) for number in range(50)]
+    assert all(0 <= draw < 1 for _, draw in made)
+    for some in (made, [each for each in made if sampled(each[0], 0.3)]):
+        below = sum(draw < 0.3 for _, draw in some)
+        assert abs(below - len(some) * 0.3) < 5 * (len(some) * 0.21) ** 0.5
