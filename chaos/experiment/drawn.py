@@ -32,10 +32,18 @@ class Drawn:
             return Tally(0, 0)
         return _TALLIES[expectation.kind](expectation, counts)
 
-    def tries(self, expectation: Expectation) -> Tally:
-        """Upstream requests that failed, of all that were made: what one try of the rule meets."""
+    def endings(self, expectation: Expectation) -> list[tuple[int, bool, int]]:
+        """How the tries of the requests ended: (tries, whether the last failed, requests).
+
+        The counters do not tie failures to requests: tries before a request's last have failed, and what is left of
+        the failures belongs to requests that had no try left."""
         counts = self.rule(expectation.phase, expectation.rule)
-        return Tally(int(counts.get("upstream_failures", 0)), int(counts.get("upstream_requests", 0)))
+        by_tries = {int(tries): int(n) for tries, n in counts.get("tries", {}).items() if int(tries)}
+        most = expectation.retries.attempts + 1 if expectation.retries else 1
+        left = int(counts.get("upstream_failures", 0)) - sum((tries - 1) * n for tries, n in by_tries.items())
+        failed = min(max(left, 0), by_tries.get(most, 0))
+        early = [(tries, False, n) for tries, n in by_tries.items() if tries != most]
+        return [*early, (most, True, failed), (most, False, by_tries.get(most, 0) - failed)]
 
 
 def _aborts(_: Expectation, counts: Json) -> Tally:

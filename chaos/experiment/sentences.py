@@ -7,6 +7,7 @@ from chaos.experiment.finding import Finding, Tally
 from chaos.units import format_duration
 from chaos.verify.drift import Drift
 from chaos.verify.independence import Dependence
+from chaos.verify.retries import Tries
 from chaos.verify.verdict import Verdict
 
 THIN = "\u202f"  # a narrow space that no line breaks at
@@ -51,7 +52,7 @@ def share(
 
 def settled(finding: Finding, before: str) -> str:
     """For a claim that was verified before and whose latest counts alone would leave it open."""
-    if finding.unit != "share":
+    if finding.unit != "share" or finding.kind in ("residual", "hypothesis", "masking"):
         return before
     return f"Verified earlier in the run; by now it is {requests(finding.observed or finding.drawn or Tally(0, 0))}."
 
@@ -139,25 +140,27 @@ def _off(finding: Finding) -> str:
     return f"{abs(off) * 100:.0f}{THIN}% too {'short' if off < 0 else 'long'}"
 
 
-def residual(finding: Finding, tries: Tally | None, expectation: Expectation) -> str:
+def residual(finding: Finding, tries: Tries, expectation: Expectation) -> str:
     """For what still fails when the retries are used up."""
-    assert expectation.retries is not None
-    if tries is None or finding.observed is None:
+    seen = finding.observed or finding.drawn
+    if not tries.requests or seen is None:
         return "No request was forwarded by this rule, so nothing is known about its retries."
-    times, expected = expectation.retries.attempts + 1, percent(finding.configured or 0.0)
-    if tries.k:
-        upstream = f"a single try fails in {percent(tries.share or 0.0)}, so {times} in a row should in {expected}"
+    if tries.share:
+        row = f"{tries.most} in a row should in {percent(tries.expected)}"
+        upstream = f"a single try fails in {percent(tries.share)}, so {row}"
     else:
-        upstream = f"no try of {thousands(tries.n)} failed, so there was nothing to retry"
-    said = f"{requests(finding.observed)} still failed; {upstream}"
+        upstream = f"no try of {thousands(tries.early_tries)} failed, so there was nothing to retry"
+    said = f"{requests(seen)} still failed; {upstream}"
     if finding.verdict is Verdict.FALSIFIED:
-        return f"{said}, and does not: {_uneven(finding)}."
+        return f"{said}, and does not: {_uneven(finding, tries)}."
     if finding.verdict is Verdict.INCONCLUSIVE:
         return f"{said}; {_possible(finding)}"
     return f"{said}."
 
 
-def _uneven(finding: Finding) -> str:
+def _uneven(finding: Finding, tries: Tries) -> str:
+    if tries.given_up > tries.last_failures:
+        return f"{thousands(tries.given_up)} were given up with retries left"
     if (finding.estimate or 0.0) < (finding.configured or 0.0):
-        return "more is retried than the rule says"
-    return "the tries of one request fail together, or its time is up before its retries are"
+        return "the tries of one request do not fail alike"
+    return "the tries of one request fail together"

@@ -170,7 +170,7 @@ RETRIES = Retries(3, lambda status: status >= 500)
 
 def test_retries_leave_q_to_the_power_of_their_tries() -> None:
     """A quarter fails; three retries leave 0.25^4 = 0.39 %."""
-    found = judged(replace(WEB, retries=RETRIES), SimulatedGateway(failing=0.25, attempts=3), 30, 2000)
+    found = judged(replace(WEB, retries=RETRIES), SimulatedGateway(failing=0.25, attempts=3), 15, 2000)
     residual = found["residual"]
     assert residual.verdict is V and residual.configured == pytest.approx(0.0039, rel=0.15)
     assert "4 in a row" in residual.sentence
@@ -178,7 +178,16 @@ def test_retries_leave_q_to_the_power_of_their_tries() -> None:
 
 def test_retries_that_are_not_made_are_falsified() -> None:
     residual = judged(replace(WEB, retries=RETRIES), SimulatedGateway(failing=0.25, attempts=2), 10, 1000)["residual"]
-    assert residual.verdict is F
+    assert residual.verdict is F and "given up with retries left" in residual.sentence
+
+
+def test_retries_behind_an_application_are_judged_by_the_gateways_counts() -> None:
+    gateway = SimulatedGateway(failing=0.25, attempts=3)
+    for _ in gateway.seconds(20, 2000):
+        pass
+    judge = Judge(expectations([PhaseEffects("", (replace(WEB, retries=RETRIES, tasks=None),))]))
+    (residual,) = judge.findings(gateway.counters)
+    assert (residual.verdict, residual.ledgers) == (V, ("configured", "drawn"))
 
 
 def test_an_upstream_that_never_fails_leaves_nothing_to_retry() -> None:

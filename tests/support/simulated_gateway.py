@@ -113,5 +113,6 @@ class SimulatedGateway:
         if not aborted:
             counts["forwarded"] += 1
             counts["destinations"][label] = counts["destinations"].get(label, 0) + 1
+            counts["tries"][str(abs(tries))] = counts["tries"].get(str(abs(tries)), 0) + 1
             counts["upstream_requests"] += abs(tries)
             counts["upstream_failures"] += abs(tries) - (tries > 0)
