@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from chaos.gateway.exchange import Exchange
+from chaos.gateway.heads import PlainRequest, plain_request
 from chaos.gateway.upstream import HIGH_WATER
 from chaos.gateway.wire import METHODS
 from chaos.mesh.decision import Headers, Request
@@ -36,6 +37,7 @@ _ABSOLUTE = re.compile(rb"(?i:https?)://([^/?#]*)(.*)", re.DOTALL)
 class Downstream(asyncio.Protocol):
     transport: asyncio.Transport
     remote = b"127.0.0.1"
+    local = b"127.0.0.1"  # this proxy's own address, as the client sees it
     full = False  # the client does not read: write no more than what is in flight
     closing = False  # nothing that still arrives matters
     current: Exchange | None = None  # being answered
@@ -65,8 +67,13 @@ class Downstream(asyncio.Protocol):
             return
         self.beat = self.plane.beat
         current = self.current
-        if len(data) > MAX_HEAD_BYTES:
-            self._head_bytes = 1
+        if current is None and self.receiving is None and not self.in_head:
+            plain = plain_request(data)
+            if plain is not None:
+                self._begin(plain)
+                return
+            if len(data) > MAX_HEAD_BYTES:
+                self._head_bytes = 1
         self._parse(data)
         if current is None:
             self.advance()
@@ -74,6 +81,28 @@ class Downstream(asyncio.Protocol):
             current.request_progressed()
         if len(self.waiting) > MAX_WAITING:
             self._hold(_PIPELINE)
+
+    def _begin(self, plain: PlainRequest) -> None:
+        """The short way: a whole request, and nothing before it that would have to be answered first."""
+        method, target, headers, fields = plain
+        authority = fields.get(b"host")
+        exchange = self._exchange(method, target, authority, headers, fields)
+        exchange.complete = True
+        if authority not in self.plane.authorities:
+            self._check(exchange, authority)
+        self.current = exchange
+        exchange.begin()
+
+    def _exchange(
+        self, method: bytes, target: bytes, authority: bytes | None, headers: Headers, fields: dict[bytes, bytes]
+    ) -> Exchange:
+        request = Request(method, target, authority or b"", headers, b"http", self.remote)
+        exchange = Exchange(self, request)
+        plane = self.plane
+        given = fields.get(b"x-request-id")
+        request.id = given if given and not plane.replaces_ids else plane.new_id()
+        exchange.draw_id = given or request.id
+        return exchange
 
     def _parse(self, data: bytes) -> None:
         between = self.receiving is None and not self.in_head
@@ -117,11 +146,8 @@ class Downstream(asyncio.Protocol):
         if target[:1] != b"/":
             target, authority = _other_form(target, authority)
         parser, plane = self._parser, self.plane
-        request = Request(parser.get_method(), target, authority or b"", headers, b"http", self.remote)
-        given = fields.get(b"x-request-id")
-        request.id = given if given and not plane.replaces_ids else plane.new_id()
-        exchange = self.receiving = Exchange(self, request)
-        exchange.draw_id = given or request.id
+        method = parser.get_method()
+        exchange = self.receiving = self._exchange(method, target, authority, headers, fields)
         exchange.trailers = self._headers = []
         if b"content-length" in fields or b"transfer-encoding" in fields:
             self._expect_body(exchange, fields)
@@ -129,7 +155,7 @@ class Downstream(asyncio.Protocol):
             self._connection_options(exchange, fields)
         if len(fields) != len(headers) or len(headers) > MAX_HEADERS or self._head_bytes:
             self._limit(exchange, headers)
-        if target[:1] != b"/" or authority not in plane.authorities or request.method not in METHODS:
+        if target[:1] != b"/" or authority not in plane.authorities or method not in METHODS:
             self._check(exchange, authority)
         self.waiting.append(exchange)
 
@@ -137,10 +163,17 @@ class Downstream(asyncio.Protocol):
         encoding = fields.get(b"transfer-encoding")
         if encoding is not None:
             exchange.has_body = exchange.chunked = True
-            if encoding.lower() != b"chunked":
-                exchange.turn_away(self.plane.refusals[501])
+            if encoding != b"chunked":
+                self._spell_out(exchange, encoding)
         else:
             exchange.has_body = fields[b"content-length"].strip(b"0") != b""
+
+    def _spell_out(self, exchange: Exchange, encoding: bytes) -> None:
+        """Upstream is told `chunked` as Envoy spells it; there is no other coding that Envoy passes on."""
+        if encoding.lower() != b"chunked":
+            exchange.turn_away(self.plane.refusals[501])
+        headers = exchange.request.headers
+        headers[headers.index((b"transfer-encoding", encoding))] = (b"transfer-encoding", b"chunked")
 
     def _connection_options(self, exchange: Exchange, fields: dict[bytes, bytes]) -> None:
         if self._parser.get_http_version() != "1.1":
@@ -305,6 +338,9 @@ class Downstream(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         if peer:
             self.remote = peer[0].encode()
+        own = transport.get_extra_info("sockname")
+        if own:
+            self.local = own[0].encode()
         self.beat = self.plane.beat
         self.plane.connections.add(self)
 

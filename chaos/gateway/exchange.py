@@ -12,16 +12,17 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from chaos.gateway.balancer import choose, cookie_of
 from chaos.gateway.counters import FAULT_TAGS, Ledger
-from chaos.gateway.mirror import Mirror
+from chaos.gateway.mirror import Mirror, mirrored_head
 from chaos.gateway.tunnel import open_tunnel
 from chaos.gateway.upstream import Upstream
 from chaos.gateway.wire import CRLF, STATUS_LINES, WITHOUT_LENGTH, chunk, header_block, last_chunk, reply_head
-from chaos.mesh.decision import Abort, Decision, Failure, Forward, HashKey, Headers, Reply, Request
+from chaos.mesh.decision import PENDING_TIME, Abort, Decision, Failure, Forward, HashKey, Headers, Reply, Request
 
 if TYPE_CHECKING:
     from chaos.gateway.downstream import Downstream
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 REPLAY_LIMIT = 1 << 20  # bytes of a request's body that are kept to send it again (Envoy's buffer limit)
 TIMED_OUT = b"upstream request timeout"
+_GRPC_MESSAGE = re.compile(rb"\r\ngrpc-message: [^\r]*\r\n")  # stands for a body, which HEAD has not
 
 
 class Exchange:
@@ -197,13 +199,12 @@ class Exchange:
         if b"x-chaos-" in block and self.ledger.tagged:  # of another gateway, behind us: those speak of another request
             block = header_block(header for header in headers if not header[0].startswith(b"x-chaos-"))
         ended = connection.ended
-        head = b"%b%b%b%bx-envoy-upstream-service-time: %d\r\n" % (
-            STATUS_LINES[status],
-            block,
-            CRLF,
-            self._tags(),
-            (self.plane.now() - self.sent_at) * 1000,
-        )
+        head = b"%b%b%b%b" % (STATUS_LINES[status], block, CRLF, self._tags())
+        milliseconds = b"%d" % ((self.plane.now() - self.sent_at) * 1000)
+        if self.forward.headwork.service_time_by_rule:
+            head = head.replace(PENDING_TIME, milliseconds)
+        else:
+            head += b"x-envoy-upstream-service-time: %b\r\n" % milliseconds
         if b"\r\ndate: " not in head:
             head += self.plane.date
         if b"\r\ncontent-length: " not in head and status != 204 and status != 304:
@@ -256,6 +257,7 @@ class Exchange:
     def _reply(self, reply: Reply) -> None:
         """An answer of our own. A rule's aborts are the same bytes for a second, until the date changes."""
         self.status = reply.status
+        self.close = self.close or reply.closes
         if self.refusal is not None:
             self._send_reply(reply, b"")
             return
@@ -289,8 +291,11 @@ class Exchange:
         connection = b"connection: close\r\n" if self.close else b""
         head, body = self._reply_head(reply), reply.body
         if self.request.method == b"HEAD":
-            # Envoy's codec writes `content-length: 0` for want of a body, but not in answer to HEAD.
-            head, body = head if body else head.replace(b"\r\ncontent-length: 0\r\n", CRLF), b""
+            # Envoy's codec writes `content-length: 0` for want of a body, but in answer to HEAD it announces chunks.
+            if not body:
+                head = head.replace(b"\r\ncontent-length: 0\r\n", b"\r\ntransfer-encoding: chunked\r\n")
+                head = _GRPC_MESSAGE.sub(CRLF, head)
+            body = b""
         self.downstream.write(head + tags + connection + CRLF + body)
         self._finish(None)
 
@@ -418,7 +423,7 @@ class Exchange:
         for cluster in forward.mirrors:
             host = choose(self.plane.pool(cluster), self.request)
             if host is not None:
-                head = b"%bx-envoy-attempt-count: 1\r\n\r\n" % self.head
+                head = mirrored_head(self.head, self.downstream.local)
                 mirrors.append(Mirror(self.plane, host, head, self.request.method == b"HEAD", forward.timeout))
         self.ledger.mirrored += len(forward.mirrors)
         self.mirrors = tuple(mirrors)

@@ -16,6 +16,17 @@ BUFFER_LIMIT = 1 << 20  # bytes that wait for a slow mirror; then the copy is gi
 LONGEST_SECONDS = 60.0  # without a timeout on the route
 
 
+def mirrored_head(head: bytes, own_address: bytes) -> bytes:
+    """The head of the copy: the proxy is the client of it, and says so (Envoy's AsyncStreamImpl)."""
+    before, name, after = head.partition(b"\r\nx-forwarded-for: ")
+    if name:
+        chain, end, rest = after.partition(b"\r\n")
+        head = before + name + chain + b"," + own_address + end + rest
+    else:
+        head += b"x-forwarded-for: %b\r\n" % own_address
+    return head + b"x-envoy-internal: true\r\nx-envoy-attempt-count: 1\r\n\r\n"
+
+
 class Mirror:
     def __init__(self, plane: Plane, host: Host, head: bytes, head_only: bool, timeout: float | None):
         self.host = host

@@ -121,6 +121,10 @@ class Host:
         elif self.waiting:
             owner = self.waiting.popleft()
             self.pool.waiting -= 1
+            if self.pool.limited and self.pool.active >= self.pool.max_requests:
+                owner.upstream_failed(Failure.OVERFLOW, Failure.OVERFLOW.value)
+                self.ready(connection)
+                return
             self.active += 1
             self.pool.active += 1
             owner.upstream_connected(connection)

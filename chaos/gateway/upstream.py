@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
+from chaos.gateway.heads import plain_answer
 from chaos.mesh.decision import Failure, Headers
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 MAX_HEADERS = 100  # Envoy's default; more is a protocol error
 MAX_HEAD_BYTES = 80 * 1024
 HIGH_WATER = 512 * 1024  # bytes waiting in a socket's write buffer before the other side is asked to pause
+NO_TRAILERS: Headers = []
 TCP_INFO_BYTES_ACKED = 120  # offset in struct tcp_info (linux/tcp.h)
 
 
@@ -86,6 +88,8 @@ class Upstream(asyncio.Protocol):
         self.upgrading = upgrading
         self.status = 0
         self.ended = self.heard = False
+        self.keep_alive = True
+        self.trailers = NO_TRAILERS
         self.served += 1
         self.written_before = self.written
 
@@ -100,6 +104,15 @@ class Upstream(asyncio.Protocol):
         if owner is None:  # bytes that nobody asked for: the connection cannot be trusted
             self.close()
             return
+        if not self.heard and not self.head_only:
+            self.heard = True
+            plain = plain_answer(data)
+            if plain is not None:
+                self.status, self.headers, body = plain
+                self.pieces.append(body)
+                self.ended = True
+                owner.upstream_received(self)
+                return
         self.heard = True
         if self.remaining:
             self._receive_body(data)

@@ -31,6 +31,8 @@ HOP_BY_HOP = {b"connection", b"keep-alive", b"proxy-connection", b"upgrade", b"h
 class PlainHeadwork:
     """No rule's operations: hop-by-hop headers are dropped, `server` is added."""
 
+    service_time_by_rule = False
+
     def upstream_headers(self, request: Request, forward: Forward) -> Headers:
         kept = [(name, value) for name, value in request.headers if name not in HOP_BY_HOP]
         return [(b"host", forward.authority), *kept, (b"x-request-id", request.id)]
