@@ -160,11 +160,14 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reply:
-    """A local reply, complete: every header but `date`, in order, content-length included; HEAD sends no body."""
+    """A local reply, complete: every header but `date`, in order, content-length included; HEAD sends no body.
+
+    `closes`: the connection is closed after it."""
 
     status: int
     headers: tuple[tuple[bytes, bytes], ...]
     body: bytes = b""
+    closes: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -203,9 +206,16 @@ class BadRequest:
     reply: Reply
 
 
+PENDING_TIME = b"\0ms"  # stands in a header for the milliseconds that upstream took, until they are known
+
+
 class Headwork(Protocol):
-    """The header operations of one rule and destination, compiled (SEMANTICS sections 9, 10, 12); shared by
-    requests."""
+    """The header operations of one rule and destination, compiled; shared by requests.
+
+    `service_time_by_rule`: the rule itself changes x-envoy-upstream-service-time. What it leaves of it is among the
+    downstream headers then, with PENDING_TIME for the proxy's own value."""
+
+    service_time_by_rule: bool
 
     def upstream_headers(self, request: Request, forward: Forward) -> Headers:
         """All headers for upstream in order, `host` included: hop-by-hop ones dropped, proxy's own added, the rule's

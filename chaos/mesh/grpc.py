@@ -5,6 +5,9 @@ google.rpc.Code."""
 
 from __future__ import annotations
 
+import math
+import re
+
 from chaos.mesh.decision import Headers
 
 STATUS_CODES = {
@@ -37,11 +40,33 @@ def status_from_http(status: int) -> int:
 
 
 def is_grpc(headers: Headers) -> bool:
-    """Content-type `application/grpc`, alone or followed by `+...` or by parameters; `application/grpc-web` is not."""
+    """Content-type `application/grpc`, alone or followed by `+...`; not `-web`, and without parameters."""
     for name, value in headers:
         if name == b"content-type":
-            return value.startswith(b"application/grpc") and value[16:17] in (b"", b"+", b";")
+            return value.startswith(b"application/grpc") and value[16:17] in (b"", b"+")
     return False
+
+
+_TIMEOUT = re.compile(rb"(\d{1,8})([HMSmun])")
+_UNIT_SECONDS = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
+
+
+def client_timeout(headers: Headers) -> float | None:
+    """Seconds in grpc-timeout, in whole milliseconds rounded up; None when there is none, or none that can be read."""
+    for name, value in headers:
+        if name == b"grpc-timeout" and (found := _TIMEOUT.fullmatch(value)):
+            milliseconds = int(found[1]) * _UNIT_SECONDS[found[2]] * 1000
+            return math.ceil(round(milliseconds, 6)) / 1000 or None
+    return None
+
+
+def limited_timeout(headers: Headers, limit: float | None) -> float | None:
+    """A route's timeout for a gRPC client: what the client asks for, but not more than the route's own
+    (max_grpc_timeout, which Istio sets to the rule's timeout)."""
+    asked = client_timeout(headers)
+    if asked is None or limit is None:
+        return limit if asked is None else asked
+    return min(asked, limit)
 
 
 def encode_message(text: bytes) -> bytes:

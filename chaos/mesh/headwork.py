@@ -8,19 +8,19 @@ operations, then the rewrite's traces; on the way back hop-by-hop headers go, th
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chaos.mesh.cors import Cors
-from chaos.mesh.decision import Forward, Headers, Reply, Request
+from chaos.mesh.decision import PENDING_TIME, Forward, Headers, Reply, Request
 from chaos.mesh.formatter import Exchange
 from chaos.mesh.grpc import is_grpc
-from chaos.mesh.header_ops import Level
+from chaos.mesh.header_ops import FRAMING, Level
 from chaos.mesh.local_reply import operated, render
 from chaos.mesh.path import normalise
-from chaos.mesh.proxy_headers import ProxyHeaders
+from chaos.mesh.proxy_headers import SERVICE_TIME, ProxyHeaders
 
 _WITHOUT_BODY = frozenset((b"GET", b"HEAD", b"DELETE", b"TRACE", b"CONNECT"))
-_FRAMING = frozenset((b"content-length", b"transfer-encoding"))
+_NEVER_BY_RULE = frozenset((b"server", b"connection", b"keep-alive", b"proxy-connection"))  # cut from what rules leave
 
 # Response flags and details of the router's local replies, by their bodies (Envoy's StreamInfo).
 _FAILURES = {
@@ -40,30 +40,44 @@ class RouteHeadwork:
     request_levels: tuple[Level, ...]
     response_levels: tuple[Level, ...]
     cors: Cors | None
-    expected_timeout: bytes  # milliseconds, empty for none
+    per_try_timeout: float | None
     cluster: bytes
     again: Callable[[Request], Forward] | None = None
+    service_time_by_rule: bool = False
+
+    def __post_init__(self) -> None:
+        self.service_time_by_rule = any(level.touches(SERVICE_TIME) for level in self.response_levels)
 
     def upstream_headers(self, request: Request, forward: Forward) -> Headers:
         headers = self.proxy.incoming(request)
-        if self.expected_timeout:
-            headers.append((b"x-envoy-expected-rq-timeout-ms", self.expected_timeout))
+        if forward.timeout is not None or self.per_try_timeout is not None:
+            headers = self._with_timeout(request, headers, forward.timeout)
         for level in self.request_levels:
             headers = level.apply(headers, lambda kept: self._sent(request, kept))
         if forward.original_path is not None:
             headers = _replaced(headers, b"x-envoy-original-path", forward.original_path)
         if forward.original_host is not None:
             headers = _replaced(headers, b"x-envoy-original-host", forward.original_host)
-        if request.method not in _WITHOUT_BODY and _FRAMING.isdisjoint(dict(headers)):
+        if request.method not in _WITHOUT_BODY and FRAMING.isdisjoint(dict(headers)):
             headers.append((b"content-length", b"0"))  # Envoy's codec does, for methods that may have a body
         headers.insert(0, (b"host", forward.authority))
         return headers
 
+    def _with_timeout(self, request: Request, headers: Headers, timeout: float | None) -> Headers:
+        """Tells upstream how long it has: the smaller of timeout and perTryTimeout, to gRPC in its own way too."""
+        expected = b"%d" % round(min(filter(None, (timeout, self.per_try_timeout))) * 1000)
+        if is_grpc(request.headers):
+            headers = _replaced(headers, b"grpc-timeout", expected + b"m")
+        headers.append((b"x-envoy-expected-rq-timeout-ms", expected))
+        return headers
+
     def downstream_headers(self, request: Request, status: int, headers: Headers) -> Headers:
         headers = self.proxy.outgoing(status, headers)
+        if self.service_time_by_rule:
+            headers.append((SERVICE_TIME, PENDING_TIME))
         if self.response_levels:
             headers = operated(headers, self.response_levels, lambda kept: self._answered(request, status, kept))
-            headers = [pair for pair in headers if pair[0] != b"server"]
+            headers = [pair for pair in headers if pair[0] not in _NEVER_BY_RULE]
         if self.cors:
             headers = self.cors.answered(request, headers)
         headers.append((b"server", self.proxy.server))
@@ -76,7 +90,7 @@ class RouteHeadwork:
         reply = render(status, body, headers, self.proxy.server, grpc=is_grpc(request.headers))
         if self.cors:
             left = self.cors.answered(request, list(reply.headers))
-            return Reply(reply.status, tuple(left), reply.body)
+            return replace(reply, headers=tuple(left))
         return reply
 
     def _sent(self, request: Request, headers: Headers) -> Exchange:

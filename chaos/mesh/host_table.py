@@ -45,8 +45,6 @@ class HostTable(Generic[T]):
 
 
 def without_port(authority: bytes) -> bytes:
-    """`web:80` -> `web`, `[::1]:80` -> `[::1]`; any port, even an empty one."""
+    """`web:80` -> `web`, `[::1]:80` -> `[::1]`; all that follows the last colon, number or not (getPortStart)."""
     host, colon, port = authority.rpartition(b":")
-    if not colon or (port and not port.isdigit()) or (host.startswith(b"[") and not host.endswith(b"]")):
-        return authority
-    return host
+    return host if colon and b"]" not in port else authority

@@ -16,6 +16,8 @@ from chaos.mesh.header_ops import Level
 
 TEXT = b"text/plain"
 _GRPC = b"application/grpc"
+_WITHOUT_LENGTH = (204, 304)
+_BAD_REQUEST = 400  # Envoy closes an HTTP/1 connection after answering so, whoever asked for it (sendLocalReply)
 Seen = Callable[[Request, int, Headers], Exchange]
 
 
@@ -30,8 +32,10 @@ def render(
         headers = [pair for pair in headers if pair[0] != b"content-type"]
     elif not any(name == b"content-type" for name, _ in headers):
         headers.append((b"content-type", TEXT))
-    headers += [(b"content-length", b"%d" % len(body)), (b"server", server)]
-    return Reply(status, tuple(headers), body)
+    if body or status not in _WITHOUT_LENGTH:
+        headers.append((b"content-length", b"%d" % len(body)))
+    headers.append((b"server", server))
+    return Reply(status, tuple(headers), body, closes=status == _BAD_REQUEST)
 
 
 def _grpc_reply(status: int, body: bytes, headers: Headers, server: bytes, grpc_status: int | None) -> Reply:
@@ -43,7 +47,7 @@ def _grpc_reply(status: int, body: bytes, headers: Headers, server: bytes, grpc_
     if body:
         headers.append((b"grpc-message", encode_message(body)))
     headers += [(b"content-length", b"0"), (b"server", server)]
-    return Reply(200, tuple(headers), b"")
+    return Reply(200, tuple(headers), b"", closes=status == _BAD_REQUEST)
 
 
 class ReplyMaker:

@@ -11,6 +11,7 @@ from chaos.mesh.header_names import MERGED_REQUEST, MERGED_RESPONSE, merge, valu
 from chaos.mesh.names import is_address
 
 _WEBSOCKET = b"websocket"
+SERVICE_TIME = b"x-envoy-upstream-service-time"  # of this proxy alone
 
 # Envoy's own switches, which a client must not throw.
 _STRIPPED = frozenset(
@@ -27,7 +28,9 @@ _STRIPPED_AT_EDGE = _STRIPPED | frozenset(
 _ADDED = frozenset((b"x-forwarded-proto", b"x-request-id"))
 _ADDED_AT_EDGE = _ADDED | {b"x-forwarded-for", b"x-envoy-external-address"}
 _HOP_BY_HOP = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"upgrade", b"te"))
-_RESPONSE_HOP_BY_HOP = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"upgrade", b"server"))
+_RESPONSE_HOP_BY_HOP = frozenset(
+    (b"connection", b"keep-alive", b"proxy-connection", b"upgrade", b"server", SERVICE_TIME)
+)
 
 
 class ProxyHeaders:
@@ -78,7 +81,9 @@ class ProxyHeaders:
             return self._with_edge(request, kept)
         if b"x-forwarded-proto" not in names:
             kept.append((b"x-forwarded-proto", request.scheme))
-        if b"x-request-id" not in names:
+        if not names.get(b"x-request-id"):
+            if b"x-request-id" in names:
+                kept = [pair for pair in kept if pair[0] != b"x-request-id"]
             kept.append((b"x-request-id", request.id))
         return kept
 

@@ -29,7 +29,7 @@ def compile_location(redirect: HTTPRedirect, uri: UriCondition | None, headers: 
     def location(request: Request, path: bytes, query: bytes) -> bytes:
         to = scheme or headers.scheme(request)
         host = authority or _request_host(request, to, port, headers)
-        return to + b"://" + host + (b"" if _has_port(authority) else port) + path_of(path, query)
+        return to + b"://" + host + port + path_of(path, query)  # also after a port in `authority`
 
     return location
 
@@ -70,11 +70,6 @@ def _path(redirect: HTTPRedirect, uri: UriCondition | None) -> Callable[[bytes, 
         rewrite = replace_matched(uri, redirect.prefix_rewrite)
         return lambda path, query: rewrite(path) + query
     return lambda path, query: path + query
-
-
-def _has_port(authority: bytes) -> bool:
-    host, colon, port = authority.rpartition(b":")
-    return bool(colon) and port.isdigit() and bool(host)
 
 
 def _request_host(request: Request, scheme: bytes, port: bytes, headers: ProxyHeaders) -> bytes:

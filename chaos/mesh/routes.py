@@ -31,9 +31,9 @@ from chaos.mesh.delegate import EffectiveRule
 from chaos.mesh.destination import Clusters
 from chaos.mesh.fault import ABORT_BODY, Fault, read_fault
 from chaos.mesh.formatter import Exchange
-from chaos.mesh.grpc import is_grpc
+from chaos.mesh.grpc import is_grpc, limited_timeout
 from chaos.mesh.header_names import MERGED_REQUEST, MERGED_RESPONSE
-from chaos.mesh.header_ops import Level, compile_levels, host_of
+from chaos.mesh.header_ops import CONNECTION, FRAMING, Level, compile_levels, host_of
 from chaos.mesh.headwork import RouteHeadwork, see
 from chaos.mesh.local_reply import ReplyMaker, Seen, operated, render
 from chaos.mesh.match import CompiledMatch, Test, all_of
@@ -89,6 +89,7 @@ class Branch:
     cluster: Cluster | None
     headwork: RouteHeadwork
     host: bytes | None  # rewritten Host
+    shown_host: bytes | None = b""  # for x-envoy-original-host; empty for the request's own, None for nothing
 
 
 class RuleCompiler:
@@ -116,7 +117,7 @@ class RuleCompiler:
             spec.abort.status,
             ABORT_BODY,
             server=self.server,
-            levels=self._response_levels(None),
+            levels=self._response_levels(self._only_headers()),
             seen=self._seen(b"FI", b"fault_filter_abort"),
             grpc_status=spec.abort.grpc_status,
         )
@@ -177,6 +178,7 @@ class RuleCompiler:
     def _forward(self, match: CompiledMatch) -> Act:
         rewrite = compile_path_rewrite(self.route.rewrite, match.uri)
         drawn = [branch for branch in self.branches if branch.weight > 0]
+        assert drawn, "validation refuses weights that are all zero"
         ways = [self._way(branch, rewrite) for branch in drawn]
         if len(ways) == 1:
             return ways[0]
@@ -213,26 +215,24 @@ class RuleCompiler:
             self._request_levels(written.headers),
             self._response_levels(written.headers),
             compile_cors(self.route.cors_policy, self.server),
-            self._expected_timeout(),
+            self.retry.per_try_timeout if self.retry else None,
             outbound.encode(),
         )
         name = self.around.clusters.name(destination, namespace)
         cluster = self.around.clusters.find(destination, namespace)
-        host = self._host(written.headers)
-        return Branch(name, weight, cluster, headwork, host.encode() if host else None)
+        host, shown = self._hosts(written.headers)
+        return Branch(name, weight, cluster, headwork, host.encode() if host else None, shown)
 
-    def _host(self, own: WrittenHeaders | None) -> str | None:
-        """rewrite.authority, else Host set by the rule's headers, else by the destination's."""
-        if self.route.rewrite is not None and self.route.rewrite.authority:
-            return self.route.rewrite.authority
-        of_rule = host_of(self.route.headers.request if self.route.headers else None)
-        return of_rule or host_of(own.request if own else None)
-
-    def _expected_timeout(self) -> bytes:
-        """Milliseconds: the smaller of timeout and perTryTimeout."""
-        per_try = self.retry.per_try_timeout if self.retry else None
-        times = [seconds for seconds in (self.timeout, per_try) if seconds]
-        return b"%d" % round(min(times) * 1000) if times else b""
+    def _hosts(self, own: WrittenHeaders | None) -> tuple[str | None, bytes | None]:
+        """rewrite.authority, else Host set by the rule's headers, else by the destination's; and what upstream is told
+        about the Host before. One of several destinations changes it first, and says nothing of it (Envoy's
+        WeightedClusterEntry)."""
+        rewrite, headers = self.route.rewrite, self.route.headers
+        of_rule = (rewrite.authority if rewrite else None) or host_of(headers.request if headers else None)
+        of_destination = host_of(own.request if own else None)
+        if len(self.route.route) == 1 or not of_destination:
+            return of_rule or of_destination, b""
+        return of_rule or of_destination, of_destination.encode() if of_rule else None
 
     def _mirrors(self) -> tuple[tuple[Cluster, Parts], ...]:
         """Known mirrors that can be drawn at all; of an unknown one nobody notices anything."""
@@ -246,6 +246,10 @@ class RuleCompiler:
 
     # ------------------------------------------------------------------ headers
 
+    def _only_headers(self) -> WrittenHeaders | None:
+        """Those of a single destination, which Istio makes the rule's own."""
+        return self.route.route[0].headers if len(self.route.route) == 1 else None
+
     def _request_levels(self, own: WrittenHeaders | None) -> tuple[Level, ...]:
         route = self.route.headers
         return compile_levels(
@@ -255,6 +259,7 @@ class RuleCompiler:
             merged=MERGED_REQUEST,
             constants=self._constants(),
             unsupported=self._unsupported,
+            untouched=FRAMING | {b"x-envoy-attempt-count"},  # the gateway's own
         )
 
     def _response_levels(self, own: WrittenHeaders | None) -> tuple[Level, ...]:
@@ -264,6 +269,7 @@ class RuleCompiler:
             own.response if own else None,
             several=len(self.route.route) > 1,
             merged=MERGED_RESPONSE,
+            untouched=FRAMING | CONNECTION,
             constants=self._constants(),
             unsupported=self._unsupported,
         )
@@ -305,10 +311,10 @@ def forwarder(
 ) -> Callable[[Request, bytes, bytes, Draws], Forward]:
     """Makes the Forward of a request to one destination; the usual rule, without rewrite and mirrors, has the short
     way."""
-    cluster, headwork, host = branch.cluster, branch.headwork, branch.host
+    cluster, headwork, host, shown_host = branch.cluster, branch.headwork, branch.host, branch.shown_host
     if rewrite is None and host is None and not mirrors:
         return lambda request, path, query, draws: Forward(
-            cluster, path + query, request.authority, headwork, timeout, retry
+            cluster, path + query, request.authority, headwork, _timeout(request, timeout), retry
         )
 
     def forward(request: Request, path: bytes, query: bytes, draws: Draws) -> Forward:
@@ -317,14 +323,18 @@ def forwarder(
             path + query if rewrite is None else rewrite(path) + query,
             request.authority if host is None else host,
             headwork,
-            timeout,
+            _timeout(request, timeout),
             retry,
             _drawn(mirrors, draws) if mirrors else (),
             None if rewrite is None else path + query,
-            None if host is None else request.authority,
+            None if host is None or shown_host is None else shown_host or request.authority,
         )
 
     return forward
+
+
+def _timeout(request: Request, timeout: float | None) -> float | None:
+    return limited_timeout(request.headers, timeout) if is_grpc(request.headers) else timeout
 
 
 def _drawn(mirrors: tuple[tuple[Cluster, Parts], ...], draws: Draws) -> tuple[Cluster, ...]:
@@ -357,6 +367,6 @@ def default_route(rule: Rule, ordinal: int, host: str, port: int, around: Surrou
     destination = Destination.model_validate({"host": host, "port": {"number": port}})
     cluster = around.clusters.find(destination, "")
     outbound = around.clusters.outbound_name(destination, "").encode()
-    headwork = RouteHeadwork(around.headers, (), (), None, b"", outbound)
+    headwork = RouteHeadwork(around.headers, (), (), None, None, outbound)
     branch = Branch(around.clusters.name(destination, ""), 1, cluster, headwork, None)
     return Route(rule, ordinal, match, forwarder(branch, None, None, compile_retry(None), ()))
