@@ -10,7 +10,7 @@ A file of cases is one small mesh and a table of requests:
     resources: [...]                           Istio documents
     serial: true                               one request after the other (for rules that have a memory)
     requests:
-    - {name, send: GET /path, host, headers, body, plan, respond, raw, burst, pause, any_endpoint, settle, expect}
+    - {name, send: GET /path, host, headers, body, plan, respond, raw, burst, pause, any_endpoint, settle, expect, kept}
 
 `expect` is what Istio and Envoy are known to do; each key is optional:
     200 or a text                   the status, or 200 with this body
@@ -22,6 +22,8 @@ A file of cases is one small mesh and a table of requests:
     took                            seconds, at least; at most 0.75 more
     statuses                        with `burst`: how often each status came
 Besides, everything that a proxy lets through, adds, changes or drops is compared between our gateway and Envoy.
+`kept` is a difference that is there on purpose, in a word; then `expect` is what Envoy does, and `ours`, with the same
+keys, what our gateway does instead. docs/fidelity.md has the reasons.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import socket
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -37,10 +40,23 @@ from typing import Any
 
 import yaml
 
-from support.raw_client import Answer, Connection, encode, send
+from support.raw_client import Answer, encode, send
 from support.upstreams import Headers, Seen, Upstreams
 
 SLACK = 0.75
+
+
+def _own_address() -> str:
+    """The address of this machine that packets to elsewhere would carry; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return "127.0.0.1"
+        return str(probe.getsockname()[0])
+
+
+_OWN_ADDRESS = re.escape(_own_address())
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 # What a proxy may say about itself, and what depends on the clock.
 _OWN = ("date", "x-chaos-fault", "x-chaos-route", "x-chaos-destination", "x-chaos-attempts", "x-chaos-phase")
@@ -56,6 +72,7 @@ class Request:
     pause: float = 0.0
     settle: float = 0.0
     any_endpoint: bool = False
+    ours: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +94,16 @@ class Cases:
     def experiment(self, ports: Mapping[str, int]) -> str:
         """The file as `chaos` reads it, with these ports behind the endpoints' names."""
         services = {
-            key: {"endpoints": [{"address": f"127.0.0.1:{ports[name]}", "labels": dict(labels)} for name, labels in found.items()]}
+            key: {"endpoints": [_endpoint(ports[name], labels) for name, labels in found.items()]}
             for key, found in self.services.items()
-        }  # fmt: skip
+        }
         spec = {"proxy": dict(self.proxy), "services": services}
         document = {"apiVersion": "chaos/v1alpha1", "kind": "Experiment", "metadata": {"name": self.name}, "spec": spec}
         return yaml.safe_dump_all([document, *self.resources], sort_keys=False)
+
+
+def _endpoint(port: int, labels: Mapping[str, str]) -> dict[str, Any]:
+    return {"address": f"127.0.0.1:{port}", "labels": dict(labels)}
 
 
 @dataclass(slots=True)
@@ -115,18 +136,24 @@ def load_cases(path: Path) -> Cases:
 
 def _request(id_: str, entry: dict[str, Any]) -> Request:
     known = {"name", "send", "host", "headers", "body", "plan", "respond", "raw", "burst", "pause", "settle",
-             "any_endpoint", "expect"}  # fmt: skip
+             "any_endpoint", "expect", "kept", "ours"}  # fmt: skip
     assert not set(entry) - known, f"{entry['name']}: unknown keys {set(entry) - known}"
     data = entry["raw"].replace("{id}", id_).encode("latin-1") if "raw" in entry else _encoded(id_, entry)
-    expect = entry.get("expect", {})
-    if isinstance(expect, int):
-        expect = {"status": expect}
-    elif isinstance(expect, str):
-        expect = {"status": 200, "body": expect}
+    assert ("kept" in entry) == ("ours" in entry), f"{entry['name']}: a difference that is kept says what ours is"
     return Request(
-        str(entry.get("name") or entry.get("send")), data, id_, expect, entry.get("burst", 1), entry.get("pause", 0.0),
-        entry.get("settle", 0.0), entry.get("any_endpoint", False),
+        str(entry.get("name") or entry.get("send")), data, id_, _expectation(entry.get("expect", {})),
+        entry.get("burst", 1), entry.get("pause", 0.0), entry.get("settle", 0.0), entry.get("any_endpoint", False),
+        _expectation(entry["ours"]) if "ours" in entry else None,
     )  # fmt: skip
+
+
+def _expectation(written: Any) -> Mapping[str, Any]:
+    if isinstance(written, int):
+        return {"status": written}
+    if isinstance(written, str):
+        return {"status": 200, "body": written}
+    found: Mapping[str, Any] = written
+    return found
 
 
 def _encoded(id_: str, entry: dict[str, Any]) -> bytes:
@@ -192,7 +219,7 @@ def comparable(observation: Observation, *, any_endpoint: bool = False) -> dict[
         "headers": _by_name(answer.headers, any_endpoint),
         "trailers": answer.trailers,
         "body": "" if any_endpoint and answer.values("x-up") else answer.body.decode("latin-1"),
-        "seen": sorted(seen, key=str),
+        "seen": sorted(seen, key=_order),
     }
 
 
@@ -206,15 +233,34 @@ def _seen(request: Seen, any_endpoint: bool) -> dict[str, Any]:
     }
 
 
+def _order(seen: dict[str, Any]) -> tuple[str, list[str]]:
+    """Copies arrive when they like; tries of one request are told apart by their number."""
+    headers = seen["headers"]
+    return seen["endpoint"], headers.get("x-envoy-internal", []) + headers.get("x-envoy-attempt-count", [])
+
+
 def _by_name(headers: Headers, any_endpoint: bool) -> dict[str, list[str]]:
     """Lines of each name in order; between names the order is free."""
     found: dict[str, list[str]] = {}
     for name, value in headers:
-        if name in _OWN or (any_endpoint and name in ("x-up", "content-length")):
-            continue
-        shown = "<milliseconds>" if name == "x-envoy-upstream-service-time" else value
-        found.setdefault(name, []).append("<uuid>" if _UUID.fullmatch(shown) and name == "x-request-id" else shown)
+        hidden = any_endpoint and name in ("x-up", "content-length", "x-envoy-attempt-count")
+        if name not in _OWN and not hidden:
+            found.setdefault(name, []).append(_shown(name, value))
+    tries = found.get("x-envoy-attempt-count")
+    if tries not in (None, ["1"]) and "x-envoy-expected-rq-timeout-ms" in found:
+        found["x-envoy-expected-rq-timeout-ms"] = ["<what is left>"]
     return found
+
+
+def _shown(name: str, value: str) -> str:
+    if name == "x-envoy-upstream-service-time":
+        return "<milliseconds>"
+    if name == "x-request-id" and _UUID.fullmatch(value):
+        return "<uuid>"
+    if name in ("x-forwarded-for", "x-envoy-external-address"):
+        # A loopback client is shown by Envoy as the first address of the machine.
+        return re.sub(rf"\b({_OWN_ADDRESS}|127\.0\.0\.1)$", "<client>", value)
+    return value
 
 
 def differences(left: Any, right: Any, path: str = "") -> list[str]:

@@ -64,6 +64,7 @@ def _connection_manager(virtual_hosts: Sequence[Json], gateway: bool) -> Json:
         use_remote_address=gateway,
         server_name="istio-envoy" if gateway else "envoy",
         stream_idle_timeout="0s",
+        proxy_100_continue=True,
         upgrade_configs=[{"upgrade_type": "websocket"}],
         route_config={
             "name": "http",
