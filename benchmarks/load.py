@@ -3,8 +3,8 @@
     python -m benchmarks.load [--rounds 5] [--seconds 3]
 
 Both clients run as the whole load process of `chaos run` does, digests on, against the same server (nginx when
-installed, else a small asyncio one) on another core. Prints a Markdown table: medians, the ratio per round and its spread; and what counting
-one answer costs.
+installed, else a small asyncio one) on another core. Prints a Markdown table: medians, the ratio per round and its
+spread; and what counting one answer costs.
 """
 
 from __future__ import annotations
