@@ -9,6 +9,7 @@ from chaos.mesh.draws import FixedDraws
 from chaos.mesh.names import Proxy
 from chaos.mesh.read import load_resources
 from chaos.mesh.registry import Registry, parse_host_port
+from chaos.mesh.resources import Resources
 from chaos.mesh.rules import Rules, compile_rules
 
 Services = Mapping[str, list[Mapping[str, str]]]
@@ -31,7 +32,8 @@ def registry(services: Services, namespace: str = "default") -> Registry:
 
 def rules_of(documents: str, services: Services = WEB, proxy: Proxy | None = None) -> Rules:
     proxy = proxy or Proxy()
-    return compile_rules(load_resources(documents, "rules.yaml"), registry(services, proxy.namespace), proxy)
+    resources = load_resources(documents, "rules.yaml") if documents else Resources()
+    return compile_rules(resources, registry(services, proxy.namespace), proxy)
 
 
 def virtual_service(http: str, *, hosts: str = "[web]", name: str = "web", **metadata: str) -> str:
