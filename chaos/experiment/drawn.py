@@ -35,13 +35,13 @@ class Drawn:
     def endings(self, expectation: Expectation) -> list[tuple[int, bool, int]]:
         """How the tries of the requests ended: (tries, whether the last failed, requests).
 
-        The counters do not tie failures to requests: tries before a request's last have failed, and what is left of
-        the failures belongs to requests that had no try left."""
+        Both counts are of requests that are over; those under way have failed tries too, which say nothing yet. A request
+        that failed is taken to have had all its tries."""
         counts = self.rule(expectation.phase, expectation.rule)
         by_tries = {int(tries): int(n) for tries, n in counts.get("tries", {}).items() if int(tries)}
         most = expectation.retries.attempts + 1 if expectation.retries else 1
-        left = int(counts.get("upstream_failures", 0)) - sum((tries - 1) * n for tries, n in by_tries.items())
-        failed = min(max(left, 0), by_tries.get(most, 0))
+        over = self.tally(expectation)
+        failed = min(over.k if over else 0, by_tries.get(most, 0))
         early = [(tries, False, n) for tries, n in by_tries.items() if tries != most]
         return [*early, (most, True, failed), (most, False, by_tries.get(most, 0) - failed)]
 

@@ -25,7 +25,8 @@ Ended = tuple[int, bool, int]
 def judge_residual(finding: Finding, expectation: Expectation, observed: Observed, drawn: Drawn) -> Finding:
     """The finding with q^(attempts + 1) as what is configured, as far as it is known."""
     seen = observed.tally(expectation.classify)
-    tries = _tries(expectation, _observed(expectation, observed) if seen.n else drawn.endings(expectation))
+    ended = _observed(expectation, observed) if expectation.tasks is not None else drawn.endings(expectation)
+    tries = _tries(expectation, ended)
     if not tries.requests:
         empty = replace(finding, cause="traffic", ledgers=("configured", "drawn"))
         return replace(empty, sentence=sentences.residual(empty, tries, expectation))
@@ -37,7 +38,6 @@ def judge_residual(finding: Finding, expectation: Expectation, observed: Observe
         configured=tries.expected,
         tolerance=reach,
         observed=seen if seen.n else None,
-        drawn=finding.drawn if drawn.known else None,
         estimate=tries.failed / tries.requests,
         interval=(found.share.low, found.share.high),
         verdict=verdict,
