@@ -189,7 +189,7 @@ class Worker:
             if self._due():
                 self._tell(self.load.report(), last=False)
         self.load.stop(self._drain)
-        self._tell(self.load.report(), last=True)
+        self._tell(self.load.last_report(), last=True)
         gevent.sleep(60)  # the master ends this process when it has heard
 
     def _due(self) -> bool:

@@ -15,7 +15,7 @@ from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
 from chaos.load.plan import Task
-from chaos.load.recorder import Outcome
+from chaos.load.recorder import Cohort, Outcome
 from chaos.load.shared import Shared, with_abort_by_body
 from chaos.load.tags import UNTAGGED, of_headers
 
@@ -71,6 +71,11 @@ def fast_user(shared: Shared) -> type[FastHttpUser]:
         def __init__(self, environment: Any):
             super().__init__(environment)
             self.previous: Outcome | None = None
+            self.cohort: Cohort | None = None  # of the request that is in flight
+            shared.users.add(self)
+
+        def on_stop(self) -> None:
+            shared.users.discard(self)
 
         @task
         def work(self) -> None:
@@ -97,20 +102,24 @@ def fast_user(shared: Shared) -> type[FastHttpUser]:
             index, request = sequence.request(number)
             wanted = plan.tasks[index]
             phase = recorder.phase
+            cohort = self.cohort = recorder.cohort
             sent = perf_counter()
             try:
                 response = self.ask(wanted, urls[index], request)
             except BaseException:
+                self.cohort = None
                 shared.abandoned += 1
                 raise
             answered = perf_counter()
+            self.cohort = None
             if response.status_code and not is_cut(response, wanted.method):
                 tags = of_headers((response.headers or {}).items())
                 if not plan.tags:
                     tags = with_abort_by_body(tags, response.content)
-                outcome = recorder.tagged(index, response.status_code, tags, began_in=phase)
+                outcome = recorder.tagged(index, response.status_code, tags, began_in=phase, cohort=cohort)
             else:
-                outcome = recorder.tagged(index, 0, UNTAGGED, kind_of(getattr(response, "error", None) or CUT), phase)
+                error = kind_of(getattr(response, "error", None) or CUT)
+                outcome = recorder.tagged(index, 0, UNTAGGED, error, phase, cohort)
             recorder.add(outcome, int((answered - sent) * 1e6), self.previous)
             self.previous = outcome if response.status_code else None
             if due is not None:

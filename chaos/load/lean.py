@@ -17,6 +17,7 @@ from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST
 
 from chaos.load.connection import Address, Connection, Failed, resolve
 from chaos.load.plan import Plan, Task
+from chaos.load.recorder import Cohort
 from chaos.load.shared import Shared, with_abort_by_body
 from chaos.load.tags import UNTAGGED, of_head
 
@@ -74,10 +75,13 @@ def lean_user(shared: Shared) -> type[User]:
         def __init__(self, environment: Any):
             super().__init__(environment)
             self.connections = [Connection(each) for each in addresses]
+            self.cohort: Cohort | None = None  # of the request that is in flight
+            shared.users.add(self)
             for connection in self.connections:
                 shared.deadlines.watch(connection)
 
         def on_stop(self) -> None:
+            shared.users.discard(self)
             for connection in self.connections:
                 shared.deadlines.forget(connection)
                 connection.close()
@@ -115,6 +119,7 @@ def lean_user(shared: Shared) -> type[User]:
             form = prepared[index]
             connection: Connection = self.connections[form.to]
             phase = recorder.phase
+            cohort = self.cohort = recorder.cohort
             octets = form.before + request.encode() + form.after
             error: Failed | None = None
             sent = perf_counter()
@@ -122,17 +127,19 @@ def lean_user(shared: Shared) -> type[User]:
                 status, tail, body = connection.exchange(octets, form.bodiless, sent, form.timeout)
             except Failed as failed:
                 answered, error = perf_counter(), failed
-                outcome = recorder.tagged(index, 0, UNTAGGED, failed.kind, phase)
+                outcome = recorder.tagged(index, 0, UNTAGGED, failed.kind, phase, cohort)
             except BaseException:
+                self.cohort = None
                 shared.abandoned += 1
                 raise
             else:
                 connection.used = answered = perf_counter()
                 if plan.tags and phase is recorder.phase:
-                    outcome = recorder.outcome(index, status, tail)
+                    outcome = recorder.outcome(index, status, tail, cohort)
                 else:
                     tags = of_head(tail) if plan.tags else with_abort_by_body(of_head(tail), body)
-                    outcome = recorder.tagged(index, status, tags, began_in=phase)
+                    outcome = recorder.tagged(index, status, tags, began_in=phase, cohort=cohort)
+            self.cohort = None
             recorder.add(outcome, int((answered - sent) * 1e6), connection.previous)
             connection.previous = outcome
             if due is not None:

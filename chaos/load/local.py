@@ -86,14 +86,15 @@ class LocalLoad:
         self.shared.recorder.enter(phase)
 
     def report(self) -> Report:
+        return self._report(self.shared.digest())
+
+    def _report(self, digest: Digest) -> Report:
         recorder = self.shared.recorder
         share = recorder.share
         late, recorder.late = recorder.late, 0
         abandoned = self.shared.abandoned - self._abandoned
         self._abandoned += abandoned
-        return Report(
-            recorder.digest(), self.runner.user_count, self._cpu(), late, recorder.take_samples(), share, abandoned
-        )
+        return Report(digest, self.runner.user_count, self._cpu(), late, recorder.take_samples(), share, abandoned)
 
     def stop(self, drain: float) -> None:
         """End all users; those that wait for an answer get `drain` seconds."""
@@ -101,4 +102,5 @@ class LocalLoad:
         self.runner.stop()
 
     def last_report(self) -> Report:
-        return self.report()
+        """Everything that has not been told."""
+        return self._report(self.shared.recorder.digest())

@@ -48,7 +48,8 @@ class Plan:
     a user of a closed model rests after each answer. `sample` is the share of requests whose outcomes are told one by
     one. `tags` says that the gateway sends x-chaos headers; without them an abort is known by Envoy's body. `replay`
     names exact requests, `[task, id]` each, to be sent once in place of a run's own. `phase` is where requests belong
-    that no tag assigns. `interval` is the time between digests.
+    that no tag assigns. `interval` is the time between digests. `hold` is how many seconds a digest waits at most for
+    the answers to the requests that were sent in its interval; 0 tells answers as they come.
     `faults` is what the web UI shows as configured: `{name, kind, configured}`, kind `abort` or `delay`, a fraction."""
 
     gateway: str
@@ -69,6 +70,7 @@ class Plan:
     sample: float = 0.0
     phase: str = ""
     interval: float = 1.0
+    hold: float = 0.0
     faults: tuple[Mapping[str, Any], ...] = ()
     replay: tuple[tuple[str, str], ...] | None = None
 

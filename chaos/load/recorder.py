@@ -2,6 +2,10 @@
 
 The counting path looks up one `Outcome` and adds one to a bucket. An outcome is found by what was received, octet for
 octet: task, status and the bytes of the head from the first tag on; only the first of its kind is parsed.
+
+Requests are counted in the cohort in which they were sent, and a cohort is told when none of it is in flight. Counted
+in the order of their answers, those that are delayed would be missing from every count so far, and a right gateway
+would look as if it delayed too few.
 """
 
 from __future__ import annotations
@@ -17,16 +21,27 @@ MOST_SAMPLES = 1_000  # per second and process
 
 
 class Outcome:
-    """One kind of answer since the last digest: counts per latency bucket, and which kind came next on its
+    """One kind of answer since the last digest: counts per latency bucket, and which kind came before it on its
     connection."""
 
-    __slots__ = ("due", "key", "latency", "next")
+    __slots__ = ("before", "due", "key", "latency")
 
     def __init__(self, key: Key):
         self.key = key
         self.latency: dict[int, int] = {}
         self.due: dict[int, int] = {}
-        self.next: dict[Outcome, int] = {}
+        self.before: dict[Outcome, int] = {}
+
+
+class Cohort:
+    """Requests that were sent during one interval. `number` counts cohorts from 0."""
+
+    __slots__ = ("found", "number", "rare")
+
+    def __init__(self, number: int = 0):
+        self.number = number
+        self.found: dict[tuple[int, int, bytes], Outcome] = {}
+        self.rare: dict[Key, Outcome] = {}
 
 
 class Recorder:
@@ -40,19 +55,28 @@ class Recorder:
         self.sample_below = sample_bound(share)
         self.samples: list[list[object]] = []
         self._tasks = list(tasks)
-        self._found: dict[tuple[int, int, bytes], Outcome] = {}
-        self._rare: dict[Key, Outcome] = {}
+        self.cohort = Cohort()
+        self._cohorts = [self.cohort]
 
-    def outcome(self, task: int, status: int, tail: bytes) -> Outcome:
+    def outcome(self, task: int, status: int, tail: bytes, cohort: Cohort | None = None) -> Outcome:
         """The outcome of an answer: `tail` is its head from the first tag on."""
-        found = self._found.get((task, status, tail))
+        cohort = cohort or self.cohort
+        found = cohort.found.get((task, status, tail))
         if found is None:
-            found = self._found[task, status, tail] = self._known(self.key(task, status, of_head(tail)))
+            found = cohort.found[task, status, tail] = _known(cohort, self.key(task, status, of_head(tail)))
         return found
 
-    def tagged(self, task: int, status: int, tags: Tags, error: str = "", began_in: str | None = None) -> Outcome:
+    def tagged(
+        self,
+        task: int,
+        status: int,
+        tags: Tags,
+        error: str = "",
+        began_in: str | None = None,
+        cohort: Cohort | None = None,
+    ) -> Outcome:
         """The outcome of an answer whose tags are known; with `began_in` the phase in which it was sent."""
-        return self._known(self.key(task, status, tags, error, began_in))
+        return _known(cohort or self.cohort, self.key(task, status, tags, error, began_in))
 
     def key(self, task: int, status: int, tags: Tags = UNTAGGED, error: str = "", began_in: str | None = None) -> Key:
         phase = tags.phase
@@ -69,12 +93,6 @@ class Recorder:
             self._tasks.append(name)
             return len(self._tasks) - 1
 
-    def _known(self, key: Key) -> Outcome:
-        known = self._rare.get(key)
-        if known is None:
-            known = self._rare[key] = Outcome(key)
-        return known
-
     def add(self, outcome: Outcome, microseconds: int, previous: Outcome | None = None) -> None:
         """Count one answer; `previous` is the outcome before it on the same connection."""
         self.count += 1
@@ -88,8 +106,8 @@ class Recorder:
             microseconds = (shift << HALF_BITS) + (microseconds >> shift)
         counts[microseconds] = counts.get(microseconds, 0) + 1
         if previous is not None:
-            following = previous.next
-            following[outcome] = following.get(outcome, 0) + 1
+            before = outcome.before
+            before[previous] = before.get(previous, 0) + 1
 
     def add_due(self, outcome: Outcome, microseconds: int) -> None:
         """The same answer's latency from when it was due."""
@@ -108,26 +126,54 @@ class Recorder:
     def enter(self, phase: str) -> None:
         """Untagged answers belong to this phase from now on."""
         self.phase = phase
-        self._found.clear()
+        for cohort in self._cohorts:
+            cohort.found.clear()
 
-    def digest(self) -> Digest:
-        """Everything since the last digest."""
+    def next_cohort(self) -> int:
+        """Requests sent from now on are counted apart; the number of their cohort."""
+        self.cohort = Cohort(self.cohort.number + 1)
+        self._cohorts.append(self.cohort)
+        return self.cohort.number
+
+    def digest(self, *, before: int | None = None, in_flight: int | None = None) -> Digest:
+        """What has not been told yet, of the cohorts before that number (of all without one).
+
+        A cohort from the number `in_flight` on is kept for answers that are still to come."""
         made = Digest()
-        for outcome in self._rare.values():
-            if outcome.latency:
-                due = Histogram(outcome.due) if outcome.due else None
-                made.tallies[outcome.key] = Tally(Histogram(outcome.latency), due)
-                outcome.latency, outcome.due = {}, {}
-            for after, count in outcome.next.items():
-                made.add_pairs(outcome.key, after.key, count)
-            outcome.next = {}
-        if len(self._found) > MOST_OUTCOMES:
-            self._found.clear()
-        if len(self._rare) > MOST_OUTCOMES:
-            self._rare.clear()
-            self._found.clear()
+        for cohort in self._cohorts:
+            if before is None or cohort.number < before:
+                _tell(cohort, made)
+        oldest = self.cohort.number if in_flight is None else min(in_flight, self.cohort.number)
+        told = oldest if before is None else min(before, oldest)
+        self._cohorts = [cohort for cohort in self._cohorts if cohort.number >= told]
         return made
 
     def take_samples(self) -> list[list[object]]:
         taken, self.samples = self.samples, []
         return taken
+
+
+def _known(cohort: Cohort, key: Key) -> Outcome:
+    known = cohort.rare.get(key)
+    if known is None:
+        known = cohort.rare[key] = Outcome(key)
+    return known
+
+
+def _tell(cohort: Cohort, made: Digest) -> None:
+    """Move a cohort's counts into a digest."""
+    told = Digest()
+    for outcome in cohort.rare.values():
+        if outcome.latency:
+            due = Histogram(outcome.due) if outcome.due else None
+            told.tallies[outcome.key] = Tally(Histogram(outcome.latency), due)
+            outcome.latency, outcome.due = {}, {}
+        for earlier, count in outcome.before.items():
+            told.add_pairs(earlier.key, outcome.key, count)
+        outcome.before = {}
+    made.merge(told)
+    if len(cohort.found) > MOST_OUTCOMES:
+        cohort.found.clear()
+    if len(cohort.rare) > MOST_OUTCOMES:
+        cohort.rare.clear()
+        cohort.found.clear()

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import ceil
 from time import perf_counter
-from typing import Any
+from typing import Any, Protocol
 
 import gevent
 
+from chaos.journal.digest import Digest
 from chaos.load.deadlines import Deadlines
 from chaos.load.plan import Plan, Task
-from chaos.load.recorder import Recorder
+from chaos.load.recorder import Cohort, Recorder
 from chaos.load.sequence import Sequence
 from chaos.load.tags import ENVOY_ABORT, Tags
 
 LATE = 0.010  # seconds after which an arrival counts as late: no user was idle when it was due
+
+
+class InFlight(Protocol):
+    """A user; `cohort` is that of the request whose answer it waits for, None when it waits for none."""
+
+    cohort: Cohort | None
+
+    def __hash__(self) -> int: ...
 
 
 class Shared:
@@ -29,6 +39,18 @@ class Shared:
         self.began: float | None = None
         self.abandoned = 0
         self.fire: Callable[..., None] | None = None
+        self.users: set[InFlight] = set()
+
+    def digest(self) -> Digest:
+        """What can be told now: whole cohorts, where the plan asks for it (`hold`), else every answer so far.
+
+        A cohort older than `hold` seconds is told with what there is: one answer that hangs must not hide the rest."""
+        if not self.plan.hold:
+            return self.recorder.digest()
+        now = self.recorder.next_cohort()
+        oldest = min((user.cohort.number for user in self.users if user.cohort is not None), default=now)
+        patience = ceil(self.plan.hold / self.plan.interval)
+        return self.recorder.digest(before=max(oldest, now - patience), in_flight=oldest)
 
     def begin(self) -> float:
         """When the load began, as perf_counter has it: with the first user."""

@@ -30,6 +30,8 @@ from chaos.run.options import RunOptions
 from chaos.run.phases import RunPhase, phases_of
 from chaos.run.prepare import Prepared, prepare
 from chaos.verify.verdict import Verdict
+HOLD_SLACK = 1.0
+"""Seconds beyond the longest answer the rules bring about, after which counts no longer wait for an answer."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,6 +128,7 @@ class Outset:
             "ui": self.options.ui,
             "phase": self.phases[0].name,
             "tags": self.gateway is None,
+            "hold": self.longest_answer + HOLD_SLACK,
         }
 
     def rules_of(self, phase: RunPhase) -> str | None:

@@ -40,7 +40,7 @@ def test_tags_that_differ_every_time_do_not_fill_the_memory() -> None:
         recorder.add(recorder.outcome(0, 400, TAIL + b"\r\ndate: %d" % number), 5)
     assert recorder.digest().count == MOST_OUTCOMES + 10
     recorder.add(recorder.outcome(0, 400, TAIL), 5)
-    assert len(recorder._found) == 1
+    assert len(recorder.cohort.found) == 1
     assert recorder.digest().count == 1
 
 
@@ -90,3 +90,27 @@ def test_samples_are_bounded_and_chosen_by_id() -> None:
     assert [row[0] for row in taken] == [each for each in ids if sampled(each, recorder.share)]
     assert taken[0][1:] == ["home", 400, "", "abort"]
     assert recorder.take_samples() == []
+
+
+def test_a_cohort_is_told_whole():
+    """Requests are counted with those that were sent at the same time, whenever their answers come."""
+    recorder = Recorder(("home",))
+    early = recorder.cohort
+    recorder.add(recorder.outcome(0, 200, b"", early), 1)
+    recorder.next_cohort()
+    recorder.add(recorder.outcome(0, 200, b""), 1)
+    assert recorder.digest(before=early.number, in_flight=early.number).count == 0
+    recorder.add(recorder.outcome(0, 400, TAIL, early), 5_000_000)
+    told = recorder.digest(before=early.number + 1)
+    assert {key.status: tally.count for key, tally in told.items()} == {200: 1, 400: 1}
+    assert recorder.digest().count == 1
+
+
+def test_an_answer_after_its_cohort_was_told_is_not_lost():
+    """A cohort that was told without an answer that hung is told again when the answer comes."""
+    recorder = Recorder(("home",))
+    early = recorder.cohort
+    recorder.next_cohort()
+    assert recorder.digest(before=early.number + 1, in_flight=early.number).count == 0
+    recorder.add(recorder.outcome(0, 200, b"", early), 1)
+    assert recorder.digest(before=early.number + 1, in_flight=early.number).count == 1
