@@ -35,8 +35,8 @@ class Drawn:
     def endings(self, expectation: Expectation) -> list[tuple[int, bool, int]]:
         """How the tries of the requests ended: (tries, whether the last failed, requests).
 
-        Both counts are of requests that are over; those under way have failed tries too, which say nothing yet. A request
-        that failed is taken to have had all its tries."""
+        Both counts are of requests that are over; those under way have failed tries too, which say nothing yet. A
+        request that failed is taken to have had all its tries."""
         counts = self.rule(expectation.phase, expectation.rule)
         by_tries = {int(tries): int(n) for tries, n in counts.get("tries", {}).items() if int(tries)}
         most = expectation.retries.attempts + 1 if expectation.retries else 1
