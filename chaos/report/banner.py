@@ -19,7 +19,7 @@ HEADLINES = {
     "inconclusive": "Inconclusive",
     "no-traffic": "No traffic",
     "safeguard": "Stopped by a safeguard",
-    "environment": "The environment failed",
+    "environment-failed": "The environment failed",
     "interrupted": "Interrupted",
     "unfinished": "The run did not end",
 }
@@ -59,7 +59,7 @@ def _lead(result: Result) -> str:
     findings = result.findings
     total = len(findings)
     if not total:
-        return "Nothing was tested: there is no verdict in the journal."
+        return "Nothing was tested: the run came to no verdict."
     of = {verdict: [each for each in findings if each.verdict is verdict] for verdict in Verdict}
     what = "expectation"
     if len(of[Verdict.VERIFIED]) == total:
@@ -95,6 +95,8 @@ def told_of(finding: Finding) -> str:
 
 
 def _guarantee(result: Result) -> str:
+    if not result.findings:
+        return ""
     sure, risk = words.exact(result.plan.confidence, "share"), words.exact(1 - result.plan.confidence, "share")
     return (
         f"Verdicts at {sure} confidence: a run as a whole is wrong at most {risk} of the time, whenever it is stopped."

@@ -52,11 +52,11 @@ def _case(result: Result, finding: Finding) -> TestCase:
     name = finding.title + (f" ({finding.rule_name})" if finding.rule_name else "")
     case = TestCase(clean(name), classname=clean(".".join(part for part in (result.plan.name, finding.phase) if part)))
     text = clean(f"{finding.sentence}\n{facts(finding)}".strip())
-    case.system_out = text
     if finding.verdict is Verdict.FALSIFIED:
         case.result = [_with(Failure(clean(finding.sentence or finding.title), "falsified"), text)]
     elif finding.verdict is not Verdict.VERIFIED:
         case.result = [_with(Error(clean(finding.sentence or finding.title), finding.verdict.value), text)]
+    case.system_out = text  # after the result, as the schema has it
     return case
 
 
@@ -84,9 +84,9 @@ def facts(finding: Finding) -> str:
         else "",
         f"drawn {words.share(finding.drawn.share, width)}" if finding.drawn else "",
         f"observed {words.quantity(finding.estimate, finding.unit, width)}" if finding.estimate is not None else "",
-        f"of {words.tally(finding.observed)}" if finding.observed and finding.unit == "share" else "",
+        f"of ({words.tally(finding.observed)})" if finding.observed and finding.unit == "share" else "",
         f"{words.exact(1 - finding.alpha, 'share')} interval {words.interval(finding.interval, finding.unit)}"
         if finding.interval
         else "",
     ]
-    return ", ".join(part for part in parts if part).replace(", of ", " of ")
+    return ", ".join(part for part in parts if part).replace(", of (", " (")

@@ -31,7 +31,7 @@ def markdown(result: Result) -> str:
     parts = [f"# {MARKS[said.tone]} {said.headline}: {escaped(plan.name)}"]
     if plan.description:
         parts.append(escaped(plan.description))
-    parts.append(f"**{escaped(said.lead)}** {said.guarantee}")
+    parts.append(f"**{escaped(said.lead)}** {said.guarantee}".strip())
     if said.details:
         parts.append("\n".join(f"- {escaped(detail)}" for detail in said.details))
     if result.findings:

@@ -9,7 +9,7 @@ import pytest
 from support.journals import Scenario, write
 
 from chaos.errors import InvalidInput
-from chaos.report import render
+from chaos.report.render import render
 
 
 def test_a_verified_run_has_a_page_that_says_so(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_journal_with_nothing_but_a_plan_has_a_report(tmp_path: Path) -> None:
     folder = write(tmp_path / "abort50" / "1")
     journal = folder / "journal.jsonl"
     journal.write_text(journal.read_text().splitlines()[0] + "\n")
-    assert "No verdict was reached" in render(folder).html.read_text()
+    assert "No verdict was reached." in render(folder).html.read_text()
 
 
 def test_what_is_no_run_is_said_in_one_line(tmp_path: Path) -> None:

@@ -1,7 +1,5 @@
-"""Journals of runs that never happened: simulated traffic, written by the project's own records, digests and condenser.
-
-Outcomes of a second are drawn as counts (binomial) and latencies as buckets (multinomial), so that a hundred million
-requests cost no more than ten thousand. Verdicts come from `chaos.verify`, as in a real run."""
+"""Journals of runs that never happened: simulated traffic, written by the project's own records, digests and
+condenser. Verdicts come from `chaos.verify`, as in a real run."""
 
 from __future__ import annotations
 
@@ -10,16 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-
 from chaos.experiment.finding import Finding, Tally
 from chaos.journal.condense import Condenser, Pace
 from chaos.journal.digest import Digest, Key
-from chaos.journal.digest import Tally as Latencies
-from chaos.journal.histogram import Histogram, bucket_of
 from chaos.journal.records import Counters, DigestLine, End, Event, Findings, Phase, Plan, Record, encode
 from chaos.verify.claim import within
 from chaos.verify.verdict import Verdict, worst
+from support.traffic import Dice, add, shares
 
 DOCUMENT = """apiVersion: networking.istio.io/v1alpha3
 kind: VirtualService
@@ -74,14 +69,14 @@ RULE = "virtualservice/default/webserver/0"
 def records(scenario: Scenario) -> list[Record]:
     """The journal's records, in order."""
     made: list[Record] = [_plan(scenario), Event(at=0.4, level="info", text="webserver is ready on 127.0.0.1:9001")]
-    random = np.random.default_rng(scenario.seed)
+    dice = Dice(scenario.seed)
     condenser, pace = Condenser(), Pace()
     total = Digest()
     at, latest = 1.0, ()
     for phase, faults, share in scenario.phases:
         made.append(Phase(at=at, name=phase, faults=faults, event="begin"))
         for _ in range(max(1, round(scenario.seconds * share))):
-            digest = _second(scenario, phase, faults, random, at)
+            digest = _second(scenario, phase, faults, dice)
             total.merge(digest)
             at += 1.0
             line = DigestLine(
@@ -161,64 +156,30 @@ def _finding(scenario: Scenario, digest: Digest, kind: str, share: float, claims
     )
 
 
-def _second(scenario: Scenario, phase: str, faults: bool, random: np.random.Generator, at: float) -> Digest:
+def _second(scenario: Scenario, phase: str, faults: bool, dice: Dice) -> Digest:
+    """What users see in one second of a phase."""
     digest = Digest()
     rate = scenario.requests / scenario.seconds / len(scenario.tasks)
     abort = (scenario.abort if scenario.real_abort is None else scenario.real_abort) if faults else 0.0
-    delay = scenario.delay_share if faults else 0.0
     for task in scenario.tasks:
-        n = max(1, round(rate * random.uniform(0.93, 1.07)))
-        delayed = int(random.binomial(n, delay))
-        for late, size in ((True, delayed), (False, n - delayed)):
-            aborted = int(random.binomial(size, abort))
-            lost = int(random.binomial(size - aborted, scenario.lost))
-            prefix = "delay" if late else ""
-            wait = scenario.delay if late else 0.0
-            fault = ",".join(part for part in (prefix, "abort") if part)
-            _add(
-                digest,
-                scenario,
-                Key(phase, task, scenario.rule_name, "", scenario.status, fault),
-                aborted,
-                wait + 0.0004,
-                random,
-            )
-            _add(digest, scenario, Key(phase, task, "", "", 0, "", 1, "reset"), lost, wait + 0.002, random)
-            rest = size - aborted - lost
-            split = random.multinomial(rest, [1 / len(scenario.destinations)] * len(scenario.destinations))
-            for destination, count in zip(scenario.destinations, split, strict=True):
-                _add(
-                    digest,
-                    scenario,
-                    Key(phase, task, scenario.rule_name, destination, 200, prefix),
-                    int(count),
-                    wait + 0.0011,
-                    random,
-                )
+        n = max(1, round(rate * (0.93 + 0.14 * dice.random())))
+        delayed = dice.binomial(n, scenario.delay_share if faults else 0.0)
+        _outcomes(digest, scenario, dice, (phase, task), delayed, abort, late=True)
+        _outcomes(digest, scenario, dice, (phase, task), n - delayed, abort, late=False)
     return digest
 
 
-def _add(digest: Digest, scenario: Scenario, key: Key, count: int, centre: float, random: np.random.Generator) -> None:
-    if not count:
-        return
-    latency = _latencies(count, centre, random)
-    due = _latencies(count, centre + 0.0004, random) if scenario.open_model else None
-    digest.tallies.setdefault(key, Latencies(Histogram(), Histogram() if due is not None else None)).merge(
-        Latencies(latency, due)
-    )
-
-
-def _latencies(count: int, centre: float, random: np.random.Generator) -> Histogram:
-    """`count` latencies around `centre` seconds with a tail to the right; drawn one by one up to 2000, scaled
-    beyond."""
-    drawn = min(count, 2000)
-    noise = random.lognormal(-9.2, 0.5, drawn) + (random.random(drawn) < 0.01) * random.exponential(0.004, drawn)
-    micro = ((centre + noise) * 1e6).astype(np.int64)
-    buckets = np.array([bucket_of(int(value)) for value in micro])
-    places, counts = np.unique(buckets, return_counts=True)
-    if count > drawn:
-        counts = random.multinomial(count, counts / counts.sum())
-    return Histogram({int(place): int(number) for place, number in zip(places, counts, strict=True) if number})
+def _outcomes(
+    digest: Digest, scenario: Scenario, dice: Dice, place: tuple[str, str], size: int, abort: float, *, late: bool
+) -> None:
+    wait, prefix = (scenario.delay, "delay") if late else (0.0, "")
+    both = ",".join(part for part in (prefix, "abort") if part)
+    aborted, missing, forwarded = shares(dice, size, abort, scenario.lost, scenario.destinations)
+    route, due = scenario.rule_name, scenario.open_model
+    add(digest, dice, Key(*place, route, "", scenario.status, both), aborted, wait + 0.0004, open_model=due)
+    add(digest, dice, Key(*place, "", "", 0, "", 1, "reset"), missing, wait + 0.002, open_model=due)
+    for destination, count in zip(scenario.destinations, forwarded, strict=True):
+        add(digest, dice, Key(*place, route, destination, 200, prefix), count, wait + 0.0011, open_model=due)
 
 
 def _counters(digest: Digest) -> dict[str, object]:

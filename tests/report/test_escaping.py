@@ -1,0 +1,93 @@
+"""Whatever a run is named or answered, a report shows it as text: no markup, no script, no broken file."""
+
+from __future__ import annotations
+
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from junitparser import JUnitXml
+from support.journals import Scenario, write
+
+from chaos.report.compare import compare
+from chaos.report.index import render_index
+from chaos.report.render import render
+
+HOSTILE = "<script>alert(1)</script>\"'&amp;{{ 7*7 }}{% raw %}]]>--><img src=x onerror=alert(2)>`|*_[x](javascript:y)"
+CONTROL = "bell\x07 null\x00 escape\x1b[31m"
+
+
+class Tags(HTMLParser):
+    """Every element and attribute of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+        self.attributes: set[str] = set()
+        self.links: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+        self.links |= {value or "" for name, value in attrs if name in ("href", "src", "xlink:href")}
+
+
+@pytest.fixture(scope="module", params=[HOSTILE, CONTROL], ids=["markup", "control characters"])
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    text = request.param
+    scenario = Scenario(
+        name=text,
+        rule_name=text,
+        description=text,
+        tasks=(text,),
+        destinations=(text,),
+        document=f"{text}\nkey: {text} # {text}\n",
+        notes=({"severity": "warning", "where": f"{text}:1:1", "path": text, "message": text},),
+        ended=False,
+    )
+    made = write(tmp_path_factory.mktemp("reports") / "hostile" / "1", scenario)
+    render(made)
+    return made
+
+
+def test_a_page_has_no_script_and_no_handler(folder: Path) -> None:
+    """Not one element or attribute comes from the run's own words."""
+    tags = parsed(folder / "report.html")
+    assert not tags.names & {"script", "img", "iframe", "object", "embed", "form"}
+    assert not [name for name in tags.attributes if name.startswith("on")]
+
+
+def test_links_stay_in_the_page_or_beside_it(folder: Path) -> None:
+    """No address of anywhere else, and no javascript: one."""
+    beside = {"result.json", "junit.xml", "report.md", "../../index.html", "data:,"}
+    assert {link for link in parsed(folder / "report.html").links if not link.startswith("#")} <= beside
+
+
+def test_the_words_themselves_are_shown(folder: Path) -> None:
+    """Escaped, not dropped."""
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page or "bell" in page
+    assert "49}" not in page and ">49<" not in page
+
+
+def test_the_other_forms_can_be_read(folder: Path) -> None:
+    """JSON is JSON, JUnit is XML, and Markdown has no live markup."""
+    json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    assert next(iter(JUnitXml.fromfile(str(folder / "junit.xml")))).tests == 2
+    assert "<script>" not in (folder / "report.md").read_text(encoding="utf-8")
+
+
+def test_index_and_comparison_are_as_careful(folder: Path) -> None:
+    """They show the same names."""
+    index = render_index(folder.parent.parent)
+    comparison = compare(folder, folder, folder)
+    for path in (index, comparison.html):
+        tags = parsed(path)
+        assert not tags.names & {"script", "img"} and not [name for name in tags.attributes if name.startswith("on")]
+
+
+def parsed(path: Path) -> Tags:
+    tags = Tags()
+    tags.feed(path.read_text(encoding="utf-8"))
+    return tags
