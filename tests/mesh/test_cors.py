@@ -10,7 +10,8 @@ from chaos.mesh.rules import Rules
 
 FULL = """{
   allowOrigins: [{exact: 'http://a.test'}, {prefix: 'https://pre.'}, {regex: 'https://.*\\.rx\\.test'}],
-  allowMethods: [GET, POST], allowHeaders: [x-one, X-Two], exposeHeaders: [x-exp, x-exp2], maxAge: 24h, allowCredentials: true}"""
+  allowMethods: [GET, POST], allowHeaders: [x-one, X-Two], exposeHeaders: [x-exp, x-exp2],
+  maxAge: 24h, allowCredentials: true}"""
 
 
 def with_cors(policy: str) -> Rules:
@@ -152,11 +153,7 @@ def test_cors_wins_over_response_operations_and_shows_on_local_replies() -> None
     assert answered(rules, asked)["access-control-allow-origin"] == ["http://a.test"]
     reply = forwarded(rules, asked).headwork.local_reply(asked, 503, b"no healthy upstream")
     assert by_name(reply.headers)["access-control-allow-origin"] == ["http://a.test"]
-    assert "access-control-allow-origin" not in by_name(
-        decide(rules, preflight()).action.reply.headers
-    ) or cors_headers(  # type: ignore[union-attr]
-        rules, preflight()
-    ) == {**(cors_headers(with_cors(FULL), preflight()) or {})}
+    assert (cors_headers(rules, preflight()) or {})["allow-origin"] == "http://a.test"
 
 
 def test_without_origins_a_policy_has_no_effect() -> None:

@@ -126,9 +126,8 @@ def test_formatters_in_responses(text: str, value: str) -> None:
 
 def test_formatters_of_local_replies() -> None:
     text = "%RESPONSE_CODE% %RESPONSE_FLAGS% %RESP(:status)% %REQ(:path)%"
-    rules = web(
-        f"- {{rewrite: {{uri: /rw}}, headers: {{response: {{set: {{x-out: '{text}'}}}}}}, route: [{{destination: {{host: web}}}}]}}"
-    )
+    operations = f"headers: {{response: {{set: {{x-out: '{text}'}}}}}}"
+    rules = web(f"- {{rewrite: {{uri: /rw}}, {operations}, route: [{{destination: {{host: web}}}}]}}")
     asked = request("/p")
     forward = forwarded(rules, asked)
     rows = {
