@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from chaos.errors import Problem
-from chaos.mesh.analyze_destinations import analyze_destinations
+from chaos.mesh.analyze_destinations import Subsets, analyze_destinations
 from chaos.mesh.analyze_gateways import analyze_gateways
 from chaos.mesh.analyze_hosts import analyze_hosts
 from chaos.mesh.analyze_routes import analyze_routes
@@ -25,6 +25,7 @@ from chaos.mesh.resources import Resource, Resources
 def analyze(resources: Resources, documents: Iterable[Document] = ()) -> list[Problem]:
     """All findings. `documents` may hold Experiments and Kubernetes Services, whose hosts are then known."""
     known = known_services(resources, documents)
+    subsets = Subsets(resources.destination_rules)
     problems: list[Problem] = []
 
     def at(resource: Resource[Any]) -> At:
@@ -32,7 +33,7 @@ def analyze(resources: Resources, documents: Iterable[Document] = ()) -> list[Pr
 
     for service in resources.virtual_services:
         analyze_routes(at(service), service.spec)
-        analyze_destinations(at(service), service, resources, known)
+        analyze_destinations(at(service), service, resources, known, subsets)
         analyze_gateways(at(service), service, resources)
     for rule in resources.destination_rules:
         analyze_destination_rules(at(rule), rule, known)

@@ -5,7 +5,8 @@ Source: istio analyzers virtualservice/{destinationhosts,destinationrules}.go.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from chaos.mesh.findings import At
 from chaos.mesh.known import KnownServices
@@ -16,15 +17,36 @@ from chaos.mesh.resources import Resource, Resources
 from chaos.mesh.shape import nearest
 from chaos.mesh.validate_values import covers
 
+if TYPE_CHECKING:
+    from chaos.mesh.model_destination_rule import DestinationRule
+
 NOT_FOUND, PORT_NEEDED = "IST0101", "IST0112"
 
 
-def analyze_destinations(at: At, service: Resource[VirtualService], resources: Resources, known: KnownServices) -> None:
+class Subsets:
+    """Names of subsets by host, from all DestinationRules; those of a wildcard host belong to every host it covers."""
+
+    def __init__(self, rules: Iterable[Resource[DestinationRule]]):
+        self.by_host: dict[str, list[str]] = {}
+        for rule in rules:
+            names = self.by_host.setdefault(full_name(rule.spec.host, rule.namespace), [])
+            names += [subset.name for subset in rule.spec.subsets]
+        self._wide = [host for host in self.by_host if host.startswith("*")]
+
+    def of(self, host: str) -> list[str]:
+        wide = [name for each in self._wide if covers(each, host) for name in self.by_host[each]]
+        return [*self.by_host.get(host, ()), *wide]
+
+
+def analyze_destinations(
+    at: At, service: Resource[VirtualService], resources: Resources, known: KnownServices, subsets: Subsets
+) -> None:
     """`at` stands at the VirtualService's spec."""
     for here, destination in _destinations(at, service.spec):
         if known:
             _host(here, destination, service.namespace, known)
-        _subset(here, destination, service.namespace, resources)
+        if destination.subset:
+            _subset(here, destination, service.namespace, subsets)
     for index, route in enumerate(service.spec.http):
         if route.delegate is not None:
             _delegate(
@@ -84,21 +106,17 @@ def _some(names: list[str]) -> str:
     return ", ".join(short[:5]) + (", ..." if len(short) > 5 else "")
 
 
-def _subset(at: At, destination: Destination, namespace: str, resources: Resources) -> None:
-    if not destination.subset:
-        return
-    host = full_name(destination.host, namespace)
-    rules = [rule for rule in resources.destination_rules if covers(full_name(rule.spec.host, rule.namespace), host)]
-    subsets = [subset.name for rule in rules for subset in rule.spec.subsets]
-    if destination.subset in subsets:
+def _subset(at: At, destination: Destination, namespace: str, subsets: Subsets) -> None:
+    defined = subsets.of(full_name(destination.host, namespace))
+    if destination.subset in defined:
         return
     what = f"no DestinationRule for {destination.host} has a subset {destination.subset}"
-    if not resources.destination_rules:
+    if not subsets.by_host:
         at.into("subset").info(f"{what} here; without one the answer is 503", NOT_FOUND)
         return
-    close = nearest(destination.subset, subsets)
+    close = nearest(destination.subset, defined)
     hint = (
-        f"did you mean {close}?" if close else f"it has {', '.join(subsets)}" if subsets else "the answer will be 503"
+        f"did you mean {close}?" if close else f"it has {', '.join(defined)}" if defined else "the answer will be 503"
     )
     at.into("subset").error(f"{what}; {hint}", NOT_FOUND)
 

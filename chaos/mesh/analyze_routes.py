@@ -108,10 +108,9 @@ class _Prefix:
         )
 
     def covers(self, later: _Prefix) -> bool:
+        """Whether the other conditions let this one take its requests; that the prefix begins so is known."""
         return (
-            later.prefix.startswith(self.prefix)
-            and later.prefix != self.prefix
-            and later.port == self.port
+            later.port == self.port
             and self.method.startswith(later.method)
             and self.authority.startswith(later.authority)
             and _all_cover(self.headers, later.headers)
@@ -135,10 +134,11 @@ def _all_cover(mine: dict[str, str], later: dict[str, str]) -> bool:
 
 
 def _covered(prefixes: list[_Prefix]) -> None:
-    for index, later in enumerate(prefixes):
-        earlier = next((item for item in prefixes[:index] if item.covers(later)), None)
-        if earlier is not None:
-            message = (
-                f"the prefix {later.prefix} begins with {earlier.prefix} of rule {earlier.rule}, which comes first"
-            )
+    earlier: dict[str, list[_Prefix]] = {}
+    for later in prefixes:
+        shorter = (earlier.get(later.prefix[:length], ()) for length in range(1, len(later.prefix)))
+        cover = next((item for items in shorter for item in items if item.covers(later)), None)
+        if cover is not None:
+            message = f"the prefix {later.prefix} begins with {cover.prefix} of rule {cover.rule}, which comes first"
             later.at.into("uri", "prefix").info(f"{message} and takes its requests", INEFFECTIVE)
+        earlier.setdefault(later.prefix, []).append(later)

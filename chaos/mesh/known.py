@@ -41,14 +41,15 @@ class KnownServices:
                 known.ports += [port for port in service.ports if port not in known.ports]
                 known.labels = None if known.labels is None or service.labels is None else known.labels + service.labels
 
+        self._wide = sorted((host for host in self.services if host.startswith("*")), key=len, reverse=True)
+
     def __bool__(self) -> bool:
         return bool(self.services)
 
     def find(self, host: str, namespace: str) -> KnownService | None:
         """What a name means in a resource of this namespace."""
         name = full_name(host, namespace)
-        wide = sorted((known for known in self.services if known.startswith("*")), key=len, reverse=True)
-        for candidate in (name, *(known for known in wide if covers(known, name))):
+        for candidate in (name, *(wide for wide in self._wide if covers(wide, name))):
             service = self.services.get(candidate)
             if service is not None and exported(service.export_to, service.namespace, namespace):
                 return service

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -87,10 +89,38 @@ def test_the_examples_are_free_of_errors_and_warnings(path: Path) -> None:
 
 def test_text_from_a_file_cannot_move_the_cursor() -> None:
     """Control characters and line breaks are shown as escapes: one problem is one line."""
-    text = (
-        HEAD
-        + '  hosts: ["a\\nb\\e[2J"]\n  http: [{route: [{destination: {host: "\\e]0;x\\a"}}]}]\n  "x\\ny": 1\n"y\\nz": 1\n'
-    )
+    text = HEAD + '  hosts: ["a\\nb\\e[2J"]\n  http: [{route: [{destination: {host: "\\e]0;x\\a"}}]}]\n'
+    text += '  "x\\ny": 1\n"y\\nz": 1\n'
     (report,) = check([("f.yaml", text)])
     assert len(report.errors) == 4
     assert all(str(problem).isprintable() for problem in report.errors)
+
+
+def test_the_cost_of_a_large_file_grows_with_its_size_not_with_its_square() -> None:
+    """A thousand VirtualServices and a thousand rules: no pair of them is compared."""
+    one = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: t{0}}}\n"
+    one += "spec: {{hosts: [web{0}], http: [{1}]}}\n"
+    route = "route: [{destination: {host: web, subset: v1}}]"
+    services = [one.format(index, f"{{{route}}}") for index in range(1000)]
+    rules = ", ".join(f"{{match: [{{uri: {{prefix: /a{index}/}}}}], {route}}}" for index in range(1000))
+    calls = _calls(lambda: check([("f", "---\n".join(services))]), lambda: check([("f", one.format("", rules))]))
+    assert max(calls) < 1_200_000, "a million pairs would take more"
+
+
+def _calls(*functions: Callable[[], object]) -> list[int]:
+    """How many Python functions each one enters: a measure of work that a busy machine does not change."""
+    counts = []
+    for function in functions:
+        entered = 0
+
+        def count(frame: object, event: str, argument: object) -> None:
+            nonlocal entered
+            entered += event == "call"
+
+        sys.setprofile(count)
+        try:
+            function()
+        finally:
+            sys.setprofile(None)
+        counts.append(entered)
+    return counts
