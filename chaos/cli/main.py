@@ -16,9 +16,11 @@ import typer
 from chaos import __version__
 from chaos.cli.compare import compare
 from chaos.cli.demo import demo
+from chaos.cli.explain import explain
 from chaos.cli.export import export
 from chaos.cli.gateway import gateway
 from chaos.cli.init import init
+from chaos.cli.plan import plan
 from chaos.cli.report import report
 from chaos.cli.run import run
 from chaos.cli.schema import schema
@@ -55,7 +57,7 @@ def options(
         os.environ["CHAOS_DEBUG"] = "1"
 
 
-for command in (run, gateway, validate, report, compare, demo, init, schema):
+for command in (run, gateway, validate, explain, plan, report, compare, demo, init, schema):
     app.command()(command)
 app.add_typer(export, name="export")
 

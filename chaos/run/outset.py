@@ -7,7 +7,7 @@ import platform
 import random
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -18,6 +18,8 @@ from chaos.experiment.expectations import Expectation, expectations
 from chaos.experiment.finding import Finding
 from chaos.experiment.judge import Judge
 from chaos.experiment.model import Load
+from chaos.experiment.outcomes import expected_outcomes, mean_delay
+from chaos.experiment.planning import PlanLine, expected_rate, plan_lines
 from chaos.experiment.reach import effects_of, untouched, way_of
 from chaos.experiment.safety import allowed, is_loopback, known_hosts, task_problems
 from chaos.experiment.services import Addresses, proxy_of
@@ -30,6 +32,7 @@ from chaos.run.options import RunOptions
 from chaos.run.phases import RunPhase, phases_of
 from chaos.run.prepare import Prepared, prepare
 from chaos.verify.verdict import Verdict
+
 HOLD_SLACK = 1.0
 """Seconds beyond the longest answer the rules bring about, after which counts no longer wait for an answer."""
 
@@ -134,6 +137,27 @@ class Outset:
     def rules_of(self, phase: RunPhase) -> str | None:
         """The documents to put in force for a phase, when it does not go on with those before it."""
         return None
+
+    def forecast(self) -> dict[str, Any]:
+        """What `chaos plan` tells: expected outcomes per rule, and what a verdict on each claim takes."""
+        load = self.load
+        weights = {task.name: float(task.weight) for task in self.tasks}
+        lines = plan_lines(
+            self.effects, self.expected, weights, confidence=self.confidence, requests=self.phases[0].stop.requests
+        )
+        delay = max((mean_delay(expected_outcomes(each)) for each in self.effects[0].effects), default=0.0)
+        rate = expected_rate(load.users, delay, load.arrival_rate)
+        needed = [line.nine_in_ten for line in lines if line.nine_in_ten is not None]
+        return {
+            "name": self.name,
+            "description": self.description,
+            "confidence": self.confidence,
+            "tolerance": self.tolerance,
+            "rules": [_effect_json(each, effect) for each in self.effects for effect in each.effects],
+            "claims": [_claim_json(line) for line in lines],
+            "rate": rate,
+            "seconds": max(needed) / rate if needed else None,
+        }
 
     def plan_record(self, run: str) -> Plan:
         reading = self.prepared.reading
@@ -282,6 +306,20 @@ def _effect_json(phase: PhaseEffects, effect: Effect) -> dict[str, Any]:
         "timeout": effect.timeout,
         "reply": effect.reply,
         "reply_status": effect.reply_status,
+        "outcomes": [asdict(each) for each in expected_outcomes(effect, faults=phase.faults)],
+    }
+
+
+def _claim_json(line: PlanLine) -> dict[str, Any]:
+    expectation = line.expectation
+    about = " ".join(part for part in (expectation.phase, expectation.rule_name or expectation.task) if part)
+    return {
+        "id": expectation.id,
+        "title": f"{about}  {expectation.title}".strip(),
+        "share": line.share,
+        "median": line.median,
+        "nine_in_ten": line.nine_in_ten,
+        "deviation": line.deviation,
     }
 
 

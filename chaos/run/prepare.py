@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from chaos.errors import InvalidInput, Problem
 from chaos.experiment.overrides import parse_override
 from chaos.experiment.read import Reading, read_experiment
-from chaos.experiment.safety import safety_problems
+from chaos.experiment.safety import safety_problems, task_problems
 from chaos.experiment.services import Addresses, ServicePlan, plan_services, registry_of
+from chaos.experiment.tasks import load_tasks
 from chaos.mesh.check import check_documents, refusals
 from chaos.mesh.registry import Registry
 from chaos.run.files import beside, read_text
@@ -76,6 +77,8 @@ def check(reading: Reading, *, thorough: bool = True) -> Prepared:
     """Look at what was read: shape, admission, our own document, and (when thorough) analyzers and pitfalls."""
     services = plan_services(reading)
     own = [*services.problems, *safety_problems(reading, services)]
+    if thorough:
+        own += task_problems(reading, services, load_tasks(reading.experiment.spec.load.tasks))
     refused = [*reading.errors, *own, *refusals(reading.resources)]
     said = [*reading.problems, *own, *(check_documents(reading.files) if thorough else refused)]
     return Prepared(reading, services, _in_order(said, reading), _in_order(refused, reading))

@@ -1,0 +1,52 @@
+"""`chaos explain`: which rule a request takes, why, and what happens to it then."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class Format(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+def explain(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Experiment or Istio file.")],
+    request: Annotated[
+        str, typer.Argument(metavar="REQUEST", help="Like 'GET http://webserver/x?y=1', or only the URL.")
+    ],
+    headers: Annotated[
+        list[str] | None, typer.Option("-H", "--header", metavar="'NAME: VALUE'", help="A header of the request.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Override a field, as spec.proxy.port=8080.")
+    ] = None,
+    output: Annotated[Format, typer.Option("--format", help="text or json.")] = Format.TEXT,
+) -> int:
+    """Say which rule a request takes, why, and with which probabilities what happens."""
+    from chaos.errors import InvalidInput
+    from chaos.experiment.reach import request_of
+    from chaos.experiment.request_text import parse_request
+    from chaos.experiment.services import proxy_of
+    from chaos.mesh.explain import explain as explain_rules
+    from chaos.mesh.explain_text import explanation_text
+    from chaos.mesh.rules import compile_rules
+    from chaos.run.prepare import prepare
+
+    try:
+        wanted = parse_request(request, headers or ())
+    except ValueError as error:
+        raise InvalidInput.at("REQUEST", str(error)) from None
+    prepared = prepare([file], tuple(settings or ()), thorough=False).require()
+    rules = compile_rules(prepared.reading.resources, prepared.registry(), proxy_of(prepared.reading))
+    found = explain_rules(rules, request_of(wanted))
+    if output is Format.JSON:
+        import json
+
+        typer.echo(json.dumps(found.as_dict(), indent=1))
+    else:
+        typer.echo(explanation_text(found).rstrip("\n"))
+    return 0
