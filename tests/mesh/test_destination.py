@@ -12,9 +12,7 @@ from chaos.mesh.rules import Rules
 SERVICES = {"web:80": [{"version": "v1"}, {"version": "v1", "zone": "a"}, {"version": "v2"}], "web:81": [{}]}
 
 
-def destination_rule(
-    spec: str, *, host: str = "web", name: str = "web", namespace: str = "default", more: str = ""
-) -> str:
+def destination_rule(spec: str, *, host: str = "web", name: str = "web", namespace: str = "default") -> str:
     indented = "\n".join(f"  {line}" for line in spec.strip("\n").splitlines())
     return (
         "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\n"
@@ -173,9 +171,7 @@ def test_the_clients_namespace_comes_first_then_the_services_then_the_root() -> 
     rules = {
         "mine": destination_rule(balancer("RANDOM"), host=FULL, namespace="client"),
         "service": destination_rule(balancer("ROUND_ROBIN"), host=FULL),
-        "root": destination_rule(
-            "trafficPolicy: {loadBalancer: {consistentHash: {useSourceIp: true}}}", host="*", namespace="istio-system"
-        ),
+        "root": destination_rule(hashing, host="*", namespace="istio-system"),
     }
 
     def balancing(*names: str) -> Balancing:
