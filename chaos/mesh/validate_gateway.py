@@ -112,7 +112,9 @@ def _tls(at: At, tls: ServerTLSSettings | None) -> None:
     if tls.mode in ("PASSTHROUGH", "AUTO_PASSTHROUGH") and (any(_certificates(tls).values()) or tls.ca_crl):
         at.warn(f"mode {tls.mode} uses no certificates; they are ignored")
     _sources(at, tls)
-    if tls.mode in _CERTIFICATE_MODES and not (tls.credential_name or tls.credential_names):
+    if tls.mode in _CERTIFICATE_MODES:
+        if tls.credential_name or tls.credential_names:
+            return
         _files(at, tls)
     if tls.ca_crl and tls.credential_name:
         at.into("caCrl").error("cannot stand beside credentialName; the secret has it")
