@@ -38,9 +38,22 @@ class Connection:
     """To one host, opened when first used and again after it was closed.
 
     `deadline` (0.0: none) is watched by `Deadlines`. `used` is when the last answer came; whoever calls `exchange` sets
-    it. `previous` is whatever the caller keeps with a connection; None again on a new one."""
+    it. `previous` is whatever the caller keeps with a connection; None again on a new one.
+    `size` counts the octets of the last answer's body."""
 
-    __slots__ = ("_addresses", "_rest", "_socket", "_wait", "_watcher", "deadline", "expired", "previous", "used")
+    __slots__ = (
+        "_addresses",
+        "_at",
+        "_rest",
+        "_socket",
+        "_wait",
+        "_watcher",
+        "deadline",
+        "expired",
+        "previous",
+        "size",
+        "used",
+    )
 
     def __init__(self, addresses: list[Address]):
         self._addresses = addresses
@@ -48,6 +61,8 @@ class Connection:
         self._watcher: Any = None
         self._wait = gevent.get_hub().wait
         self._rest = b""
+        self._at = 0
+        self.size = 0
         self.used = 0.0
         self.deadline = 0.0
         self.expired = False
@@ -188,8 +203,10 @@ class Connection:
         if bodiless or head.status in (204, 304):
             surplus = len(data) > start
             body = b""
+            self.size = 0
         elif 0 <= head.length <= len(data) - start:  # all of it came at once
             surplus = head.length < len(data) - start
+            self.size = head.length
             body = data[start : start + 32]
         else:
             body, surplus = self._body(data[start:], head)
@@ -199,29 +216,35 @@ class Connection:
 
     def _body(self, data: bytes, head: Head) -> tuple[bytes, bool]:
         """Receive and drop the rest of a body: its first octets, and whether the connection must not be used again."""
-        self._rest = data
+        self._rest, self._at, self.size = data, 0, 0
         if head.length == CHUNKED:
             first = self._drop_chunks()
         elif head.length == UNTIL_CLOSE:
-            first = data[:32]
-            while more := self._receive_any():
-                first = first or more[:32]
-            if self.expired:
-                raise Failed("timeout")
-            return first, True
+            return self._drop_until_close(), True
         else:
             first = self._drop(head.length)
-        surplus, self._rest = bool(self._rest), b""
+        surplus = len(self._rest) > self._at
+        self._rest = b""
         return first, surplus
+
+    def _drop_until_close(self) -> bytes:
+        first, self.size = self._rest[:32], len(self._rest)
+        while more := self._receive_any():
+            first = first or more[:32]
+            self.size += len(more)
+        if self.expired:
+            raise Failed("timeout")
+        return first
 
     def _drop(self, count: int) -> bytes:
         """Drop so many octets; gives the first of them."""
-        first = self._rest[: min(count, 32)]
-        while len(self._rest) < count:
-            count -= len(self._rest)
-            self._rest = self._receive()
+        self.size += count
+        first = self._rest[self._at : self._at + min(count, 32)]
+        while (left := len(self._rest) - self._at) < count:
+            count -= left
+            self._rest, self._at = self._receive(), 0
             first = first or self._rest[: min(count, 32)]
-        self._rest = self._rest[count:]
+        self._at += count
         return first
 
     def _drop_chunks(self) -> bytes:
@@ -237,11 +260,12 @@ class Connection:
 
     def _line(self) -> bytes:
         """Up to the next CRLF, without it."""
-        while (end := self._rest.find(b"\r\n")) < 0:
+        while (end := self._rest.find(b"\r\n", self._at)) < 0:
+            self._rest, self._at = self._rest[self._at :] + self._receive(), 0
             if len(self._rest) > MOST_HEAD:
                 raise Failed("malformed")
-            self._rest += self._receive()
-        line, self._rest = self._rest[:end], self._rest[end + 2 :]
+        line = self._rest[self._at : end]
+        self._at = end + 2
         return line
 
 

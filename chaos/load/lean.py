@@ -147,7 +147,8 @@ def lean_user(shared: Shared) -> type[User]:
             if request[:8] < recorder.sample_below:
                 recorder.sample(request, outcome)
             if shared.fire is not None:
-                shared.tell_locust(plan.tasks[index], answered - sent, len(body) if error is None else 0, error)
+                size = 0 if error else connection.size
+                shared.tell_locust(plan.tasks[index], answered - sent, outcome.key.status, size, error)
             return error is None or error.kind != "refused"
 
     return LeanUser

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import ceil
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Protocol
 
 import gevent
 
@@ -75,9 +75,11 @@ class Shared:
             left = due - perf_counter()
         return due
 
-    def tell_locust(self, task: Task, seconds: float, size: int, error: Exception | None) -> None:
-        """Keep Locust's own statistics, which its web UI shows."""
+    def tell_locust(self, task: Task, seconds: float, status: int, size: int, error: Exception | None) -> None:
+        """Keep Locust's own statistics, which its web UI shows; what its own clients call a failure is one here."""
         if self.fire is not None:
+            if status >= 400:
+                error = ConnectionError(f"status {status}")
             self.fire(
                 request_type=task.method,
                 name=task.name,
@@ -94,8 +96,3 @@ def with_abort_by_body(tags: Tags, body: bytes | None) -> Tags:
     if not tags.fault and body is not None and body.startswith(ENVOY_ABORT):
         return tags._replace(fault="abort")
     return tags
-
-
-def failure(error: str) -> Any:
-    """The exception that Locust's statistics file a request without an answer under."""
-    return ConnectionError(error)

@@ -197,6 +197,31 @@ def test_an_open_model_sends_on_time_and_counts_from_when_requests_were_due(clie
     assert enough.lines[-1]["requests"] == 40
 
 
+def test_whole_cohorts_are_told_so_that_delayed_requests_are_missing_from_no_count() -> None:
+    """What was told at any moment is exactly the first requests of the run, the delayed ones among them."""
+
+    def is_delayed(request: str) -> bool:
+        return request < "8"
+
+    async def delaying(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        delayed = is_delayed(asked.headers["x-request-id"])
+        await asyncio.sleep(0.25 if delayed else 0.02)
+        writer.write(ok(asked, headers="x-chaos-fault: delay\r\n" if delayed else ""))
+
+    with Origin(delaying) as origin:
+        load = run(plan(origin.url, users=12, requests=250, interval=0.05, hold=5.0))
+    delayed = [is_delayed(each) for each in first_ids(7, 250)]
+    seen: Counter[str] = Counter()
+    prefixes = 0
+    for line in load.lines:
+        for entry in line.get("entries", ()):
+            seen[entry["fault"]] += entry["count"]
+        assert seen["delay"] == sum(delayed[: seen.total()])
+        prefixes += 0 < seen.total() < 250
+    assert seen.total() == 250
+    assert prefixes > 5
+
+
 def test_without_tags_an_abort_is_known_by_its_body() -> None:
     async def envoy(asked: Asked, writer: asyncio.StreamWriter) -> None:
         aborted = asked.headers["x-request-id"] < "8"

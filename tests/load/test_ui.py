@@ -37,7 +37,8 @@ class Gateway(Origin):
             case _:
                 await asyncio.sleep(0.002)
                 fault = int(asked.headers["x-request-id"][:8], 16) % 2
-                writer.write(ok(asked, headers="x-chaos-route: web[0]\r\n" + "x-chaos-fault: abort\r\n" * fault))
+                headers = "x-chaos-route: web[0]\r\n" + "x-chaos-fault: abort\r\n" * fault
+                writer.write(ok(asked, status="503 x" if fault else "200 OK", headers=headers))
 
 
 def ask(url: str, body: object = None, **headers: str) -> tuple[int, str]:
@@ -83,7 +84,8 @@ def test_locusts_own_pages_show_the_running_load(load: Load, gateway: Gateway) -
     assert stats["user_count"] == 4
     home = stats["stats"][0]
     assert (home["name"], home["method"]) == ("home", "GET")
-    assert home["num_requests"] > 0
+    assert home["avg_content_length"] == len(b"fine")
+    assert 0 < home["num_failures"] < home["num_requests"]
 
 
 def test_the_faults_tab_has_the_three_ledgers(load: Load, gateway: Gateway) -> None:
