@@ -162,11 +162,11 @@ class Downstream(asyncio.Protocol):
     def _expect_body(self, exchange: Exchange, fields: dict[bytes, bytes]) -> None:
         encoding = fields.get(b"transfer-encoding")
         if encoding is not None:
-            exchange.has_body = exchange.chunked = True
+            exchange.expect_body(chunked=True)
             if encoding != b"chunked":
                 self._spell_out(exchange, encoding)
-        else:
-            exchange.has_body = fields[b"content-length"].strip(b"0") != b""
+        elif fields[b"content-length"].strip(b"0"):
+            exchange.expect_body(chunked=False)
 
     def _spell_out(self, exchange: Exchange, encoding: bytes) -> None:
         """Upstream is told `chunked` as Envoy spells it; there is no other coding that Envoy passes on."""

@@ -21,7 +21,18 @@ from chaos.gateway.counters import FAULT_TAGS, Ledger
 from chaos.gateway.mirror import Mirror, mirrored_head
 from chaos.gateway.tunnel import open_tunnel
 from chaos.gateway.upstream import Upstream
-from chaos.gateway.wire import CRLF, STATUS_LINES, WITHOUT_LENGTH, chunk, header_block, last_chunk, reply_head
+from chaos.gateway.wire import (
+    CRLF,
+    FIELD,
+    FIRST_ATTEMPT,
+    SERVICE_TIMES,
+    STATUS_LINES,
+    WITHOUT_LENGTH,
+    chunk,
+    last_chunk,
+    reply_head,
+    service_time,
+)
 from chaos.mesh.decision import PENDING_TIME, Abort, Decision, Failure, Forward, HashKey, Headers, Reply, Request
 
 if TYPE_CHECKING:
@@ -33,6 +44,9 @@ TIMED_OUT = b"upstream request timeout"
 _GRPC_MESSAGE = re.compile(rb"\r\ngrpc-message: [^\r]*\r\n")  # stands for a body, which HEAD has not
 
 
+LENGTH_LINE = re.compile(rb"\r\ncontent-length: [0-9]*\r\n")
+
+
 class Exchange:
     # What the parser knows (downstream.py sets it)
     draw_id: bytes  # the client's x-request-id, from which the draws follow, also where a gateway gives it another
@@ -40,6 +54,9 @@ class Exchange:
     complete = False  # the whole request has been received
     has_body = False  # it was not complete with its head
     chunked = False
+    body: list[bytes]  # received, not yet sent upstream
+    kept: list[bytes]  # sent upstream, kept for another try
+    size = 0  # bytes of body received
     websocket = False  # it asks for one
     close = False  # the client wants the connection closed afterwards
     trailers: Headers
@@ -49,8 +66,6 @@ class Exchange:
     fault = ""
     forward: Forward = cast(Forward, None)  # None until the request is to be forwarded
     waited = False  # for a delay
-    begun = False
-    done = False
     # The tries
     tries = 0
     head = b""  # of the upstream request, without its last header
@@ -75,9 +90,12 @@ class Exchange:
         self.downstream = downstream
         self.request = request
         self.plane = downstream.plane
-        self.body: list[bytes] = []  # received, not yet sent upstream
-        self.kept: list[bytes] = []  # sent upstream, kept for another try
-        self.size = 0  # bytes of body received
+
+    def expect_body(self, *, chunked: bool) -> None:
+        self.has_body = True
+        self.chunked = chunked
+        self.body = []
+        self.kept = []
 
     def turn_away(self, reply: Reply) -> None:
         """It will be answered with this, when its turn comes, and with nothing after it. The first reason counts."""
@@ -87,7 +105,6 @@ class Exchange:
     # ------------------------------------------------------------------------------------------ the short way
 
     def begin(self) -> None:
-        self.begun = True
         if self.refusal is not None:
             self._reply(self.refusal)
             return
@@ -104,7 +121,6 @@ class Exchange:
             self.act()
 
     def act(self) -> None:
-        self.timer = None
         action = self.decision.action
         if type(action) is Forward:
             self._forward(action)
@@ -127,11 +143,9 @@ class Exchange:
         if host is None:
             self._local(503, b"no healthy upstream")
             return
-        head = b"%b %b HTTP/1.1\r\n%b\r\n" % (
-            request.method,
-            forward.target,
-            header_block(forward.headwork.upstream_headers(request, forward)),
-        )
+        headers = forward.headwork.upstream_headers(request, forward)
+        parts = (request.method, b" ", forward.target, b" HTTP/1.1\r\n", CRLF.join(map(FIELD, headers)), CRLF)
+        head = b"".join(parts)
         if self.websocket or request.method not in WITHOUT_LENGTH:
             head = self._frame_request(head)
         self.head = head
@@ -149,16 +163,37 @@ class Exchange:
     def upstream_connected(self, connection: Upstream) -> None:
         self.connection = connection
         self.ledger.upstream_requests += 1
-        connection.begin(self, self.request.method == b"HEAD", self.websocket)
-        head = b"%bx-envoy-attempt-count: %d\r\n\r\n" % (self.head, self.tries)
-        connection.write(head + self._body_to_send() if self.has_body else head)
+        tries = self.tries
+        head = self.head + (FIRST_ATTEMPT if tries == 1 else b"x-envoy-attempt-count: %d\r\n\r\n" % tries)
+        if self.has_body:
+            head += self._body_to_send()
+        connection.send(self, head, self.request.method == b"HEAD", self.websocket)
         self.sent_at = self.plane.now()
         if self.complete:
             retry = self.forward.retry
             if retry is not None and retry.per_try_timeout is not None:
                 self.per_try = self.plane.after(retry.per_try_timeout, self._try_timed_out)
 
+    def upstream_answered(self, connection: Upstream, status: int, headers: Headers, body: bytes) -> None:
+        """A plain answer, whole, in one read: it leaves in one write."""
+        if self._will_be_retried(status, headers):
+            self._give_back(connection)
+            self._back_off()
+            return
+        self.status = status
+        self.ledger.statuses[status] += 1
+        self.downstream.transport.write(b"".join((self._answer_head(status, headers), CRLF, body)))
+        self._give_back(connection)
+        self._finish()
+
+    def _give_back(self, connection: Upstream) -> None:
+        self.connection = None
+        if self.has_body and not self.sent_all:  # it still waits for the rest of a request
+            connection.close()
+        host_of(self).give_back(connection)
+
     def upstream_received(self, connection: Upstream) -> None:
+        """What is not plain: a part of an answer, or one that ends, passes or fails in its own way."""
         if self.status:
             self._pass_on(connection)
             return
@@ -168,76 +203,72 @@ class Exchange:
         if connection.malformed:
             self._try_failed(Failure.RESET, "protocol error", status=502)
         elif status:
-            ledger = self.ledger
-            ledger.upstream_statuses[status] += 1
-            if self.per_try is not None:
-                self.per_try.cancel()
-                self.per_try = None
-            host = cast("Host", self.host)
-            if host.detector is not None:
-                host.detector.answered(status)
-            retry = self.forward.retry
-            if retry is not None and retry.retry_on(status, connection.headers, True):
-                ledger.upstream_failures += 1
-                if self._may_retry():
-                    self._let_go(connection)
-                    self._back_off()
-                    return
-            self._answer(connection, status)
+            if self._will_be_retried(status, connection.headers):
+                self._let_go(connection)
+                self._back_off()
+            else:
+                self._answer(connection, status)
+
+    def _will_be_retried(self, status: int, headers: Headers) -> bool:
+        """Counts what a try has brought; whether another one follows."""
+        ledger = self.ledger
+        ledger.upstream_statuses[status] += 1
+        if self.per_try is not None:
+            self.per_try.cancel()
+            self.per_try = None
+        detector = host_of(self).detector
+        if detector is not None:
+            detector.answered(status)
+        retry = self.forward.retry
+        if retry is None or not retry.retry_on(status, headers, True):
+            return False
+        ledger.upstream_failures += 1
+        return self._may_retry()
 
     def _answer(self, connection: Upstream, status: int) -> None:
-        """The head, and all of the body that has come with it, in one write."""
         self.status = status
         self.ledger.statuses[status] += 1
         if status == 101:
             open_tunnel(self, connection)
             return
-        headers = self.forward.headwork.downstream_headers(self.request, status, connection.headers)
-        if status == 204:  # a length has no place there (RFC 9110 8.6); Envoy drops it, too
-            headers = [header for header in headers if header[0] != b"content-length"]
-        block = header_block(headers)
-        if b"x-chaos-" in block and self.ledger.tagged:  # of another gateway, behind us: those speak of another request
-            block = header_block(header for header in headers if not header[0].startswith(b"x-chaos-"))
-        ended = connection.ended
-        head = b"%b%b%b%b" % (STATUS_LINES[status], block, CRLF, self._tags())
-        milliseconds = b"%d" % ((self.plane.now() - self.sent_at) * 1000)
-        if self.forward.headwork.service_time_by_rule:
-            head = head.replace(PENDING_TIME, milliseconds)
+        self.downstream.write(self._answer_head(status, connection.headers) + CRLF)
+        self._pass_on(connection)
+        if self.downstream.full and self.connection is connection:
+            connection.transport.pause_reading()
+
+    def _answer_head(self, status: int, headers: Headers) -> bytes:
+        """Status line and headers of upstream's answer as the client gets them, each line with its CRLF."""
+        headwork = self.forward.headwork
+        headers = headwork.downstream_headers(self.request, status, headers)
+        head = STATUS_LINES[status] + CRLF.join(map(FIELD, headers))
+        if b"\r\nx-chaos-" in head and self.ledger.tagged:  # of another gateway, behind us, on another request
+            headers = [header for header in headers if not header[0].startswith(b"x-chaos-")]
+            head = STATUS_LINES[status] + CRLF.join(map(FIELD, headers))
+        milliseconds = int((self.plane.now() - self.sent_at) * 1000)
+        if headwork.service_time_by_rule:
+            head = head.replace(PENDING_TIME, b"%d" % milliseconds) + CRLF
         else:
-            head += b"x-envoy-upstream-service-time: %b\r\n" % milliseconds
+            head += SERVICE_TIMES[milliseconds] if milliseconds < 100 else service_time(milliseconds)
+        head += self._tags()
         if b"\r\ndate: " not in head:
             head += self.plane.date
-        if b"\r\ncontent-length: " not in head and status != 204 and status != 304:
-            head = self._frame_answer(connection, head)
-        if self.close or not self.complete or self.websocket or self._last():
-            self.close = True
-            head += b"connection: close\r\n"
-        if self.cookie:
-            head += self.cookie
-        if ended:
-            if self.rechunk:
-                self.downstream.write(head + CRLF + self._chunks(connection))
-            else:
-                self.downstream.write(b"%b\r\n%b" % (head, b"".join(connection.pieces)))
-            self._finish(connection)
-        else:
-            self.downstream.write(head + CRLF)
-            self._pass_on(connection)
-            if self.downstream.full:
-                connection.transport.pause_reading()
+        if b"\r\ncontent-length: " not in head or status == 204:
+            head = self._frame_answer(status, head)
+        if self.close or not self.complete or self.websocket or self.plane.draining:
+            head += self._closing_line()
+        return head + self.cookie if self.cookie else head
 
-    def _finish(self, connection: Upstream | None) -> None:
-        """The answer is complete: everything is given back, and the connection turns to its next request."""
-        self.done = True
+    def _closing_line(self) -> bytes:
+        """For a request that is not all here, too: its rest would be read as the next one."""
+        self.close = self.close or not self.complete or self.websocket or self._last()
+        return b"connection: close\r\n" if self.close else b""
+
+    def _finish(self) -> None:
+        """The answer is complete: the connection turns to its next request."""
         if self.timeout is not None:
             self.timeout.cancel()
         if self.tries:
             self.ledger.tries[self.tries] += 1
-        if connection is not None:
-            self.connection = None
-            if not self.sent_all and self.has_body:
-                connection.keep_alive = False
-            cast("Host", self.host).release(connection)
         self.downstream.exchange_done(self)
 
     # ------------------------------------------------------------------------------------------ local answers
@@ -277,7 +308,7 @@ class Exchange:
             ledger.reply, ledger.reply_date = reply, self.plane.date
             ledger.reply_bytes = self._reply_head(reply) + ledger.tags + self._fault_tag() + CRLF + reply.body
         self.downstream.write(ledger.reply_bytes)
-        self._finish(None)
+        self._finish()
 
     def _last(self) -> bool:
         """Whether the gateway is going down and this connection has nothing more to answer."""
@@ -297,7 +328,7 @@ class Exchange:
                 head = _GRPC_MESSAGE.sub(CRLF, head)
             body = b""
         self.downstream.write(head + tags + connection + CRLF + body)
-        self._finish(None)
+        self._finish()
 
     def _reply_head(self, reply: Reply) -> bytes:
         """With a date, unless the rule has set one."""
@@ -359,9 +390,11 @@ class Exchange:
         elif self.replayable:
             self.kept += pieces
 
-    def _frame_answer(self, connection: Upstream, head: bytes) -> bytes:
+    def _frame_answer(self, status: int, head: bytes) -> bytes:
         """The answer has no length: chunks, unless there is to be no body."""
-        if self.request.method == b"HEAD":
+        if status == 204:  # a length has no place there (RFC 9110 8.6); Envoy drops it, too
+            return LENGTH_LINE.sub(CRLF, head)
+        if status == 304 or self.request.method == b"HEAD":
             return head
         self.rechunk = True
         if b"\r\ntransfer-encoding: " not in head:
@@ -386,7 +419,8 @@ class Exchange:
             for piece in connection.take_pieces():
                 self.downstream.write(piece)
         if connection.ended:
-            self._finish(connection)
+            self._let_go(connection)
+            self._finish()
 
     def _pass_on_interim(self, connection: Upstream) -> None:
         for status, headers in connection.interim:
@@ -445,18 +479,18 @@ class Exchange:
         """An idle connection turned out to be dead, and not a byte of the request was taken: the same try, on another
         connection."""
         self.connection = None
-        host = cast("Host", self.host)
+        host = host_of(self)
         host.active -= 1
-        host.pool.active -= 1
         self.tries -= 1
         self.ledger.upstream_requests -= 1
         self._rewind()
         self._try(host)
 
     def _rewind(self) -> None:
-        self.body = self.kept + self.body
-        self.kept = []
-        self.sent_all = False
+        if self.has_body:
+            self.body = self.kept + self.body
+            self.kept = []
+            self.sent_all = False
 
     def _try_timed_out(self) -> None:
         self.per_try = None
@@ -464,7 +498,7 @@ class Exchange:
 
     def _try_failed(self, failure: Failure, reason: str, status: int = 503) -> None:
         sent = self.connection is not None
-        host = cast("Host", self.host)
+        host = host_of(self)
         if failure is not Failure.OVERFLOW and host.detector is not None:
             host.detector.failed()
         self._let_go(self.connection)
@@ -489,7 +523,7 @@ class Exchange:
         retry = self.forward.retry
         assert retry is not None
         if retry.avoid_previous_hosts:
-            self.tried = [*(self.tried or ()), cast("Host", self.host)]
+            self.tried = [*(self.tried or ()), host_of(self)]
         self.timer = self.plane.after(retry.backoff(self.tries, random.random()), self._retry)
 
     def _retry(self) -> None:
@@ -531,8 +565,8 @@ class Exchange:
     def _cut(self) -> None:
         """The answer cannot be finished: the client learns it from the connection."""
         self._stop()
-        self.done = True
         self.ledger.tries[self.tries] += 1
+        self.downstream.current = None
         self.downstream.close()
 
     def refuse(self, reply: Reply) -> None:
@@ -554,14 +588,16 @@ class Exchange:
 
     def cancel(self) -> None:
         """The client is gone."""
-        if self.done:
-            return
-        self.done = True
         self._stop()
         for mirror in self.mirrors:
             mirror.cut_short()
-        if self.begun and self.refusal is None:
+        if self.refusal is None:
             if not self.status:
                 self.ledger.statuses[0] += 1
             if self.tries:
                 self.ledger.tries[self.tries] += 1
+
+
+def host_of(exchange: Exchange) -> Host:
+    """Where the try in flight goes; there is one."""
+    return cast("Host", exchange.host)

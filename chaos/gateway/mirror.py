@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from chaos.gateway.upstream import Upstream
-from chaos.mesh.decision import Failure
+from chaos.mesh.decision import Failure, Headers
 
 if TYPE_CHECKING:
     from chaos.gateway.plane import Plane
@@ -53,9 +53,12 @@ class Mirror:
 
     def upstream_connected(self, connection: Upstream) -> None:
         self.connection = connection
-        connection.begin(self, self.head_only, False)
-        connection.write(b"".join(self._waiting))
+        connection.send(self, b"".join(self._waiting), self.head_only, False)
         self._waiting = []
+
+    def upstream_answered(self, connection: Upstream, status: int, headers: Headers, body: bytes) -> None:
+        connection.ended = True
+        self._end()
 
     def upstream_received(self, connection: Upstream) -> None:
         connection.pieces = []

@@ -168,9 +168,10 @@ class Plane:
             silent = (self.beat - connection.beat) * BEAT_SECONDS
             if silent > (HEAD_SECONDS if connection.in_head else CONNECTION_IDLE_SECONDS):
                 connection.idle_out()
-        for pool in self._pools_by_name.values():
-            for host in pool.hosts:
-                host.close_idle(self.now() - IDLE_SECONDS)
+        if self.beat % int(IDLE_SECONDS / BEAT_SECONDS) == 0:
+            for pool in self._pools_by_name.values():
+                for host in pool.hosts:
+                    host.close_idle()
         self._beat_timer = self._loop.call_later(BEAT_SECONDS, self.look_around)
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ from chaos.gateway.outlier import Detector
 from chaos.gateway.upstream import Owner, Upstream
 from chaos.mesh.decision import Cluster, Endpoint, Failure
 
-IDLE_SECONDS = 60.0  # idle upstream connections are closed after this
+IDLE_SECONDS = 60.0  # upstream connections that serve nothing for so long, or up to twice as long, are closed
 
 
 class Host:
@@ -50,18 +50,31 @@ class Host:
 
     def acquire(self, owner: Owner) -> Upstream | None:
         """A connection at once, or None: then the owner is told later, and holds a place in the queue until it is."""
-        pool = self.pool
-        if pool.limited and pool.active >= pool.max_requests:
+        if self.pool.limited and self.pool.active() >= self.pool.max_requests:
             owner.upstream_failed(Failure.OVERFLOW, Failure.OVERFLOW.value)
             return None
         while self.idle:
             connection = self.idle.pop()
             if not connection.transport.is_closing():
                 self.active += 1
-                pool.active += 1
                 return connection
         self._queue(owner)
         return None
+
+    def give_back(self, connection: Upstream) -> None:
+        """It has brought a plain answer and can serve again."""
+        if (
+            self.waiting
+            or connection.closing
+            or connection.served >= self.pool.max_requests_per_connection
+            or self.pool.retired
+        ):
+            connection.ended = True
+            self.release(connection)
+            return
+        self.active -= 1
+        connection.owner = None
+        self.idle.append(connection)
 
     def _queue(self, owner: Owner) -> None:
         pool = self.pool
@@ -118,24 +131,21 @@ class Host:
         """A connection is free: to whoever has waited longest, or into the pool."""
         if connection.closed:
             self._connect_if_needed()
-        elif self.waiting:
+            return
+        while self.waiting:
             owner = self.waiting.popleft()
             self.pool.waiting -= 1
-            if self.pool.limited and self.pool.active >= self.pool.max_requests:
+            if self.pool.limited and self.pool.active() >= self.pool.max_requests:
                 owner.upstream_failed(Failure.OVERFLOW, Failure.OVERFLOW.value)
-                self.ready(connection)
-                return
+                continue
             self.active += 1
-            self.pool.active += 1
             owner.upstream_connected(connection)
-        else:
-            connection.idle_since = self.pool.now()
-            self.idle.append(connection)
+            return
+        self.idle.append(connection)
 
     def release(self, connection: Upstream) -> None:
         """The owner is done with it. Kept when it can serve again, closed otherwise."""
         self.active -= 1
-        self.pool.active -= 1
         connection.owner = None
         if connection.reusable and connection.served < self.pool.max_requests_per_connection and not self.pool.retired:
             connection.reset_for_next()
@@ -162,12 +172,18 @@ class Host:
     def detach(self, connection: Upstream) -> None:
         """It has become a tunnel and will not come back; it counts as a connection until it closes."""
         self.active -= 1
-        self.pool.active -= 1
         connection.owner = None
 
-    def close_idle(self, before: float) -> None:
-        for connection in [one for one in self.idle if one.idle_since < before]:
-            self.idle.remove(connection)
+    def close_idle(self) -> None:
+        """Connections that have served nothing since the last time."""
+        for connection in list(self.idle):
+            if connection.served == connection.served_when_seen:
+                self.idle.remove(connection)
+                connection.close()
+            connection.served_when_seen = connection.served
+
+    def close_all(self) -> None:
+        for connection in list(self.members):
             connection.close()
 
 
@@ -180,7 +196,7 @@ class Pool:
     def __init__(self, cluster: Cluster, now: Callable[[], float]):
         self.now = now
         self.hosts: tuple[Host, ...] = ()
-        self.active = self.waiting = self.connections = 0
+        self.waiting = self.connections = 0
         self.turn = -1  # round robin; below zero until the random start is drawn
         self.ring: object = None
         self.retired = False
@@ -196,7 +212,8 @@ class Pool:
             host.endpoint, host.weight = endpoint, endpoint.weight
             hosts.append(host)
         for host in known.values():
-            host.close_idle(float("inf"))
+            for connection in list(host.idle):
+                connection.close()
         self.cluster = cluster
         self.hosts = tuple(hosts)
         self.ring = None
@@ -212,6 +229,10 @@ class Pool:
                 Detector(self.hosts, cluster.outlier_detection, self.now) if cluster.outlier_detection else None
             )
 
+    def active(self) -> int:
+        """Requests in flight."""
+        return sum(host.active for host in self.hosts)
+
     def spawn(self, work: object) -> None:
         task = asyncio.ensure_future(work)  # type: ignore[call-overload]
         self._tasks.add(task)
@@ -222,5 +243,4 @@ class Pool:
         for task in self._tasks:
             task.cancel()
         for host in self.hosts:
-            for connection in list(host.members):
-                connection.close()
+            host.close_all()

@@ -49,7 +49,6 @@ def open_tunnel(exchange: Exchange, connection: Upstream) -> None:
     if exchange.timeout is not None:
         exchange.timeout.cancel()
     early = downstream.take_after_upgrade()
-    exchange.done = True
     exchange.connection = None
     exchange.ledger.tries[exchange.tries] += 1
     host.detach(connection)

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 MAX_HEADERS = 100  # Envoy's default; more is a protocol error
 MAX_HEAD_BYTES = 80 * 1024
 HIGH_WATER = 512 * 1024  # bytes waiting in a socket's write buffer before the other side is asked to pause
-NO_TRAILERS: Headers = []
 TCP_INFO_BYTES_ACKED = 120  # offset in struct tcp_info (linux/tcp.h)
 
 
@@ -34,8 +33,11 @@ class Owner(Protocol):
     def upstream_failed(self, failure: Failure, reason: str) -> None:
         """There will be no connection for you."""
 
+    def upstream_answered(self, connection: Upstream, status: int, headers: Headers, body: bytes) -> None:
+        """The answer is here, all of it, and the connection can serve again: give it back."""
+
     def upstream_received(self, connection: Upstream) -> None:
-        """More of the answer is here."""
+        """More of the answer is here; look at the connection's fields."""
 
     def upstream_lost(self, connection: Upstream) -> None:
         """The connection has closed; what was received stays readable."""
@@ -50,6 +52,7 @@ class Owner(Protocol):
 class Upstream(asyncio.Protocol):
     transport: asyncio.Transport
     owner: Owner | None = None
+    closing = False  # by us
     closed = False
     # ------ the answer to the request in flight
     status = 0  # of the final answer, once its head is complete; 0 before
@@ -60,6 +63,7 @@ class Upstream(asyncio.Protocol):
     malformed = False
     surplus = False  # more came than the answer: a second one, or none that HTTP knows
     upgraded: bytes | None = None  # after a 101: what already came in the new protocol
+    plain = True  # the answer may be one that is passed on in one go (heads.plain_answer)
     heard = False  # a byte of the answer has arrived
     head_only = False  # the request was HEAD
     upgrading = False  # the request asked for another protocol
@@ -69,7 +73,7 @@ class Upstream(asyncio.Protocol):
     served = 0  # requests sent on it
     written = 0  # bytes sent on it, ever
     written_before = 0  # of which before the request in flight
-    idle_since = 0.0
+    served_when_seen = -1  # `served` when the pool last looked for idle connections
 
     def __init__(self, host: Host):
         self.host = host
@@ -81,19 +85,27 @@ class Upstream(asyncio.Protocol):
 
     # ------------------------------------------------------------------------------------------ sending
 
-    def begin(self, owner: Owner, head_only: bool, upgrading: bool) -> None:
-        """A request is about to be sent; forgets the answer to the one before."""
+    def send(self, owner: Owner, data: bytes, head_only: bool, upgrading: bool) -> None:
+        """A request's head, and what there is of its body; forgets the answer to the one before."""
         self.owner = owner
+        self.served += 1
+        self.heard = False
+        self.plain = not (head_only or upgrading)
+        if not self.plain or self.status or self.ended:
+            self._forget(head_only, upgrading)
+        self.written_before = self.written
+        self.written += len(data)
+        self.transport.write(data)
+
+    def _forget(self, head_only: bool, upgrading: bool) -> None:
         self.head_only = head_only
         self.upgrading = upgrading
         self.status = 0
-        self.ended = self.heard = False
+        self.ended = False
         self.keep_alive = True
-        self.trailers = NO_TRAILERS
-        self.served += 1
-        self.written_before = self.written
 
     def write(self, data: bytes) -> None:
+        """More of a request's body."""
         self.written += len(data)
         self.transport.write(data)
 
@@ -104,14 +116,10 @@ class Upstream(asyncio.Protocol):
         if owner is None:  # bytes that nobody asked for: the connection cannot be trusted
             self.close()
             return
-        if not self.heard and not self.head_only:
-            self.heard = True
-            plain = plain_answer(data)
-            if plain is not None:
-                self.status, self.headers, body = plain
-                self.pieces.append(body)
-                self.ended = True
-                owner.upstream_received(self)
+        if self.plain and not self.heard:
+            answer = plain_answer(data)
+            if answer is not None:
+                owner.upstream_answered(self, *answer)
                 return
         self.heard = True
         if self.remaining:
@@ -258,10 +266,14 @@ class Upstream(asyncio.Protocol):
     @property
     def reusable(self) -> bool:
         return (
-            self.ended and self.keep_alive and not (self.malformed or self.surplus) and not self.transport.is_closing()
+            self.ended
+            and self.keep_alive
+            and not (self.malformed or self.surplus or self.closing)
+            and not self.transport.is_closing()
         )
 
     def close(self) -> None:
         """Ends the connection; nobody owns it any more."""
         self.owner = None
+        self.closing = True
         self.transport.abort()

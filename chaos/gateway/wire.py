@@ -36,9 +36,21 @@ METHODS = frozenset(
 WITHOUT_LENGTH = frozenset((b"GET", b"HEAD", b"DELETE", b"OPTIONS", b"TRACE", b"CONNECT"))
 
 
+FIELD = b": ".join  # of a name and a value
+FIRST_ATTEMPT = b"x-envoy-attempt-count: 1\r\n\r\n"
+
+
+def service_time(milliseconds: int) -> bytes:
+    """As it follows the last header line before it, which has no CRLF yet."""
+    return b"\r\nx-envoy-upstream-service-time: %d\r\n" % milliseconds
+
+
+SERVICE_TIMES = tuple(map(service_time, range(100)))
+
+
 def header_block(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     """`name: value` lines joined by CRLF, without one at the end."""
-    return CRLF.join(map(b": ".join, headers))
+    return CRLF.join(map(FIELD, headers))
 
 
 def chunk(data: bytes) -> bytes:
