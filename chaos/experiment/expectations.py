@@ -16,6 +16,9 @@ DELAY_TOLERANCE = 0.05
 LEAST_DELAY_TOLERANCE = 0.002
 """Seconds. Timers and schedulers are no more exact than this on a busy machine."""
 
+EASY, HARD = 1.0, 4.0
+"""Weights with which a run of both kinds has all its verdicts at about the same time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
@@ -40,6 +43,13 @@ class Expectation:
     seconds: float = 0.0
     retries: Retries | None = field(default=None, compare=False)
     tagged: bool = True
+
+    @property
+    def weight(self) -> float:
+        """For dividing alpha: claims that one counter-example refutes, and latencies, are decided soon with little of
+        it."""
+        soon = self.share in (0.0, 1.0) or self.kind == "added-delay"
+        return EASY if soon else HARD
 
     @property
     def task(self) -> str:

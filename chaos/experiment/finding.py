@@ -33,13 +33,14 @@ class Tally:
 class Finding:
     """The state of one expectation.
 
-    `rule` is the rule's key in the gateway's counters (empty for a hypothesis), `where` is `file:line:column` or empty.
-    `kind` is one of abort, delay, added-delay, destination, mirror, redirect, direct-response, route, residual, no-route,
-    hypothesis, masking, amplification, independence, drift, safeguard, search. `sense` says on which side of `configured`
-    the claim lies: `within` is configured ± tolerance. `estimate` and `interval` belong to the observed ledger; an interval
-    may be unbounded on a side (None). `confidence` is the run's, `alpha` this finding's part of 1 - confidence. `needed`
-    estimates how many more requests an inconclusive finding wants. `cause` is a short word for what is wrong when something
-    is: dice, hidden, count, per-connection, drift, drawn-twice, delay, routing, upstream, starved, traffic."""
+    `rule` is the rule's key in the gateway's counters (empty for a hypothesis), `where` is `file:line:column` or
+    empty. `kind` is one of abort, delay, added-delay, destination, mirror, redirect, direct-response, route,
+    residual, no-route, hypothesis, masking, amplification, independence, drift, safeguard, search. `sense` says on
+    which side of `configured` the claim lies: `within` is configured ± tolerance. `estimate` and `interval` belong to
+    the observed ledger; an interval may be unbounded on a side (None). `confidence` is the run's, `alpha` this
+    finding's part of 1 - confidence. `needed` estimates how many more requests an inconclusive finding wants. `cause`
+    is a short word for what is wrong when something is: dice, hidden, count, per-connection, drift, drawn-twice,
+    delay, routing, upstream, starved, traffic."""
 
     id: str
     kind: str

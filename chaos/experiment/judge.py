@@ -13,18 +13,18 @@ from typing import Any
 
 from chaos.experiment import sentences
 from chaos.experiment.drawn import Drawn
-from chaos.experiment.expectations import Expectation
+from chaos.experiment.expectations import HARD, Expectation
 from chaos.experiment.finding import Finding, Ledger, Tally
 from chaos.experiment.hypothesis import Hypotheses
 from chaos.experiment.observed import Observations, Observed
 from chaos.experiment.residual import judge_residual
 from chaos.experiment.timing import delayed_by_size, judge_added_delay
-from chaos.verify.claim import Claim, split_alpha, within
+from chaos.verify.claim import Claim, divide_alpha, within
 from chaos.verify.drift import Drift, find_drift
 from chaos.verify.independence import Dependence, dependence
 from chaos.verify.verdict import Verdict
 
-GUARD = 0.05
+GUARD = 0.02
 MAIN = 1 - 3 * GUARD
 
 
@@ -58,7 +58,7 @@ class Evidence:
 class Judge:
     """Judges a run while it goes on. `observe` is handed each second's digest, `findings` tells where things stand.
 
-    Expectations and hypotheses divide 1 - confidence equally."""
+    Expectations and hypotheses divide 1 - confidence, those that are hard to decide getting more of it."""
 
     def __init__(
         self, expectations: Sequence[Expectation], confidence: float = 0.99, hypotheses: Hypotheses | None = None
@@ -66,7 +66,9 @@ class Judge:
         self.expectations = tuple(expectations)
         self.hypotheses = hypotheses or Hypotheses(())
         self.confidence = confidence
-        self.alpha = split_alpha(confidence, len(self.expectations) + len(self.hypotheses.all))
+        alphas = divide(confidence, self.expectations, len(self.hypotheses.all))
+        self._alphas = dict(zip((each.id for each in self.expectations), alphas, strict=False))
+        self._hypothesis_alpha = alphas[-1] if self.hypotheses.all else 0.0
         self.observed = Observed()
         self._settled: dict[str, Finding] = {}
 
@@ -81,7 +83,7 @@ class Judge:
         are then inconclusive."""
         drawn = Drawn(counters)
         found = [self._judge(expectation, drawn, starved) for expectation in self.expectations]
-        found += self.hypotheses.findings(self.observed, counters, self.confidence, self.alpha, starved)
+        found += self.hypotheses.findings(self.observed, counters, self.confidence, self._hypothesis_alpha, starved)
         return [self._settle(finding) for finding in found]
 
     def _judge(self, expectation: Expectation, drawn: Drawn, starved: str) -> Finding:
@@ -107,14 +109,14 @@ class Judge:
             configured=expectation.share,
             drawn=drawn.tally(expectation),
             confidence=self.confidence,
-            alpha=self.alpha,
+            alpha=self._alphas[expectation.id],
         )
 
     def _share(self, finding: Finding, expectation: Expectation, drawn: Drawn, claim: Claim) -> Finding:
-        evidence = self._evidence(expectation, finding.drawn, claim)
+        evidence = self._evidence(expectation, finding, claim)
         own = evidence.own
         verdict, cause = _decide(evidence)
-        interval = claim.interval(own.k, own.n, self.alpha * MAIN)
+        interval = claim.interval(own.k, own.n, finding.alpha * MAIN)
         open_ = verdict is Verdict.INCONCLUSIVE
         finding = replace(
             finding,
@@ -125,21 +127,22 @@ class Judge:
             verdict=verdict,
             cause=cause,
             ledgers=_ledgers(evidence),
-            needed=claim.needed(own.k, own.n, self.alpha * MAIN) if open_ else None,
+            needed=claim.needed(own.k, own.n, finding.alpha * MAIN) if open_ else None,
         )
         return replace(finding, sentence=sentences.share(finding, expectation, evidence.dependence, evidence.drift))
 
-    def _evidence(self, expectation: Expectation, drawn: Tally | None, claim: Claim) -> Evidence:
+    def _evidence(self, expectation: Expectation, finding: Finding, claim: Claim) -> Evidence:
+        drawn, alpha = finding.drawn, finding.alpha
         if expectation.kind == "delay" and not expectation.tagged:
-            return Evidence(claim, delayed_by_size(expectation, self.observed), drawn, self.alpha)
+            return Evidence(claim, delayed_by_size(expectation, self.observed), drawn, alpha)
         observed = self.observed.tally(expectation.classify)
-        found = Evidence(claim, observed, drawn, self.alpha)
+        found = Evidence(claim, observed, drawn, alpha)
         if not observed.n or claim.certain:
             return found
-        drift = find_drift(self.observed.series(expectation.classify), claim, self.alpha * GUARD)
-        return replace(found, drift=drift, dependence=self._dependence(expectation))
+        drift = find_drift(self.observed.series(expectation.classify), claim, alpha * GUARD)
+        return replace(found, drift=drift, dependence=self._dependence(expectation, alpha * GUARD))
 
-    def _dependence(self, expectation: Expectation) -> Dependence | None:
+    def _dependence(self, expectation: Expectation, alpha: float) -> Dependence | None:
         if expectation.kind not in ("abort", "delay"):
             return None
         pairs = self.observed.neighbours(
@@ -150,7 +153,7 @@ class Judge:
                 and (expectation.tasks is None or pair.task in expectation.tasks)
             )
         )
-        return dependence(pairs, self.alpha * GUARD)
+        return dependence(pairs, alpha)
 
     def _settle(self, finding: Finding) -> Finding:
         """A verdict that has been reached stays; of its intervals, which all hold at once, what they share remains."""
@@ -166,6 +169,12 @@ class Judge:
         if finding.verdict.decided:
             self._settled[finding.id] = finding
         return finding
+
+
+def divide(confidence: float, expectations: Sequence[Expectation], hypotheses: int = 0) -> list[float]:
+    """Alpha of each expectation, then of each hypothesis."""
+    weights = [expectation.weight for expectation in expectations]
+    return divide_alpha(confidence, [*weights, *([HARD] * hypotheses)])
 
 
 def _decide(evidence: Evidence) -> tuple[Verdict, str]:

@@ -11,8 +11,8 @@ from math import ceil
 
 from chaos.experiment.effects import Effect, PhaseEffects
 from chaos.experiment.expectations import Expectation
-from chaos.experiment.judge import MAIN
-from chaos.verify.claim import split_alpha, within
+from chaos.experiment.judge import MAIN, divide
+from chaos.verify.claim import within
 from chaos.verify.planning import requests_needed, smallest_deviation
 from chaos.verify.quantile import allowed_ranks
 
@@ -44,8 +44,11 @@ def plan_lines(
 ) -> list[PlanLine]:
     """One line per expectation. `weights` are those of the tasks; `requests` is the size of the load when it is
     fixed."""
-    alpha = split_alpha(confidence, len(expected) + hypotheses)
-    return [_line(each, _share(each, phases, weights), alpha, requests) for each in expected]
+    alphas = divide(confidence, expected, hypotheses)
+    return [
+        _line(each, _share(each, phases, weights), alpha, requests)
+        for each, alpha in zip(expected, alphas, strict=False)
+    ]
 
 
 def expected_rate(users: int, delay: float, arrival_rate: float | None = None) -> float:

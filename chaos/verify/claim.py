@@ -5,7 +5,7 @@ altogether. Whatever the truth, only one of these can be wrong, and ever being s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
@@ -98,6 +98,12 @@ def above(limit: float) -> Claim:
 def split_alpha(confidence: float, claims: int) -> float:
     """Each claim's part of 1 - confidence, so that a run is wrong anywhere at most so often (Bonferroni)."""
     return (1 - confidence) / max(claims, 1)
+
+
+def divide_alpha(confidence: float, weights: Sequence[float]) -> list[float]:
+    """The same in proportion to weights, which must be fixed beforehand."""
+    total = sum(weights)
+    return [(1 - confidence) * weight / total for weight in weights]
 
 
 def _first(decided: Callable[[int], bool], limit: int) -> int | None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.simulated_runs import assess_all, decided_runs
 
-from chaos.verify.claim import Claim, above, below, split_alpha, within
+from chaos.verify.claim import Claim, above, below, divide_alpha, split_alpha, within
 from chaos.verify.verdict import Verdict
 
 V, F, U = Verdict.VERIFIED, Verdict.FALSIFIED, Verdict.INCONCLUSIVE
@@ -100,6 +100,7 @@ def test_what_is_still_needed_decides(k: int, n: int) -> None:
 
 def test_alpha_is_divided() -> None:
     assert split_alpha(0.99, 4) == pytest.approx(0.0025) and split_alpha(0.99, 0) == pytest.approx(0.01)
+    assert divide_alpha(0.99, [1.0, 3.0]) == [pytest.approx(0.0025), pytest.approx(0.0075)]
 
 
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.01, 0.1, 0.5, 0.99, 1.0])

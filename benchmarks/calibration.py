@@ -1,0 +1,163 @@
+"""How often verdicts are wrong, by simulation, in full: `make calibration`. docs/verdicts.md shows its output.
+
+Every row is `RUNS` seeded runs; the same rows run smaller in the tests. A rate beside which `at most` stands is a
+promise: the command fails when it is exceeded by more than chance explains once in a million."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import binom
+
+from chaos.verify.claim import split_alpha, within
+from chaos.verify.drift import find_drift
+from chaos.verify.independence import dependence
+from chaos.verify.planning import requests_needed
+from chaos.verify.quantile import allowed_ranks
+from chaos.verify.retries import Tries, residual
+from chaos.verify.verdict import Verdict
+from tests.support.simulated_runs import decided_runs
+
+RUNS = 10_000
+ALPHA = 0.01
+SHARES = (0.0, 0.001, 0.01, 0.1, 0.5, 0.99, 1.0)
+
+
+@dataclass(frozen=True)
+class Row:
+    """`wrong` of `runs` ended with a wrong verdict, where `most` is promised; None where nothing is."""
+
+    what: str
+    runs: int
+    wrong: int
+    most: float | None
+    note: str = ""
+
+    @property
+    def kept(self) -> bool:
+        """Whether the promise holds, up to what chance explains once in a million."""
+        return self.most is None or self.wrong <= binom.isf(1e-6, self.runs, self.most)
+
+    def __str__(self) -> str:
+        promise = "" if self.most is None else f"{self.most * 100:g} %"
+        return f"| {self.what} | {self.runs:,} | {self.wrong / self.runs * 100:.2f} % | {promise} | {self.note} |"
+
+
+def right_gateways() -> Iterator[Row]:
+    """`until: decided`; the gateway does as it is told. Wrong is a falsification."""
+    for share in SHARES:
+        claim = within(share)
+        step = max(25, requests_needed(claim, ALPHA).median // 80)
+        runs = decided_runs(claim, share, ALPHA, runs=RUNS, step=step, limit=1000 * step, seed=[10, round(share * 1e4)])
+        median, late = np.percentile(runs.requests, [50, 90])
+        note = f"half verified by {median:,.0f} requests, nine in ten by {late:,.0f}"
+        yield Row(f"{share * 100:g} % configured and done", RUNS, int(runs.falsified.sum()), ALPHA, note)
+
+
+def edges() -> Iterator[Row]:
+    """The truth on the very edge of the tolerance. Wrong is a verification."""
+    for share in (0.001, 0.01, 0.1, 0.5, 0.99):
+        claim = within(share)
+        step = max(25, requests_needed(claim, ALPHA).median // 40)
+        truth = round(claim.high, 9)
+        runs = decided_runs(claim, truth, ALPHA, runs=RUNS, step=step, limit=400 * step, seed=[11, round(share * 1e4)])
+        yield Row(
+            f"{share * 100:g} % configured, {truth * 100:g} % done",
+            RUNS,
+            int(runs.verified.sum()),
+            ALPHA,
+            "the edge itself",
+        )
+
+
+def power() -> Iterator[Row]:
+    """Gateways that are off. Wrong is anything but a falsification."""
+    for truth in (0.47, 0.45, 0.75):
+        runs = decided_runs(
+            within(0.5), truth, ALPHA, runs=RUNS, step=500, limit=1_000_000, seed=[12, round(truth * 100)]
+        )
+        median, late = np.percentile(runs.requests, [50, 90])
+        note = f"half by {median:,.0f} requests, nine in ten by {late:,.0f}"
+        yield Row(f"50 % configured, {truth * 100:g} % done", RUNS, int((~runs.falsified).sum()), ALPHA, note)
+
+
+def stopping_rules() -> Iterator[Row]:
+    """However a run is ended: wrong is a falsification of a right gateway at 50 %."""
+    for what, step, limit in (
+        ("looked at after every 20 requests", 20, 40_000),
+        ("looked at every second of 3 000 requests", 3000, 150_000),
+        ("looked at once, after 5 000 requests", 5000, 5000),
+        ("interrupted after 1 000 requests", 100, 1000),
+    ):
+        runs = decided_runs(within(0.5), 0.5, ALPHA, runs=RUNS, step=step, limit=limit, seed=[13, step])
+        open_ = ~(runs.verified | runs.falsified)
+        yield Row(what, RUNS, int(runs.falsified.sum()), ALPHA, f"{open_.mean() * 100:.1f} % inconclusive")
+
+
+def families() -> Iterator[Row]:
+    """Twenty right rules in one run: wrong when any of them is falsified; or twenty on the edge, any verified."""
+    alpha = split_alpha(1 - ALPHA, 20)
+    for what, truth in (("twenty right rules", 0.5), ("twenty rules on the edge", 0.52 + 1e-9)):
+        wrong = np.zeros(2000, bool)
+        for rule in range(20):
+            runs = decided_runs(within(0.5), truth, alpha, runs=2000, step=500, limit=60_000, seed=[14, rule])
+            wrong |= runs.falsified if truth == 0.5 else runs.verified
+        yield Row(what, 2000, int(wrong.sum()), ALPHA, "any of them")
+
+
+def quantiles() -> Iterator[Row]:
+    """The true quantile outside its interval even once, in sixty looks."""
+    for level in (0.5, 0.95, 0.99):
+        random = np.random.default_rng([15, round(level * 100)])
+        rank, n, missed = np.zeros(RUNS), 0, np.zeros(RUNS, bool)
+        while n < 100_000:
+            step = max(5, n // 6)
+            rank, n = rank + random.binomial(step, level, RUNS), n + step
+            low, high = allowed_ranks(n, level, ALPHA)
+            missed |= (rank < low) | (rank > high)
+        yield Row(f"p{level * 100:g} within its interval", RUNS, int(missed.sum()), ALPHA)
+
+
+def guards() -> Iterator[Row]:
+    """The guards, on gateways that are right. Wrong is a suspicion."""
+    random = np.random.default_rng(16)
+    clean, fault = random.binomial(400, 0.45, RUNS), random.binomial(400, 0.55, RUNS)
+    pairs = ([400 - int(a), int(a), 400 - int(b), int(b)] for a, b in zip(clean, fault, strict=True))
+    wrong = sum(dependence(cells, ALPHA).verdict is Verdict.FALSIFIED for cells in pairs)
+    yield Row("dependence of exactly 10 points", RUNS, wrong, ALPHA, "the edge itself")
+    claim, wrong = within(0.5), 0
+    for _ in range(1000):
+        seconds = [(int(k), 300) for k in random.binomial(300, claim.high, 120)]
+        wrong += find_drift(seconds, claim, ALPHA) is not None
+    yield Row("a steady share, searched for drift", 1000, wrong, ALPHA, "on the edge of the tolerance")
+    wrong = 0
+    for _ in range(1000):
+        found = residual(_tries(random, 20_000), ALPHA)
+        wrong += found.excess_low > 0 or found.excess_high < 0
+    yield Row("independent tries, three retries", 1000, wrong, ALPHA)
+
+
+def _tries(random: np.random.Generator, n: int) -> Tries:
+    left, early, failed = n, 0, 0
+    for _ in range(3):
+        bad = int(random.binomial(left, 0.25))
+        early, failed, left = early + left, failed + bad, bad
+    return Tries(4, n, early, failed, left, int(random.binomial(left, 0.25)), 0)
+
+
+def main() -> int:
+    """Prints a table per question; 1 when a promise is broken."""
+    broken = 0
+    for rows in (right_gateways, edges, power, stopping_rules, families, quantiles, guards):
+        print(f"\n{rows.__doc__}\n\n| what | runs | wrong | at most | |\n|---|---:|---:|---:|---|", flush=True)
+        for row in rows():
+            broken += not row.kept
+            print(row if row.kept else f"{row} **broken**", flush=True)
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
