@@ -64,6 +64,7 @@ app.add_typer(export, name="export")
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command and exit with its code; whatever goes wrong, the user sees a message and no traceback."""
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # it would read the metadata of every package
     sys.exit(call(sys.argv[1:] if arguments is None else arguments))
 
 
