@@ -28,9 +28,8 @@ def explain(
 ) -> int:
     """Say which rule a request takes, why, and with which probabilities what happens."""
     from chaos.errors import InvalidInput
-    from chaos.experiment.reach import request_of
-    from chaos.experiment.request_text import parse_request
     from chaos.experiment.services import proxy_of
+    from chaos.mesh.ask import parse_request
     from chaos.mesh.explain import explain as explain_rules
     from chaos.mesh.explain_text import explanation_text
     from chaos.mesh.rules import compile_rules
@@ -42,7 +41,7 @@ def explain(
         raise InvalidInput.at("REQUEST", str(error)) from None
     prepared = prepare([file], tuple(settings or ()), thorough=False).require()
     rules = compile_rules(prepared.reading.resources, prepared.registry(), proxy_of(prepared.reading))
-    found = explain_rules(rules, request_of(wanted))
+    found = explain_rules(rules, wanted)
     if output is Format.JSON:
         import json
 
