@@ -1,0 +1,127 @@
+"""Bad input: a line that says where and what, the right exit code, and never a traceback."""
+
+from __future__ import annotations
+
+import random
+import socket
+from pathlib import Path
+
+import pytest
+from support.processes import EXPERIMENTS, chaos
+
+SERVICE = """\
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: web}
+spec:
+  hosts: [web]
+  http:
+  - route:
+    - destination: {host: web}
+"""
+
+
+def experiment(spec: str) -> str:
+    return f"apiVersion: chaos/v1alpha1\nkind: Experiment\nspec: {spec}\n---\n{SERVICE}"
+
+
+BOMB = "\n".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]" for before, name in zip("abcdef", "bcdefg", strict=True)
+)
+
+BAD = {
+    "empty": (b"", ":1:1: the file is empty"),
+    "not yaml": (b"a: [1,\nb: }", ":2:4: not YAML"),
+    "binary": (random.Random(1).randbytes(3000) + b"\0", ":1:1: is a binary file"),
+    "10 MB": (b"a" * 10_000_000, "is larger than 1 MB"),
+    "alias bomb": (b"a: &a [x, x, x, x, x, x, x, x, x]\n" + BOMB.encode(), "once aliases are expanded"),
+    "without hosts": (SERVICE.replace("hosts: [web]", "gateways: [x]").encode(), ":5:3: spec.gateways"),
+    "misspelt key": (SERVICE.replace("hosts", "hots").encode(), "did you mean `hosts`?"),
+    "percentage": (
+        SERVICE.replace("- route", "- fault: {abort: {httpStatus: 400, percentage: {value: 120}}}\n    route").encode(),
+        ":7:58: spec.http[0].fault.abort.percentage.value: 120",
+    ),
+    "unknown destination": (
+        experiment("{services: {other: {builtin: webserver}}}").encode(),
+        "no service web is known",
+    ),
+    "no rule": (
+        experiment("{load: {tasks: [{get: 'http://elsewhere/'}]}}").encode(),
+        "no rule and no service is called",
+    ),
+    "beyond loopback": (
+        experiment("{services: {web: {endpoints: [{address: 192.0.2.1:80}]}}}").encode(),
+        "192.0.2.1 is not on this machine",
+    ),
+    "same name twice": (f"{SERVICE}---\n{SERVICE}".encode(), "a second VirtualService default/web"),
+    "duplicate key": (SERVICE.replace("spec:", "spec: {}\nspec:").encode(), ":5:1: "),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_file_that_cannot_be_used_is_refused_before_anything_starts(name: str, tmp_path: Path) -> None:
+    content, expected = BAD[name]
+    file = tmp_path / "bad.yaml"
+    file.write_bytes(content)
+    ended = chaos("run", file, "--out", tmp_path / "reports")
+    said = ended.stdout + ended.stderr
+    assert ended.returncode == 2, said
+    assert expected in said
+    assert f"{file}:" in said
+    assert "Traceback" not in said
+    assert not (tmp_path / "reports").exists()
+
+
+def test_validate_says_the_same_of_each_file(tmp_path: Path) -> None:
+    files = {name: tmp_path / f"{name.replace(' ', '-')}.yaml" for name in BAD}
+    for name, file in files.items():
+        file.write_bytes(BAD[name][0])
+    ended = chaos("validate", *files.values())
+    assert ended.returncode == 2
+    lines = ended.stdout.replace(": error: ", ": ").splitlines()
+    for name, file in files.items():
+        assert [line for line in lines if line.startswith(f"{file}:") and BAD[name][1] in line], (name, lines)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    ended = chaos("run", tmp_path / "missing.yaml")
+    assert ended.returncode == 2
+    assert "missing.yaml:1:1: there is no such file" in ended.stderr + ended.stdout
+
+
+def test_every_problem_of_a_file_is_told_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "three.yaml"
+    file.write_text(SERVICE.replace("host: web", "host: web, prt: 1") + "    timout: 5s\n    retries: {attempts: -1}\n")
+    said = chaos("validate", file).stdout
+    assert f"{file}:9:5: error: spec.http[0].timout" in said
+    assert "attempts" in said
+    assert "prt" in said
+
+
+def test_a_port_in_use_is_the_environments_fault() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        ended = chaos("gateway", EXPERIMENTS / "abort50.yaml", "--listen", address)
+    assert ended.returncode == 5
+    assert f"cannot listen on {address}" in ended.stderr + ended.stdout
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("program", ['[sleep, "60"]', '["false"]', "[no-such-program]"])
+def test_a_service_that_never_becomes_ready_ends_the_run_with_a_report(program: str, tmp_path: Path) -> None:
+    file = tmp_path / "service.yaml"
+    file.write_text(experiment(f"{{services: {{web: {{command: {program}, readiness: {{timeout: 1s}}}}}}}}"))
+    ended = chaos("run", file, "--out", tmp_path / "reports")
+    said = ended.stdout + ended.stderr
+    assert ended.returncode == 5, said
+    assert "web" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("arguments", [("run",), ("run", "--bogus", "x"), ("frobnicate",), ("explain", "x.yaml")])
+def test_bad_usage_has_its_own_exit_code(arguments: tuple[str, ...]) -> None:
+    ended = chaos(*arguments)
+    assert ended.returncode == 2
+    assert "Traceback" not in ended.stderr
