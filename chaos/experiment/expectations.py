@@ -119,6 +119,8 @@ def expectations(
 
 def _shows(expectation: Expectation) -> bool:
     """Whether it can be judged from status, body and latency alone."""
+    if expectation.kind == "delay" and expectation.share in (0.0, 1.0):
+        return False  # one slow answer is no counter-example
     shown = ("abort", "delay", "added-delay", "redirect", "direct-response", "no-route")
     return expectation.tasks is not None and expectation.kind in shown
 
@@ -129,8 +131,7 @@ def _of_effect(effect: Effect, faults: bool, tolerance: float) -> Iterator[Expec
         yield _reply(base, effect)
     elif effect.tasks is not None:
         yield _route(base, effect)
-    if faults:
-        yield from _faults(base, effect)
+    yield from _faults(base, effect) if faults else _no_faults(base, effect)
     aborts = (effect.abort_share or 0.0) if faults else 0.0
     if aborts < 1:
         yield from _forwarding(base, effect)
@@ -165,6 +166,14 @@ def _faults(base: Expectation, effect: Effect) -> Iterator[Expectation]:
             tolerance=near,
             seconds=effect.delay,
         )
+
+
+def _no_faults(base: Expectation, effect: Effect) -> Iterator[Expectation]:
+    """While faults are off none of those that the rule has may fire."""
+    if effect.abort_share:
+        yield replace(_named(base, "abort", "no abort"), share=0.0, status=effect.abort_status)
+    if effect.delay_share:
+        yield replace(_named(base, "delay", "no delay"), share=0.0, seconds=effect.delay)
 
 
 def _forwarding(base: Expectation, effect: Effect) -> Iterator[Expectation]:

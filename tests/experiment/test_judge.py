@@ -218,9 +218,24 @@ def test_a_gateway_without_tags_is_judged_from_outside() -> None:
     assert wrong.verdict is F and wrong.drawn is None
 
 
-def test_faults_that_are_off_are_not_expected() -> None:
+def test_while_faults_are_off_none_may_fire() -> None:
     made = expectations([PhaseEffects("baseline", (ABORT,), faults=False), PhaseEffects("fault", (ABORT,))])
-    assert [(each.phase, each.kind) for each in made] == [("baseline", "route"), ("fault", "route"), ("fault", "abort")]
+    assert [(each.phase, each.kind, each.share) for each in made] == [
+        ("baseline", "route", 1.0),
+        ("baseline", "abort", 0.0),
+        ("fault", "route", 1.0),
+        ("fault", "abort", 0.5),
+    ]
+    assert len({each.id for each in made}) == 4
+
+
+@pytest.mark.parametrize(("stray", "verdict"), [(0.0, V), (0.0005, F)])
+def test_a_fault_that_fires_all_the_same_is_found(stray: float, verdict: Verdict) -> None:
+    judge = Judge(expectations([PhaseEffects("recovery", (ABORT,), faults=False)]))
+    gateway = SimulatedGateway(abort=lambda _: stray, phase="recovery", seed=5)
+    for digest in gateway.seconds(10, 1000):
+        judge.observe(digest)
+    assert {f.kind: f.verdict for f in judge.findings(gateway.counters)}["abort"] is verdict
 
 
 def test_a_redirect_is_expected_of_every_request() -> None:
