@@ -30,6 +30,7 @@ class FindingRow:
     title: str
     context: str
     anchor: str
+    place: str
     configured: str
     tolerance: str
     drawn: str
@@ -70,6 +71,7 @@ def finding_row(finding: Finding, several_phases: bool = False) -> FindingRow:
         title=finding.title,
         context=" \u00b7 ".join(part for part in context if part and part != finding.title),
         anchor=anchor_of(finding.where),
+        place=finding.where.rpartition("/")[2],
         configured=words.configured(finding),
         tolerance=words.tolerance(finding),
         drawn=words.share(finding.drawn.share, width) if finding.drawn else words.NONE,
@@ -77,7 +79,7 @@ def finding_row(finding: Finding, several_phases: bool = False) -> FindingRow:
         observed=words.quantity(finding.estimate, finding.unit, width),
         observed_of=words.tally(finding.observed) if finding.observed and finding.unit == "share" else "",
         interval=words.interval(finding.interval, finding.unit),
-        interval_confidence=words.exact(1 - finding.alpha, "share"),
+        interval_confidence=words.confidence(finding.alpha),
         n=words.count(seen.n) if seen else words.NONE,
         forest=forest_row(finding),
         needed=f"about {words.count(finding.needed)} more requests would decide" if finding.needed else "",

@@ -78,7 +78,7 @@ def _axis(finding: Finding, target: float) -> tuple[float, float, tuple[float, f
 
 def _labels(finding: Finding, target: float, band: tuple[float, float], place: object) -> tuple[tuple[float, str], ...]:
     ends = (target,) if finding.sense != "within" else band
-    return tuple((place(end), words.exact(end, finding.unit)) for end in ends)  # type: ignore[operator]
+    return tuple((place(end), words.edge(end, finding.tolerance, finding.unit)) for end in ends)  # type: ignore[operator]
 
 
 def _description(finding: Finding) -> str:

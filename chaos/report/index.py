@@ -193,7 +193,9 @@ def _run(summary: dict[str, Any]) -> RunRow:
         shares=tuple(
             (
                 str(each["title"]),
-                words.exact(each["configured"], each["unit"]) if each["configured"] is not None else words.NONE,
+                words.edge(each["configured"], each["tolerance"], each["unit"])
+                if each["configured"] is not None
+                else "",
                 words.quantity(
                     each["estimate"], each["unit"], words.spread(tuple(each["interval"]) if each["interval"] else None)
                 ),

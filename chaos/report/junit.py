@@ -85,7 +85,7 @@ def facts(finding: Finding) -> str:
         f"drawn {words.share(finding.drawn.share, width)}" if finding.drawn else "",
         f"observed {words.quantity(finding.estimate, finding.unit, width)}" if finding.estimate is not None else "",
         f"of ({words.tally(finding.observed)})" if finding.observed and finding.unit == "share" else "",
-        f"{words.exact(1 - finding.alpha, 'share')} interval {words.interval(finding.interval, finding.unit)}"
+        f"{words.confidence(finding.alpha)} interval {words.interval(finding.interval, finding.unit)}"
         if finding.interval
         else "",
     ]

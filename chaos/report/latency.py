@@ -1,4 +1,4 @@
-"""Latency distributions as arrays: densities on a log axis, quantiles with their intervals, and mixtures of shifted
+"""Latency distributions as arrays: densities on a log axis, quantiles with their bands, and mixtures of shifted
 shapes."""
 
 from __future__ import annotations
@@ -75,15 +75,3 @@ def quantile_band(shape: Shape, fractions: Floats, confidence: float) -> tuple[F
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     reach = z * np.sqrt(fractions * (1 - fractions) / shape.total)
     return quantiles(shape, np.clip(fractions - reach, 0, 1)), quantiles(shape, np.clip(fractions + reach, 0, 1))
-
-
-def quantile_interval(histogram: Histogram, fraction: float, confidence: float) -> tuple[float, float] | None:
-    """The interval of one quantile; None when the sample is too small to bound it from above and from below."""
-    shape = Shape.of(histogram)
-    n = shape.total
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    reach = z * (fraction * (1 - fraction) / n) ** 0.5 if n else 1.0
-    if fraction - reach <= 0 or fraction + reach >= 1:
-        return None
-    low, high = quantiles(shape, np.array([fraction - reach, fraction + reach]))
-    return float(low), float(high)

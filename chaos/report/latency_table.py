@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 import pandas as pd
 
 from chaos.journal.histogram import Histogram
 from chaos.report import frames, words
-from chaos.report.latency import quantile_interval
+from chaos.verify.quantile import Sample, Span, quantile_span
 
 QUANTILES = (0.5, 0.9, 0.95, 0.99, 0.999)
 
@@ -53,18 +54,21 @@ def _rows(rows: pd.DataFrame, confidence: float) -> tuple[LatencyRow, ...]:
 
 
 def _row(name: str, latency: Histogram, confidence: float) -> LatencyRow:
-    values = latency.quantiles(QUANTILES)
+    values, sample = latency.quantiles(QUANTILES), Sample(latency.buckets())
     return LatencyRow(
         group=name,
         n=words.count(latency.total),
         mean=words.measured(latency.mean),
         quantiles=tuple(
-            (words.measured(value), _bounds(quantile_interval(latency, fraction, confidence)))
+            (words.measured(value), _bounds(quantile_span(sample, fraction, 1 - confidence)))
             for fraction, value in zip(QUANTILES, values, strict=True)
         ),
         maximum=words.measured(latency.maximum),
     )
 
 
-def _bounds(bounds: tuple[float, float] | None) -> str:
-    return f"{words.measured(bounds[0])} .. {words.measured(bounds[1])}" if bounds else "too few"
+def _bounds(span: Span) -> str:
+    """Words for the interval of a quantile, which has no end on a side where the sample is too small."""
+    if span.low <= 0 or span.high == inf:
+        return "too few"
+    return f"{words.measured(span.low)} .. {words.measured(span.high)}"

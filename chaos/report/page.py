@@ -66,7 +66,7 @@ def context(result: Result, drawings: dict[str, Drawing | None]) -> dict[str, An
         plan.documents,
         [*(each.where for each in result.findings), *(str(note.get("where", "")) for note in plan.notes)],
     )
-    predicted = expected.injections(result)
+    seen = statuses(table, expected.injections(result), plan.confidence)
     shown: dict[str, Any] = {
         "version": chaos.__version__,
         "css": stylesheet(),
@@ -78,8 +78,8 @@ def context(result: Result, drawings: dict[str, Drawing | None]) -> dict[str, An
         "tiles": tiles(result, table),
         "command": repeat_command(plan),
         "sections": sections(result),
-        "statuses": statuses(table, predicted, plan.confidence),
-        "any_expected": bool(predicted),
+        "statuses": seen,
+        "any_expected": any(row.mark is not None for group in seen for row in group.rows),
         "latencies": latencies(table, plan.confidence) if len(table) else (),
         "quantile_names": [f"p{fraction * 100:g}" for fraction in QUANTILES],
         "confidence": words.exact(plan.confidence, "share"),

@@ -32,9 +32,14 @@ def short_count(value: float) -> str:
 
 def share(value: float | None, spread: float | None = None) -> str:
     """`50.1 %` of a fraction; `spread`, the width of its interval as a fraction, sets the decimals."""
-    if value is None:
-        return NONE
-    return f"{fixed(value * 100, _decimals(spread))}{THIN}%"
+    return NONE if value is None else f"{_percent(value, _decimals(spread))}{THIN}%"
+
+
+def _percent(value: float, decimals: int) -> str:
+    """All and none need no decimals; anything else is never rounded to them."""
+    if value in (0, 1):
+        return "100" if value else "0"
+    return fixed(value * 100, decimals)
 
 
 def whole_share(value: float) -> str:
@@ -129,12 +134,33 @@ def configured(finding: Finding) -> str:
     """`50 %`, `50 % \u00b1 2`, `below 5 %`: what was claimed."""
     if finding.configured is None:
         return NONE
-    value = exact(finding.configured, finding.unit)
+    value = _configured_value(finding)
     if finding.sense == "below":
         return f"below {value}"
     if finding.sense == "above":
         return f"above {value}"
     return value
+
+
+def _configured_value(finding: Finding) -> str:
+    value = finding.configured or 0.0
+    if finding.kind == "residual":  # follows from what was measured, so its digits end where its tolerance does
+        return edge(value, finding.tolerance, finding.unit)
+    return exact(value, finding.unit)
+
+
+def edge(value: float, tolerance: float | None, unit: Unit) -> str:
+    """Where a claim's band ends: as many decimals as two digits of its tolerance have."""
+    if unit != "share" or not tolerance:
+        return exact(value, unit)
+    decimals = max(0, 1 - math.floor(math.log10(tolerance * 100)))
+    text = fixed(value * 100, decimals)
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text}{THIN}%"
+
+
+def confidence(alpha: float) -> str:
+    """`99.67 %` of the alpha that one finding may use up."""
+    return f"{significant((1 - alpha) * 100, 4)}{THIN}%"
 
 
 def exact(value: float, unit: Unit) -> str:
@@ -165,7 +191,7 @@ def interval(bounds: tuple[float | None, float | None] | None, unit: Unit) -> st
         return f"at least {quantity(low, unit)}"
     if unit == "share":
         decimals = _decimals(high - low)
-        return f"{fixed(low * 100, decimals)} .. {fixed(high * 100, decimals)}{THIN}%"
+        return f"{_percent(low, decimals)} .. {_percent(high, decimals)}{THIN}%"
     return f"{quantity(low, unit)} .. {quantity(high, unit)}"
 
 

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 _STEPS = [10.0**power * digit for power in range(-6, 5) for digit in (1, 2, 5)]
 
 
-def time_axis(axes: Axes, which: str, low: float, high: float) -> None:
-    """Ticks at 1, 2 and 5 of each decade of seconds, only at 1 when the range is wide, each named with its unit."""
+def time_axis(axes: Axes, which: str, low: float, high: float, most: int = 9) -> None:
+    """Ticks at 1, 2 and 5 of each decade of seconds, or only at 1 where these would be more than `most`, each named
+    with its unit."""
     places = [step for step in _STEPS if low <= step <= high]
-    if len(places) > 9:
+    if len(places) > most:
         places = [step for step in places if f"{step:e}".startswith("1")]
     ticks(axes, which, places, [words.seconds(place) for place in places])

@@ -23,7 +23,7 @@ MAX_POINTS = 200
 def convergence(findings: Sequence[Finding], history: Mapping[str, tuple[Point, ...]]) -> Drawing | None:
     """A small panel per expectation that has a target and was judged more than once."""
     shown = [finding for finding in findings if finding.configured is not None and len(_points(history, finding)) > 1]
-    shown = shown[:MAX_PANELS]
+    shown = sorted(shown, key=lambda finding: finding.configured in (0, 1))[:MAX_PANELS]  # stable: certainties last
     if not shown:
         return None
     columns = 1 if len(shown) == 1 else 2
@@ -32,7 +32,7 @@ def convergence(findings: Sequence[Finding], history: Mapping[str, tuple[Point, 
     drawn = figure(height)
     panels = np.atleast_1d(drawn.subplots(rows, columns, squeeze=False).ravel())
     for axes, finding in zip(panels, shown, strict=False):
-        _panel(axes, finding, _thin(_points(history, finding)))
+        _panel(axes, finding, _thin(_points(history, finding)), _title(finding, shown))
     for axes in panels[len(shown) :]:
         axes.set_axis_off()
     drawn.subplots_adjust(left=0.07, right=0.985, top=1 - 0.3 / height, bottom=0.3 / height, hspace=0.42, wspace=0.16)
@@ -49,7 +49,7 @@ def convergence(findings: Sequence[Finding], history: Mapping[str, tuple[Point, 
     return Drawing("convergence", name, to_svg(drawn, "convergence", name, caption), legend, caption)
 
 
-def _panel(axes: Axes, finding: Finding, points: Sequence[Point]) -> None:
+def _panel(axes: Axes, finding: Finding, points: Sequence[Point], title: str) -> None:
     at = np.array([point.at for point in points])
     low = np.array([_bound(point, 0) for point in points])
     high = np.array([_bound(point, 1) for point in points])
@@ -73,8 +73,16 @@ def _panel(axes: Axes, finding: Finding, points: Sequence[Point]) -> None:
     ticks(axes, "y", steps, [words.exact(step, finding.unit) for step in steps])
     marks = nice_steps(at[0], at[-1], 5)
     ticks(axes, "x", marks, [words.seconds(mark) for mark in marks])
-    title = finding.title if len(finding.title) <= 46 else finding.title[:45] + "\u2026"
-    axes.set_title(f"{title} \u2013 {finding.verdict.value}")
+    axes.set_title(title)
+
+
+def _title(finding: Finding, among: Sequence[Finding]) -> str:
+    """Its title and verdict; whose it is, where several have that title."""
+    alike = sum(each.title == finding.title for each in among) > 1
+    whose = (finding.rule_name, finding.phase) if alike else ()
+    name = ", ".join([finding.title, *(part for part in whose if part)])
+    short = name if len(name) <= 44 else name[:43] + "\u2026"
+    return f"{short} \u2013 {finding.verdict.value}"
 
 
 def _window(finding: Finding, estimate: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[float, float]:

@@ -139,7 +139,7 @@ def _latency(axes: Axes, clock: Clock, result: Result) -> list[Legend]:
     low, high = float(np.nanmin(values["p50"])) * 0.7, float(np.nanmax(values["p99"])) * 1.4
     axes.set_yscale("log")
     axes.set_ylim(low, high)
-    time_axis(axes, "y", low, high)
+    time_axis(axes, "y", low, high, most=5)
     axes.set_title("Latency")
     return [Legend(BLUE, "p50"), Legend(MUTED, "p99", "dashed")]
 
