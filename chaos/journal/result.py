@@ -233,7 +233,7 @@ class _Builder:
         shares = sorted(stretch.cpu for stretch in busy)
         return Delivered(
             requests=digest.count,
-            seconds=sum(stretch.end - stretch.begin for stretch in busy),
+            seconds=max((each.end for each in busy), default=0.0) - min((each.begin for each in busy), default=0.0),
             errors=dict(self.timeline.errors),
             peak_users=max((stretch.users for stretch in busy), default=0),
             cpu=shares[len(shares) // 2] if shares else 0.0,
