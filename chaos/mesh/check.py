@@ -14,6 +14,7 @@ from chaos.errors import Location, Problem
 from chaos.mesh.analyze import analyze
 from chaos.mesh.document import Document, Documents, read_documents
 from chaos.mesh.pitfalls import pitfalls
+from chaos.mesh.pitfalls_binding import proxy_played
 from chaos.mesh.resources import Resources
 from chaos.mesh.salvage import salvage
 from chaos.mesh.validate import validate
@@ -63,9 +64,9 @@ def check_documents(files: Iterable[Documents]) -> list[Problem]:
     return found
 
 
-def findings(resources: Resources, documents: Iterable[Document] = ()) -> list[Problem]:
+def findings(resources: Resources, documents: Sequence[Document] = ()) -> list[Problem]:
     """What there is to say about resources that have the right shape."""
-    return _once([*validate(resources), *analyze(resources, documents), *pitfalls(resources)])
+    return _once([*validate(resources), *analyze(resources, documents), *pitfalls(resources, proxy_played(documents))])
 
 
 def refusals(resources: Resources) -> list[Problem]:

@@ -13,6 +13,8 @@ from chaos.errors import Problem
 from chaos.mesh.findings import At
 from chaos.mesh.model import StringMatch
 from chaos.mesh.model_virtual_service import Headers, HTTPMatchRequest, HTTPRoute, VirtualService
+from chaos.mesh.names import Proxy
+from chaos.mesh.pitfalls_binding import binding_pitfalls
 from chaos.mesh.pitfalls_faults import fault_pitfalls
 from chaos.mesh.pitfalls_reach import reach_pitfalls
 from chaos.mesh.resources import Resource, Resources
@@ -24,20 +26,22 @@ if TYPE_CHECKING:
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"]
 
 
-def pitfalls(resources: Resources) -> list[Problem]:
+def pitfalls(resources: Resources, proxy: Proxy) -> list[Problem]:
+    """Infos on all resources; `proxy` is whose proxy the gateway plays."""
     problems: list[Problem] = []
     for service in resources.virtual_services:
-        _virtual_service(At(service, ("spec",), problems), service)
+        _virtual_service(At(service, ("spec",), problems), service, proxy)
     for rule in resources.destination_rules:
         _destination_rule(At(rule, ("spec",), problems), rule.spec)
     return problems
 
 
-def _virtual_service(at: At, service: Resource[VirtualService]) -> None:
+def _virtual_service(at: At, service: Resource[VirtualService], proxy: Proxy) -> None:
     spec = service.spec
     for kind, routes in (("tls", spec.tls), ("tcp", spec.tcp)):
         if routes:
             at.into(kind).info(f"{kind} routes are checked, but the gateway of chaos serves HTTP alone", "not-served")
+    binding_pitfalls(at, service, proxy)
     reach_pitfalls(at, spec)
     for index, route in enumerate(spec.http):
         here = at.into("http", index)

@@ -141,3 +141,30 @@ def test_a_pitfall_of_a_destination_rule_is_an_info(spec: str, code: str, expect
     assert found.errors == found.warnings == ()
     (info,) = found.infos
     assert info.code == code and info.message.startswith(expected)
+
+
+EXPERIMENT = "apiVersion: chaos/v1alpha1\nkind: Experiment\nspec: {{proxy: {proxy}}}\n---\n"
+
+BINDINGS = [
+    ("", "{hosts: [a.com], gateways: [gw]", "not-bound spec.gateways: not for a sidecar (mesh), which is what the gateway plays here; in an Experiment, spec.proxy.gateway: default/gw"),
+    ("", "{hosts: [a.com], gateways: [gw, mesh]", None),
+    ("", "{hosts: [a.com]", None),
+    ("{gateway: gw}", "{hosts: [a.com], gateways: [gw]", None),
+    ("{gateway: default/gw}", "{hosts: [a.com], gateways: [gw]", None),
+    ("{gateway: gw}", "{hosts: [a.com]", "not-bound spec: not for the Gateway default/gw"),
+    ("{gateway: other}", "{hosts: [a.com], gateways: [gw]", "not-bound spec.gateways: not for the Gateway default/other"),
+    ("{namespace: shop}", "{hosts: [a.com], exportTo: [.]", "not-exported spec.exportTo: not exported to the namespace shop"),
+    ("{namespace: shop}", "{hosts: [a.com]", None),
+    ("not a mapping", "{hosts: [a.com]", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("proxy", "spec", "expected"), BINDINGS)
+def test_a_virtual_service_for_another_proxy_does_nothing_here(proxy: str, spec: str, expected: str | None) -> None:
+    text = HEAD.format(kind="VirtualService", spec=f"{spec}, http: [{{{TO_WEB}}}]}}")
+    (found,) = check([("f.yaml", (EXPERIMENT.format(proxy=proxy) if proxy else "") + text)])
+    said = [
+        f"{info.code} {info.path}: {info.message}" for info in found.infos if info.code in ("not-bound", "not-exported")
+    ]
+    assert found.errors == found.warnings == ()
+    assert said == [] if expected is None else said[0].startswith(expected), said
