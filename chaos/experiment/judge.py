@@ -72,9 +72,9 @@ class Judge:
         self.observed = Observed()
         self._settled: dict[str, Finding] = {}
 
-    def observe(self, digest: Observations) -> None:
-        """Add one second of what the load saw."""
-        self.observed.add(digest)
+    def observe(self, digest: Observations, seconds: float = 1.0) -> None:
+        """Add what the load saw in so many seconds."""
+        self.observed.add(digest, seconds)
         self.hypotheses.observe(digest)
 
     def findings(self, counters: Mapping[str, Any] | None, *, starved: str = "") -> list[Finding]:
@@ -140,6 +140,9 @@ class Judge:
         if not observed.n or claim.certain:
             return found
         drift = find_drift(self.observed.series(expectation.classify), claim, alpha * GUARD)
+        if drift is not None:
+            moments = [self.observed.moment(int(stretch)) for stretch in (drift.since, drift.until)]
+            drift = replace(drift, since=moments[0], until=moments[1])
         return replace(found, drift=drift, dependence=self._dependence(expectation, alpha * GUARD))
 
     def _dependence(self, expectation: Expectation, alpha: float) -> Dependence | None:

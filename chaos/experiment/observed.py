@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from chaos.experiment.finding import Tally
 from chaos.verify.quantile import Sample
@@ -64,7 +64,7 @@ class Observations(Protocol):
 
     def items(self) -> Iterable[tuple[Outcome, Measured]]: ...
     @property
-    def pairs(self) -> Mapping[PairKey, Sequence[int]]: ...
+    def pairs(self) -> Mapping[Any, Sequence[int]]: ...
 
 
 Classify = Callable[[Outcome], bool | None]
@@ -80,26 +80,28 @@ class Seen:
 
 
 class Observed:
-    """All digests so far as one, and how many requests each second had per outcome."""
+    """All digests so far as one, and how many requests each stretch of time had per outcome."""
 
     def __init__(self) -> None:
         self.outcomes: dict[Outcome, Seen] = {}
         self.pairs: dict[PairKey, list[int]] = {}
-        self.seconds: list[list[tuple[Outcome, int]]] = []
+        self.stretches: list[list[tuple[Outcome, int]]] = []
+        self.ends: list[float] = []
 
-    def add(self, digest: Observations) -> None:
-        """One more second of the run."""
-        second: list[tuple[Outcome, int]] = []
+    def add(self, digest: Observations, seconds: float = 1.0) -> None:
+        """One more stretch of the run, so many seconds long."""
+        stretch: list[tuple[Outcome, int]] = []
         for outcome, measured in digest.items():
             seen = self.outcomes.setdefault(outcome, Seen())
             seen.count += measured.count
             for low, high, count in measured.latency.buckets():
                 seen.buckets[low, high] = seen.buckets.get((low, high), 0) + count
-            second.append((outcome, measured.count))
+            stretch.append((outcome, measured.count))
         for pair, cells in digest.pairs.items():
             mine = self.pairs.setdefault(pair, [0, 0, 0, 0])
             mine[:] = [a + b for a, b in zip(mine, cells, strict=True)]
-        self.seconds.append(second)
+        self.stretches.append(stretch)
+        self.ends.append(self.ends[-1] + seconds if self.ends else seconds)
 
     def __iter__(self) -> Iterator[tuple[Outcome, int]]:
         return ((outcome, seen.count) for outcome, seen in self.outcomes.items())
@@ -113,8 +115,12 @@ class Observed:
         return _tally(self, classify)
 
     def series(self, classify: Classify) -> list[tuple[int, int]]:
-        """(k, n) of every second."""
-        return [(tally.k, tally.n) for tally in (_tally(second, classify) for second in self.seconds)]
+        """(k, n) of every stretch."""
+        return [(tally.k, tally.n) for tally in (_tally(stretch, classify) for stretch in self.stretches)]
+
+    def moment(self, stretches: int) -> float:
+        """Seconds from the beginning to the end of the first so many stretches."""
+        return self.ends[stretches - 1] if stretches else 0.0
 
     def sample(self, chosen: Callable[[Outcome], bool]) -> Sample:
         """The latencies of the chosen outcomes together."""

@@ -162,17 +162,6 @@ def _retries(info: RuleInfo) -> Retries | None:
     return Retries(own.attempts, own.retried, own.per_try_timeout, ",".join(own.retry_on))
 
 
-def hosts_of(rules: Rules) -> dict[str, tuple[str, ...]]:
-    """Every host by its names, short and in full, with the keys of the rules that its requests may take."""
-    found: dict[str, list[str]] = {}
-    for info in rules.rules:
-        for host in info.hosts:
-            short = host.removesuffix(".svc.cluster.local").removesuffix(f".{rules.proxy.namespace}")
-            for name in dict.fromkeys((short, host)):
-                found.setdefault(name, []).append(info.key)
-    return {name: tuple(keys) for name, keys in found.items()}
-
-
 def untouched(rules: Rules, effects: Iterable[Effect]) -> Iterator[RuleInfo]:
     """Rules of VirtualServices that no task reaches: worth a note, since a run says nothing about them."""
     reached = {effect.key for effect in effects}

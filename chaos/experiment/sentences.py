@@ -103,7 +103,7 @@ def _drawn_how(dependence: Dependence) -> str:
 
 def _drifted(target: str, drift: Drift) -> str:
     during = requests(Tally(drift.k, drift.n))
-    said = f" over the whole run, but {during} from second {drift.since} to {drift.until}"
+    said = f" over the whole run, but {during} from second {drift.since:.0f} to {drift.until:.0f}"
     return f"{said}, where {target} is claimed of every moment." + (" The fault stopped." if not drift.k else "")
 
 

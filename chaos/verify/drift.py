@@ -16,15 +16,15 @@ from chaos.verify.claim import Claim
 from chaos.verify.interval import VAGUE, log_evidence, log_likelihood
 
 GROWTH = 1.2
-"""Starts are so much further apart each: 60 of them cover a day in seconds."""
+"""Starts are so much further apart each: 60 of them cover a day of seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """From second `since` to second `until`, `k` of `n` was seen: not what is claimed of every moment."""
+    """From moment `since` to moment `until` of the series, `k` of `n` was seen: not what is claimed of every moment."""
 
-    since: int
-    until: int
+    since: float
+    until: float
     k: int
     n: int
 
@@ -34,7 +34,7 @@ class Drift:
 
 
 def find_drift(series: Sequence[tuple[int, int]], claim: Claim, alpha: float) -> Drift | None:
-    """The stretch that refutes the claim, in a run's (k, n) of each second; None when there is none.
+    """The stretch that refutes the claim, in a run's (k, n) of each second (or other stretch); None when there is none.
 
     Looks at the end of the series and at earlier moments of a geometric list: whichever refutes first is returned."""
     totals = _running(series)
