@@ -96,7 +96,7 @@ class Downstream(asyncio.Protocol):
     def _exchange(
         self, method: bytes, target: bytes, authority: bytes | None, headers: Headers, fields: dict[bytes, bytes]
     ) -> Exchange:
-        request = Request(method, target, authority or b"", headers, b"http", self.remote)
+        request = Request(method, target, authority or b"", headers, b"http", self.remote, b"", fields)
         exchange = Exchange(self, request)
         plane = self.plane
         given = fields.get(b"x-request-id")

@@ -24,7 +24,7 @@ class Request:
 
     `target` is path and query in origin form, not yet normalised; `authority` is Host as received (or the authority
     of an absolute-form target); `remote` the client's address without its port; `id` the x-request-id that goes
-    upstream."""
+    upstream; `fields` the headers by name, of several lines the last."""
 
     method: bytes
     target: bytes
@@ -33,6 +33,13 @@ class Request:
     scheme: bytes = b"http"
     remote: bytes = b"127.0.0.1"
     id: bytes = b""
+    fields: dict[bytes, bytes] | None = None
+
+    def index(self) -> dict[bytes, bytes]:
+        """`fields`, made now when the gateway has not."""
+        if self.fields is None:
+            self.fields = dict(self.headers)
+        return self.fields
 
 
 class Draws(Protocol):
@@ -213,9 +220,11 @@ class Headwork(Protocol):
     """The header operations of one rule and destination, compiled; shared by requests.
 
     `service_time_by_rule`: the rule itself changes x-envoy-upstream-service-time. What it leaves of it is among the
-    downstream headers then, with PENDING_TIME for the proxy's own value."""
+    downstream headers then, with PENDING_TIME for the proxy's own value.
+    `answers_alike`: downstream headers depend on upstream's answer alone, not on the request."""
 
     service_time_by_rule: bool
+    answers_alike: bool
 
     def upstream_headers(self, request: Request, forward: Forward) -> Headers:
         """All headers for upstream in order, `host` included: hop-by-hop ones dropped, proxy's own added, the rule's

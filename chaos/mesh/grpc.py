@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 import re
 
-from chaos.mesh.decision import Headers
+from chaos.mesh.decision import Headers, Request
+from chaos.mesh.header_names import value_of
 
 STATUS_CODES = {
     "OK": 0,
@@ -39,12 +40,12 @@ def status_from_http(status: int) -> int:
     return _FROM_HTTP.get(status, _UNKNOWN)
 
 
-def is_grpc(headers: Headers) -> bool:
+def is_grpc(request: Request) -> bool:
     """Content-type `application/grpc`, alone or followed by `+...`; not `-web`, and without parameters."""
-    for name, value in headers:
-        if name == b"content-type":
-            return value.startswith(b"application/grpc") and value[16:17] in (b"", b"+")
-    return False
+    value = (request.fields or request.index()).get(b"content-type")
+    if value is None or not value.startswith(b"application/grpc"):
+        return False
+    return value[16:17] in (b"", b"+") and value_of(request.headers, b"content-type") == value
 
 
 _TIMEOUT = re.compile(rb"(\d{1,8})([HMSmun])")

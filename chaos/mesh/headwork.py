@@ -44,8 +44,10 @@ class RouteHeadwork:
     cluster: bytes
     again: Callable[[Request], Forward] | None = None
     service_time_by_rule: bool = False
+    answers_alike: bool = False
 
     def __post_init__(self) -> None:
+        self.answers_alike = not self.response_levels and self.cors is None
         self.service_time_by_rule = any(level.touches(SERVICE_TIME) for level in self.response_levels)
 
     def upstream_headers(self, request: Request, forward: Forward) -> Headers:
@@ -66,7 +68,7 @@ class RouteHeadwork:
     def _with_timeout(self, request: Request, headers: Headers, timeout: float | None) -> Headers:
         """Tells upstream how long it has: the smaller of timeout and perTryTimeout, to gRPC in its own way too."""
         expected = b"%d" % round(min(filter(None, (timeout, self.per_try_timeout))) * 1000)
-        if is_grpc(request.headers):
+        if is_grpc(request):
             headers = _replaced(headers, b"grpc-timeout", expected + b"m")
         headers.append((b"x-envoy-expected-rq-timeout-ms", expected))
         return headers
@@ -87,7 +89,7 @@ class RouteHeadwork:
         headers: Headers = []
         if self.response_levels:
             headers = operated([], self.response_levels, lambda kept: self._failed(request, status, body, kept))
-        reply = render(status, body, headers, self.proxy.server, grpc=is_grpc(request.headers))
+        reply = render(status, body, headers, self.proxy.server, grpc=is_grpc(request))
         if self.cors:
             left = self.cors.answered(request, list(reply.headers))
             return replace(reply, headers=tuple(left))

@@ -88,7 +88,7 @@ class ReplyMaker:
             self._grpc = render(status, body, left, server, grpc=True, grpc_status=grpc_status)
 
     def __call__(self, request: Request) -> Reply:
-        grpc = is_grpc(request.headers)
+        grpc = is_grpc(request)
         made = self._grpc if grpc else self._plain
         return made or self._make(request, grpc)
 

@@ -177,6 +177,8 @@ def _header_condition(field: tuple[str, ...], match: StringMatch, name: str, hea
     test = text_test(match)
 
     def holds(request: Request, path: bytes, query: bytes) -> bool:
+        if key not in (request.fields or request.index()):
+            return False
         for name, value in request.headers:  # noqa: SIM110 - a generator would double the cost
             if name == key and test(value):
                 return True

@@ -7,7 +7,7 @@ outcome and formatters see it. Observed on Envoy 1.40 with Istio's settings for 
 from __future__ import annotations
 
 from chaos.mesh.decision import Headers, Request
-from chaos.mesh.header_names import MERGED_REQUEST, MERGED_RESPONSE, merge, value_of
+from chaos.mesh.header_names import MERGED_REQUEST, MERGED_RESPONSE, joined, merge, value_of
 from chaos.mesh.names import is_address
 
 _WEBSOCKET = b"websocket"
@@ -42,7 +42,8 @@ class ProxyHeaders:
         self._stripped = _STRIPPED_AT_EDGE if gateway else _STRIPPED
         self._own = _ADDED_AT_EDGE if gateway else _ADDED
         replaced = self._own if gateway else frozenset[bytes]()  # a sidecar keeps the client's
-        self._special = self._stripped | _HOP_BY_HOP | replaced | {b"host"}
+        self._rare = self._stripped | _HOP_BY_HOP | replaced
+        self._special = self._rare | {b"host"}
 
     def changes(self, name: bytes) -> bool:
         """Whether rules may see another value of this header than the client sent."""
@@ -70,12 +71,11 @@ class ProxyHeaders:
     def incoming(self, request: Request) -> Headers:
         """The request's headers as rules see them, `host` left out; a new list."""
         headers = request.headers
-        special = self._special
-        kept = [pair for pair in headers if pair[0] not in special]
-        if len(kept) + 1 < len(headers):
-            kept = self._with_special(headers, kept)
-        names = dict(kept)
-        if len(names) < len(kept):
+        names = request.fields or request.index()
+        if len(names) == len(headers) and self._rare.isdisjoint(names):
+            kept = headers[1:] if headers[0][0] == b"host" else [pair for pair in headers if pair[0] != b"host"]
+        else:
+            kept = self._with_special(headers, [pair for pair in headers if pair[0] not in self._special])
             kept = merge(kept, MERGED_REQUEST)
         if self.gateway:
             return self._with_edge(request, kept)
@@ -102,7 +102,7 @@ class ProxyHeaders:
         if upgrade == _WEBSOCKET and b"upgrade" in named:
             kept += [(name, b",".join(found[name])) for name in (b"connection", b"upgrade")]
         if b"x-forwarded-for" in found:
-            kept.append((b"x-forwarded-for", b",".join(found[b"x-forwarded-for"])))
+            kept.append((b"x-forwarded-for", joined(found[b"x-forwarded-for"])))
         return kept
 
     def _with_edge(self, request: Request, headers: Headers) -> Headers:
@@ -110,7 +110,7 @@ class ProxyHeaders:
         chain = [value for name, value in headers if name == b"x-forwarded-for"]
         others = [pair for pair in headers if pair[0] != b"x-forwarded-for"] if chain else headers
         others += [
-            (b"x-forwarded-for", b",".join([*chain, request.remote])),
+            (b"x-forwarded-for", joined([*chain, request.remote])),
             (b"x-forwarded-proto", request.scheme),
             (b"x-envoy-external-address", request.remote),
             (b"x-request-id", request.id),

@@ -159,7 +159,7 @@ class RuleCompiler:
         def reply(request: Request, path: bytes, query: bytes) -> Reply:
             headers: Headers = [(b"location", location(request, path, query))]
             headers = operated(headers, levels, lambda kept: seen(request, status, kept))
-            return render(status, body, headers, self.server, grpc=is_grpc(request.headers))
+            return render(status, body, headers, self.server, grpc=is_grpc(request))
 
         return reply
 
@@ -334,7 +334,7 @@ def forwarder(
 
 
 def _timeout(request: Request, timeout: float | None) -> float | None:
-    return limited_timeout(request.headers, timeout) if is_grpc(request.headers) else timeout
+    return limited_timeout(request.headers, timeout) if is_grpc(request) else timeout
 
 
 def _drawn(mirrors: tuple[tuple[Cluster, Parts], ...], draws: Draws) -> tuple[Cluster, ...]:
