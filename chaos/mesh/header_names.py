@@ -6,6 +6,8 @@ every other header keeps its lines. Observed on Envoy 1.40.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from chaos.mesh.decision import Headers
 
 MERGED_REQUEST = frozenset(
@@ -30,7 +32,12 @@ MERGED_RESPONSE = frozenset(
 def values_of(headers: Headers, name: bytes) -> list[bytes]:
     """The values of a request header as Envoy holds them: one for each line, or one in all when it is kept merged."""
     values = [value for key, value in headers if key == name]
-    return [b",".join(values)] if len(values) > 1 and name in MERGED_REQUEST else values
+    return [joined(values)] if len(values) > 1 and name in MERGED_REQUEST else values
+
+
+def joined(values: Iterable[bytes]) -> bytes:
+    """Lines as one, without the empty ones (Envoy's HeaderMapImpl::appendToHeader)."""
+    return b",".join(filter(None, values))
 
 
 def value_of(headers: Headers, name: bytes) -> bytes | None:
@@ -43,13 +50,13 @@ def merge(headers: Headers, merged: frozenset[bytes]) -> Headers:
     """With the lines of every merged header joined at the place of its first."""
     if len(dict(headers)) == len(headers):
         return headers
-    joined: Headers = []
+    kept: Headers = []
     place: dict[bytes, int] = {}
     for name, value in headers:
         at = place.get(name) if name in merged else None
         if at is None:
-            place[name] = len(joined)
-            joined.append((name, value))
+            place[name] = len(kept)
+            kept.append((name, value))
         else:
-            joined[at] = (name, joined[at][1] + b"," + value)
-    return joined
+            kept[at] = (name, joined((kept[at][1], value)))
+    return kept

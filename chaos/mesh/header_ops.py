@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from chaos.mesh.decision import Headers
 from chaos.mesh.formatter import Exchange, Part, UnsupportedCommand, compile_format
+from chaos.mesh.header_names import joined
 from chaos.mesh.model_virtual_service import HeaderOperations
 
 Value = bytes | Part
@@ -77,7 +78,7 @@ def _append(headers: Headers, name: bytes, value: bytes, merged: frozenset[bytes
     if name in merged:
         for at, pair in enumerate(headers):
             if pair[0] == name:
-                headers[at] = (name, pair[1] + b"," + value)
+                headers[at] = (name, joined((pair[1], value)))
                 return
     headers.append((name, value))
 
