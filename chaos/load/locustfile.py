@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Callable
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,6 +23,7 @@ from locust.env import Environment
 from locust.exception import CatchResponseError, StopUser
 from locust.util.load_locustfile import load_locustfile
 
+from chaos.load.address import is_loopback
 from chaos.load.fast import kind_of
 from chaos.load.plan import BadPlan
 from chaos.load.shared import Shared, with_abort_by_body
@@ -69,7 +69,7 @@ def send_through(users: type[User], gateway: str) -> None:
     """Make the users of a class speak to the gateway: directly without a host of their own, as a proxy with one."""
     if users.host is None:
         users.host = gateway
-    if is_loopback(users.host):
+    if is_loopback(urlsplit(users.host).hostname or ""):
         return
     if issubclass(users, FastHttpUser):
         users.proxy_host, users.proxy_port = urlsplit(gateway).hostname, urlsplit(gateway).port or 80
@@ -81,14 +81,6 @@ def send_through(users: type[User], gateway: str) -> None:
             self.client.proxies = {"http": gateway}
 
         users.__init__ = start_behind_gateway  # type: ignore[method-assign]
-
-
-def is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def identified(request: Callable[..., Any], shared: Shared) -> Callable[..., Any]:

@@ -7,9 +7,7 @@ its page. Nobody logs in here, so it listens on loopback only and takes commands
 from __future__ import annotations
 
 import json
-import socket
 from importlib.resources import files
-from ipaddress import ip_address
 from typing import Any
 
 import gevent
@@ -17,10 +15,11 @@ from flask import Response, jsonify, request
 from locust.stats import stats_history
 from locust.web import WebUI
 
+from chaos.load.address import free_address, own_hosts
 from chaos.load.distributed import DistributedLoad
 from chaos.load.faults import Faults, Gateway
 from chaos.load.local import LocalLoad
-from chaos.load.plan import BadPlan, Plan
+from chaos.load.plan import Plan
 from chaos.load.session import Session
 
 COLUMNS = {
@@ -52,25 +51,6 @@ def serve(plan: Plan, load: LocalLoad | DistributedLoad, session: Session) -> st
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def free_address(text: str) -> tuple[str, int]:
-    """Host and port to listen on; port 0 becomes a free one. Raises BadPlan beyond loopback, OSError when taken."""
-    host, colon, port = text.rpartition(":")
-    host = (host or "127.0.0.1").strip("[]")
-    if not colon or not port.isdigit():
-        raise BadPlan(f"ui: {text!r} is not host:port")
-    if host != "localhost" and not _is_loopback(host):
-        raise BadPlan(f"ui: {host} is not loopback; the web UI asks nobody who they are")
-    family, _, _, _, where = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)[0]
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(where)
-        except OSError as error:
-            raise OSError(f"ui: {text}: {error.strerror}") from None
-        name = probe.getsockname()
-        return str(name[0]), int(name[1])
-
-
 def wait_until_listening(ui: WebUI) -> None:
     """Locust starts its server in a greenlet and does not say when it listens. Raises OSError when it cannot."""
     with gevent.Timeout(START, OSError("the web UI did not start")):
@@ -78,18 +58,6 @@ def wait_until_listening(ui: WebUI) -> None:
             if ui.greenlet is not None and ui.greenlet.dead:
                 raise OSError(f"the web UI did not start: {ui.greenlet.exception}")
             gevent.sleep(0.002)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def own_hosts(host: str, port: int) -> set[str]:
-    """What a browser that means this server writes into Host and Origin."""
-    return {f"{name}:{port}" for name in (host, f"[{host}]", "localhost", "127.0.0.1")}
 
 
 def add_faults(app: Any, faults: Faults, session: Session, hosts: set[str]) -> None:

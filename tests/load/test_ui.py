@@ -150,17 +150,6 @@ def test_it_works_with_several_processes(gateway: Gateway) -> None:
         assert load.finish()["reason"] == "stop"
 
 
-@pytest.mark.parametrize(
-    ("ui", "reason"),
-    [("0.0.0.0:8089", "not loopback"), ("8089", "not host:port"), ("127.0.0.1:x", "not host:port")],
-)
-def test_addresses_it_will_not_listen_on(ui: str, reason: str) -> None:
-    load = run(plan("http://127.0.0.1:1", ui=ui))
-    assert [line["type"] for line in load.lines] == ["error"]
-    assert reason in load.lines[0]["reason"]
-    assert load.code == 2
-
-
 def test_an_address_in_use_is_one_line() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -1,0 +1,40 @@
+"""Addresses: which are loopback, and where the web UI listens."""
+
+from __future__ import annotations
+
+import socket
+from ipaddress import ip_address
+
+from chaos.load.plan import BadPlan
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or address can only be this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def free_address(text: str) -> tuple[str, int]:
+    """Host and port to listen on; port 0 becomes a free one. Raises BadPlan beyond loopback, OSError when taken."""
+    host, colon, port = text.rpartition(":")
+    host = (host or "127.0.0.1").strip("[]")
+    if not colon or not port.isdigit():
+        raise BadPlan(f"ui: {text!r} is not host:port")
+    if not is_loopback(host):
+        raise BadPlan(f"ui: {host} is not loopback; the web UI asks nobody who they are")
+    family, _, _, _, where = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(where)
+        except OSError as error:
+            raise OSError(f"ui: {text}: {error.strerror}") from None
+        name = probe.getsockname()
+        return str(name[0]), int(name[1])
+
+
+def own_hosts(host: str, port: int) -> set[str]:
+    """What a browser that means this server writes into Host and Origin."""
+    return {f"{name}:{port}" for name in (host, f"[{host}]", "localhost", "127.0.0.1")}
