@@ -11,7 +11,7 @@ from collections import defaultdict
 from typing import Any
 
 from chaos.gateway.wire import token
-from chaos.mesh.decision import Abort, Decision, Forward, Reply, Rule
+from chaos.mesh.decision import Abort, Decision, Forward, Headwork, Reply, Rule
 
 Json = dict[str, Any]
 
@@ -20,6 +20,8 @@ _SUMS = (
     "delay_seconds",
 )  # fmt: skip
 _TALLIES = ("destinations", "statuses", "upstream_statuses", "tries")
+
+REMEMBERED = 256  # heads of answers, per rule and destination
 
 FAULT_TAGS = {
     "": b"",
@@ -32,7 +34,18 @@ FAULT_TAGS = {
 class Ledger:
     """The counts of one rule in one phase, and the bytes that all its answers share."""
 
-    __slots__ = (*_SUMS, *_TALLIES, "destination_tags", "key", "reply", "reply_bytes", "reply_date", "tags", "tagged")
+    __slots__ = (
+        *_SUMS,
+        *_TALLIES,
+        "answers",
+        "destination_tags",
+        "key",
+        "reply",
+        "reply_bytes",
+        "reply_date",
+        "tags",
+        "tagged",
+    )
 
     def __init__(self, key: str, tags: bytes, tagged: bool):
         self.key = key
@@ -46,6 +59,8 @@ class Ledger:
         self.tags = tags
         self.tagged = tagged
         self.destination_tags: dict[str, bytes] = {}
+        # What became of answers' heads: status, the shared part of what the client gets, length of the body.
+        self.answers: dict[Headwork, dict[bytes, tuple[int, bytes, int]]] = {}
         # The last local reply as it went out: a rule's aborts are one object, and their bytes change once a second.
         self.reply: Reply | None = None
         self.reply_date = b""
@@ -58,6 +73,12 @@ class Ledger:
             tags = self.tags + b"x-chaos-destination: %b\r\n" % token(destination) if self.tagged else b""
             self.destination_tags[destination] = tags
         return tags
+
+    def remember(self, headwork: Headwork, head: bytes, made: tuple[int, bytes, int]) -> None:
+        known = self.answers.setdefault(headwork, {})
+        if len(known) >= REMEMBERED:
+            known.clear()
+        known[head] = made
 
     def count(self, decision: Decision) -> str:
         """Counts a request and what was drawn for it; returns the fault as x-chaos-fault names it, `""` for none."""
@@ -116,6 +137,8 @@ class Phase:
     def forget_rules(self) -> None:
         """After a reload rules are new objects; those with a known key go on counting where the old ones stopped."""
         self._by_rule = {None: self.unmatched}
+        for ledger in self._by_key.values():
+            ledger.answers = {}
 
     def as_json(self) -> Json:
         return {ledger.key: ledger.as_json() for ledger in self._by_key.values() if ledger.requests}

@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, cast
 
 from chaos.gateway.balancer import choose, cookie_of
 from chaos.gateway.counters import FAULT_TAGS, Ledger
+from chaos.gateway.heads import plain_answer
 from chaos.gateway.mirror import Mirror, mirrored_head
 from chaos.gateway.tunnel import open_tunnel
 from chaos.gateway.upstream import Upstream
 from chaos.gateway.wire import (
     CRLF,
+    END_OF_HEAD,
     FIELD,
     FIRST_ATTEMPT,
     SERVICE_TIMES,
@@ -33,7 +35,18 @@ from chaos.gateway.wire import (
     reply_head,
     service_time,
 )
-from chaos.mesh.decision import PENDING_TIME, Abort, Decision, Failure, Forward, HashKey, Headers, Reply, Request
+from chaos.mesh.decision import (
+    PENDING_TIME,
+    Abort,
+    Cluster,
+    Decision,
+    Failure,
+    Forward,
+    HashKey,
+    Headers,
+    Reply,
+    Request,
+)
 
 if TYPE_CHECKING:
     from chaos.gateway.downstream import Downstream
@@ -42,9 +55,6 @@ if TYPE_CHECKING:
 REPLAY_LIMIT = 1 << 20  # bytes of a request's body that are kept to send it again (Envoy's buffer limit)
 TIMED_OUT = b"upstream request timeout"
 _GRPC_MESSAGE = re.compile(rb"\r\ngrpc-message: [^\r]*\r\n")  # stands for a body, which HEAD has not
-
-
-LENGTH_LINE = re.compile(rb"\r\ncontent-length: [0-9]*\r\n")
 
 
 class Exchange:
@@ -174,17 +184,38 @@ class Exchange:
             if retry is not None and retry.per_try_timeout is not None:
                 self.per_try = self.plane.after(retry.per_try_timeout, self._try_timed_out)
 
-    def upstream_answered(self, connection: Upstream, status: int, headers: Headers, body: bytes) -> None:
-        """A plain answer, whole, in one read: it leaves in one write."""
-        if self._will_be_retried(status, headers):
-            self._give_back(connection)
-            self._back_off()
-            return
+    def upstream_whole(self, connection: Upstream, data: bytes) -> bool:
+        """What came first, if it is a plain answer and all of it: it leaves in one write. Otherwise False.
+
+        Many answers begin with the same octets (their date changes once a second); what became of such a head is
+        remembered, where it depends on nothing but rule and destination."""
+        head, _, body = data.partition(END_OF_HEAD)
+        ledger = self.ledger
+        known = ledger.answers.get(self.forward.headwork)
+        made = known.get(head) if known is not None else None
+        if made is None or made[2] != len(body):
+            answer = plain_answer(head, body)
+            if answer is None:
+                return False
+            status, headers = answer
+            retriable = self._is_retriable(status, headers)
+            if retriable and self._may_retry():
+                self._give_back(connection)
+                self._back_off()
+                return True
+            shared = self._shared_head(status, headers)
+            if not retriable and self.forward.headwork.answers_alike and b"\r\ndate: " in shared:
+                ledger.remember(self.forward.headwork, head, (status, shared, len(body)))
+        else:
+            status, shared, _ = made
+            ledger.upstream_statuses[status] += 1
+            self._try_answered(status)
         self.status = status
-        self.ledger.statuses[status] += 1
-        self.downstream.transport.write(b"".join((self._answer_head(status, headers), CRLF, body)))
+        ledger.statuses[status] += 1
+        self.downstream.transport.write(b"".join((shared, self._own_lines(status, shared), CRLF, body)))
         self._give_back(connection)
         self._finish()
+        return True
 
     def _give_back(self, connection: Upstream) -> None:
         self.connection = None
@@ -203,27 +234,30 @@ class Exchange:
         if connection.malformed:
             self._try_failed(Failure.RESET, "protocol error", status=502)
         elif status:
-            if self._will_be_retried(status, connection.headers):
+            if self._is_retriable(status, connection.headers) and self._may_retry():
                 self._let_go(connection)
                 self._back_off()
             else:
                 self._answer(connection, status)
 
-    def _will_be_retried(self, status: int, headers: Headers) -> bool:
-        """Counts what a try has brought; whether another one follows."""
+    def _is_retriable(self, status: int, headers: Headers) -> bool:
+        """Counts what a try has brought; whether the rule would have it tried again."""
         ledger = self.ledger
         ledger.upstream_statuses[status] += 1
+        self._try_answered(status)
+        retry = self.forward.retry
+        if retry is None or not retry.retry_on(status, headers, True):
+            return False
+        ledger.upstream_failures += 1
+        return True
+
+    def _try_answered(self, status: int) -> None:
         if self.per_try is not None:
             self.per_try.cancel()
             self.per_try = None
         detector = host_of(self).detector
         if detector is not None:
             detector.answered(status)
-        retry = self.forward.retry
-        if retry is None or not retry.retry_on(status, headers, True):
-            return False
-        ledger.upstream_failures += 1
-        return self._may_retry()
 
     def _answer(self, connection: Upstream, status: int) -> None:
         self.status = status
@@ -231,32 +265,45 @@ class Exchange:
         if status == 101:
             open_tunnel(self, connection)
             return
-        self.downstream.write(self._answer_head(status, connection.headers) + CRLF)
+        shared = self._shared_head(status, connection.headers)
+        self.downstream.write(shared + self._own_lines(status, shared) + CRLF)
         self._pass_on(connection)
         if self.downstream.full and self.connection is connection:
             connection.transport.pause_reading()
 
-    def _answer_head(self, status: int, headers: Headers) -> bytes:
-        """Status line and headers of upstream's answer as the client gets them, each line with its CRLF."""
-        headwork = self.forward.headwork
-        headers = headwork.downstream_headers(self.request, status, headers)
-        head = STATUS_LINES[status] + CRLF.join(map(FIELD, headers))
+    def _shared_head(self, status: int, headers: Headers) -> bytes:
+        """Status line and headers of upstream's answer as the client gets them, and where it comes from; with CRLFs."""
+        headers = self.forward.headwork.downstream_headers(self.request, status, headers)
+        if status == 204:  # a length has no place there (RFC 9110 8.6); Envoy drops it, too
+            headers = [header for header in headers if header[0] != b"content-length"]
+        head = STATUS_LINES[status] + CRLF.join(map(FIELD, headers)) + CRLF
         if b"\r\nx-chaos-" in head and self.ledger.tagged:  # of another gateway, behind us, on another request
             headers = [header for header in headers if not header[0].startswith(b"x-chaos-")]
-            head = STATUS_LINES[status] + CRLF.join(map(FIELD, headers))
-        milliseconds = int((self.plane.now() - self.sent_at) * 1000)
-        if headwork.service_time_by_rule:
-            head = head.replace(PENDING_TIME, b"%d" % milliseconds) + CRLF
+            head = STATUS_LINES[status] + CRLF.join(map(FIELD, headers)) + CRLF
+        if self.forward.headwork.service_time_by_rule:
+            head = head.replace(PENDING_TIME, b"%d" % self._milliseconds())
+        return head + self.ledger.tags_to(cast("Cluster", self.forward.cluster).name)
+
+    def _own_lines(self, status: int, shared: bytes) -> bytes:
+        """The lines of this answer alone."""
+        if self.forward.headwork.service_time_by_rule:
+            lines = b""
         else:
-            head += SERVICE_TIMES[milliseconds] if milliseconds < 100 else service_time(milliseconds)
-        head += self._tags()
-        if b"\r\ndate: " not in head:
-            head += self.plane.date
-        if b"\r\ncontent-length: " not in head or status == 204:
-            head = self._frame_answer(status, head)
+            milliseconds = self._milliseconds()
+            lines = SERVICE_TIMES[milliseconds] if milliseconds < 100 else service_time(milliseconds)
+        if self.fault or self.tries > 1:
+            lines += self._fault_tag() + self._attempts_tag()
+        if b"\r\ndate: " not in shared:
+            lines += self.plane.date
+        if b"\r\ncontent-length: " not in shared:
+            lines += self._framing_line(status, shared)
         if self.close or not self.complete or self.websocket or self.plane.draining:
-            head += self._closing_line()
-        return head + self.cookie if self.cookie else head
+            lines += self._closing_line()
+        return lines + self.cookie if self.cookie else lines
+
+    def _milliseconds(self) -> int:
+        """That upstream took."""
+        return int((self.plane.now() - self.sent_at) * 1000)
 
     def _closing_line(self) -> bytes:
         """For a request that is not all here, too: its rest would be read as the next one."""
@@ -274,16 +321,12 @@ class Exchange:
     # ------------------------------------------------------------------------------------------ local answers
 
     def _tags(self) -> bytes:
-        ledger = self.ledger
-        if not ledger.tagged:
-            return b""
         cluster = self.forward.cluster
-        tags = ledger.tags_to(cluster.name) if cluster is not None else ledger.tags
-        if self.fault:
-            tags += FAULT_TAGS[self.fault]
-        if self.tries > 1:
-            tags += b"x-chaos-attempts: %d\r\n" % self.tries
-        return tags
+        tags = self.ledger.tags_to(cluster.name) if cluster is not None else self.ledger.tags
+        return tags + self._fault_tag() + self._attempts_tag()
+
+    def _attempts_tag(self) -> bytes:
+        return b"x-chaos-attempts: %d\r\n" % self.tries if self.tries > 1 and self.ledger.tagged else b""
 
     def _reply(self, reply: Reply) -> None:
         """An answer of our own. A rule's aborts are the same bytes for a second, until the date changes."""
@@ -390,16 +433,12 @@ class Exchange:
         elif self.replayable:
             self.kept += pieces
 
-    def _frame_answer(self, status: int, head: bytes) -> bytes:
+    def _framing_line(self, status: int, head: bytes) -> bytes:
         """The answer has no length: chunks, unless there is to be no body."""
-        if status == 204:  # a length has no place there (RFC 9110 8.6); Envoy drops it, too
-            return LENGTH_LINE.sub(CRLF, head)
-        if status == 304 or self.request.method == b"HEAD":
-            return head
+        if status == 204 or status == 304 or self.request.method == b"HEAD":
+            return b""
         self.rechunk = True
-        if b"\r\ntransfer-encoding: " not in head:
-            head += b"transfer-encoding: chunked\r\n"
-        return head
+        return b"" if b"\r\ntransfer-encoding: " in head else b"transfer-encoding: chunked\r\n"
 
     def _chunks(self, connection: Upstream) -> bytes:
         pieces = connection.take_pieces()

@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from chaos.gateway.wire import END_OF_HEAD
 from chaos.mesh.decision import Headers
 
 MEMORY = 1024  # lines remembered; then all are forgotten, which costs the common ones a parse each
 LONGEST = 16 * 1024  # bytes of a head; longer ones are counted against the limits, which llhttp's way does
 MOST = 60  # header lines
 
-_END = b"\r\n\r\n"
 _REQUEST_LINE = re.compile(rb"(GET|HEAD|DELETE|OPTIONS) (/[!-~]*) HTTP/1\.1")
 _STATUS_LINE = re.compile(rb"HTTP/1\.1 (2[0-9]{2}|3[0-9]{2}|4[0-9]{2}|5[0-9]{2}) [\t -~]*")
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[\t ]*([^\x00-\x08\x0a-\x1f\x7f]*)")
@@ -57,9 +57,15 @@ class _Statuses(dict[bytes, int]):
         return status
 
 
-_request_field = _Fields(frozenset((b"content-length", b"transfer-encoding", b"upgrade"))).__getitem__
+_request_fields = _Fields(frozenset((b"content-length", b"transfer-encoding", b"upgrade")))
+_request_field = _request_fields.__getitem__
 _answer_field = _Fields(frozenset((b"transfer-encoding", b"upgrade"))).__getitem__
 _status = _Statuses().__getitem__
+
+
+def remembered() -> int:
+    """Lines of requests."""
+    return len(_request_fields)
 
 
 class PlainRequest(NamedTuple):
@@ -69,15 +75,9 @@ class PlainRequest(NamedTuple):
     fields: dict[bytes, bytes]
 
 
-class PlainAnswer(NamedTuple):
-    status: int
-    headers: Headers
-    body: bytes
-
-
 def plain_request(data: bytes) -> PlainRequest | None:
     """The one request that `data` is, if it is plain: no body, no other framing, no field twice, nothing after it."""
-    if data[-4:] != _END or len(data) > LONGEST:
+    if data[-4:] != END_OF_HEAD or len(data) > LONGEST:
         return None
     first, *lines = data[:-4].split(b"\r\n")
     start = _REQUEST_LINE.fullmatch(first)
@@ -93,9 +93,8 @@ def plain_request(data: bytes) -> PlainRequest | None:
     return PlainRequest(start[1], start[2], headers, fields)
 
 
-def plain_answer(data: bytes) -> PlainAnswer | None:
-    """The one answer that `data` is, if it is plain: all of it here, with a length, and the connection goes on."""
-    head, _, body = data.partition(_END)
+def plain_answer(head: bytes, body: bytes) -> tuple[int, Headers] | None:
+    """Status and headers, if the answer is plain: all of it here, with a length, and the connection goes on."""
     if len(head) > LONGEST:
         return None
     first, *lines = head.split(b"\r\n")
@@ -109,4 +108,4 @@ def plain_answer(data: bytes) -> PlainAnswer | None:
     fields = dict(headers)
     if len(fields) != len(headers) or fields.get(b"content-length") != b"%d" % len(body):
         return None
-    return PlainAnswer(status, headers, body)
+    return status, headers

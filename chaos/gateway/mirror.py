@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from chaos.gateway.upstream import Upstream
-from chaos.mesh.decision import Failure, Headers
+from chaos.mesh.decision import Failure
 
 if TYPE_CHECKING:
     from chaos.gateway.plane import Plane
@@ -56,9 +56,8 @@ class Mirror:
         connection.send(self, b"".join(self._waiting), self.head_only, False)
         self._waiting = []
 
-    def upstream_answered(self, connection: Upstream, status: int, headers: Headers, body: bytes) -> None:
-        connection.ended = True
-        self._end()
+    def upstream_whole(self, connection: Upstream, data: bytes) -> bool:
+        return False
 
     def upstream_received(self, connection: Upstream) -> None:
         connection.pieces = []

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from chaos.gateway.heads import plain_answer
 from chaos.mesh.decision import Failure, Headers
 
 if TYPE_CHECKING:
@@ -33,8 +32,9 @@ class Owner(Protocol):
     def upstream_failed(self, failure: Failure, reason: str) -> None:
         """There will be no connection for you."""
 
-    def upstream_answered(self, connection: Upstream, status: int, headers: Headers, body: bytes) -> None:
-        """The answer is here, all of it, and the connection can serve again: give it back."""
+    def upstream_whole(self, connection: Upstream, data: bytes) -> bool:
+        """The first of the answer. True if it was all, and plain (heads.py), and has been dealt with: the connection
+        can serve again, and has been given back. False to have it parsed."""
 
     def upstream_received(self, connection: Upstream) -> None:
         """More of the answer is here; look at the connection's fields."""
@@ -116,11 +116,8 @@ class Upstream(asyncio.Protocol):
         if owner is None:  # bytes that nobody asked for: the connection cannot be trusted
             self.close()
             return
-        if self.plain and not self.heard:
-            answer = plain_answer(data)
-            if answer is not None:
-                owner.upstream_answered(self, *answer)
-                return
+        if self.plain and not self.heard and owner.upstream_whole(self, data):
+            return
         self.heard = True
         if self.remaining:
             self._receive_body(data)

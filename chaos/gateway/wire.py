@@ -8,6 +8,7 @@ from http import HTTPStatus
 from chaos.mesh.decision import Reply
 
 CRLF = b"\r\n"
+END_OF_HEAD = b"\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
 
 # Reason phrases are Envoy's (source/common/http/codes.cc), which writes its own whatever the upstream said.
@@ -41,8 +42,7 @@ FIRST_ATTEMPT = b"x-envoy-attempt-count: 1\r\n\r\n"
 
 
 def service_time(milliseconds: int) -> bytes:
-    """As it follows the last header line before it, which has no CRLF yet."""
-    return b"\r\nx-envoy-upstream-service-time: %d\r\n" % milliseconds
+    return b"x-envoy-upstream-service-time: %d\r\n" % milliseconds
 
 
 SERVICE_TIMES = tuple(map(service_time, range(100)))

@@ -529,6 +529,33 @@ async def test_attempts_are_retries_after_the_first_try() -> None:
         assert (counts["tries"], counts["upstream_statuses"], counts["statuses"]) == ({"4": 1}, {"503": 4}, {"503": 1})
 
 
+async def test_an_answer_that_was_not_retried_only_for_want_of_attempts_is_retried_the_next_time() -> None:
+    """What the gateway remembers of an answer's head must not include the end of somebody's attempts."""
+    gone = b"HTTP/1.1 503 X\r\ndate: Sun, 06 Nov 1994 08:49:37 GMT\r\ncontent-length: 4\r\n\r\ngone"
+    async with upstream(always(gone)) as web, gateway(to(cluster(web.port), retry=retrying(2, 503))) as proxy:
+        client = await proxy.open()
+        for n in range(1, 4):
+            assert (await client.ask(get())).first("x-chaos-attempts") == "3"
+            assert len(web.heads) == 3 * n
+        assert proxy.counts()["upstream_failures"] == 9
+
+
+async def test_answers_that_begin_alike_are_alike_but_for_what_is_their_own() -> None:
+    """The second answer takes the remembered way: tags of its own, bodies of its own, and counts."""
+    head = b"HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+    dated = head + b"X-Chaos-Route: other\r\ncontent-length: 3\r\n\r\n"
+    async with upstream(in_turn(dated + b"one", dated + b"two", dated + b"six")) as web:
+        target = cluster(web.port)
+        rules = HandRules(lambda request, draws: delayed(0.01 * (len(rules.seen) == 3), forward(target, request)))
+        async with gateway(rules) as proxy:
+            client = await proxy.open()
+            answers = [await client.ask(get()) for _ in range(3)]
+        assert [answer.body for answer in answers] == [b"one", b"two", b"six"]
+        assert [answer.values("x-chaos-fault") for answer in answers] == [[], [], ["delay"]]
+        assert [answer.values("x-chaos-route") for answer in answers] == [["web[0]"]] * 3
+        assert proxy.counts()["upstream_statuses"] == {"200": 3}
+
+
 async def test_a_retry_that_succeeds_is_the_answer() -> None:
     async with (
         upstream(in_turn(GONE, GONE, OK)) as web,

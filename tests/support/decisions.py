@@ -32,6 +32,7 @@ class PlainHeadwork:
     """No rule's operations: hop-by-hop headers are dropped, `server` is added."""
 
     service_time_by_rule = False
+    answers_alike = True
 
     def upstream_headers(self, request: Request, forward: Forward) -> Headers:
         kept = [(name, value) for name, value in request.headers if name not in HOP_BY_HOP]
@@ -43,6 +44,9 @@ class PlainHeadwork:
 
     def local_reply(self, request: Request, status: int, body: bytes) -> Reply:
         return text_reply(status, body)
+
+
+HEADWORK = PlainHeadwork()
 
 
 def text_reply(status: int, body: bytes = b"") -> Reply:
@@ -60,7 +64,7 @@ def cluster(*ports: int, **settings: Any) -> Cluster:
 
 
 def forward(to: Cluster | None, request: Request, **settings: Any) -> Forward:
-    return Forward(to, request.target, request.authority, PlainHeadwork(), **settings)
+    return Forward(to, request.target, request.authority, HEADWORK, **settings)
 
 
 @dataclass
