@@ -59,9 +59,10 @@ class Draws(Protocol):
 class Rule:
     """Which HTTPRoute of which VirtualService took the request.
 
-    `key` is unique and stable across reloads (`virtualservice/<namespace>/<name>/<index>`; `service/<host>:<port>`
-    for the default route of a registered service without a VirtualService); `name` is what people read (the
-    HTTPRoute's name, or `<VirtualService>[<index>]`) and what x-chaos-route carries."""
+    `key` is unique and stable across reloads: `virtualservice/<namespace>/<name>/<index>`, for a delegate's rule
+    followed by `/<namespace>/<name>/<index>` of the delegate, and `service/<host>:<port>` for the default route of a
+    registered service without a VirtualService. `name` is what people read (the HTTPRoute's name, or
+    `<VirtualService>[<index>]`) and what x-chaos-route carries."""
 
     key: str
     name: str

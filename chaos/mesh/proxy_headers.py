@@ -73,7 +73,8 @@ class ProxyHeaders:
         headers = request.headers
         names = request.fields or request.index()
         if len(names) == len(headers) and self._rare.isdisjoint(names):
-            kept = headers[1:] if headers[0][0] == b"host" else [pair for pair in headers if pair[0] != b"host"]
+            host_first = headers and headers[0][0] == b"host"  # as clients send it
+            kept = headers[1:] if host_first else [pair for pair in headers if pair[0] != b"host"]
         else:
             kept = self._with_special(headers, [pair for pair in headers if pair[0] not in self._special])
             kept = merge(kept, MERGED_REQUEST)
