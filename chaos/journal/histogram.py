@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from ctypes import addressof
+from ctypes import addressof, c_uint64
 from itertools import accumulate
 from math import ceil
+from typing import Any
 
 from hdrh.codec import HdrHistogramEncoder
 from hdrh.histogram import HdrHistogram
@@ -22,6 +23,8 @@ LOWEST, HIGHEST, DIGITS = 1, 3_600_000_000, 3  # microseconds; three significant
 # HdrHistogram's layout for these settings: 2048 buckets of 1 us, then 1024 for every doubling.
 HALF_BITS = 10
 LENGTH = HdrHistogram(LOWEST, HIGHEST, DIGITS).counts_len
+_Cells = c_uint64 * LENGTH
+CHUNK = 256
 
 
 def bucket_of(microseconds: int) -> int:
@@ -103,7 +106,10 @@ class Histogram:
         if not items:
             raise ValueError("no quantile of an empty histogram")
         running = list(accumulate(count for _, count in items))
-        return [bucket_bounds(items[_rank(running, fraction)][0])[1] / 1e6 for fraction in fractions]
+        return [
+            bucket_bounds(items[bisect_left(running, _rank(running[-1], fraction))][0])[1] / 1e6
+            for fraction in fractions
+        ]
 
     def share_above(self, seconds: float) -> float:
         """The share of requests slower than this; a bucket counts when its lower edge is above."""
@@ -144,12 +150,11 @@ class Histogram:
         return f"Histogram({self.total} values, median {self.quantile(0.5):.6g} s)"
 
 
-def _rank(running: list[int], fraction: float) -> int:
-    """Index of the first bucket at which the running count reaches `fraction` of the total."""
+def _rank(total: int, fraction: float) -> int:
+    """How many values, the smallest first, make up `fraction` of them all; at least one."""
     if not 0 <= fraction <= 1:
         raise ValueError(f"a quantile is asked for as a fraction in 0..1, not {fraction}")
-    wanted = max(1, ceil(round(fraction * running[-1], 6)))  # 0.07 * 100 is a little more than 7
-    return bisect_left(running, wanted)
+    return max(1, ceil(round(fraction * total, 6)))  # 0.07 * 100 is a little more than 7
 
 
 class Accumulator:
@@ -158,8 +163,8 @@ class Accumulator:
     __slots__ = ("_cells", "_highest", "_lowest", "_where")
 
     def __init__(self) -> None:
-        self._cells = HdrHistogram(LOWEST, HIGHEST, DIGITS).counts
-        self._where = addressof(self._cells)
+        self._cells: Any = None  # made when there is something to put into them
+        self._where = 0
         self._lowest, self._highest = LENGTH, -1
 
     def add(self, text: str) -> None:
@@ -170,20 +175,42 @@ class Accumulator:
 
     def add_cells(self, cells: object, low: int, high: int) -> None:
         """Add dense cells of which those from `low` to `high` may be above zero."""
+        if self._cells is None:
+            self._hold(_Cells())
         offset = 8 * low
         add_array(self._where + offset, addressof(cells) + offset, high - low + 1, 8)  # type: ignore[arg-type]
         self._lowest, self._highest = min(self._lowest, low), max(self._highest, high)
 
+    def take_cells(self, cells: object, low: int, high: int) -> None:
+        """As `add_cells`, for cells that nobody else will change: the first are kept, not copied."""
+        if self._cells is None:
+            self._hold(cells)
+            self._lowest, self._highest = low, high
+        else:
+            self.add_cells(cells, low, high)
+
+    def _hold(self, cells: Any) -> None:
+        self._cells, self._where = cells, addressof(cells)
+
     def quantiles(self, fractions: Iterable[float]) -> list[float]:
-        """As `Histogram.quantiles`, without making one."""
+        """As `Histogram.quantiles`, without making one: whole chunks are summed in C, and one of them looked into."""
         low, high = self._lowest, self._highest
         if high < low:
             raise ValueError("no quantile of an empty histogram")
-        running = list(accumulate(self._cells[low : high + 1]))
-        return [bucket_bounds(low + _rank(running, fraction))[1] / 1e6 for fraction in fractions]
+        starts = range(low, high + 1, CHUNK)
+        running = list(accumulate(sum(self._cells[at : min(at + CHUNK, high + 1)]) for at in starts))
+        return [self._at_rank(starts, running, _rank(running[-1], fraction)) for fraction in fractions]
+
+    def _at_rank(self, starts: range, running: list[int], rank: int) -> float:
+        chunk = bisect_left(running, rank)
+        start, before = starts[chunk], running[chunk - 1] if chunk else 0
+        within = list(accumulate(self._cells[start : start + CHUNK], initial=before))[1:]
+        return bucket_bounds(start + bisect_left(within, rank))[1] / 1e6
 
     def histogram(self) -> Histogram:
         low, high = self._lowest, self._highest
+        if high < low:
+            return Histogram()
         return Histogram({bucket: n for bucket, n in enumerate(self._cells[low : high + 1], low) if n})
 
 

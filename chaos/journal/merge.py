@@ -59,4 +59,4 @@ def add(totals: dict[Key, Accumulator], key: Key, text: str, whole: Accumulator 
     low, high = found["min_nonzero_index"], found["max_nonzero_index"]
     total.add_cells(cells, low, high)
     if whole is not None:
-        whole.add_cells(cells, low, high)
+        whole.take_cells(cells, low, high)

@@ -11,7 +11,7 @@ from hdrh.histogram import HdrHistogram
 from hypothesis import given, settings
 from hypothesis.strategies import dictionaries, integers, lists
 
-from chaos.journal.histogram import HIGHEST, Accumulator, Histogram, bucket_bounds, bucket_of
+from chaos.journal.histogram import HIGHEST, Accumulator, Histogram, bucket_bounds, bucket_of, decode_cells
 
 LATENCIES = lists(integers(0, HIGHEST), min_size=1, max_size=60)
 
@@ -119,3 +119,18 @@ def test_a_quantile_is_a_fraction() -> None:
 def test_damaged_text_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError, match=r"[hH]istogram"):
         Histogram.decode(text)
+
+
+def test_an_accumulator_finds_the_quantiles_of_the_histogram_it_stands_for() -> None:
+    """Whether its cells were added up, taken over, or both."""
+    parts = [Histogram.of(range(start, start + 90_000, 7)) for start in (3, 40_000, 2_000_000)]
+    total = Accumulator()
+    for part in parts:
+        cells, found = decode_cells(part.encode())
+        total.take_cells(cells, found["min_nonzero_index"], found["max_nonzero_index"])
+    whole = Histogram()
+    for part in parts:
+        whole.merge(part)
+    fractions = [0.0, 0.001, 0.5, 0.9, 0.999, 1.0]
+    assert total.histogram() == whole
+    assert total.quantiles(fractions) == whole.quantiles(fractions)
