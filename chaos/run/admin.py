@@ -25,6 +25,14 @@ class Admin:
         self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 80
         self._headers = {"authorization": f"Bearer {token}"} if token else {}
 
+    def read_counters(self) -> dict[str, Any]:
+        """As `counters`, for callers without an event loop."""
+        return self._ask("GET", "/counters")
+
+    def switch_faults(self, enabled: bool) -> None:
+        """As `set_faults`, for callers without an event loop."""
+        self._ask("PUT", "/faults", {"enabled": enabled})
+
     async def counters(self) -> dict[str, Any]:
         return await self._json("GET", "/counters")
 
@@ -46,8 +54,11 @@ class Admin:
             raise EnvironmentFailed(f"the gateway answered PUT /rules with {status}")
 
     async def _json(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        return await asyncio.to_thread(self._ask, method, path, body)
+
+    def _ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         data = None if body is None else json.dumps(body).encode()
-        status, answer = await asyncio.to_thread(self._request, method, path, data, "application/json")
+        status, answer = self._request(method, path, data, "application/json")
         if status >= 300:
             raise EnvironmentFailed(f"the gateway answered {method} {path} with {status}: {answer[:200]!r}")
         try:

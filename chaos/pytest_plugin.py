@@ -1,0 +1,28 @@
+"""The pytest plugin: the fixture `chaos`, which runs gateways for a test and says whether their faults came true.
+
+    def test_checkout(chaos):
+        with chaos.rules(host="payments", to="127.0.0.1:9001", abort={"percentage": 50, "httpStatus": 503}) as gateway:
+            for _ in range(3000):
+                gateway.record(requests.get(f"{gateway.url}/pay", headers={"Host": "payments"}))
+        chaos.verify("failures < 60%")
+
+Installed with the package; everything is imported when the fixture is first used.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from chaos.run.testing import Chaos
+
+
+@pytest.fixture
+def chaos(tmp_path: Path) -> Chaos:
+    """Gateways that apply a VirtualService's faults to a test's own requests; see `chaos.run.testing.Chaos`."""
+    from chaos.run.testing import Chaos
+
+    return Chaos(tmp_path)
