@@ -41,6 +41,7 @@ class DestinationRules:
         for rule in visible:
             place = rule.namespace, full_name(rule.spec.host, rule.namespace)
             self._merged[place] = _merge(self._merged.get(place), rule, place[1])
+        self._wildcards = [(owner, rule) for (owner, host), rule in self._merged.items() if is_wildcard(host)]
 
     def _applies(self, rule: Resource[DestinationRule]) -> bool:
         selector = rule.spec.workload_selector
@@ -50,12 +51,15 @@ class DestinationRules:
 
     def find(self, host: str, service_namespace: str) -> MergedRule | None:
         for namespace in (self._proxy.namespace, service_namespace, ROOT_NAMESPACE):
-            candidates = [
-                rule for (owner, pattern), rule in self._merged.items() if owner == namespace and covers(pattern, host)
-            ]
-            if candidates:
-                return min(candidates, key=lambda rule: specificity(rule.host))
+            found = self._merged.get((namespace, host)) or self._by_wildcard(namespace, host)
+            if found is not None:
+                return found
         return None
+
+    def _by_wildcard(self, namespace: str, host: str) -> MergedRule | None:
+        """The longest wildcard of a namespace that covers the host."""
+        fitting = [rule for owner, rule in self._wildcards if owner == namespace and covers(rule.host, host)]
+        return min(fitting, key=lambda rule: specificity(rule.host), default=None)
 
 
 def _merge(earlier: MergedRule | None, rule: Resource[DestinationRule], host: str) -> MergedRule:

@@ -15,7 +15,7 @@ from chaos.mesh.delegate import EffectiveRule, effective_rules
 from chaos.mesh.destination import Clusters
 from chaos.mesh.fault import Fault, FaultOverride
 from chaos.mesh.host_table import HostTable
-from chaos.mesh.local_reply import ReplyMaker, render
+from chaos.mesh.local_reply import ReplyMaker
 from chaos.mesh.match import EVERYTHING, CompiledMatch, compile_match, failed_selector
 from chaos.mesh.model_virtual_service import VirtualService
 from chaos.mesh.names import Proxy
@@ -80,9 +80,9 @@ class Rules:
         self.headers = ProxyHeaders(gateway=proxy.is_gateway)
         self.server_name = self.headers.server
         self._faults = faults
-        self._table = HostTable((domain, RouteTable(host.routes)) for host in hosts for domain in host.domains)
+        self._table = HostTable(_tables(hosts))
         self._no_route = ReplyMaker(404, b"", server=self.server_name)
-        self._bad_request = BadRequest(render(400, b"", [], self.server_name))
+        self._bad_request = ReplyMaker(400, b"", server=self.server_name)
 
     # ------------------------------------------------------------------ the request path
 
@@ -90,11 +90,11 @@ class Rules:
         """What happens to this request; the same request and draws always give the same Decision."""
         target = request.target
         if b"#" in target:
-            return Decision(self._bad_request)
+            return Decision(BadRequest(self._bad_request(request)))
         path, mark, query = target.partition(b"?")
         normal = normalise(path)
         if normal is None:
-            return Decision(self._bad_request)
+            return Decision(BadRequest(self._bad_request(request)))
         table = self._table.find(request.authority)
         route = table.find(request, normal, mark + query) if table is not None and normal[:1] == b"/" else None
         if route is None:
@@ -274,6 +274,17 @@ class _Compilation:
         self.infos.append(info)
         self.faults.append(fault)
         return len(self.infos) - 1
+
+
+def _tables(hosts: Iterable[VirtualHost]) -> Iterable[tuple[str, RouteTable]]:
+    """One table for all names of a VirtualService: its hosts and their aliases share the routes."""
+    made: dict[tuple[Route, ...], RouteTable] = {}
+    for host in hosts:
+        table = made.get(host.routes)
+        if table is None:
+            table = made[host.routes] = RouteTable(host.routes)
+        for domain in host.domains:
+            yield domain, table
 
 
 def _served(hosts: Iterable[VirtualHost]) -> dict[str, tuple[str, ...]]:

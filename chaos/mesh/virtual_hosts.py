@@ -89,7 +89,7 @@ def sidecar_hosts(
     owner: dict[str, Resource[VirtualService]] = {}
     hosts: list[VirtualHost] = []
     problems: list[Problem] = []
-    best = {host: _most_specific(host, effective) for host in registry.services}
+    best = _most_specific(effective, registry)
     for entry in effective:
         for host in entry.hosts:
             for name in _served(host, entry, registry, best):
@@ -110,7 +110,7 @@ def _names(host: str, registry: Registry, proxy: Proxy) -> tuple[str, ...]:
     return aliases(host, proxy.namespace) if host in registry.services else (host,)
 
 
-def _served(host: str, entry: Bound, registry: Registry, best: dict[str, Bound | None]) -> list[str]:
+def _served(host: str, entry: Bound, registry: Registry, best: dict[str, Bound]) -> list[str]:
     """What a VirtualService's host stands for: itself, or for a wildcard the services it is the best match of."""
     if not is_wildcard(host):
         return [host]
@@ -120,12 +120,23 @@ def _served(host: str, entry: Bound, registry: Registry, best: dict[str, Bound |
     return [service for service in covered if best[service] is entry]
 
 
-def _most_specific(service: str, bound: Sequence[Bound]) -> Bound | None:
-    """The VirtualService with the most specific host for a service; of several the first."""
-    candidates = [
-        (specificity(host), place) for place, entry in enumerate(bound) for host in entry.hosts if covers(host, service)
-    ]
-    return bound[min(candidates)[1]] if candidates else None
+def _most_specific(bound: Sequence[Bound], registry: Registry) -> dict[str, Bound]:
+    """By service: the VirtualService with the most specific host for it; of several the first."""
+    exact: dict[str, Bound] = {}
+    wild: list[tuple[str, Bound]] = []
+    for entry in bound:
+        for host in entry.hosts:
+            if is_wildcard(host):
+                wild.append((host, entry))
+            else:
+                exact.setdefault(host, entry)
+    wild.sort(key=lambda pair: specificity(pair[0]))  # stable: of equal ones the first stays first
+    best: dict[str, Bound] = {}
+    for service in registry.services if wild else ():
+        found = exact.get(service) or next((entry for host, entry in wild if covers(host, service)), None)
+        if found is not None:
+            best[service] = found
+    return best
 
 
 def _ignored(resource: Resource[VirtualService], host: str, winner: Resource[VirtualService]) -> Problem:
