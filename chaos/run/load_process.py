@@ -41,6 +41,7 @@ class LoadProcess:
     def __init__(self, child: Child):
         self.child = child
         self.ui: str | None = None
+        self.began = False
 
     @classmethod
     async def start(cls, folder: Path) -> LoadProcess:
@@ -52,15 +53,16 @@ class LoadProcess:
         await self.child.send(plan)
         message = await self.child.json_line(START_TIMEOUT)
         if message.get("type") != "ready":
-            raise EnvironmentFailed(f"the load did not start: {message.get('reason') or message}")
+            raise EnvironmentFailed(f"the load did not start: {message.get('text') or message}")
         self.ui = message.get("ui")
+        self.began = True
 
     async def stop(self) -> None:
         """Ask it to end; what was measured still arrives, then `done`."""
         await self.child.send({"command": "stop"})
 
-    async def command(self, name: str, **values: Any) -> None:
-        await self.child.send({"command": name, **values})
+    async def command(self, command: str, /, **values: Any) -> None:
+        await self.child.send({"command": command, **values})
 
     async def messages(self) -> AsyncIterator[dict[str, Any]]:
         """What it says, to its end."""

@@ -13,14 +13,18 @@ from urllib.parse import urlsplit, urlunsplit
 
 from chaos import __version__
 from chaos.errors import InvalidInput, Problem
+from chaos.experiment.bench import Bench
+from chaos.experiment.claims import hosts_of, names_of, read_hold, read_hypotheses, read_safeguards
 from chaos.experiment.effects import Effect, PhaseEffects
 from chaos.experiment.expectations import Expectation, expectations
+from chaos.experiment.expression import Expression
 from chaos.experiment.finding import Finding
-from chaos.experiment.judge import Judge
+from chaos.experiment.levels import as_text
 from chaos.experiment.model import Load
 from chaos.experiment.outcomes import expected_outcomes, mean_delay
 from chaos.experiment.planning import PlanLine, expected_rate, plan_lines
 from chaos.experiment.reach import effects_of, untouched, way_of
+from chaos.experiment.safeguards import Safeguard
 from chaos.experiment.safety import allowed, is_loopback, known_hosts, task_problems
 from chaos.experiment.services import Addresses, proxy_of
 from chaos.experiment.tasks import LoadTask, derive_tasks, load_tasks
@@ -29,10 +33,13 @@ from chaos.mesh.names import covers, full_name
 from chaos.mesh.rules import Rules, compile_rules
 from chaos.run.load_process import load_plan
 from chaos.run.options import RunOptions
+from chaos.run.phase_rules import PhaseRules, own_values, with_rules
 from chaos.run.phases import RunPhase, phases_of
 from chaos.run.prepare import Prepared, prepare
+from chaos.run.searching import SearchPlan, plan_search
 from chaos.verify.verdict import Verdict
 
+SAMPLE = 0.25
 HOLD_SLACK = 1.0
 """Seconds beyond the longest answer the rules bring about, after which counts no longer wait for an answer."""
 
@@ -48,6 +55,9 @@ class Outset:
     phases: tuple[RunPhase, ...]
     effects: tuple[PhaseEffects, ...]
     expected: tuple[Expectation, ...]
+    hypotheses: tuple[Expression, ...]
+    safeguards: tuple[Safeguard, ...]
+    search: SearchPlan | None
     silent: tuple[Finding, ...]
     notes: tuple[Problem, ...]
     seed: int
@@ -97,10 +107,35 @@ class Outset:
     def longest_answer(self) -> float:
         """Seconds that a request may take by the rules' own doing: delay, then the timeout if there is one."""
         found = [effect.delay + min(effect.timeout or 0.0, 10.0) for each in self.effects for effect in each.effects]
+        if self.search is not None and self.search.quantity.in_seconds:
+            found.append(self.search.to)
         return min(max(found, default=0.0), 60.0)
 
-    def judge(self) -> Judge:
-        return Judge(self.expected, self.confidence)
+    def bench(self) -> Bench:
+        """Everything that judges the run, before it has begun."""
+        safeguards = [Safeguard(each.expression, each.hold_for) for each in self.safeguards]
+        hypotheses = self.hypotheses
+        return Bench(
+            self.expected,
+            hypotheses,
+            safeguards,
+            hosts=hosts_of(self.rules),
+            silent=self.silent,
+            confidence=self.confidence,
+        )
+
+    def level_bench(self, plan: SearchPlan, phase: RunPhase, confidence: float) -> Bench:
+        """What judges one level of a search: the hypothesis alone, in that phase."""
+        hold = plan.hold
+        right = replace(hold.right, phase=phase.name) if hold.right is not None else None
+        there = replace(hold, left=replace(hold.left, phase=phase.name), right=right)
+        return Bench((), (there,), hosts=hosts_of(self.rules), confidence=confidence)
+
+    @property
+    def sample(self) -> float:
+        """The share of requests that are told one by one, for following faults to users."""
+        expressions = [*self.hypotheses, *([self.search.hold] if self.search is not None else [])]
+        return SAMPLE if any(each.left.metric == "masked" for each in expressions) else 0.0
 
     def announcements(self) -> Iterator[tuple[str, str]]:
         """What the user is told before anything starts: warnings on the rules, and hosts nobody listed."""
@@ -125,18 +160,23 @@ class Outset:
 
     def load_extra(self) -> dict[str, Any]:
         """What the load's plan holds beside the load: exact numbers of requests, the web UI, the phase to count under."""
-        only = self.phases[0] if len(self.phases) == 1 else None
+        only = self.phases[0] if len(self.phases) == 1 and self.search is None else None
         return {
             "requests": only.stop.requests if only is not None else None,
             "ui": self.options.ui,
             "phase": self.phases[0].name,
             "tags": self.gateway is None,
+            "sample": self.sample,
             "hold": self.longest_answer + HOLD_SLACK,
         }
 
-    def rules_of(self, phase: RunPhase) -> str | None:
-        """The documents to put in force for a phase, when it does not go on with those before it."""
-        return None
+    def level(self, plan: SearchPlan, level: float) -> RunPhase:
+        """The phase of one level, with the documents to put in force."""
+        return with_rules(self.prepared, plan.phase(level), self.rules, ("spec", "search", "vary")).phase
+
+    def own_text(self) -> str:
+        """The experiment's own Istio documents, to be put back in force."""
+        return as_text(own_values(self.prepared))
 
     def forecast(self) -> dict[str, Any]:
         """What `chaos plan` tells: expected outcomes per rule, and what a verdict on each claim takes."""
@@ -187,16 +227,19 @@ def plan_run(file: str, options: RunOptions) -> Outset:
     reading = prepared.reading
     rules = compile_rules(reading.resources, prepared.registry(), proxy_of(reading))
     tasks, notes = _tasks(prepared, rules)
-    phases = phases_of(reading.experiment.spec)
     open_ended = bool(reading.experiment.spec.load.locustfile) or bool(prepared.services.applications())
+    ruled = _phases(prepared, rules)
+    phases = tuple(each.phase for each in ruled)
     effects = tuple(
-        PhaseEffects(phase.name, effects_of(rules, tasks, others=open_ended), phase.faults) for phase in phases
+        PhaseEffects(each.phase.name, effects_of(each.rules, tasks, others=open_ended), each.phase.faults)
+        for each in ruled
     )
-    expected = expectations(
-        effects, tolerance=reading.experiment.spec.verify.tolerance / 100, tagged=options.gateway is None
-    )
-    silent = _silent(rules, effects[0].effects)
-    if not expected and not silent:
+    hypotheses, safeguards, search = _claims(prepared, rules, tasks, phases)
+    tagged = options.gateway is None
+    tolerance = reading.experiment.spec.verify.tolerance / 100
+    expected = expectations(effects, tolerance=tolerance, tagged=tagged) if search is None else ()
+    silent = _silent(rules, effects[0].effects) if search is None else ()
+    if not expected and not silent and not hypotheses and search is None:
         raise InvalidInput.at(reading.file, "there is nothing to verify: no rule, and no task that takes one")
     seed = options.seed if options.seed is not None else reading.experiment.spec.seed
     return Outset(
@@ -207,10 +250,53 @@ def plan_run(file: str, options: RunOptions) -> Outset:
         phases,
         effects,
         expected,
+        hypotheses,
+        safeguards,
+        search,
         silent,
         (*(each for each in prepared.problems if each.severity != "error"), *notes),
         random.getrandbits(48) if seed is None else seed,
     )
+
+
+def _phases(prepared: Prepared, rules: Rules) -> tuple[PhaseRules, ...]:
+    """The phases with their rules. Raises InvalidInput for phases that clash, or have no faults to switch."""
+    reading = prepared.reading
+    spec = reading.experiment.spec
+    problems: list[Problem] = []
+    if spec.search is not None and spec.phases:
+        problems.append(reading.problem(("spec", "phases"), "a search makes its own phases; leave one of the two out"))
+    names = [phase.name for phase in spec.phases]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            problems.append(reading.problem(("spec", "phases", index, "name"), f"a second phase called {name}"))
+    faulty = any(info.abort is not None or info.delay is not None for info in rules.rules)
+    for index, each in enumerate(spec.phases):
+        if "faults" in each.model_fields_set and not faulty and not each.rules:
+            message = "there are no faults to switch: no rule has a fault"
+            problems.append(reading.problem(("spec", "phases", index, "faults"), message))
+    if problems:
+        raise InvalidInput(problems)
+    found = []
+    for phase in phases_of(spec):
+        index = next((number for number, name in enumerate(names) if phase.name.startswith(name)), 0)
+        found.append(with_rules(prepared, phase, rules, ("spec", "phases", index)))
+    return tuple(found)
+
+
+def _claims(
+    prepared: Prepared, rules: Rules, tasks: Sequence[LoadTask], phases: Sequence[RunPhase]
+) -> tuple[tuple[Expression, ...], tuple[Safeguard, ...], SearchPlan | None]:
+    """Hypotheses, safeguards and the search. Raises InvalidInput with everything that is wrong in their texts."""
+    reading = prepared.reading
+    known = None if reading.experiment.spec.load.locustfile else [task.name for task in tasks]
+    names = names_of(known, [phase.name for phase in phases], rules)
+    hypotheses, problems = read_hypotheses(reading, names)
+    safeguards, more = read_safeguards(reading, names)
+    hold, others = read_hold(reading, names)
+    if problems or more or others:
+        raise InvalidInput([*problems, *more, *others])
+    return hypotheses, safeguards, plan_search(prepared, hold)
 
 
 # ---------------------------------------------------------------------------------------------- tasks

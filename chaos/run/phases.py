@@ -33,13 +33,15 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class RunPhase:
-    """One stretch of the run. `vary` sets one percentage of the rules: (what, percent)."""
+    """One stretch of the run. `vary` sets one fault level of the rules: (what, percent or seconds). `text` are the Istio
+    documents in force, None for the experiment's own."""
 
     name: str = ""
     faults: bool = True
     stop: Stop = Stop()
     rules: tuple[str, ...] = ()
     vary: tuple[str, float] | None = None
+    text: str | None = None
 
 
 def stop_of(item: Load | Phase) -> Stop:

@@ -1,7 +1,7 @@
-"""One run from start to end: starts the processes, drives the phases, keeps the journal, judges every second.
+"""One run from start to end: starts the processes, drives the phases, judges every digest, ends everything.
 
-The only writer of the journal. Everything that can happen arrives in one queue (`chaos.run.events`). Whatever goes wrong,
-what was measured is kept, the children are ended, and the journal gets its last line.
+Everything that can happen arrives in one queue (`chaos.run.events`). Whatever goes wrong, what was measured is kept,
+the children are ended, and the journal gets its last line.
 """
 
 from __future__ import annotations
@@ -16,22 +16,25 @@ from typing import Any
 
 from chaos.errors import ChaosError, EnvironmentFailed, ExitCode
 from chaos.experiment.finding import Finding
-from chaos.journal.digest import Digest
-from chaos.journal.records import Counters, End, Event, Faulted, Findings, Phase
+from chaos.journal.records import End, Event, Phase
 from chaos.run.events import ChildEnded, Happening, Interrupted, LoadSaid
 from chaos.run.gateway_process import GatewayProcess, start_gateway
 from chaos.run.journal_writer import JournalWriter
-from chaos.run.load_process import LoadProcess, digest_line, load_plan, sample_line
+from chaos.run.load_process import LoadProcess, load_plan
 from chaos.run.outset import Outset
 from chaos.run.phases import RunPhase
+from chaos.run.recording import Recording
 from chaos.run.reporting import Reporter
 from chaos.run.result import RunResult, outcome_of
+from chaos.run.searching import SearchPlan
 from chaos.run.services import Services
 from chaos.run.view import State, View
 from chaos.verify.verdict import Verdict
 
 INTERVAL = 0.5  # seconds between digests: how soon a verdict can be reached
-FAULTED_EVERY = 2.0  # seconds between looks at which requests were faulted
+TRANSITION = (
+    "(transition)"  # the phase of requests that meet the gateway while its rules change; no verdict counts them
+)
 NO_TRAFFIC_PATIENCE = 5.0  # seconds after which a claim that saw no request is not waited for
 DRAIN_SLACK = 3.0  # seconds beyond the longest answer that the load is given to end
 
@@ -49,14 +52,11 @@ class Supervisor:
     def __init__(self, outset: Outset, folder: Path, view: View, reporter: Reporter):
         self.outset, self.folder, self.view, self.reporter = outset, folder, view, reporter
         self.journal = JournalWriter(folder)
-        self.judge = outset.judge()
+        self.recording = Recording(self.journal, outset.bench())
         self.findings: list[Finding] = []
-        self.counters: dict[str, Any] | None = None
-        self.requests = 0
-        self.answered = 0
-        self.load_seconds = 0.0
-        self._phase_requests: dict[str, int] = {}
+        self._more: tuple[Finding, ...] = ()
         self._phase = RunPhase()
+        self._text: str | None = None
         self._queue: asyncio.Queue[Happening] = asyncio.Queue()
         self._interrupted = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -64,13 +64,7 @@ class Supervisor:
         self._load: LoadProcess | None = None
         self._load_done = False
         self._stopping = False
-        self._cpu: list[float] = []
-        self._late = 0
-        self._users = 0
-        self._rate = 0.0
-        self._faulted = 0
-        self._faulted_at = 0.0
-        self._began = time.monotonic()
+        self._began = self._phase_began = time.monotonic()
 
     # ---------------------------------------------------------------- the whole run
     async def run(self) -> RunResult:
@@ -98,7 +92,7 @@ class Supervisor:
             tuple(reasons),
             tuple(self.findings),
             self.folder,
-            self.requests,
+            self.recording.requests,
             self.journal.now,
         )
 
@@ -108,12 +102,14 @@ class Supervisor:
             await self._unless_interrupted(self._start(stack))
             stopped: Stopped | None = None
             try:
-                await self._run_phases()
+                if self.outset.search is not None:
+                    await self._run_search(self.outset.search)
+                else:
+                    await self._run_phases()
             except Stopped as early:
                 stopped = early
             await self._finish_load()
-            await self._judge(final=True)
-            await self._fetch_faulted()
+            await self._look(now=True)
             if stopped is not None:
                 raise stopped
 
@@ -132,16 +128,10 @@ class Supervisor:
             interrupted.cancel()
 
     def _conclude(self) -> tuple[str, ExitCode, tuple[str, ...]]:
-        if not self.answered:
-            raise EnvironmentFailed("no request was answered: " + (self._errors_seen() or "none was sent"))
-        return outcome_of(self.findings)
-
-    def _errors_seen(self) -> str:
-        kinds: dict[str, int] = {}
-        for key, count in self.judge.observed:
-            if key.error:
-                kinds[key.error] = kinds.get(key.error, 0) + count
-        return ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+        if not self.recording.answered:
+            raise EnvironmentFailed("no request was answered: " + (self.recording.errors or "none was sent"))
+        searched = [finding for finding in self.findings if finding.kind == "search"]
+        return outcome_of(searched or self.findings)
 
     # ---------------------------------------------------------------- starting
     async def _start(self, stack: contextlib.AsyncExitStack) -> None:
@@ -157,7 +147,7 @@ class Supervisor:
         self._watch_services(services)
         if self._gateway is not None:
             self._watch("the gateway", self._gateway.child.process)
-        await self._enter(outset.phases[0])
+        await self._enter(self._first_phase())
         tasks = outset.placed_tasks(services.addresses)
         await self._load.begin(
             load_plan(outset.load, tasks, gateway=url, seed=outset.seed, interval=INTERVAL, **outset.load_extra())
@@ -220,13 +210,45 @@ class Supervisor:
             if ended_by == "load":
                 return
 
+    def _first_phase(self) -> RunPhase:
+        """The phase in which the load begins; a search begins with faults off, its levels come one by one."""
+        return self.outset.phases[0] if self.outset.search is None else RunPhase("start", faults=False)
+
+    async def _run_search(self, plan: SearchPlan) -> None:
+        """Level by level, until the search knows enough."""
+        search = plan.search()
+        self._leave(self._phase)
+        while (level := search.next()) is not None:
+            phase = self.outset.level(plan, level)
+            self.recording.bench = self.outset.level_bench(plan, phase, 1 - search.alpha)
+            await self._enter(phase)
+            try:
+                ended_by = await self._hold(phase)
+            finally:
+                self._leave(phase)
+                verdict = self._of_phase(phase.name)[0].verdict if self._of_phase(phase.name) else Verdict.NO_TRAFFIC
+                search.record(level, verdict)
+                self._more = (*self._levels(phase), search.finding(plan.quantity, plan.hold.text))
+            self._say("info", f"{plan.quantity.show(level)}: {verdict.value}")
+            if ended_by == "load":
+                break
+        self.recording.bench = self.outset.bench()
+
+    def _levels(self, phase: RunPhase) -> tuple[Finding, ...]:
+        """The findings of the levels so far, this one's included, without the search's own."""
+        return (*(each for each in self._more if each.kind != "search"), *self._of_phase(phase.name))
+
     async def _enter(self, phase: RunPhase) -> None:
-        """From now on the gateway decides and counts under this phase."""
+        """From now on the gateway decides and counts under this phase; requests that meet the change count nowhere."""
         self._phase = phase
         if self._gateway is not None and (phase.name or not phase.faults):
-            if (text := self.outset.rules_of(phase)) is not None:
-                await self._gateway.admin.put_rules(text)
+            if phase.text != self._text:
+                await self._gateway.admin.set_phase({"name": TRANSITION, "faults": phase.faults})
+                await self._gateway.admin.put_rules(phase.text if phase.text is not None else self.outset.own_text())
+                self._text = phase.text
             await self._gateway.admin.set_phase({"name": phase.name, "faults": phase.faults})
+        if self._load is not None and self._load.began:
+            await self._load.command("phase", name=phase.name)
         self.journal.write(Phase(name=phase.name, event="begin", faults=phase.faults))
         if phase.name:
             self._say("info", f"phase {phase.name}: faults {'on' if phase.faults else 'off'}")
@@ -236,7 +258,8 @@ class Supervisor:
 
     async def _hold(self, phase: RunPhase) -> str:
         """Until the phase ends; what ended it. Raises Stopped and EnvironmentFailed."""
-        deadline = time.monotonic() + phase.stop.limit
+        self._phase_began = time.monotonic()
+        deadline = self._phase_began + phase.stop.limit
         while True:
             if time.monotonic() >= deadline:
                 return "duration"
@@ -248,18 +271,20 @@ class Supervisor:
                 return "load"
             if kind != "digest":
                 continue
-            await self._judge()
-            if phase.stop.requests is not None and self._phase_requests.get(phase.name, 0) >= phase.stop.requests:
+            await self._look()
+            if phase.stop.requests is not None and self.recording.per_phase.get(phase.name, 0) >= phase.stop.requests:
                 return "requests"
             if phase.stop.decided and self._decided(phase.name):
                 return "decided"
 
+    def _of_phase(self, phase: str) -> list[Finding]:
+        return [finding for finding in self.findings if finding.phase == phase]
+
     def _decided(self, phase: str) -> bool:
-        """Whether no verdict of the phase is open. Claims that see no traffic at all do not hold up the others forever."""
-        mine = [finding.verdict for finding in self.findings if finding.phase == phase]
-        patient = time.monotonic() - self._began < NO_TRAFFIC_PATIENCE
-        settled = [each.decided or (each is Verdict.NO_TRAFFIC and not patient) for each in mine]
-        return all(settled) and (not patient or all(each.decided for each in mine))
+        """Whether no verdict of the phase is open. Claims that see no traffic do not hold up the others forever."""
+        mine = [finding.verdict for finding in self._of_phase(phase)]
+        patient = time.monotonic() - self._phase_began < NO_TRAFFIC_PATIENCE
+        return all(each.decided or (each is Verdict.NO_TRAFFIC and not patient) for each in mine) and bool(mine)
 
     async def _next(self, deadline: float) -> Happening | None:
         """The next thing that happens, dealt with as far as it is the same in every phase; None at the deadline."""
@@ -281,9 +306,11 @@ class Supervisor:
     async def _heard(self, message: dict[str, Any]) -> None:
         match message["type"]:
             case "digest":
-                self._count(message)
+                fired = self.recording.digest(message)
+                if fired is not None:
+                    await self._stop_by(fired)
             case "sample":
-                self.journal.write(sample_line(message))
+                self.recording.sample(message)
             case "done":
                 self._load_done = True
                 if message.get("reason") == "failed":
@@ -294,69 +321,42 @@ class Supervisor:
     def _load_words(self) -> str:
         return self._load.child.last_words().removeprefix(": ") if self._load is not None else ""
 
-    def _count(self, message: dict[str, Any]) -> None:
-        line = digest_line(message)
-        self.journal.write(line)
-        digest = Digest.of(line.entries, line.pairs)
-        self.judge.observe(digest)
-        count = digest.count
-        self.requests += count
-        self.answered += count - digest.errors
-        for key, tally in digest.items():
-            self._phase_requests[key.phase] = self._phase_requests.get(key.phase, 0) + tally.count
-        self._rate = count / line.seconds if line.seconds > 0 else 0.0
-        self._users = line.users
-        self._late += line.late
-        if count:
-            self._cpu.append(line.cpu)
+    async def _stop_by(self, fired: Finding) -> None:
+        """A safeguard: faults off at once, then the run ends."""
+        self._more = (*self._more, fired)
+        if self._gateway is not None:
+            await self._gateway.admin.set_faults(False)
+        self._say("error", f"safeguard {fired.title}: {fired.sentence}")
+        raise Stopped("stopped by a safeguard", ExitCode.SAFEGUARD, fired.sentence)
 
     # ---------------------------------------------------------------- judging
-    async def _judge(self, *, final: bool = False) -> None:
+    async def _look(self, *, now: bool = False) -> None:
         """Ask the gateway what it counted, and write down where the verdicts stand."""
-        if self._gateway is not None and (self._gateway.child.alive or not final):
-            self.counters = await self._gateway.admin.counters()
-            self.journal.write(Counters(counters=self.counters))
-        self.findings = [*self.judge.findings(self.counters, starved=self._starved()), *self.outset.silent]
-        self.journal.write(Findings(findings=tuple(finding.to_dict() for finding in self.findings)))
-        if not final and self.journal.now - self._faulted_at > FAULTED_EVERY:
-            await self._fetch_faulted()
+        if self._gateway is not None and self._gateway.child.alive:
+            await self.recording.ask(self._gateway.admin)
+            await self.recording.ask_faulted(self._gateway.admin, now=now)
+        starved = self.recording.starved(self.outset.load.arrival_rate)
+        self.findings = self.recording.judge(starved=starved, more=self._more)
         self.view.update(self._state())
 
-    def _starved(self) -> str:
-        """Why latencies cannot be trusted, if so."""
-        busy = sorted(self._cpu)
-        if busy and busy[len(busy) // 2] >= 0.95:
-            return "the load process used all of its core; set load.users lower or load.processes higher"
-        if self.outset.load.arrival_rate is not None and self._late > 0.01 * max(self.requests, 1):
-            return f"{self._late} requests fell due while no user was free; set load.users higher"
-        return ""
-
-    async def _fetch_faulted(self) -> None:
-        if self._gateway is None:
-            return
-        self._faulted_at = self.journal.now
-        batch = (await self._gateway.admin.faulted(self._faulted)).get("requests", [])
-        if batch:
-            self._faulted += len(batch)
-            self.journal.write(Faulted(requests=tuple(batch)))
-
     def _state(self) -> State:
+        recording = self.recording
         return State(
             self._phase.name,
             time.monotonic() - self._began,
-            self.requests,
-            self._rate,
-            self._users,
+            recording.requests,
+            recording.rate,
+            recording.users,
             self._time_left(),
-            tuple(finding for finding in self.findings if finding.phase == self._phase.name),
+            tuple(self._of_phase(self._phase.name)),
         )
 
     def _time_left(self) -> float | None:
-        """Seconds until the open verdicts have the requests they want, or the phase's time is up."""
-        wanted = [finding.needed for finding in self.findings if finding.phase == self._phase.name and finding.needed]
-        if not self._phase.stop.decided or not wanted or self._rate <= 0:
+        """Seconds until the open verdicts have the requests they want."""
+        wanted = [finding.needed for finding in self._of_phase(self._phase.name) if finding.needed]
+        if not self._phase.stop.decided or not wanted or self.recording.rate <= 0:
             return None
-        return max(wanted) / self._rate
+        return max(wanted) / self.recording.rate
 
     # ---------------------------------------------------------------- ending
     async def _finish_load(self) -> None:
