@@ -16,7 +16,7 @@ from chaos.experiment.drawn import Drawn
 from chaos.experiment.expectations import HARD, Expectation
 from chaos.experiment.finding import Finding, Ledger, Tally
 from chaos.experiment.hypothesis import Hypotheses
-from chaos.experiment.observed import Observations, Observed
+from chaos.experiment.observed import Observations, Observed, Running
 from chaos.experiment.residual import judge_residual
 from chaos.experiment.timing import delayed_by_size, judge_added_delay
 from chaos.verify.claim import Claim, divide_alpha, within
@@ -70,6 +70,8 @@ class Judge:
         self._alphas = dict(zip((each.id for each in self.expectations), alphas, strict=False))
         self._hypothesis_alpha = alphas[-1] if self.hypotheses.all else 0.0
         self.observed = Observed()
+        self._running = {each.id: Running(each.classify) for each in self.expectations}
+        self._looked: dict[str, int] = {}
         self._settled: dict[str, Finding] = {}
 
     def observe(self, digest: Observations, seconds: float = 1.0) -> None:
@@ -135,15 +137,21 @@ class Judge:
         drawn, alpha = finding.drawn, finding.alpha
         if expectation.kind == "delay" and not expectation.tagged:
             return Evidence(claim, delayed_by_size(expectation, self.observed), drawn, alpha)
-        observed = self.observed.tally(expectation.classify)
-        found = Evidence(claim, observed, drawn, alpha)
-        if not observed.n or claim.certain:
+        running = self._running[expectation.id]
+        found = Evidence(claim, running.follow(self.observed), drawn, alpha)
+        if not found.observed.n or claim.certain:
             return found
-        drift = find_drift(self.observed.series(expectation.classify), claim, alpha * GUARD)
-        if drift is not None:
-            moments = [self.observed.moment(int(stretch)) for stretch in (drift.since, drift.until)]
-            drift = replace(drift, since=moments[0], until=moments[1])
+        drift = self._drift(expectation.id, running.series, claim, alpha * GUARD)
         return replace(found, drift=drift, dependence=self._dependence(expectation, alpha * GUARD))
+
+    def _drift(self, name: str, series: Sequence[tuple[int, int]], claim: Claim, alpha: float) -> Drift | None:
+        """What refutes the claim since the last look, in seconds of the run."""
+        found = find_drift(series, claim, alpha, self._looked.get(name, 0))
+        if found is None:
+            self._looked[name] = len(series)
+            return None
+        moments = [self.observed.moment(int(stretch)) for stretch in (found.since, found.until)]
+        return replace(found, since=moments[0], until=moments[1])
 
     def _dependence(self, expectation: Expectation, alpha: float) -> Dependence | None:
         if expectation.kind not in ("abort", "delay"):

@@ -114,10 +114,6 @@ class Observed:
         """k of n: those that have it, of those that the claim is about."""
         return _tally(self, classify)
 
-    def series(self, classify: Classify) -> list[tuple[int, int]]:
-        """(k, n) of every stretch."""
-        return [(tally.k, tally.n) for tally in (_tally(stretch, classify) for stretch in self.stretches)]
-
     def moment(self, stretches: int) -> float:
         """Seconds from the beginning to the end of the first so many stretches."""
         return self.ends[stretches - 1] if stretches else 0.0
@@ -138,6 +134,30 @@ class Observed:
             if chosen(pair):
                 cells = [a + b for a, b in zip(cells, counts, strict=True)]
         return cells
+
+
+class Running:
+    """One claim's counts, stretch by stretch, kept up with what is observed: each outcome is classified once and each
+    stretch counted once, however often and however late in a long run one looks."""
+
+    __slots__ = ("_classify", "_known", "series")
+
+    def __init__(self, classify: Classify):
+        self.series: list[tuple[int, int]] = []
+        self._classify = classify
+        self._known: dict[Outcome, bool | None] = {}
+
+    def follow(self, observed: Observed) -> Tally:
+        """Count what is new; k of n in all."""
+        for stretch in observed.stretches[len(self.series) :]:
+            tally = _tally(stretch, self._verdict)
+            self.series.append((tally.k, tally.n))
+        return Tally(sum(k for k, _ in self.series), sum(n for _, n in self.series))
+
+    def _verdict(self, outcome: Outcome) -> bool | None:
+        if outcome not in self._known:
+            self._known[outcome] = self._classify(outcome)
+        return self._known[outcome]
 
 
 def _tally(outcomes: Iterable[tuple[Outcome, int]], classify: Classify) -> Tally:

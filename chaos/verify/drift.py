@@ -33,13 +33,14 @@ class Drift:
         return self.k / self.n
 
 
-def find_drift(series: Sequence[tuple[int, int]], claim: Claim, alpha: float) -> Drift | None:
+def find_drift(series: Sequence[tuple[int, int]], claim: Claim, alpha: float, looked: int = 0) -> Drift | None:
     """The stretch that refutes the claim, in a run's (k, n) of each second (or other stretch); None when there is none.
 
-    Looks at the end of the series and at earlier moments of a geometric list: whichever refutes first is returned."""
+    Looks at the end of the series and at earlier moments of a geometric list: whichever refutes first is returned.
+    Moments up to `looked` have been looked at already."""
     totals = _running(series)
     starts = _starts(len(series))
-    for until in [*(start for start in starts if start > 1), len(series)]:
+    for until in [*(start for start in starts if start > max(looked, 1)), len(series)]:
         found = _refuted(totals, starts, until, claim, alpha)
         if found is not None:
             return found
