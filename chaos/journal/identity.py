@@ -7,7 +7,10 @@ them).
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Iterable
 from hashlib import blake2b
+from itertools import accumulate
 
 _VARIANT = "89ab"  # RFC 9562: the two bits that say how a UUID is laid out
 
@@ -28,6 +31,17 @@ class Identities:
         variant = _VARIANT[int(text[16], 16) & 3]
         request = f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"
         return request, int(text[32:45], 16) * 2.0**-52
+
+
+def shares_of(weights: Iterable[float]) -> tuple[float, ...]:
+    """Running sums of the tasks' weights, the last one 1.0."""
+    running = list(accumulate(weights))
+    return tuple(each / running[-1] for each in running)
+
+
+def task_of(shares: tuple[float, ...], draw: float) -> int:
+    """The index of the task that a draw falls on."""
+    return bisect_right(shares, draw)
 
 
 def request_id(seed: int, number: int) -> str:

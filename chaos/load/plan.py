@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from itertools import accumulate
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -124,8 +123,3 @@ class Plan:
         """Where its connection goes."""
         parts = urlsplit(task.url if task.direct else self.gateway)
         return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-
-    def weights(self) -> tuple[float, ...]:
-        """Running sums of the tasks' weights, the last one 1.0: a draw belongs to the first that exceeds it."""
-        running = list(accumulate(task.weight for task in self.tasks))
-        return tuple(each / running[-1] for each in running)

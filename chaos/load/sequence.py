@@ -6,10 +6,9 @@ processes carry them. A number that was taken and not sent goes back and is take
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from heapq import heappop, heappush
 
-from chaos.journal.identity import Identities
+from chaos.journal.identity import Identities, shares_of, task_of
 from chaos.load.plan import Plan
 
 
@@ -18,7 +17,7 @@ class Sequence:
 
     def __init__(self, plan: Plan, process: int = 0):
         self._identify = Identities(plan.seed)
-        self._weights = plan.weights() if plan.tasks else ()
+        self._shares = shares_of(task.weight for task in plan.tasks) if plan.tasks else ()
         self._next, self._step = process, plan.processes
         self._returned: list[int] = []
         self._interval = 1 / plan.arrival_rate if plan.arrival_rate else 0.0
@@ -57,7 +56,7 @@ class Sequence:
         if self._replay is not None:
             return self._replay[number]
         request, draw = self._identify(number)
-        return bisect_right(self._weights, draw), request
+        return task_of(self._shares, draw), request
 
     def identify(self, number: int) -> str:
         """The id of a request whose task is chosen elsewhere (in the user's own locustfile)."""

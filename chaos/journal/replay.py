@@ -1,0 +1,60 @@
+"""Which requests of a run were faulted, worked out again: ids, tasks and draws follow from the seed, so nothing need be
+stored.
+
+For requests that went through the gateway under one set of rules. What an application under test called is known only
+from the run's `faulted` records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from chaos.journal.identity import Identities, shares_of, task_of
+from chaos.mesh.decision import Abort, Headers, Request
+from chaos.mesh.draws import keyed_draws
+from chaos.mesh.rules import Rules
+
+
+@dataclass(frozen=True, slots=True)
+class FaultedRequest:
+    """One request and what happened to it; `fault` is `delay`, `abort` or `delay,abort`, `rule` the rule's key."""
+
+    task: str
+    id: str
+    rule: str
+    fault: str
+
+
+def faulted_requests(load: Mapping[str, Any], rules: Rules, count: int) -> Iterator[FaultedRequest]:
+    """The faulted ones among the first `count` requests of a run with this load plan, in the order of their numbers."""
+    tasks = load["tasks"]
+    forms = [None if task.get("direct") else request_of(task) for task in tasks]
+    shares = shares_of(task.get("weight", 1) for task in tasks)
+    identify, draws = Identities(load["seed"]), keyed_draws(load["seed"])
+    for number in range(count):
+        request_id, draw = identify(number)
+        index = task_of(shares, draw)
+        form = forms[index]
+        if form is None:
+            continue
+        form.id = request_id.encode()
+        form.headers[-1] = (b"x-request-id", form.id)
+        decision = rules.decide(form, draws(form.id))
+        aborted = isinstance(decision.action, Abort)
+        if decision.rule is not None and (decision.delay or aborted):
+            fault = ",".join(["delay"] * bool(decision.delay) + ["abort"] * aborted)
+            yield FaultedRequest(tasks[index]["name"], request_id, decision.rule.key, fault)
+
+
+def request_of(task: Mapping[str, Any]) -> Request:
+    """A task's request as the gateway sees it; its last header is the id."""
+    parts = urlsplit(task["url"])
+    given: Headers = [(name.lower().encode(), value.encode()) for name, value in (task.get("headers") or {}).items()]
+    host = next((value for name, value in given if name == b"host"), parts.netloc.rpartition("@")[2].encode())
+    others = [(name, value) for name, value in given if name not in (b"host", b"x-request-id")]
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    headers = [(b"host", host), *others, (b"x-request-id", b"")]
+    return Request(task.get("method", "GET").encode(), target.encode(), host, headers)
