@@ -16,7 +16,7 @@ from chaos.experiment.drawn import Drawn
 from chaos.experiment.expectations import HARD, Expectation
 from chaos.experiment.finding import Finding, Ledger, Tally
 from chaos.experiment.hypothesis import Hypotheses
-from chaos.experiment.observed import Observations, Observed, Running
+from chaos.experiment.observed import Observations, Observed, Outcome, Running
 from chaos.experiment.residual import judge_residual
 from chaos.experiment.timing import delayed_by_size, judge_added_delay
 from chaos.verify.claim import Claim, divide_alpha, within
@@ -26,6 +26,7 @@ from chaos.verify.verdict import Verdict
 
 GUARD = 0.02
 MAIN = 1 - 3 * GUARD
+ROUTING = ("route", "redirect", "direct-response", "no-route")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,8 @@ class Judge:
         evidence = self._evidence(expectation, finding, claim)
         own = evidence.own
         verdict, cause = _decide(evidence)
+        if expectation.kind in ROUTING and verdict is Verdict.FALSIFIED:
+            cause = "routing"
         interval = claim.interval(own.k, own.n, finding.alpha * MAIN)
         open_ = verdict is Verdict.INCONCLUSIVE
         finding = replace(
@@ -131,7 +134,14 @@ class Judge:
             ledgers=_ledgers(evidence),
             needed=claim.needed(own.k, own.n, finding.alpha * MAIN) if open_ else None,
         )
+        if cause == "routing":
+            return replace(finding, sentence=sentences.routing(finding, expectation, self._instead(expectation)))
         return replace(finding, sentence=sentences.share(finding, expectation, evidence.dependence, evidence.drift))
+
+    def _instead(self, expectation: Expectation) -> tuple[Outcome, int] | None:
+        """What most of the requests met that did not meet what they should, and how many."""
+        others = [(outcome, count) for outcome, count in self.observed if expectation.classify(outcome) is False]
+        return max(others, key=lambda each: each[1], default=None)
 
     def _evidence(self, expectation: Expectation, finding: Finding, claim: Claim) -> Evidence:
         drawn, alpha = finding.drawn, finding.alpha

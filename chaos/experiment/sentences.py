@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from chaos.experiment.expectations import Expectation, short
 from chaos.experiment.finding import Finding, Tally
+from chaos.experiment.observed import Outcome
 from chaos.units import format_duration
 from chaos.verify.drift import Drift
 from chaos.verify.independence import Dependence
@@ -48,6 +49,24 @@ def share(
     else:
         said += f"; {percent(finding.configured or 0.0)} is configured"
     return f"{said}." if finding.observed else f"{said}. This is the gateway's own count: the load does not see these."
+
+
+def routing(finding: Finding, expectation: Expectation, instead: tuple[Outcome, int] | None) -> str:
+    """For requests that should all take one way, and did not."""
+    seen = finding.observed or Tally(0, 0)
+    said = f"{requests(seen)} {did(expectation)}, not {percent(finding.configured or 0.0)}"
+    if instead is None:
+        return f"{said}."
+    outcome, count = instead
+    if outcome.route != expectation.rule_name:
+        met = f"took {outcome.route}" if outcome.route else f"took no rule and were answered with {outcome.status}"
+    elif outcome.destination and expectation.kind == "route":
+        met = f"went to {short(outcome.destination)}"
+    else:
+        met = f"were answered with {outcome.status}" + (
+            f" by {short(outcome.destination)}" if outcome.destination else ""
+        )
+    return f"{said}: {thousands(count)} {met}."
 
 
 def settled(finding: Finding, before: str) -> str:

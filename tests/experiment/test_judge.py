@@ -244,6 +244,25 @@ def test_a_redirect_is_expected_of_every_request() -> None:
     assert (only.kind, only.title, only.share, only.status) == ("redirect", "redirected 301", 1.0, 301)
 
 
+@pytest.mark.parametrize(
+    ("gateway", "says"),
+    [
+        (SimulatedGateway(destinations={"other:80": 1.0}), "went to other"),
+        (SimulatedGateway(name="canary"), "took canary"),
+        (SimulatedGateway(name=""), "took no rule and were answered with 200"),
+    ],
+)
+def test_a_request_that_goes_astray_is_told_with_where_it_went(gateway: SimulatedGateway, says: str) -> None:
+    route = judged(WEB, gateway, 1, 100)["route"]
+    assert (route.verdict, route.cause) == (F, "routing") and f"100 {says}." in route.sentence
+
+
+def test_a_redirect_that_is_none_is_told_with_what_came_instead() -> None:
+    redirect = Effect("virtualservice/default/web/0", "web[0]", tasks=("GET /",), reply="redirect", reply_status=301)
+    found = judged(redirect, SimulatedGateway(), 1, 100)["redirect"]
+    assert (found.verdict, found.cause) == (F, "routing") and "100 were answered with 200 by web." in found.sentence
+
+
 def test_alpha_is_divided_among_all_that_is_expected() -> None:
     """What is hard to decide has four times as much as what one request may refute."""
     judge = Judge(expectations([PhaseEffects("", (DELAY,))]), 0.99)
