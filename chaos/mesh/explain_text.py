@@ -106,6 +106,9 @@ def _forward(explanation: Explanation, fate: Fate, rule: RuleInfo) -> Iterator[s
 def _retries(retries: Retrying | None) -> str:
     if retries is None:
         return "none"
+    if retries.is_default:
+        return (
+            f"up to {retries.attempts}, Istio's default: refused connections, gRPC unavailable and cancelled; not 503"
+        )
     per_try = "" if retries.per_try_timeout is None else f", {format_duration(retries.per_try_timeout)} for each try"
-    default = "; Istio's default, which leaves a 503 alone" if retries.is_default else ""
-    return f"up to {retries.attempts} on {','.join(retries.retry_on)}{per_try}{default}"
+    return f"up to {retries.attempts} on {','.join(retries.retry_on)}{per_try}"
