@@ -18,38 +18,34 @@ from chaos.mesh.decision import (
     Cluster,
     DirectResponse,
     Draws,
-    Forward,
     Headers,
     Preflight,
     Redirect,
     Reply,
     Request,
-    RetryPolicy,
     Rule,
 )
 from chaos.mesh.delegate import EffectiveRule
 from chaos.mesh.destination import Clusters
 from chaos.mesh.fault import ABORT_BODY, Fault, read_fault
 from chaos.mesh.formatter import Exchange
-from chaos.mesh.grpc import is_grpc, limited_timeout
+from chaos.mesh.forward import Branch, again, forwarder, mirror_share
+from chaos.mesh.grpc import is_grpc
 from chaos.mesh.header_names import MERGED_REQUEST, MERGED_RESPONSE
 from chaos.mesh.header_ops import CONNECTION, FRAMING, Level, compile_levels, host_of
 from chaos.mesh.headwork import RouteHeadwork, see
 from chaos.mesh.local_reply import ReplyMaker, Seen, operated, render
-from chaos.mesh.match import CompiledMatch, Test, all_of
-from chaos.mesh.model import Destination, Percent
+from chaos.mesh.match import CompiledMatch
+from chaos.mesh.model import Destination
 from chaos.mesh.model_virtual_service import Headers as WrittenHeaders
 from chaos.mesh.model_virtual_service import HTTPRoute, HTTPRouteDestination
-from chaos.mesh.path import normalise
 from chaos.mesh.proxy_headers import ProxyHeaders
 from chaos.mesh.redirect import DEFAULT_CODE, Locate, compile_location, own_location
 from chaos.mesh.retry import compile_retry
 from chaos.mesh.rewrite import PathRewrite, compile_path_rewrite
-from chaos.units import MILLION
 from chaos.units import Percent as Parts
 
 Act = Callable[[Request, bytes, bytes, Draws], Action]  # request, normalised path, `?query` or nothing
-ALWAYS = Parts(MILLION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +60,7 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Route:
-    """One way into a rule. `ordinal` says which rule of all, for its faults; `test` is None when the path alone
-    decides."""
+    """One way into a rule: a match entry, and what is then done. `ordinal` says which rule of all, for its faults."""
 
     rule: Rule
     ordinal: int
@@ -73,23 +68,6 @@ class Route:
     act: Act
     place: int = 0  # which match entry of the rule
     location: Location | None = None  # of that entry
-
-    @property
-    def rest(self) -> Test | None:
-        """The conditions other than that on the path."""
-        return all_of(self.match.others)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Branch:
-    """One destination of a rule, with its share of the requests: weight / sum of weights."""
-
-    name: str
-    weight: int
-    cluster: Cluster | None
-    headwork: RouteHeadwork
-    host: bytes | None  # rewritten Host
-    shown_host: bytes | None = b""  # for x-envoy-original-host; empty for the request's own, None for nothing
 
 
 class RuleCompiler:
@@ -193,7 +171,7 @@ class RuleCompiler:
     def _way(self, branch: Branch, rewrite: PathRewrite | None) -> Act:
         headwork = replace(branch.headwork)  # it knows its rewrite, which differs between match entries
         make = forwarder(replace(branch, headwork=headwork), rewrite, self.timeout, self.retry, self.mirrors)
-        headwork.again = _again(make)
+        headwork.again = again(make)
         return make
 
     # ------------------------------------------------------------------ destinations
@@ -239,8 +217,8 @@ class RuleCompiler:
         route = self.route
         wanted: list[tuple[Destination, Parts]] = []
         if route.mirror is not None:
-            wanted.append((route.mirror, _mirror_share(route.mirror_percentage, route.mirror_percent)))
-        wanted += [(mirror.destination, _mirror_share(mirror.percentage, None)) for mirror in route.mirrors]
+            wanted.append((route.mirror, mirror_share(route.mirror_percentage, route.mirror_percent)))
+        wanted += [(mirror.destination, mirror_share(mirror.percentage, None)) for mirror in route.mirrors]
         found = [(self.around.clusters.find(to, self.effective.namespace), parts) for to, parts in wanted]
         return tuple((cluster, parts) for cluster, parts in found if cluster is not None and parts.per_million)
 
@@ -294,72 +272,6 @@ class RuleCompiler:
             return exchange
 
         return seen
-
-
-def _mirror_share(percentage: Percent | None, percent: int | None) -> Parts:
-    if percentage is not None:
-        return Parts.of(percentage.value)
-    return ALWAYS if percent is None else Parts.of(percent)
-
-
-def forwarder(
-    branch: Branch,
-    rewrite: PathRewrite | None,
-    timeout: float | None,
-    retry: RetryPolicy | None,
-    mirrors: tuple[tuple[Cluster, Parts], ...],
-) -> Callable[[Request, bytes, bytes, Draws], Forward]:
-    """Makes the Forward of a request to one destination; the usual rule, without rewrite and mirrors, has the short
-    way."""
-    cluster, headwork, host, shown_host = branch.cluster, branch.headwork, branch.host, branch.shown_host
-    if rewrite is None and host is None and not mirrors:
-        return lambda request, path, query, draws: Forward(
-            cluster, path + query, request.authority, headwork, _timeout(request, timeout), retry
-        )
-
-    def forward(request: Request, path: bytes, query: bytes, draws: Draws) -> Forward:
-        return Forward(
-            cluster,
-            path + query if rewrite is None else rewrite(path) + query,
-            request.authority if host is None else host,
-            headwork,
-            _timeout(request, timeout),
-            retry,
-            _drawn(mirrors, draws) if mirrors else (),
-            None if rewrite is None else path + query,
-            None if host is None or shown_host is None else shown_host or request.authority,
-        )
-
-    return forward
-
-
-def _timeout(request: Request, timeout: float | None) -> float | None:
-    return limited_timeout(request.headers, timeout) if is_grpc(request) else timeout
-
-
-def _drawn(mirrors: tuple[tuple[Cluster, Parts], ...], draws: Draws) -> tuple[Cluster, ...]:
-    return tuple(
-        cluster
-        for index, (cluster, parts) in enumerate(mirrors)
-        if parts is ALWAYS or parts.covers(draws.mirror(index))
-    )
-
-
-class _NoDraws:
-    """For making a Forward again, where mirrors do not matter."""
-
-    delay = abort = split = 1.0
-
-    def mirror(self, index: int) -> float:
-        return 1.0 - 1e-16
-
-
-def _again(make: Callable[[Request, bytes, bytes, Draws], Forward]) -> Callable[[Request], Forward]:
-    def again(request: Request) -> Forward:
-        path, mark, query = request.target.partition(b"?")
-        return make(request, normalise(path) or path, mark + query, _NoDraws())
-
-    return again
 
 
 def default_route(rule: Rule, ordinal: int, host: str, port: int, around: Surroundings, match: CompiledMatch) -> Route:
