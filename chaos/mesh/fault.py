@@ -12,7 +12,7 @@ from chaos.mesh.decision import Abort, Reply, Request
 from chaos.mesh.grpc import STATUS_CODES
 from chaos.mesh.model import Percent as WrittenPercent
 from chaos.mesh.model_virtual_service import HTTPFaultInjection
-from chaos.units import MILLION, Percent
+from chaos.units import Percent
 
 ABORT_BODY = b"fault filter abort"
 NEVER = Percent(0)
@@ -128,16 +128,3 @@ def _aborted(reply: Callable[[Request], Reply] | None) -> Callable[[Request], Ab
         return action
 
     return aborted
-
-
-__all__ = [
-    "ABORT_BODY",
-    "MILLION",
-    "NEVER",
-    "AbortSpec",
-    "DelaySpec",
-    "Fault",
-    "FaultOverride",
-    "FaultSpec",
-    "read_fault",
-]
