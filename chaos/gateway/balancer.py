@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from chaos.gateway.pool import Host, Pool
 
 HOST_PICKS = 5  # picks that try to avoid the endpoints of earlier tries (Istio: hostSelectionRetryMaxAttempts)
-MIN_RING_SIZE = 1024  # Envoy's default for ring hash
+RING_POINTS = (
+    512  # of the lightest endpoint; the same for any number of endpoints, so that one more moves only its own keys
+)
 
 
 def choose(pool: Pool, request: Request, avoid: Sequence[Host] = ()) -> Host | None:
@@ -128,11 +130,11 @@ def _ring(pool: Pool) -> tuple[list[int], list[Host]]:
 
 
 def _make_ring(hosts: tuple[Host, ...]) -> tuple[list[int], list[Host]]:
-    total = sum(host.weight for host in hosts)
+    lightest = min(host.weight for host in hosts)
     marks: list[tuple[int, int]] = []
     for index, host in enumerate(hosts):
         name = f"{host.endpoint.address}:{host.endpoint.port}".encode()
-        copies = -(-MIN_RING_SIZE * host.weight // total)
+        copies = RING_POINTS * host.weight // lightest
         marks += [(_point(b"%b_%d" % (name, copy)), index) for copy in range(copies)]
     marks.sort()
     return [point for point, _ in marks], [hosts[index] for _, index in marks]

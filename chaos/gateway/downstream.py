@@ -209,6 +209,8 @@ class Downstream(asyncio.Protocol):
         if exchange is not None:
             exchange.body.append(data)
             exchange.size += len(data)
+            if exchange.mirrors:
+                exchange.unmirrored.append(data)
 
     def on_message_complete(self) -> None:
         exchange = self.receiving

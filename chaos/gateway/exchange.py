@@ -83,6 +83,8 @@ class Exchange:
     connection: Upstream | None = None  # that the request has been sent on, at least its head
     tried: list[Host] | None = None  # endpoints that a retry avoids
     mirrors: tuple[Mirror, ...] = ()
+    unmirrored: list[bytes]  # of the body, not yet sent to mirrors
+    mirrored_all = False
     sent_all = False
     replayable = True  # the whole body, as far as it has come, is still here
     sent_at = 0.0
@@ -337,13 +339,12 @@ class Exchange:
             return
         ledger = self.ledger
         ledger.statuses[reply.status] += 1
+        # Envoy looks at this when the head has come: a body in the same read is a body still to come.
+        early = self.has_body and not self.tries and not (self.waited and self.complete)
+        self.close = self.close or early or self.websocket or self._last()
         if self.forward:
-            self.close = self.close or self.websocket or self._last()
             self._send_reply(reply, self._tags())
             return
-        # Envoy looks at this when the head has come: a body in the same read is a body still to come.
-        early = self.has_body and not (self.waited and self.complete)
-        self.close = self.close or early or self.websocket or self._last()
         if self.close or self.waited or self.request.method == b"HEAD":
             self._send_reply(reply, ledger.tags + self._fault_tag())
             return
@@ -394,6 +395,8 @@ class Exchange:
 
     def request_progressed(self) -> None:
         """More of the request has come, or its end."""
+        if self.mirrors:
+            self._mirror_body()
         connection = self.connection
         if connection is not None and not self.sent_all:
             connection.write(self._body_to_send())
@@ -412,7 +415,7 @@ class Exchange:
             self.per_try = self.plane.after(retry.per_try_timeout, self._try_timed_out)
 
     def _body_to_send(self) -> bytes:
-        """What has come of the body and not gone out, as it goes out; mirrors get it, too."""
+        """What has come of the body and not gone out, as it goes out."""
         pieces, self.body = self.body, []
         self._keep(pieces)
         self.downstream.hold_body(False)
@@ -421,8 +424,6 @@ class Exchange:
             self.sent_all = True
             if self.chunked:
                 data += last_chunk(self.trailers)
-        for mirror in self.mirrors:
-            mirror.send(data, self.sent_all)
         return data
 
     def _keep(self, pieces: list[bytes]) -> None:
@@ -500,6 +501,22 @@ class Exchange:
                 mirrors.append(Mirror(self.plane, host, head, self.request.method == b"HEAD", forward.timeout))
         self.ledger.mirrored += len(forward.mirrors)
         self.mirrors = tuple(mirrors)
+        if self.has_body:
+            self.unmirrored = list(self.body)
+            self._mirror_body()
+
+    def _mirror_body(self) -> None:
+        """Copies get the body as it comes, whatever becomes of the original."""
+        pieces, self.unmirrored = self.unmirrored, []
+        if self.mirrored_all:
+            return
+        data = b"".join(map(chunk, pieces) if self.chunked else pieces)
+        if self.complete:
+            self.mirrored_all = True
+            if self.chunked:
+                data += last_chunk(self.trailers)
+        for mirror in self.mirrors:
+            mirror.send(data, self.complete)
 
     # ------------------------------------------------------------------------------------------ failures and retries
 

@@ -42,12 +42,13 @@ class Told:
         self.messages += 1
 
 
+ODD_LINES = (
+    b"host: web|Host:web|x-request-id: 1|accept: */*|Connection: keep-alive|connection: close|content-length: 5|"
+    b"Content-Length: 2|content-length:|transfer-encoding: chunked|upgrade: websocket|x-empty:|x-pad: \t a b\t |x : 1|"
+    b' folded|x: a\rb|x: a\nb|x: a\0b|x: caf\xc3\xa9|: none|novalue|\xe9: 1|x\t: 1|cookie: a=b; c="d"|'
+)
 LINES = st.one_of(
-    st.sampled_from(
-        b"host: web|Host:web|x-request-id: 1|accept: */*|Connection: keep-alive|connection: close|content-length: 5|"
-        b"Content-Length: 2|content-length:|transfer-encoding: chunked|upgrade: websocket|x-empty:|x-pad: \t a b\t |x : 1|"
-        b' folded|x: a\rb|x: a\nb|x: a\0b|x: caf\xc3\xa9|: none|novalue|\xe9: 1|x\t: 1|cookie: a=b; c="d"|'.split(b"|")
-    ),
+    st.sampled_from(ODD_LINES.split(b"|")),
     st.binary(max_size=12),
     st.tuples(st.binary(min_size=1, max_size=4), st.binary(max_size=6)).map(b": ".join),
 )
@@ -69,7 +70,7 @@ STATUSES = st.one_of(
 )
 
 
-@settings(max_examples=1500, deadline=None, derandomize=True)
+@settings(max_examples=400, deadline=None, derandomize=True)
 @given(STARTS, st.lists(LINES, max_size=5), st.sampled_from([b"", b"", b"", b"x", b"GET / HTTP/1.1\r\n\r\n", b"\r\n"]))
 @example(b"GET / HTTP/1.1", [], b"")
 def test_a_request_taken_the_short_way_is_what_llhttp_reads(start: bytes, lines: list[bytes], after: bytes) -> None:
@@ -84,7 +85,7 @@ def test_a_request_taken_the_short_way_is_what_llhttp_reads(start: bytes, lines:
     assert (told.version, told.stays) == ("1.1", True)
 
 
-@settings(max_examples=1500, deadline=None, derandomize=True)
+@settings(max_examples=400, deadline=None, derandomize=True)
 @given(STATUSES, st.lists(LINES, max_size=5), st.sampled_from([b"", b"ok", b"ok\r\n\r\n", b"hello"]))
 @example(b"HTTP/1.1 200 OK", [b"content-length: 2"], b"ok")
 def test_an_answer_taken_the_short_way_is_what_llhttp_reads(start: bytes, lines: list[bytes], body: bytes) -> None:
