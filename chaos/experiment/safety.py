@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from chaos.errors import Problem
 from chaos.experiment.read import Reading
-from chaos.experiment.services import ServicePlan, proxy_of
+from chaos.experiment.services import ServicePlan, proxy_of, short_name_shown
 from chaos.experiment.tasks import LoadTask
 from chaos.mesh.document import field_path
 from chaos.mesh.names import aliases, covers, full_name, is_wildcard
@@ -59,7 +59,8 @@ def _beyond(host: str) -> str:
 
 def task_problems(reading: Reading, services: ServicePlan, tasks: Iterable[LoadTask]) -> list[Problem]:
     """Tasks whose host no rule and no service knows; and direct ones that leave this machine without permission."""
-    known = set(known_hosts(reading, services))
+    known_in_order = list(known_hosts(reading, services))
+    known = set(known_in_order)
     allow = reading.experiment.spec.allow_hosts
     applications, namespace = services.applications(), proxy_of(reading).namespace
     problems = []
@@ -69,7 +70,7 @@ def task_problems(reading: Reading, services: ServicePlan, tasks: Iterable[LoadT
             if not allowed(task.host, allow) and full_name(task.host, namespace) not in applications:
                 problems.append(reading.problem(path, _beyond(task.host), code="beyond-loopback"))
         elif not any(covers(name, task.host.lower()) or name == "*" for name in known):
-            names = ", ".join(sorted(known, key=lambda name: (len(name), name))[:5])
+            names = ", ".join(list(dict.fromkeys(short_name_shown(name.rstrip(".")) for name in known_in_order))[:8])
             problems.append(
                 reading.problem(
                     path,
@@ -85,7 +86,7 @@ def known_hosts(reading: Reading, services: ServicePlan) -> Iterator[str]:
     """Every Host that the gateway answers for: services and their aliases, hosts of VirtualServices, ServiceEntries."""
     proxy = proxy_of(reading)
     for place in services.places:
-        yield from (name.lower() for name in aliases(place.host, proxy.namespace))
+        yield from (name.lower() for name in aliases(place.host, proxy.namespace) if name)
     for resource in reading.resources.virtual_services:
         for host in resource.spec.hosts:
             yield host.lower() if is_wildcard(host) else full_name(host, resource.namespace)

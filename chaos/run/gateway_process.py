@@ -36,17 +36,20 @@ async def start_gateway(
     workers: int = 1,
     listen: str = "127.0.0.1:0",
     overrides: Sequence[str] = (),
+    program: Sequence[str] = (),
 ) -> GatewayProcess:
-    """Raises EnvironmentFailed when it does not come up; its own words are in the message."""
+    """Raises EnvironmentFailed when it does not come up; its own words are in the message.
+
+    `program` is started with the arguments of `chaos gateway`; ours when empty."""
     table = folder / "addresses.json"
     table.write_text(json.dumps(addresses, indent=1))
-    arguments = ["gateway", *files, "--listen", listen, "--admin", "127.0.0.1:0", "--seed", str(seed)]
+    arguments = [*files, "--listen", listen, "--admin", "127.0.0.1:0", "--seed", str(seed)]
     arguments += ["--workers", str(workers), "--addresses", str(table)]
     for override in overrides:
         arguments += ["--set", override]
     child = await Child.start(
         "the gateway",
-        python("chaos.cli", *arguments),
+        [*(program or python("chaos.cli", "gateway")), *arguments],
         log=folder / "gateway.log",
         env={**os.environ, SUPERVISED: "1"},
     )

@@ -10,7 +10,8 @@ from pathlib import Path
 class RunOptions:
     """`gateway` is the URL of one that runs already; `ui` an address for Locust's web UI; `command` repeats the run.
 
-    `workers` are the gateway's. `seed` overrides the experiment's; without both one is chosen."""
+    `workers` are the gateway's, `program` starts another one than ours with the arguments of `chaos gateway`. `seed`
+    overrides the experiment's; without both one is chosen."""
 
     out: Path = Path("reports")
     overrides: tuple[str, ...] = ()
@@ -18,5 +19,6 @@ class RunOptions:
     gateway: str | None = None
     ui: str | None = None
     workers: int = 1
+    program: tuple[str, ...] = ()
     report: bool = True
     command: tuple[str, ...] = ()

@@ -137,6 +137,13 @@ class Outset:
         expressions = [*self.hypotheses, *([self.search.hold] if self.search is not None else [])]
         return SAMPLE if any(each.left.metric == "masked" for each in expressions) else 0.0
 
+    @property
+    def follows_faults(self) -> bool:
+        """Whether the journal needs the ids of faulted requests: of others than our own, or to see who noticed them.
+
+        Those of our own follow from the seed (chaos/journal/replay.py); ten thousand a phase would be two megabytes."""
+        return self.sample > 0 or any(task.direct for task in self.tasks)
+
     def announcements(self) -> Iterator[tuple[str, str]]:
         """What the user is told before anything starts: warnings on the rules, and hosts nobody listed."""
         if self.prepared.services.note:
@@ -296,7 +303,10 @@ def _claims(
     hold, others = read_hold(reading, names)
     if problems or more or others:
         raise InvalidInput([*problems, *more, *others])
-    return hypotheses, safeguards, plan_search(prepared, hold)
+    search = plan_search(prepared, hold)
+    if search is not None:
+        with_rules(prepared, search.phase(search.start), rules, ("spec", "search", "vary"))
+    return hypotheses, safeguards, search
 
 
 # ---------------------------------------------------------------------------------------------- tasks
@@ -315,6 +325,12 @@ def _tasks(prepared: Prepared, rules: Rules) -> tuple[tuple[LoadTask, ...], list
             raise InvalidInput(problems)
         return tasks, []
     tasks = derive_tasks(reading.resources, lambda task: _taken(rules, task))
+    services = reading.resources.virtual_services
+    if services and not any(each.spec.hosts for each in services):
+        message = (
+            "hosts: there are none, so no request reaches these rules; a VirtualService without hosts is a delegate"
+        )
+        raise InvalidInput([Problem(services[0].locate(("spec",)), "spec", message)])
     if not tasks:
         raise InvalidInput(
             [reading.problem(("spec", "load"), "no request could be derived from the rules; give load.tasks")]

@@ -80,7 +80,7 @@ class Supervisor:
             except Stopped as stopped:
                 outcome, code, reasons = stopped.outcome, stopped.code, stopped.reasons
             except ChaosError as error:
-                self._say("error", str(error))
+                self.journal.write(Event(level="error", text=str(error)))
                 outcome, code, reasons = "environment-failed", error.exit_code, (str(error),)
         self.journal.write(End(outcome=outcome, exit_code=int(code), reasons=tuple(reasons)))
         self.journal.close()
@@ -170,6 +170,7 @@ class Supervisor:
             seed=outset.seed,
             workers=outset.workers,
             overrides=outset.overrides,
+            program=outset.options.program,
         )
         stack.push_async_callback(self._gateway.child.stop, 0.3)
         return self._gateway.url
@@ -334,7 +335,8 @@ class Supervisor:
         """Ask the gateway what it counted, and write down where the verdicts stand."""
         if self._gateway is not None and self._gateway.child.alive:
             await self.recording.ask(self._gateway.admin)
-            await self.recording.ask_faulted(self._gateway.admin, now=now)
+            if self.outset.follows_faults:
+                await self.recording.ask_faulted(self._gateway.admin, now=now)
         starved = self.recording.starved(self.outset.load.arrival_rate)
         self.findings = self.recording.judge(starved=starved, more=self._more)
         self.view.update(self._state())
