@@ -7,6 +7,7 @@ verdict that has been reached stays: later counts cannot make a verified claim m
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -193,9 +194,19 @@ class Judge:
 
 
 def divide(confidence: float, expectations: Sequence[Expectation], hypotheses: int = 0) -> list[float]:
-    """Alpha of each expectation, then of each hypothesis."""
-    weights = [expectation.weight for expectation in expectations]
-    return divide_alpha(confidence, [*weights, *([HARD] * hypotheses)])
+    """Alpha of each expectation, then of each hypothesis.
+
+    The shares of two destinations are one claim told twice: either is wrong exactly when the other is, so both have
+    its alpha."""
+    siblings = Counter(_family(each) for each in expectations)
+    shared = [2 if siblings[_family(each)] == 2 and each.kind == "destination" else 1 for each in expectations]
+    weights = [each.weight / times for each, times in zip(expectations, shared, strict=True)]
+    alphas = divide_alpha(confidence, [*weights, *([HARD] * hypotheses)])
+    return [alpha * times for alpha, times in zip(alphas, [*shared, *([1] * hypotheses)], strict=True)]
+
+
+def _family(expectation: Expectation) -> tuple[str, str, str, tuple[str, ...] | None]:
+    return expectation.kind, expectation.phase, expectation.rule, expectation.tasks
 
 
 def _decide(evidence: Evidence) -> tuple[Verdict, str]:

@@ -13,7 +13,7 @@ from support.simulated_gateway import SimulatedGateway
 from chaos.experiment.effects import Effect, PhaseEffects, Retries
 from chaos.experiment.expectations import expectations
 from chaos.experiment.finding import Finding, Tally
-from chaos.experiment.judge import Judge
+from chaos.experiment.judge import Judge, divide
 from chaos.verify.verdict import Verdict
 
 V, F, U, NONE = Verdict.VERIFIED, Verdict.FALSIFIED, Verdict.INCONCLUSIVE, Verdict.NO_TRAFFIC
@@ -165,6 +165,16 @@ def test_weights_are_verified_and_swapped_weights_are_not() -> None:
     assert swapped["destination"].verdict is F
 
 
+def test_two_destinations_are_one_claim_and_three_are_three() -> None:
+    def alphas(*shares: float) -> list[float]:
+        labels = tuple((f"web:80/v{number}", share) for number, share in enumerate(shares))
+        made = expectations([PhaseEffects("", (replace(WEB, destinations=labels),))])
+        return [alpha for each, alpha in zip(made, divide(0.99, made), strict=True) if each.kind == "destination"]
+
+    assert alphas(0.8, 0.2) == [pytest.approx(0.008)] * 2
+    assert alphas(0.5, 0.3, 0.2) == [pytest.approx(0.01 * 4 / 13)] * 3
+
+
 RETRIES = Retries(3, lambda status: status >= 500)
 
 
@@ -216,6 +226,21 @@ def test_a_gateway_without_tags_is_judged_from_outside() -> None:
     assert found["abort"].ledgers == ("configured", "observed")
     wrong = judged(ABORT, SimulatedGateway(abort=lambda _: 0.45, tagged=False), 20, 1000)["abort"]
     assert wrong.verdict is F and wrong.drawn is None
+
+
+@pytest.mark.parametrize(
+    ("gateway", "cause"),
+    [
+        (SimulatedGateway(abort=lambda _: 0.5, twice=True, tagged=False), "drawn-twice"),
+        (SimulatedGateway(abort=lambda _: 0.5, per_connection=True, tagged=False), "per-connection"),
+        (SimulatedGateway(abort=lambda s: 0.5 if s < 30 else 0.0, tagged=False), "drift"),
+        (SimulatedGateway(abort=lambda _: 0.5, delay=lambda _: 0.3, added=0.45, tagged=False), "delay"),
+    ],
+)
+def test_causes_are_named_from_outside_too(gateway: SimulatedGateway, cause: str) -> None:
+    both = replace(ABORT, delay_share=0.3, delay=0.5) if cause == "delay" else ABORT
+    found = judged(both, gateway, 35, 400)
+    assert [finding.cause for finding in found.values() if finding.verdict is F] == [cause]
 
 
 def test_while_faults_are_off_none_may_fire() -> None:
