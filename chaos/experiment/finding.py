@@ -6,6 +6,7 @@ fractions in [0, 1], times are seconds; percent signs appear where a finding is 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
+from math import isfinite
 from typing import Any, Literal
 
 from chaos.verify.verdict import Verdict
@@ -100,4 +101,5 @@ def _tally(record: dict[str, int] | None) -> Tally | None:
 
 
 def _pair(interval: tuple[float | None, float | None] | None) -> list[float | None] | None:
-    return list(interval) if interval else None
+    """An end at infinity is an open end: JSON knows no other."""
+    return [end if end is not None and isfinite(end) else None for end in interval] if interval else None

@@ -42,7 +42,7 @@ def banner(result: Result) -> Banner:
         tone=tone_of(result.outcome),
         headline=headline(result.outcome),
         lead=_lead(result),
-        details=tuple(dict.fromkeys((*result.reasons[:SHOWN], *_details(result.findings)))),
+        details=(*_reasons(result), *_details(result.findings)),
         guarantee=_guarantee(result),
     )
 
@@ -77,10 +77,15 @@ def _lead(result: Result) -> str:
     return f"Of {words.plural(total, what)}, {words.listed(parts)}." if total > 1 else f"The one {what} {parts[0][2:]}."
 
 
+def _reasons(result: Result) -> tuple[str, ...]:
+    """Why the run ended as it did, as far as no finding says it."""
+    said = {finding.sentence for finding in result.findings}
+    return tuple(reason for reason in result.reasons if reason not in said)[:SHOWN]
+
+
 def _details(findings: Sequence[Finding]) -> tuple[str, ...]:
     """The sentences of what did not hold, then of what is undecided; one verified finding speaks for itself."""
-    order = (Verdict.FALSIFIED, Verdict.NO_TRAFFIC, Verdict.INCONCLUSIVE)
-    troubled = [finding for verdict in order for finding in findings if finding.verdict is verdict]
+    troubled = [finding for finding in sorted(findings, key=severity) if finding.verdict is not Verdict.VERIFIED]
     shown = troubled or list(findings if len(findings) <= SHOWN else ())
     told = [told_of(finding) for finding in shown[:SHOWN]]
     if len(shown) > SHOWN:
@@ -88,9 +93,15 @@ def _details(findings: Sequence[Finding]) -> tuple[str, ...]:
     return tuple(told)
 
 
+def severity(finding: Finding) -> int:
+    """0 for what was refuted, the strongest news; 3 for what holds."""
+    return (Verdict.FALSIFIED, Verdict.NO_TRAFFIC, Verdict.INCONCLUSIVE, Verdict.VERIFIED).index(finding.verdict)
+
+
 def told_of(finding: Finding) -> str:
     """The finding in a sentence that can stand alone: whose it is, and what was found."""
-    whose = " \u00b7 ".join(dict.fromkeys(part for part in (finding.title, finding.phase) if part))
+    phase = "" if finding.title.startswith(finding.phase) else finding.phase
+    whose = " \u00b7 ".join(part for part in (finding.title, phase) if part)
     return f"{whose}: {finding.sentence}" if finding.sentence else whose
 
 

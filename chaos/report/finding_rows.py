@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from chaos.experiment.finding import Finding
 from chaos.journal.result import Result
 from chaos.report import words
+from chaos.report.banner import severity
 from chaos.report.forest import Row, forest_row
 
 SECTIONS = (
@@ -52,14 +53,19 @@ class Section:
 
 
 def sections(result: Result) -> tuple[Section, ...]:
-    """The findings by subject, in the order of the page; empty subjects are left out."""
+    """The findings by subject; what was refuted comes first, within a subject and among them. Empty subjects are left
+    out."""
     named = {kind for _, _, kinds in SECTIONS if kinds for kind in kinds}
     made = []
     for title, intro, kinds in SECTIONS:
-        chosen = [each for each in result.findings if (each.kind in kinds if kinds else each.kind not in named)]
+        chosen = [
+            each
+            for each in sorted(result.findings, key=severity)
+            if (each.kind in kinds if kinds else each.kind not in named)
+        ]
         if chosen:
             made.append(Section(title, intro, tuple(finding_row(each, len(result.phases) > 1) for each in chosen)))
-    return tuple(made)
+    return tuple(sorted(made, key=lambda section: severity(section.rows[0].finding)))
 
 
 def finding_row(finding: Finding, several_phases: bool = False) -> FindingRow:

@@ -27,7 +27,7 @@ class LatencyRow:
 
 @dataclass(frozen=True, slots=True)
 class LatencyGroup:
-    """One phase and task; both empty for the run as a whole."""
+    """One phase and task; without a task, the run as a whole."""
 
     phase: str
     task: str
@@ -40,8 +40,8 @@ def latencies(table: pd.DataFrame, confidence: float) -> tuple[LatencyGroup, ...
     for (phase, task), rows in table.groupby(["phase", "task"], sort=False):
         made.append(LatencyGroup(str(phase), str(task), _rows(rows, confidence)))
     if len(made) > 1:
-        everything = _row("all requests of the run", frames.merged(table["latency"]), confidence)
-        made.append(LatencyGroup("", "", (everything,)))
+        everything = _row("all requests", frames.merged(table["latency"]), confidence)
+        made.append(LatencyGroup("the run as a whole", "", (everything,)))
     return tuple(made)
 
 

@@ -75,9 +75,9 @@ def _seconds(value: float | None, digits: Callable[[float, int], str]) -> str:
     size = abs(value)
     if size >= 120:
         return ("\u2212" if value < 0 else "") + _minutes(round(size))
-    if size >= 1:
+    if size >= 0.9995:  # what would be rounded to 1000 of the smaller unit is written in the larger
         return f"{digits(value, 4)}{THIN}s"
-    if size >= 1e-3:
+    if size >= 0.9995e-3:
         return f"{digits(value * 1e3, 3)}{THIN}ms"
     return f"{digits(value * 1e6, 3)}{THIN}\u00b5s"
 

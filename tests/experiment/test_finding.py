@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -43,3 +44,9 @@ def test_a_record_that_is_no_finding_is_refused() -> None:
 
 def test_a_tally_without_requests_has_no_share() -> None:
     assert Tally(0, 0).share is None and Tally(1, 4).share == 0.25
+
+
+def test_an_end_at_infinity_is_an_open_end() -> None:
+    """JSON has no infinity: the upper end of a quantile may lie beyond all that was seen."""
+    record = replace(ABORT, interval=(0.482, float("inf"))).to_dict()
+    assert Finding.from_dict(json.loads(json.dumps(record, allow_nan=False))) == ABORT

@@ -106,7 +106,10 @@ def _bound(point: Point, side: int) -> float:
 
 
 def _points(history: Mapping[str, tuple[Point, ...]], finding: Finding) -> tuple[Point, ...]:
-    return tuple(point for point in history.get(finding.id, ()) if point.estimate is not None)
+    """Up to the last request that counted: a phase ends before the run does."""
+    points = [point for point in history.get(finding.id, ()) if point.estimate is not None]
+    last = next((index for index, point in enumerate(points) if point.n == points[-1].n), 0)
+    return tuple(points[: last + 1])
 
 
 def _thin(points: Sequence[Point]) -> Sequence[Point]:

@@ -56,6 +56,8 @@ class Clock:
         begins = np.maximum.accumulate(np.array([stretch.begin for stretch in stretches]))
         groups = np.arange(0, len(stretches), -(-len(stretches) // MAX_POINTS))
         end = max(stretches[-1].end, begins[-1] + 1e-3)
+        if len(groups) > 2 and end - begins[groups[-1]] < (begins[groups[-1]] - begins[groups[-2]]) / 2:
+            groups = groups[:-1]  # the stub at the end joins its neighbour: a rate of a tenth of a second says little
         return cls(np.append(begins[groups], end), groups, len(stretches))
 
     @property
