@@ -132,8 +132,11 @@ def _possible(finding: Finding) -> str:
     return f"{between}." + (f" About {thousands(finding.needed)} more requests would tell." if finding.needed else "")
 
 
-def added_delay(finding: Finding, reference: int | None, starved: str) -> str:
-    """For the shift of delayed requests. `reference` is how many undelayed ones they were compared with."""
+def added_delay(
+    finding: Finding, reference: int | None, starved: str, quartiles: tuple[float, float] | None = None
+) -> str:
+    """For the shift of delayed requests. `reference` is how many undelayed ones they were compared with; `quartiles`
+    the shifts at 25 and 75 % when it is these that are off."""
     target = format_duration(finding.configured or 0.0)
     seen = finding.observed or Tally(0, 0)
     if reference is None or finding.estimate is None:
@@ -149,6 +152,9 @@ def added_delay(finding: Finding, reference: int | None, starved: str) -> str:
         return f"{said}; {starved}, so latencies prove nothing."
     if finding.verdict is Verdict.INCONCLUSIVE:
         return f"{said}; more requests would tell whether it is {target}."
+    if quartiles is not None:
+        low, high = (format_duration(each) for each in quartiles)
+        return f"{said}, but a quarter only {low} and another {high}: the delay is not fixed at {target}."
     if finding.verdict is Verdict.FALSIFIED:
         return f"{said}, not {target}: the delay is {_off(finding)}."
     return f"{said}; {target} is configured."

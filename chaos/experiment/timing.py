@@ -7,6 +7,7 @@ what is judged."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import inf
 
@@ -15,8 +16,8 @@ from chaos.experiment.drawn import Drawn
 from chaos.experiment.expectations import Expectation
 from chaos.experiment.finding import Finding, Tally
 from chaos.experiment.observed import Observed, Outcome
-from chaos.verify.quantile import Sample, quantile_span
-from chaos.verify.shift import MEDIAN, Shift, assess_span, median_shift
+from chaos.verify.quantile import Sample
+from chaos.verify.shift import MEDIAN, Shift, assess_span, shift_band
 from chaos.verify.verdict import Verdict
 
 Group = tuple[str, int, bool]
@@ -25,9 +26,9 @@ Group = tuple[str, int, bool]
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The shift that was measured, and between how many requests."""
+    """The shift that was measured at three quantiles, and between how many requests."""
 
-    shift: Shift
+    band: Mapping[float, Shift]
     late: int
     reference: int
 
@@ -42,19 +43,36 @@ def judge_added_delay(
     if measured is None:
         missing = _nothing_seen(finding, observed.tally(expectation.classify))
         return replace(missing, sentence=sentences.added_delay(missing, None, starved))
-    span, target = measured.shift.span, expectation.share
-    verdict = assess_span(span, target - expectation.tolerance, target + expectation.tolerance)
-    if starved and verdict.decided:
-        verdict = Verdict.INCONCLUSIVE
+    shift, verdict = measured.band[MEDIAN], _assess(measured.band, expectation)
+    uneven = verdict is Verdict.FALSIFIED and _median(measured.band, expectation) is not verdict
     finding = replace(
         finding,
         observed=Tally(measured.late, measured.late + measured.reference),
-        estimate=measured.shift.estimate,
-        interval=(span.low, None if span.high == inf else span.high),
-        verdict=verdict,
+        estimate=shift.estimate,
+        interval=(shift.span.low, None if shift.span.high == inf else shift.span.high),
+        verdict=Verdict.INCONCLUSIVE if starved and verdict.decided else verdict,
         cause="starved" if starved else "delay" if verdict is Verdict.FALSIFIED else "",
     )
-    return replace(finding, sentence=sentences.added_delay(finding, measured.reference, starved))
+    quartiles = (measured.band[0.25].estimate, measured.band[0.75].estimate) if uneven else None
+    return replace(finding, sentence=sentences.added_delay(finding, measured.reference, starved, quartiles))
+
+
+def _assess(band: Mapping[float, Shift], expectation: Expectation) -> Verdict:
+    """The median decides; quartiles that are surely more than twice as far off as is tolerated falsify a *fixed*
+    delay."""
+    for shift in band.values():
+        if _near(shift, expectation, 2 * expectation.tolerance) is Verdict.FALSIFIED:
+            return Verdict.FALSIFIED
+    return _median(band, expectation)
+
+
+def _median(band: Mapping[float, Shift], expectation: Expectation) -> Verdict:
+    return _near(band[MEDIAN], expectation, expectation.tolerance)
+
+
+def _near(shift: Shift, expectation: Expectation, reach: float) -> Verdict:
+    assert expectation.share is not None
+    return assess_span(shift.span, expectation.share - reach, expectation.share + reach)
 
 
 def measure(expectation: Expectation, observed: Observed, alpha: float) -> Measured | None:
@@ -70,10 +88,7 @@ def measure(expectation: Expectation, observed: Observed, alpha: float) -> Measu
 
 
 def _measured(late: Sample, reference: Sample, alpha: float) -> Measured:
-    shift = median_shift(late, reference, alpha)
-    if shift is None:
-        shift = Shift(late.quantile(MEDIAN), quantile_span(late, MEDIAN, alpha))
-    return Measured(shift, late.n, reference.n)
+    return Measured(shift_band(late, reference, alpha), late.n, reference.n)
 
 
 def _group(expectation: Expectation, outcome: Outcome) -> tuple[Group, bool] | None:

@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from math import inf, log, sqrt
+from math import inf
 
 from chaos.verify.interval import Prior, excludes
 
@@ -88,20 +88,6 @@ def allowed_ranks(n: int, level: float, alpha: float) -> tuple[int, int]:
         return excludes(prior, k, n, alpha, level)
 
     return _outermost(best, 0, excluded), _outermost(best, n, excluded)
-
-
-def band_halfwidth(n: int, alpha: float) -> float:
-    """How far the whole distribution function may be from the one that was seen, at every moment at once: a law of the
-    iterated logarithm (Howard and Ramdas 2022, corollary 2)."""
-    return min(1.0, 0.85 * sqrt((log(1 + log(n)) + 0.8 * log(1612 / alpha)) / n)) if n else 1.0
-
-
-def band(sample: Sample, level: float, alpha: float) -> Span:
-    """The values a quantile may have, for all levels at once: what a figure of the distribution shades."""
-    half = band_halfwidth(sample.n, alpha)
-    low = int((level - half) * sample.n)
-    high = int((level + half) * sample.n) + 1
-    return Span(sample.at_rank(low)[0] if low > 0 else 0.0, sample.at_rank(high)[1] if high <= sample.n else inf)
 
 
 def _outermost(inside: int, limit: int, excluded: Callable[[int], bool]) -> int:

@@ -1,18 +1,21 @@
-"""By how much one group of requests is later than another of the same run: the shift of the median, and of every
-quantile.
+"""By how much one group of requests is later than another of the same run, at several quantiles at once.
 
 A slow machine makes both groups late; the difference between them is what was added (Doksum 1974, "Empirical
-probability plots and statistical inference for nonlinear models in the two-sample case")."""
+probability plots and statistical inference for nonlinear models in the two-sample case"). The spans of a band hold
+all together, at every moment of the run: the median has most of alpha, the quartiles tell whether what was added is
+the same for everyone."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from chaos.verify.quantile import Sample, Span, band, quantile_span
+from chaos.verify.quantile import Sample, Span, quantile_span
 from chaos.verify.verdict import Verdict
 
 MEDIAN = 0.5
+LEVELS: Mapping[float, float] = {0.25: 0.05, MEDIAN: 0.9, 0.75: 0.05}
+"""Level -> its part of alpha."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +26,16 @@ class Shift:
     span: Span
 
 
-def median_shift(late: Sample, reference: Sample, alpha: float) -> Shift | None:
-    """The difference of the medians, each known to within alpha / 2. None while either group is empty."""
-    if not late.n or not reference.n:
-        return None
-    estimate = late.quantile(MEDIAN) - reference.quantile(MEDIAN)
-    return Shift(estimate, quantile_span(late, MEDIAN, alpha / 2).minus(quantile_span(reference, MEDIAN, alpha / 2)))
+def shift_band(late: Sample, reference: Sample, alpha: float) -> dict[float, Shift]:
+    """The shift at each level. Without a reference it is the whole latency; empty while nothing was late."""
+    return {level: _shift(late, reference, level, alpha * part) for level, part in LEVELS.items()} if late.n else {}
 
 
-def shift_band(late: Sample, reference: Sample, alpha: float, levels: Sequence[float]) -> list[tuple[float, Span]]:
-    """The shift at each level; the spans hold all true shifts at once."""
-    return [(level, band(late, level, alpha / 2).minus(band(reference, level, alpha / 2))) for level in levels]
+def _shift(late: Sample, reference: Sample, level: float, alpha: float) -> Shift:
+    if not reference.n:
+        return Shift(late.quantile(level), quantile_span(late, level, alpha))
+    estimate = late.quantile(level) - reference.quantile(level)
+    return Shift(estimate, quantile_span(late, level, alpha / 2).minus(quantile_span(reference, level, alpha / 2)))
 
 
 def assess_span(span: Span, low: float, high: float) -> Verdict:

@@ -127,6 +127,11 @@ def test_a_delay_that_is_10_percent_short_is_falsified() -> None:
     assert "too short" in found["added-delay"].sentence and "10" in found["added-delay"].sentence
 
 
+def test_a_delay_that_is_right_in_the_middle_and_not_fixed_is_falsified() -> None:
+    found = judged(DELAY, SimulatedGateway(delay=lambda _: 0.5, jitter=2.0), 20, 1000)["added-delay"]
+    assert (found.verdict, found.cause) == (F, "delay") and "the delay is not fixed at 5s" in found.sentence
+
+
 def test_a_slow_machine_does_not_fail_a_right_delay() -> None:
     gateway = SimulatedGateway(delay=lambda _: 0.5, added=0.5, slowness=0.3)
     found = judged(replace(DELAY, delay=0.5), gateway, 30, 2000)

@@ -23,6 +23,7 @@ class SimulatedGateway:
     delay: Callable[[int], float] = lambda second: 0.0
     status: int = 400
     added: float = 5.0
+    jitter: float = 0.0
     destinations: dict[str, float] = field(default_factory=lambda: {"web:80": 1.0})
     hide: float = 0.0
     per_connection: bool = False
@@ -70,7 +71,7 @@ class SimulatedGateway:
         chosen = self.random.choice(len(labels), n, p=list(self.destinations.values()))
         tries = self._tries(n)
         hidden = self.random.random(n) < self.hide
-        latency = self.random.lognormal(0, 0.5, n) * self.slowness + delayed * self.added
+        latency = self.random.lognormal(0, 0.5, n) * self.slowness + delayed * self._added(n)
         before: Key | None = None
         for i in range(n):
             self._count(bool(aborted[i]), bool(delayed[i]), labels[chosen[i]], int(tries[i]))
@@ -79,6 +80,9 @@ class SimulatedGateway:
             if before is not None:
                 digest.add_pairs(before, key)
             before = key
+
+    def _added(self, n: int) -> Array:
+        return self.added + self.jitter * (2 * self.random.random(n) - 1)
 
     def _draw(self, share: float, connection: int, n: int) -> Array:
         if self.per_connection:
