@@ -21,6 +21,7 @@ from chaos.cli.export import export
 from chaos.cli.gateway import gateway
 from chaos.cli.init import init
 from chaos.cli.plan import plan
+from chaos.cli.replay import replay
 from chaos.cli.report import report
 from chaos.cli.run import run
 from chaos.cli.schema import schema
@@ -57,7 +58,7 @@ def options(
         os.environ["CHAOS_DEBUG"] = "1"
 
 
-for command in (run, gateway, validate, explain, plan, report, compare, demo, init, schema):
+for command in (run, gateway, validate, explain, plan, report, replay, compare, demo, init, schema):
     app.command()(command)
 app.add_typer(export, name="export")
 

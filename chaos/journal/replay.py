@@ -7,7 +7,7 @@ from the run's `faulted` records.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,13 +28,13 @@ class FaultedRequest:
     fault: str
 
 
-def faulted_requests(load: Mapping[str, Any], rules: Rules, count: int) -> Iterator[FaultedRequest]:
-    """The faulted ones among the first `count` requests of a run with this load plan, in the order of their numbers."""
+def faulted_requests(load: Mapping[str, Any], rules: Rules, numbers: Iterable[int]) -> Iterator[FaultedRequest]:
+    """The faulted ones among the requests with these numbers, of a run with this load plan."""
     tasks = load["tasks"]
     forms = [None if task.get("direct") else request_of(task) for task in tasks]
     shares = shares_of(task.get("weight", 1) for task in tasks)
     identify, draws = Identities(load["seed"]), keyed_draws(load["seed"])
-    for number in range(count):
+    for number in numbers:
         request_id, draw = identify(number)
         index = task_of(shares, draw)
         form = forms[index]
@@ -47,6 +47,16 @@ def faulted_requests(load: Mapping[str, Any], rules: Rules, count: int) -> Itera
         if decision.rule is not None and (decision.delay or aborted):
             fault = ",".join(["delay"] * bool(decision.delay) + ["abort"] * aborted)
             yield FaultedRequest(tasks[index]["name"], request_id, decision.rule.key, fault)
+
+
+def requests_in(load: Mapping[str, Any], numbers: Iterable[int], *, direct: bool) -> dict[str, str]:
+    """The tasks of the requests with these numbers by their ids; of those that are sent directly, or of the others."""
+    tasks = load["tasks"]
+    if not any(bool(task.get("direct")) is direct for task in tasks):
+        return {}
+    shares, identify = shares_of(task.get("weight", 1) for task in tasks), Identities(load["seed"])
+    made = ((request, tasks[task_of(shares, draw)]) for request, draw in map(identify, numbers))
+    return {request: task["name"] for request, task in made if bool(task.get("direct")) is direct}
 
 
 def request_of(task: Mapping[str, Any]) -> Request:

@@ -13,7 +13,7 @@ from support.mesh import rules_of, virtual_service
 from support.origin import Asked, Origin, ok
 
 from chaos.journal.identity import first_ids
-from chaos.journal.replay import faulted_requests
+from chaos.journal.replay import faulted_requests, requests_in
 
 RULES = virtual_service("""
 - match: [{headers: {end-user: {exact: jason}}}]
@@ -35,7 +35,7 @@ def load_plan(gateway: str, **more: Any) -> dict[str, Any]:
 
 def test_only_requests_of_faulty_rules_are_faulted_and_the_shares_are_right() -> None:
     """2000 draws: within 5 standard deviations of 30 % aborts and 20 % delays."""
-    found = list(faulted_requests(load_plan("http://127.0.0.1:1"), rules_of(RULES), 2000))
+    found = list(faulted_requests(load_plan("http://127.0.0.1:1"), rules_of(RULES), range(2000)))
     ids = first_ids(11, 2000)
     assert {each.task for each in found} == {"cart"}
     assert {each.rule for each in found} == {"virtualservice/default/web/1"}
@@ -49,7 +49,9 @@ def test_only_requests_of_faulty_rules_are_faulted_and_the_shares_are_right() ->
 def test_directly_sent_requests_are_left_out() -> None:
     load = load_plan("http://127.0.0.1:1")
     load["tasks"] = [task | {"direct": True} for task in TASKS]
-    assert list(faulted_requests(load, rules_of(RULES), 100)) == []
+    assert list(faulted_requests(load, rules_of(RULES), range(100))) == []
+    assert list(requests_in(load, range(100), direct=True)) == first_ids(11, 100)
+    assert requests_in(load, range(100), direct=False) == {}
 
 
 async def fine(asked: Asked, writer: asyncio.StreamWriter) -> None:
@@ -67,7 +69,7 @@ async def test_a_gateway_under_load_faulted_exactly_these_and_does_it_again() ->
             url = f"http://127.0.0.1:{gateway.port}"
             first = await asyncio.to_thread(run, load_plan(url, requests=400, users=8))
             faulted = await asyncio.to_thread(ask, f"{gateway.admin}/faulted?after=0")
-            wanted = list(faulted_requests(load_plan(url), rules_of(RULES), 400))
+            wanted = list(faulted_requests(load_plan(url), rules_of(RULES), range(400)))
             assert {(each.id, each.fault) for each in wanted} == {(row["id"], row["fault"]) for row in faulted}
             aborted = [[each.task, each.id] for each in wanted if "abort" in each.fault]
             again = await asyncio.to_thread(run, load_plan(url, replay=aborted))

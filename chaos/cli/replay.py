@@ -1,0 +1,65 @@
+"""`chaos replay`: send the requests of a run again that were faulted."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Fault(StrEnum):
+    ABORT = "abort"
+    DELAY = "delay"
+
+
+def replay(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, or of an experiment: its latest run.")],
+    task: Annotated[str | None, typer.Option(metavar="NAME", help="Only requests of this task.")] = None,
+    fault: Annotated[Fault | None, typer.Option(help="Only requests that met this fault.")] = None,
+    phase: Annotated[str | None, typer.Option(metavar="NAME", help="Only requests of this phase.")] = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="At most so many, the first ones.")] = None,
+    gateway: Annotated[
+        str | None, typer.Option(metavar="URL", help="Send them to a gateway that already runs.")
+    ] = None,
+    only_list: Annotated[
+        bool, typer.Option("--list", help="Print them (id, fault, task, rule, between tabs); send nothing.")
+    ] = False,
+) -> int:
+    """Send exactly the requests of a run again that were faulted: same ids, same draws, same faults."""
+    import tempfile
+
+    from chaos.errors import ExitCode, InvalidInput
+    from chaos.run.replaying import Choice, differences, outcome_lines, plan_replay, send
+
+    with tempfile.TemporaryDirectory(prefix="chaos-replay-") as folder:
+        choice = Choice(task, fault.value if fault else None, phase, limit)
+        planned = plan_replay(run, choice, Path(folder))
+        check_names(choice.task, [each.name for each in planned.outset.tasks], "task")
+        check_names(choice.phase, [each.name for each in planned.outset.phases], "phase")
+        requests = planned.requests
+        if not requests:
+            raise InvalidInput.at(str(run), "no request of this run met such a fault")
+        if only_list:
+            for each in requests:
+                typer.echo("\t".join((each.id, each.fault, each.task, each.rule)))
+            return 0
+        typer.echo(f"{planned.outset.name}: {len(requests)} requests again, seed {planned.outset.seed}")
+        sent = send(planned, gateway)
+    for line in outcome_lines(sent.digest):
+        typer.echo(line)
+    changed = [] if gateway else differences(planned, sent)
+    for line in changed:
+        typer.echo(f"not as before: {line}")
+    if not changed and not gateway:
+        typer.echo("every one met the same fault as before")
+    return int(ExitCode.FALSIFIED if changed else ExitCode.VERIFIED)
+
+
+def check_names(given: str | None, known: list[str], what: str) -> None:
+    """Raises InvalidInput for a name that the run does not have."""
+    from chaos.errors import InvalidInput
+
+    if given is not None and given not in known:
+        raise InvalidInput.at(f"--{what}", f"the run has no {what} {given!r}; it has {', '.join(map(repr, known))}")
