@@ -14,7 +14,7 @@ from chaos.experiment import words
 from chaos.experiment.expression import Expression, Measure
 from chaos.experiment.finding import Finding, Tally
 from chaos.experiment.masking import Masking
-from chaos.experiment.measures import latencies_of, share_of
+from chaos.experiment.measures import concerns, latencies_of, share_of
 from chaos.experiment.observed import Observations, Observed
 from chaos.verify.claim import above, below
 from chaos.verify.interval import VAGUE, interval
@@ -34,7 +34,7 @@ class Hypothesis:
     id: str
     window: Observed | None = None
     elapsed: int = 0
-    totals: list[tuple[float, float]] = field(default_factory=list)
+    totals: list[tuple[float, float, float]] = field(default_factory=list)
 
     def observe(self, digest: Observations) -> None:
         """With `within`: collect what comes after so many seconds of the phase."""
@@ -119,8 +119,11 @@ class Hypotheses:
         counted = _rules(counters, measure.phase, self.hosts.get(measure.argument, ()))
         calls = sum(c["requests"] - c["forwarded"] + c["upstream_requests"] for c in counted)
         users = share_of(Measure("failures", measure.phase, measure.task), observed).n
-        hypothesis.totals.append((calls, users))
-        found = ratio(_steps(hypothesis.totals), finding.alpha)
+        hypothesis.totals.append((calls, users, sum(c["requests"] for c in counted)))
+        # Where users call the gateway themselves, its own count of them is of the same moment as its count of calls.
+        column = 2 if _through_the_gateway(measure, observed) else 1
+        users = int(hypothesis.totals[-1][column])
+        found = ratio(_steps([(each[0], each[column]) for each in hypothesis.totals]), finding.alpha)
         finding = replace(finding, ledgers=("drawn", "observed"), observed=Tally(int(calls), users))
         if found is None:
             return replace(finding, sentence=words.nothing(finding))
@@ -210,6 +213,12 @@ def _blank(hypothesis: Hypothesis, confidence: float, alpha: float) -> Finding:
         ledgers=("observed",),
         sentence="Nothing was seen that it speaks about.",
     )
+
+
+def _through_the_gateway(measure: Measure, observed: Observed) -> bool:
+    """Whether users' requests are the very ones that the gateway counts."""
+    routes = [outcome.route for outcome, _ in observed if concerns(measure, outcome) and outcome.status]
+    return bool(routes) and all(routes)
 
 
 def _rules(counters: Mapping[str, Any], phase: str | None, rules: Sequence[str]) -> list[Mapping[str, Any]]:
