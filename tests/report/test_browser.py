@@ -102,6 +102,15 @@ def test_printing_uses_light_colours(browser: Browser, pages: dict[str, Path]) -
     assert ground == "rgb(255, 255, 255)"
 
 
+def test_paper_is_wide_enough(browser: Browser, path: Path) -> None:
+    """What would stick out of an A4 page (186 mm between its margins) would be lost."""
+    page, _ = opened(browser, path, width=703)
+    page.emulate_media(media="print")
+    reached = page.evaluate("document.documentElement.scrollWidth")
+    page.close()
+    assert reached <= 703
+
+
 def test_identifiers_are_unique_and_links_lead_somewhere(browser: Browser, path: Path) -> None:
     page, _ = opened(browser, path)
     ids = page.evaluate("Array.from(document.querySelectorAll('[id]'), each => each.id)")
