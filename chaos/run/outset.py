@@ -24,6 +24,7 @@ from chaos.experiment.model import Load
 from chaos.experiment.outcomes import expected_outcomes, mean_delay
 from chaos.experiment.planning import PlanLine, expected_rate, plan_lines
 from chaos.experiment.reach import effects_of, untouched, way_of
+from chaos.experiment.read import Reading
 from chaos.experiment.safeguards import Safeguard
 from chaos.experiment.safety import allowed, is_loopback, known_hosts, task_problems
 from chaos.experiment.services import Addresses, proxy_of
@@ -232,6 +233,8 @@ def plan_run(file: str, options: RunOptions) -> Outset:
     """Raises InvalidInput with everything that is wrong."""
     prepared = prepare([file], options.overrides).require_sound()
     reading = prepared.reading
+    if options.gateway is not None:
+        _check_gateway(options.gateway, reading)
     rules = compile_rules(reading.resources, prepared.registry(), proxy_of(reading))
     tasks, notes = _tasks(prepared, rules)
     open_ended = bool(reading.experiment.spec.load.locustfile) or bool(prepared.services.applications())
@@ -264,6 +267,20 @@ def plan_run(file: str, options: RunOptions) -> Outset:
         (*(each for each in prepared.problems if each.severity != "error"), *notes),
         random.getrandbits(48) if seed is None else seed,
     )
+
+
+def _check_gateway(url: str, reading: Reading) -> None:
+    """Raises InvalidInput for what is no URL, beyond this machine, or asks of a foreign gateway what only ours can."""
+    parts = urlsplit(url)
+    spec = reading.experiment.spec
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InvalidInput.at("--gateway", f"{url!r} is not a URL; write it like http://127.0.0.1:15000")
+    if not allowed(parts.hostname, spec.allow_hosts):
+        raise InvalidInput.at("--gateway", f"{parts.hostname} is not on this machine; name it in spec.allowHosts")
+    if spec.phases or spec.search is not None:
+        what = "phases" if spec.phases else "search"
+        message = "a gateway that already runs cannot be told to change its faults; leave this out with --gateway"
+        raise InvalidInput([reading.problem(("spec", what), message)])
 
 
 def _phases(prepared: Prepared, rules: Rules) -> tuple[PhaseRules, ...]:

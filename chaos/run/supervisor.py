@@ -13,6 +13,7 @@ import time
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from chaos.errors import ChaosError, EnvironmentFailed, ExitCode
 from chaos.experiment.finding import Finding
@@ -23,6 +24,7 @@ from chaos.run.journal_writer import JournalWriter
 from chaos.run.load_process import LoadProcess, load_plan
 from chaos.run.outset import Outset
 from chaos.run.phases import RunPhase
+from chaos.run.ports import accepts
 from chaos.run.recording import Recording
 from chaos.run.reporting import Reporter
 from chaos.run.result import RunResult, outcome_of
@@ -162,6 +164,7 @@ class Supervisor:
         """The URL that load is sent to."""
         outset = self.outset
         if outset.gateway is not None:
+            await _reachable(outset.gateway)
             return outset.gateway
         self._gateway = await start_gateway(
             outset.files,
@@ -401,6 +404,14 @@ class Supervisor:
         finally:
             for number in numbers:
                 loop.remove_signal_handler(number)
+
+
+async def _reachable(url: str) -> None:
+    """Raises EnvironmentFailed when nothing accepts connections there."""
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    if not await asyncio.to_thread(accepts, parts.hostname or "", port, 5.0):
+        raise EnvironmentFailed(f"nothing accepts connections at {url} (--gateway)")
 
 
 async def _side_by_side(*starting: Coroutine[Any, Any, Any]) -> tuple[Any, Any]:
