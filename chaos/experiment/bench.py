@@ -39,7 +39,7 @@ class Bench:
         return self._judge.observed
 
     def observe(self, digest: Observations, seconds: float = 1.0) -> None:
-        """What the load saw in so many seconds. Hypotheses and safeguards count in whole ones, and wait for `second`."""
+        """What the load saw in so many seconds. Hypotheses and safeguards wait for whole ones (`second`)."""
         self._judge.observed.add(digest, seconds)
 
     def second(self, digest: Observations) -> Finding | None:
