@@ -1,6 +1,7 @@
 """The command line: one table of commands, one place where errors become messages and exit codes.
 
-Each command lives in a module of its own and imports what it needs when it is called, so that `chaos --help` stays quick.
+Each command lives in a module of its own and imports what it needs when it is called, so that `chaos --help` stays
+quick.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""`chaos validate`: what Istio would refuse (errors), what its analyzer would warn of, and what is worth knowing (infos)."""
+"""`chaos validate`: what Istio would refuse (errors), what its analyzer would warn of, and what is worth knowing
+(infos)."""
 
 from __future__ import annotations
 

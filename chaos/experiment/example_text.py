@@ -1,7 +1,8 @@
 """A text that a regular expression matches as a whole, the plainest one that can be read off its structure.
 
-For requests derived from rules. RE2's syntax is close enough to Python's to be parsed by it; what is not, and what needs
-thought (look-around, classes that exclude everything plain), gives None, and whoever asked checks the result with RE2 anyway.
+For requests derived from rules. RE2's syntax is close enough to Python's to be parsed by it; what is not, and what
+needs thought (look-around, classes that exclude everything plain), gives None, and whoever asked checks the result
+with RE2 anyway.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The same Istio documents with another fault level: what ramps and searches vary.
 
-Percentages and delays are changed in the documents themselves, so that what is in force is what one would apply, and what is
-expected of it follows from the same text."""
+Percentages and delays are changed in the documents themselves, so that what is in force is what one would apply, and
+what is expected of it follows from the same text."""
 
 from __future__ import annotations
 

@@ -76,8 +76,8 @@ class Service(Model):
     env: dict[str, Text] = {}
     cwd: str | None = None
     port: int | None = Field(default=None, ge=1, le=65535)
-    """The port that the program listens on, when it does not heed PORT; of a built-in service's first instance, the next
-    ones follow. Free ports are taken when absent."""
+    """The port that the program listens on, when it does not heed PORT; of a built-in service's first instance, the
+    next ones follow. Free ports are taken when absent."""
     readiness: Readiness = Readiness()
     labels: dict[str, Text] = {}
 

@@ -1,4 +1,5 @@
-"""Settings from the command line, `--set spec.load.users=50`, laid over the Experiment document before it is validated."""
+"""Settings from the command line, `--set spec.load.users=50`, laid over the Experiment document before it is
+validated."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import copy
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from chaos.errors import InvalidInput
@@ -60,7 +62,7 @@ def apply_overrides(document: Document | None, overrides: Iterable[tuple[Path, A
 
 def _put(value: Any, path: Path, wanted: Any) -> None:
     """Set one field, making the mappings on the way; raises InvalidInput when the way is blocked."""
-    for step, following in zip(path, path[1:], strict=False):
+    for step, following in pairwise(path):
         if isinstance(step, int):
             _check(value, step, path)
             value = value[step]

@@ -1,7 +1,8 @@
 """Texts into an experiment: the Experiment document (or its defaults), the Istio resources, and every problem, located.
 
-Files are read by the caller: `load` is handed the name of a further file as `spec.resources` has it, and gives its path and
-text. Shape only; what Istio's admission and its analyzers say is for `chaos.mesh`, what follows from it for this folder's others.
+Files are read by the caller: `load` is handed the name of a further file as `spec.resources` has it, and gives its
+path and text. Shape only; what Istio's admission and its analyzers say is for `chaos.mesh`, what follows from it for
+this folder's others.
 """
 
 from __future__ import annotations

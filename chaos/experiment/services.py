@@ -1,8 +1,9 @@
 """Who answers for which host: the plan of the service registry, before anything has an address.
 
-Listed endpoints are known; built-in services and programs are to be started by the edge, which then knows their addresses.
-A file without `spec.services` has a built-in service for every host in its rules, so that a VirtualService runs as it
-is. With `spec.services` the registry is complete, as the cluster's is: what is not in it is unknown (503, NC).
+Listed endpoints are known; built-in services and programs are to be started by the edge, which then knows their
+addresses. A file without `spec.services` has a built-in service for every host in its rules, so that a VirtualService
+runs as it is. With `spec.services` the registry is complete, as the cluster's is: what is not in it is unknown (503,
+NC).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What the load sends: the tasks of the experiment, or requests derived from its rules, one for each.
 
-A derived request is synthesised from a match block and kept only when asking the rules confirms that it takes a rule not
-covered yet; a rule for which none is found is named in a note, never passed over in silence.
+A derived request is synthesised from a match block and kept only when asking the rules confirms that it takes a rule
+not covered yet; a rule for which none is found is named in a note, never passed over in silence.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The short texts an experiment file is written in, as types: durations, switches, percentages, addresses.
 
-Each takes what people write (`5s`, `off`, `5%`, `127.0.0.1:9001`) and holds what the core computes with: seconds, booleans,
-fractions, host and port. What cannot be read is refused with the right spelling in the message.
+Each takes what people write (`5s`, `off`, `5%`, `127.0.0.1:9001`) and holds what the core computes with: seconds,
+booleans, fractions, host and port. What cannot be read is refused with the right spelling in the message.
 """
 
 from __future__ import annotations

@@ -17,7 +17,8 @@ TIMEOUT = 10.0
 
 
 class Admin:
-    """The admin API at one address. Every call raises EnvironmentFailed when the gateway does not answer as it should."""
+    """The admin API at one address. Every call raises EnvironmentFailed when the gateway does not answer as it
+    should."""
 
     def __init__(self, url: str, token: str | None = None):
         parts = urlsplit(url)

@@ -1,7 +1,8 @@
 """Start child processes that cannot outlive us, read their lines, and end them.
 
-Each child gets a parent-death signal (Linux) and a stdin pipe that closes when we die, however we die. Its stdout comes line by
-line; its stderr goes to a log file in the run's folder, whose last lines become part of the message when it fails.
+Each child gets a parent-death signal (Linux) and a stdin pipe that closes when we die, however we die. Its stdout
+comes line by line; its stderr goes to a log file in the run's folder, whose last lines become part of the message
+when it fails.
 """
 
 from __future__ import annotations

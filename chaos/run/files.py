@@ -1,7 +1,7 @@
 """Read the user's files as text, and say in one line what is wrong with those that cannot be read.
 
-The only place of the run that opens an experiment file; the core gets text. A file is at most 1 MB: a larger one is not an
-experiment but a mistake, and YAML takes ten seconds and a gigabyte to find that out.
+The only place of the run that opens an experiment file; the core gets text. A file is at most 1 MB: a larger one is
+not an experiment but a mistake, and YAML takes ten seconds and a gigabyte to find that out.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Runs one program of the user's and ends it, with everything it started, when we end: `python -S chaos/run/guard.py CMD...`.
+"""Runs one program of the user's and ends it, with everything it started, when we end: `python -S chaos/run/guard.py
+CMD...`.
 
-A parent-death signal reaches only a direct child, and a program may start others (a shell, a reloader, workers). The guard
-stays small, waits for its stdin to close, and then ends the program's whole group. It imports nothing of ours.
+A parent-death signal reaches only a direct child, and a program may start others (a shell, a reloader, workers). The
+guard stays small, waits for its stdin to close, and then ends the program's whole group. It imports nothing of ours.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The load as a child of a run: start Locust's process early, hand it its plan when everything answers, pass on what it says."""
+"""The load as a child of a run: start Locust's process early, hand it its plan when everything answers, pass on what
+it says."""
 
 from __future__ import annotations
 

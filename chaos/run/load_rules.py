@@ -1,4 +1,5 @@
-"""Compile the user's files for the gateway: at its start, whenever a file changes, and for a text sent to its admin API.
+"""Compile the user's files for the gateway: at its start, whenever a file changes, and for a text sent to its admin
+API.
 
 The gateway does not read experiments itself; it is handed these as callables.
 """

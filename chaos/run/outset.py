@@ -1,4 +1,5 @@
-"""All that is settled before a run's processes start: rules, tasks, phases, what is expected, and the journal's first line."""
+"""All that is settled before a run's processes start: rules, tasks, phases, what is expected, and the journal's first
+line."""
 
 from __future__ import annotations
 
@@ -167,7 +168,8 @@ class Outset:
         return tuple(placed)
 
     def load_extra(self) -> dict[str, Any]:
-        """What the load's plan holds beside the load: exact numbers of requests, the web UI, the phase to count under."""
+        """What the load's plan holds beside the load: exact numbers of requests, the web UI, the phase to count
+        under."""
         only = self.phases[0] if len(self.phases) == 1 and self.search is None else None
         return {
             "requests": only.stop.requests if only is not None else None,
@@ -362,7 +364,8 @@ def _taken(rules: Rules, task: LoadTask) -> tuple[str, str] | None:
 
 
 def _directed(task: LoadTask, prepared: Prepared) -> LoadTask:
-    """An application under test is reached directly, unless a rule speaks of it; so are hosts that were allowed by name."""
+    """An application under test is reached directly, unless a rule speaks of it; so are hosts that were allowed by
+    name."""
     reading = prepared.reading
     proxy = proxy_of(reading)
     host = full_name(task.host, proxy.namespace)

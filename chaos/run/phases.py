@@ -33,8 +33,8 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class RunPhase:
-    """One stretch of the run. `vary` sets one fault level of the rules: (what, percent or seconds). `text` are the Istio
-    documents in force, None for the experiment's own."""
+    """One stretch of the run. `vary` sets one fault level of the rules: (what, percent or seconds). `text` are the
+    Istio documents in force, None for the experiment's own."""
 
     name: str = ""
     faults: bool = True

@@ -26,8 +26,8 @@ _PLANNED = ("127.0.0.1", 1)
 class Prepared:
     """One experiment, read and looked at. `problems` is all that there is to say, in the order of the files.
 
-    `refused` are the errors with which nothing can start. An error of an analyzer, such as an unknown destination, is none
-    of them: a cluster takes such rules, and answers 503."""
+    `refused` are the errors with which nothing can start. An error of an analyzer, such as an unknown destination, is
+    none of them: a cluster takes such rules, and answers 503."""
 
     reading: Reading
     services: ServicePlan

@@ -11,7 +11,8 @@ from chaos.run.phases import RunPhase, Stop
 from chaos.run.prepare import Prepared
 
 LEVEL_CAP = 30.0
-"""Seconds for a level that cannot be decided, unless load.duration says otherwise; close to the breaking point none can."""
+"""Seconds for a level that cannot be decided, unless load.duration says otherwise; close to the breaking point none
+can."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -60,8 +60,7 @@ def interval_of(finding: Finding) -> str:
 def summary_lines(result: RunResult) -> Iterator[str]:
     """Everything that is said at the end of one run."""
     yield from _claims(result.findings)
-    for reason in result.reasons:
-        yield reason
+    yield from result.reasons
     took = f"{number(result.requests)} requests in {result.seconds:.1f} s" if result.requests else "no requests"
     yield f"{result.outcome} ({took})"
     if result.folder is not None and (result.folder / "report.html").exists():
@@ -102,4 +101,5 @@ def table_of_runs(results: Sequence[RunResult]) -> Iterator[str]:
         decided = sum(finding.verdict.decided for finding in result.findings)
         code = f"exit {int(result.exit_code)}" if result.exit_code is not ExitCode.VERIFIED else ""
         claims = f"{decided} of {len(result.findings)} claims decided" if result.findings else ""
-        yield f"{result.name:{width}}   {result.outcome:{outcome}}   {result.seconds:6.1f} s   {claims}   {code}".rstrip()
+        took = f"{result.seconds:6.1f} s"
+        yield f"{result.name:{width}}   {result.outcome:{outcome}}   {took}   {claims}   {code}".rstrip()

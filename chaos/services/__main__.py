@@ -2,8 +2,8 @@
 
 Reads one JSON plan (a line on stdin): `{"seed": 1, "services": [{"kind": "webserver", "name", "version", "fd"},
 {"kind": "proxy", "name", "url", "retries", "fd"}]}`; `fd` is a listening socket that was inherited. Prints
-`{"type": "ready", "pid": P}` once all are served. A later line `{"gateway": "http://127.0.0.1:PORT"}` (or null) says where the proxies
-call through. Ends when stdin closes or on SIGTERM.
+`{"type": "ready", "pid": P}` once all are served. A later line `{"gateway": "http://127.0.0.1:PORT"}` (or null) says
+where the proxies call through. Ends when stdin closes or on SIGTERM.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Keep-alive HTTP/1.1 requests to one address, for the built-in proxy. One pool, one origin, no redirects, no cookies."""
+"""Keep-alive HTTP/1.1 requests to one address, for the built-in proxy. One pool, one origin, no redirects, no
+cookies."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The built-in `webserver`: says who it is; `/failssometimes` answers 500 for a quarter of the requests.
 
-Which requests fail is a keyed function of seed, x-request-id and try (x-envoy-attempt-count), so that tries of one request fail
-independently and a repeated run fails at the same places. Without an id it is plain chance.
+Which requests fail is a keyed function of seed, x-request-id and try (x-envoy-attempt-count), so that tries of one
+request fail independently and a repeated run fails at the same places. Without an id it is plain chance.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""A run tells the truth about its gateway: right, biased, too little seen, nothing seen. Real processes, real requests."""
+"""A run tells the truth about its gateway: right, biased, too little seen, nothing seen. Real processes, real
+requests."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """`chaos gateway` with dice that are off on purpose: `python biased_gateway.py BIAS FILE... --listen ...`.
 
-Each abort draw is divided by BIAS, so that 50 % becomes 50 % x BIAS; everything else is the gateway as it is. What it injects
-it also counts and tags, as a gateway with a fault of that kind would."""
+Each abort draw is divided by BIAS, so that 50 % becomes 50 % x BIAS; everything else is the gateway as it is. What it
+injects it also counts and tags, as a gateway with a fault of that kind would."""
 
 from __future__ import annotations
 
