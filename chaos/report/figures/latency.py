@@ -64,7 +64,7 @@ def distribution(outcomes: pd.DataFrame, expected: Mapping[str, Shape]) -> Drawi
         _panel(axes, phase, shapes[phase], expected.get(phase), edges)
     panels[-1].set_xlim(edges[0], edges[-1])
     time_axis(panels[-1], "x", edges[0], edges[-1])
-    drawn.subplots_adjust(left=0.02, right=0.985, top=1 - 0.36 / height, bottom=0.4 / height, hspace=0.28)
+    drawn.subplots_adjust(left=0.02, right=0.97, top=1 - 0.36 / height, bottom=0.4 / height, hspace=0.28)
     seen = [group for group in frames.GROUPS if any(group in groups for groups in shapes.values())]
     legend = [Legend(COLOURS[group], group, "area") for group in seen]
     if expected:

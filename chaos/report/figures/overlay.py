@@ -34,7 +34,7 @@ def densities(a: Result, b: Result) -> Drawing | None:
         axes.set_title(f"{phase or 'the whole run'} \u2013 {words.count(first.total)} and {words.count(second.total)}")
     panels[-1].set_xlim(edges[0], edges[-1])
     time_axis(panels[-1], "x", edges[0], edges[-1])
-    drawn.subplots_adjust(left=0.02, right=0.985, top=1 - 0.36 / height, bottom=0.4 / height, hspace=0.28)
+    drawn.subplots_adjust(left=0.02, right=0.97, top=1 - 0.36 / height, bottom=0.4 / height, hspace=0.28)
     caption = "The latency distributions of both runs on a log axis, each scaled to its own number of requests."
     legend = (Legend(BLUE, "A", "area"), Legend(ORANGE, "B"))
     name = "Latency distributions"
