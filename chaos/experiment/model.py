@@ -46,7 +46,7 @@ class ServiceEndpoint(Model):
 
 
 class Readiness(Model):
-    """How to tell that a program is ready: it accepts connections and, when `path` is given, answers below 500 there."""
+    """How to tell that a program is ready: it accepts connections and, with `path`, answers below 500 there."""
 
     path: str | None = Field(default=None, pattern="^/")
     timeout: Seconds = 30.0
@@ -155,7 +155,7 @@ class Load(Model):
     duration: Seconds | None = None
     requests: int | None = Field(default=None, ge=1)
     arrival_rate: float | None = Field(default=None, gt=0)
-    """Requests per second that fall due whatever the answers do (open model); absent: each user waits for its answer."""
+    """Requests per second that fall due whatever the answers do (open model); absent: users wait for answers."""
     tasks: tuple[Task, ...] = ()
     """Derived from the rules when absent: a request that takes each rule."""
     client: Literal["lean", "locust"] = "lean"

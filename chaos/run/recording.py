@@ -1,4 +1,4 @@
-"""What comes from the load and the gateway goes to the journal and to the bench: counts, samples, counters, findings."""
+"""What the load and the gateway say goes to the journal and to the bench: counts, samples, counters, findings."""
 
 from __future__ import annotations
 

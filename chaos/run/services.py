@@ -88,7 +88,7 @@ class Services:
     # ---------------------------------------------------------------- the user's programs
     async def _start_program(self, instance: Instance, gateway: str) -> None:
         service, port = instance.service, self._ports[instance.key]
-        assert service is not None and service.command is not None
+        assert service is not None
         if accepts(LOOPBACK, port):
             raise EnvironmentFailed(
                 f"{instance.name}: port {port} is taken already, before {instance.name} was started"
@@ -104,10 +104,8 @@ class Services:
         self.programs[instance.name] = child
         began = time.monotonic()
         await self._wait_ready(child, service, port)
-        self.say(
-            "info",
-            f"{instance.name} answers on port {port} after {time.monotonic() - began:.1f} s; its output is in {log.name}",
-        )
+        took = time.monotonic() - began
+        self.say("info", f"{instance.name} answers on port {port} after {took:.1f} s; its output is in {log.name}")
 
     async def _wait_ready(self, child: Child, service: Service, port: int) -> None:
         """Until it accepts and, with a path, answers below 500. Raises EnvironmentFailed with what it said last."""

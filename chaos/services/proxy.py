@@ -3,8 +3,7 @@
     Proxying value: WebServer V1 from webserverv1-1 - Took 3 milliseconds
 
 Its status is the one it got, so that its users see what the fault did; 502 when there was no answer at all. With
-`retries` it tries again after a failure (5xx or no answer, or any status of 400 and above), each try with an id of
-its own.
+`retries` it tries again after a status of 400 or above or no answer at all, each try with an id of its own.
 """
 
 from __future__ import annotations
