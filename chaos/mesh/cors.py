@@ -20,8 +20,10 @@ _MAX_AGE = b"access-control-max-age"
 
 
 def compile_cors(policy: CorsPolicy | None, server: bytes) -> Cors | None:
-    """None without allowed origins: the policy has no effect then."""
-    if policy is None or not (policy.allow_origins or policy.allow_origin):
+    """None without allowed origins: the policy has no effect then, unless it answers preflights of all others."""
+    if policy is None:
+        return None
+    if not (policy.allow_origins or policy.allow_origin) and policy.unmatched_preflights != "IGNORE":
         return None
     return Cors(policy, server)
 

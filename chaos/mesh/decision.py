@@ -24,7 +24,7 @@ class Request:
 
     `target` is path and query in origin form, not yet normalised; `authority` is Host as received (or the authority
     of an absolute-form target); `remote` the client's address without its port; `id` the x-request-id that goes
-    upstream; `fields` the headers by name, of several lines the last."""
+    upstream; `fields` the headers by name, of several lines the last; `url_scheme` that of an absolute-form target."""
 
     method: bytes
     target: bytes
@@ -34,6 +34,7 @@ class Request:
     remote: bytes = b"127.0.0.1"
     id: bytes = b""
     fields: dict[bytes, bytes] | None = None
+    url_scheme: bytes = b""
 
     def index(self) -> dict[bytes, bytes]:
         """`fields`, made now when the gateway has not."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from chaos.mesh.decision import Abort, Reply, Request
+from chaos.mesh.decision import Abort, Draws, Reply, Request
 from chaos.mesh.grpc import STATUS_CODES
 from chaos.mesh.model import Percent as WrittenPercent
 from chaos.mesh.model_virtual_service import HTTPFaultInjection
@@ -16,6 +16,7 @@ from chaos.units import Percent
 
 ABORT_BODY = b"fault filter abort"
 NEVER = Percent(0)
+_KEPT = 16  # replies of one rule that are looked for before a new object is made
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ class Fault:
 
     __slots__ = ("abort_parts", "aborted", "delay_parts", "seconds", "spec")
 
-    def __init__(self, spec: FaultSpec, reply: Callable[[Request], Reply] | None):
+    def __init__(self, spec: FaultSpec, reply: Callable[[Request, Draws], Reply] | None):
         self.spec = spec
         self.delay_parts = spec.delay.percent.per_million if spec.delay else 0
         self.seconds = spec.delay.seconds if spec.delay else 0.0
@@ -112,18 +113,18 @@ class Fault:
         return changed
 
 
-def _aborted(reply: Callable[[Request], Reply] | None) -> Callable[[Request], Abort]:
+def _aborted(reply: Callable[[Request, Draws], Reply] | None) -> Callable[[Request, Draws], Abort]:
     """Actions are kept as long as their replies are shared, so that one abort is one object."""
     kept: list[Abort] = []
 
-    def aborted(request: Request) -> Abort:
+    def aborted(request: Request, draws: Draws) -> Abort:
         assert reply is not None
-        made = reply(request)
+        made = reply(request, draws)
         for action in kept:
             if action.reply is made:
                 return action
         action = Abort(made)
-        if len(kept) < 2 and reply(request) is made:
+        if len(kept) < _KEPT and reply(request, draws) is made:
             kept.append(action)
         return action
 

@@ -50,7 +50,9 @@ class ProxyHeaders:
         return name in self._special or name in self._own
 
     def scheme(self, request: Request) -> bytes:
-        """:scheme, which follows x-forwarded-proto when that names a scheme."""
+        """:scheme, that of an absolute-form target, else what x-forwarded-proto says when that is a scheme."""
+        if request.url_scheme:
+            return request.url_scheme
         claimed = self.forwarded_proto(request).lower()
         return claimed if claimed in (b"http", b"https") else request.scheme
 

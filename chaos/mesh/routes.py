@@ -27,7 +27,7 @@ from chaos.mesh.decision import (
 )
 from chaos.mesh.delegate import EffectiveRule
 from chaos.mesh.destination import Clusters
-from chaos.mesh.fault import ABORT_BODY, Fault, read_fault
+from chaos.mesh.fault import ABORT_BODY, AbortSpec, Fault, read_fault
 from chaos.mesh.formatter import Exchange
 from chaos.mesh.forward import Branch, again, forwarder, mirror_share
 from chaos.mesh.grpc import is_grpc
@@ -91,15 +91,30 @@ class RuleCompiler:
             return None
         if spec.abort is None:
             return Fault(spec, None)
-        reply = ReplyMaker(
-            spec.abort.status,
+        abort = spec.abort
+        drawn = self._drawn_destinations()
+        if not any(destination.headers for destination in drawn):
+            reply = self._abort_reply(abort, None)
+            return Fault(spec, lambda request, draws: reply(request))
+        # Envoy has drawn the destination before the fault filter is reached, and applies its operations too.
+        replies = [self._abort_reply(abort, destination.headers) for destination in drawn]
+        place = _drawer([destination.weight for destination in drawn])
+        return Fault(spec, lambda request, draws: replies[place(draws)](request))
+
+    def _abort_reply(self, abort: AbortSpec, own: WrittenHeaders | None) -> ReplyMaker:
+        return ReplyMaker(
+            abort.status,
             ABORT_BODY,
             server=self.server,
-            levels=self._response_levels(self._only_headers()),
+            levels=self._response_levels(own),
             seen=self._seen(b"FI", b"fault_filter_abort"),
-            grpc_status=spec.abort.grpc_status,
+            grpc_status=abort.grpc_status,
         )
-        return Fault(spec, reply)
+
+    def _drawn_destinations(self) -> tuple[HTTPRouteDestination, ...]:
+        """A single one whatever its weight, of several those with a weight."""
+        written = self.route.route
+        return written if len(written) == 1 else tuple(each for each in written if each.weight > 0)
 
     # ------------------------------------------------------------------ actions
 
@@ -160,13 +175,8 @@ class RuleCompiler:
         ways = [self._way(branch, rewrite) for branch in drawn]
         if len(ways) == 1:
             return ways[0]
-        total = sum(branch.weight for branch in drawn)
-        edges = list(accumulate(branch.weight for branch in drawn))[:-1]
-
-        def act(request: Request, path: bytes, query: bytes, draws: Draws) -> Action:
-            return ways[bisect_right(edges, draws.split * total)](request, path, query, draws)
-
-        return act
+        place = _drawer([branch.weight for branch in drawn])
+        return lambda request, path, query, draws: ways[place(draws)](request, path, query, draws)
 
     def _way(self, branch: Branch, rewrite: PathRewrite | None) -> Act:
         headwork = replace(branch.headwork)  # it knows its rewrite, which differs between match entries
@@ -224,10 +234,6 @@ class RuleCompiler:
 
     # ------------------------------------------------------------------ headers
 
-    def _only_headers(self) -> WrittenHeaders | None:
-        """Those of a single destination, which Istio makes the rule's own."""
-        return self.route.route[0].headers if len(self.route.route) == 1 else None
-
     def _request_levels(self, own: WrittenHeaders | None) -> tuple[Level, ...]:
         route = self.route.headers
         return compile_levels(
@@ -282,3 +288,9 @@ def default_route(rule: Rule, ordinal: int, host: str, port: int, around: Surrou
     headwork = RouteHeadwork(around.headers, (), (), None, None, outbound)
     branch = Branch(around.clusters.name(destination, ""), 1, cluster, headwork, None)
     return Route(rule, ordinal, match, forwarder(branch, None, None, compile_retry(None), ()))
+
+
+def _drawer(weights: list[int]) -> Callable[[Draws], int]:
+    """Which of several the split draw falls on, by weight / sum of weights."""
+    total, edges = sum(weights), list(accumulate(weights))[:-1]
+    return lambda draws: bisect_right(edges, draws.split * total)

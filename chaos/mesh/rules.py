@@ -107,7 +107,7 @@ class Rules:
             if fault.delay_parts and draws.delay * 1e6 < fault.delay_parts:
                 delay = fault.seconds
             if fault.abort_parts and draws.abort * 1e6 < fault.abort_parts:
-                return Decision(fault.aborted(request), route.rule, delay)
+                return Decision(fault.aborted(request, draws), route.rule, delay)
         return Decision(route.act(request, normal, mark + query, draws), route.rule, delay)
 
     # ------------------------------------------------------------------ what is in them
