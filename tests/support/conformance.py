@@ -246,9 +246,10 @@ def _by_name(headers: Headers, any_endpoint: bool) -> dict[str, list[str]]:
         hidden = any_endpoint and name in ("x-up", "content-length", "x-envoy-attempt-count")
         if name not in _OWN and not hidden:
             found.setdefault(name, []).append(_shown(name, value))
-    tries = found.get("x-envoy-attempt-count")
-    if tries not in (None, ["1"]) and "x-envoy-expected-rq-timeout-ms" in found:
-        found["x-envoy-expected-rq-timeout-ms"] = ["<what is left>"]
+    if found.get("x-envoy-attempt-count") not in (None, ["1"]):
+        found |= {
+            name: ["<what is left>"] for name in ("x-envoy-expected-rq-timeout-ms", "grpc-timeout") if name in found
+        }
     return found
 
 
@@ -259,7 +260,7 @@ def _shown(name: str, value: str) -> str:
         return "<uuid>"
     if name in ("x-forwarded-for", "x-envoy-external-address"):
         # A loopback client is shown by Envoy as the first address of the machine.
-        return re.sub(rf"\b({_OWN_ADDRESS}|127\.0\.0\.1)$", "<client>", value)
+        return re.sub(rf"\b({_OWN_ADDRESS}|127\.0\.0\.1)\b", "<client>", value)
     return value
 
 

@@ -23,10 +23,11 @@ class Gateway:
     async def __aenter__(self) -> Gateway:
         file = Path(self._folder.name) / "rules.yaml"
         file.write_text(self.experiment)
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "chaos.cli", "gateway", str(file), "--listen", "127.0.0.1:0", *self.arguments,
-            stdout=asyncio.subprocess.PIPE, stderr=(Path(self._folder.name) / "stderr").open("wb"),
-        )  # fmt: skip
+        with (Path(self._folder.name) / "stderr").open("wb") as stderr:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "chaos.cli", "gateway", str(file), "--listen", "127.0.0.1:0", *self.arguments,
+                stdout=asyncio.subprocess.PIPE, stderr=stderr,
+            )  # fmt: skip
         try:
             async with asyncio.timeout(30):
                 await self._ready()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import queue
+import resource
 import subprocess
 import sys
 import threading
@@ -31,14 +31,16 @@ def plan(gateway: str, **more: Any) -> dict[str, Any]:
 class Load:
     """A running `python -m chaos.load`."""
 
-    def __init__(self, plan: dict[str, Any] | str, *, env: dict[str, str] | None = None):
+    def __init__(self, plan: dict[str, Any] | str, *, files: int | None = None):
+        """`files` is the soft limit of open files that it finds."""
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "chaos.load"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=os.environ | (env or {}),
             start_new_session=True,
+            preexec_fn=None if files is None else lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard)),
         )
         self.lines: list[dict[str, Any]] = []
         self._queue: queue.Queue[dict[str, Any] | None] = queue.Queue()
