@@ -7,11 +7,14 @@ import ctypes
 import gc
 import logging
 import os
+import resource
 import signal
 import sys
+from contextlib import suppress
 from time import perf_counter, process_time
 
 _PR_SET_PDEATHSIG = 1
+MOST_FILES = 1 << 20
 
 
 def end_with_parent(parent: int) -> None:
@@ -23,11 +26,19 @@ def end_with_parent(parent: int) -> None:
 
 
 def settle() -> None:
-    """Signals, logging and memory as a load generator wants them."""
+    """Signals, limits and logging as a load generator wants them."""
+    allow_many_connections()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     logging.getLogger("locust.runners").addFilter(lambda record: "spawn rate is very high" not in record.getMessage())
+
+
+def allow_many_connections() -> None:
+    """Every user has a socket, and the usual soft limit is 1024 files; the hard limit is as far as we may go."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # macOS calls its hard limit infinite and refuses it
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, MOST_FILES)), hard))
 
 
 def calm_collector() -> None:

@@ -133,6 +133,12 @@ def test_a_supervisor_that_reads_no_more_ends_it() -> None:
         process.stdin.close()
 
 
+def test_a_low_soft_limit_of_open_files_does_not_stop_many_users() -> None:
+    with Origin(slowly) as origin, Load(plan(origin.url, users=100, requests=300), files=64) as load:
+        done = load.finish()
+    assert (done["requests"], done["errors"], origin.connections) == (300, {}, 100)
+
+
 def test_what_it_is_told_and_does_not_know_is_an_event() -> None:
     with Origin(slowly) as origin, Load(plan(origin.url, interval=0.05)) as load:
         load.send({"command": "dance"})
