@@ -48,6 +48,9 @@ def read_safeguards(reading: Reading, names: Names) -> tuple[tuple[Safeguard, ..
             what = "within" if found.within is not None else found.left.metric
             problems.append(reading.problem(path, f"{what} is nothing that a safeguard can watch second by second"))
             continue
+        if found.right is not None and found.right.phase != found.left.phase:
+            problems.append(reading.problem(path, "a safeguard watches one second of one phase; compare within it"))
+            continue
         safeguards.append(Safeguard(found, each.hold_for))
     return tuple(safeguards), problems
 

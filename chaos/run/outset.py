@@ -193,7 +193,12 @@ class Outset:
         load = self.load
         weights = {task.name: float(task.weight) for task in self.tasks}
         lines = plan_lines(
-            self.effects, self.expected, weights, confidence=self.confidence, requests=self.phases[0].stop.requests
+            self.effects,
+            self.expected,
+            weights,
+            confidence=self.confidence,
+            hypotheses=len(self.hypotheses),
+            requests=self.phases[0].stop.requests,
         )
         delay = max((mean_delay(expected_outcomes(each)) for each in self.effects[0].effects), default=0.0)
         rate = expected_rate(load.users, delay, load.arrival_rate)

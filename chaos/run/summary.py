@@ -12,6 +12,9 @@ from chaos.experiment.finding import Finding
 from chaos.run.result import RunResult
 from chaos.units import format_duration
 
+DRAWN_KINDS = ("abort", "delay", "destination", "mirror")
+"""Claims about shares that the gateway's own books may decide alone."""
+
 
 def number(value: int) -> str:
     """With thin groups of three: `14 000`."""
@@ -78,9 +81,12 @@ def _claims(findings: Sequence[Finding]) -> Iterator[str]:
 
 
 def _row(finding: Finding) -> tuple[str, str, str, str, str, str]:
-    about = " ".join(part for part in (finding.phase, finding.rule_name or finding.task) if part)
+    phase = "" if finding.title.startswith(f"{finding.phase}:") else finding.phase
+    about = " ".join(part for part in (phase, finding.rule_name or finding.task) if part)
     drawn = f"drawn {percent(finding.drawn.share)}" if finding.drawn is not None and finding.drawn.n else ""
     observed = f"observed {estimate_of(finding)}" if finding.estimate is not None else ""
+    if finding.kind in DRAWN_KINDS and finding.observed is None and drawn:
+        drawn, observed = f"drawn {estimate_of(finding)}", ""  # the clients did not see these requests
     interval = f"{finding.confidence * 100:g} % interval {interval_of(finding)}" if finding.interval is not None else ""
     return (
         f"{about}  {finding.title}".strip(),
