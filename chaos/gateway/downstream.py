@@ -31,7 +31,7 @@ LINGER_SECONDS = 1.0  # after a last answer to a client that may still be sendin
 _BODY, _UPSTREAM, _PIPELINE = 1, 2, 4  # reasons for not reading
 
 _AUTHORITY = re.compile(rb"[\w.~!$&'()*+,;=:@%\[\]-]*", re.ASCII)
-_ABSOLUTE = re.compile(rb"(?i:https?)://([^/?#]*)(.*)", re.DOTALL)
+_ABSOLUTE = re.compile(rb"((?i:https?))://([^/?#]*)(.*)", re.DOTALL)
 
 
 class Downstream(asyncio.Protocol):
@@ -86,23 +86,13 @@ class Downstream(asyncio.Protocol):
         """The short way: a whole request, and nothing before it that would have to be answered first."""
         method, target, headers, fields = plain
         authority = fields.get(b"host")
-        exchange = self._exchange(method, target, authority, headers, fields)
+        exchange = self.current = Exchange(self, method, target, authority, headers, fields)
         exchange.complete = True
         if authority not in self.plane.authorities:
             self._check(exchange, authority)
-        self.current = exchange
+        else:
+            exchange.plain = True
         exchange.begin()
-
-    def _exchange(
-        self, method: bytes, target: bytes, authority: bytes | None, headers: Headers, fields: dict[bytes, bytes]
-    ) -> Exchange:
-        request = Request(method, target, authority or b"", headers, b"http", self.remote, b"", fields)
-        exchange = Exchange(self, request)
-        plane = self.plane
-        given = fields.get(b"x-request-id")
-        request.id = given if given and not plane.replaces_ids else plane.new_id()
-        exchange.draw_id = given or request.id
-        return exchange
 
     def _parse(self, data: bytes) -> None:
         between = self.receiving is None and not self.in_head
@@ -142,12 +132,16 @@ class Downstream(asyncio.Protocol):
         self.in_head = False
         headers = self._headers
         fields = dict(headers)
-        target, authority = self._target, fields.get(b"host")
+        target, authority, scheme = self._target, fields.get(b"host"), b""
         if target[:1] != b"/":
-            target, authority = _other_form(target, authority)
+            target, authority, scheme = _other_form(target, authority)
         parser, plane = self._parser, self.plane
         method = parser.get_method()
-        exchange = self.receiving = self._exchange(method, target, authority, headers, fields)
+        exchange = self.receiving = Exchange(self, method, target, authority, headers, fields)
+        if scheme:
+            exchange.request.url_scheme = scheme
+            if scheme == b"https" and plane.replaces_ids:  # a gateway knows that it does not speak TLS here
+                exchange.turn_away(plane.refusals[403])
         exchange.trailers = self._headers = []
         if b"content-length" in fields or b"transfer-encoding" in fields:
             self._expect_body(exchange, fields)
@@ -262,7 +256,7 @@ class Downstream(asyncio.Protocol):
         self.receiving = None
         self._after_upgrade = b""
         if exchange is None:
-            exchange = Exchange(self, Request(b"", b"", b"", []))
+            exchange = Exchange(self, b"", b"", b"", [], {})
             exchange.complete = True
             self.waiting.append(exchange)
         if exchange is self.current:
@@ -396,13 +390,13 @@ def _valid_form(request: Request) -> bool:
     return request.target[:1] == b"/" or (request.target == b"*" and request.method == b"OPTIONS")
 
 
-def _other_form(target: bytes, authority: bytes | None) -> tuple[bytes, bytes | None]:
-    """Absolute form: its authority replaces Host (RFC 9112 3.2.2). Anything else stays as it is."""
+def _other_form(target: bytes, authority: bytes | None) -> tuple[bytes, bytes | None, bytes]:
+    """Absolute form: its authority replaces Host (RFC 9112 3.2.2), its scheme counts. Anything else stays as it is."""
     absolute = _ABSOLUTE.fullmatch(target)
     if absolute is None:
-        return target, authority
-    rest = absolute[2]
-    return rest if rest[:1] == b"/" else b"/" + rest, absolute[1]
+        return target, authority, b""
+    rest = absolute[3]
+    return rest if rest[:1] == b"/" else b"/" + rest, absolute[2], absolute[1].lower()
 
 
 def _without(connection: bytes, named: set[bytes]) -> bytes:

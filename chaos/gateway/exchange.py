@@ -59,6 +59,7 @@ _GRPC_MESSAGE = re.compile(rb"\r\ngrpc-message: [^\r]*\r\n")  # stands for a bod
 
 class Exchange:
     # What the parser knows (downstream.py sets it)
+    plain = False  # it came the short way: complete, without a body or wishes about the connection
     draw_id: bytes  # the client's x-request-id, from which the draws follow, also where a gateway gives it another
     refusal: Reply | None = None  # the request is answered with this, before any routing
     complete = False  # the whole request has been received
@@ -98,10 +99,22 @@ class Exchange:
     timeout: asyncio.TimerHandle | None = None  # the route's
     per_try: asyncio.TimerHandle | None = None
 
-    def __init__(self, downstream: Downstream, request: Request):
+    def __init__(
+        self,
+        downstream: Downstream,
+        method: bytes,
+        target: bytes,
+        authority: bytes | None,
+        headers: Headers,
+        fields: dict[bytes, bytes],
+    ):
         self.downstream = downstream
+        plane = self.plane = downstream.plane
+        request = Request(method, target, authority or b"", headers, b"http", downstream.remote, b"", fields)
         self.request = request
-        self.plane = downstream.plane
+        given = fields.get(b"x-request-id")
+        request.id = given if given and not plane.replaces_ids else plane.new_id()
+        self.draw_id = given or request.id
 
     def expect_body(self, *, chunked: bool) -> None:
         self.has_body = True
@@ -120,12 +133,12 @@ class Exchange:
         if self.refusal is not None:
             self._reply(self.refusal)
             return
-        plane, request = self.plane, self.request
-        decision = self.decision = plane.decide(request, plane.draws(self.draw_id))
+        plane = self.plane
+        decision = self.decision = plane.decide(self.request, plane.draws(self.draw_id))
         ledger = self.ledger = plane.phase.ledger(decision.rule)
         fault = self.fault = ledger.count(decision)
         if fault:
-            plane.faulted.record(plane.phase.name, self.draw_id, request, ledger.key, fault)
+            plane.faulted.record(plane.phase.name, self.draw_id, self.request, ledger.key, fault)
         if decision.delay:
             self.waited = True
             self.timer = plane.after(decision.delay, self.act)
@@ -136,8 +149,16 @@ class Exchange:
         action = self.decision.action
         if type(action) is Forward:
             self._forward(action)
+            return
+        reply = cast(Abort, action).reply
+        ledger, plane = self.ledger, self.plane
+        if self.plain and ledger.reply is reply and ledger.reply_date is plane.date and not self.waited:
+            # A rule's aborts are the same octets for a second, until the date changes.
+            ledger.statuses[reply.status] += 1
+            self.downstream.transport.write(ledger.reply_bytes)
+            self.downstream.exchange_done(self)
         else:
-            self._reply(cast(Abort, action).reply)
+            self._reply(reply)
 
     def _forward(self, forward: Forward) -> None:
         self.forward = forward
@@ -331,7 +352,7 @@ class Exchange:
         return b"x-chaos-attempts: %d\r\n" % self.tries if self.tries > 1 and self.ledger.tagged else b""
 
     def _reply(self, reply: Reply) -> None:
-        """An answer of our own. A rule's aborts are the same bytes for a second, until the date changes."""
+        """An answer of our own."""
         self.status = reply.status
         self.close = self.close or reply.closes
         if self.refusal is not None:
@@ -345,14 +366,11 @@ class Exchange:
         if self.forward:
             self._send_reply(reply, self._tags())
             return
-        if self.close or self.waited or self.request.method == b"HEAD":
-            self._send_reply(reply, ledger.tags + self._fault_tag())
-            return
-        if ledger.reply is not reply or ledger.reply_date is not self.plane.date:
+        tags = ledger.tags + self._fault_tag()
+        if not (self.close or self.waited or self.request.method == b"HEAD"):
             ledger.reply, ledger.reply_date = reply, self.plane.date
-            ledger.reply_bytes = self._reply_head(reply) + ledger.tags + self._fault_tag() + CRLF + reply.body
-        self.downstream.write(ledger.reply_bytes)
-        self._finish()
+            ledger.reply_bytes = self._reply_head(reply) + tags + CRLF + reply.body
+        self._send_reply(reply, tags)
 
     def _last(self) -> bool:
         """Whether the gateway is going down and this connection has nothing more to answer."""
@@ -497,7 +515,7 @@ class Exchange:
         for cluster in forward.mirrors:
             host = choose(self.plane.pool(cluster), self.request)
             if host is not None:
-                head = mirrored_head(self.head, self.downstream.local)
+                head = mirrored_head(self.head, self.downstream.local, forward.timeout)
                 mirrors.append(Mirror(self.plane, host, head, self.request.method == b"HEAD", forward.timeout))
         self.ledger.mirrored += len(forward.mirrors)
         self.mirrors = tuple(mirrors)

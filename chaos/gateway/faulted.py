@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 
 from chaos.mesh.decision import Request
@@ -17,12 +18,12 @@ class Faulted:
     def __init__(self, limit: int = LIMIT_PER_PHASE):
         self._limit = limit
         self._entries: list[Entry] = []
-        self._kept: dict[str, int] = {}
+        self._kept: defaultdict[str, int] = defaultdict(int)
         self.total = 0
 
     def record(self, phase: str, request_id: bytes, request: Request, rule: str, fault: str) -> None:
         self.total += 1
-        kept = self._kept.get(phase, 0)
+        kept = self._kept[phase]
         if kept < self._limit:
             self._kept[phase] = kept + 1
             self._entries.append((phase, request_id, request.method, request.target, request.authority, rule, fault))

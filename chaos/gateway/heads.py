@@ -7,7 +7,6 @@ where this module gives an answer at all, it is llhttp's. It takes about 2 us wh
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from chaos.gateway.wire import END_OF_HEAD
 from chaos.mesh.decision import Headers
@@ -46,6 +45,19 @@ class _Fields(dict[bytes, tuple[bytes, bytes]]):
         return field
 
 
+class _Starts(dict[bytes, tuple[bytes, bytes]]):
+    """Request lines: method and target."""
+
+    def __missing__(self, line: bytes) -> tuple[bytes, bytes]:
+        found = _REQUEST_LINE.fullmatch(line)
+        if found is None:
+            raise UnusualError
+        if len(self) >= MEMORY:
+            self.clear()
+        start = self[line] = (found[1], found[2])
+        return start
+
+
 class _Statuses(dict[bytes, int]):
     def __missing__(self, line: bytes) -> int:
         found = _STATUS_LINE.fullmatch(line)
@@ -57,6 +69,7 @@ class _Statuses(dict[bytes, int]):
         return status
 
 
+_start = _Starts().__getitem__
 _request_fields = _Fields(frozenset((b"content-length", b"transfer-encoding", b"upgrade")))
 _request_field = _request_fields.__getitem__
 _answer_field = _Fields(frozenset((b"transfer-encoding", b"upgrade"))).__getitem__
@@ -68,41 +81,37 @@ def remembered() -> int:
     return len(_request_fields)
 
 
-class PlainRequest(NamedTuple):
-    method: bytes
-    target: bytes
-    headers: Headers
-    fields: dict[bytes, bytes]
+PlainRequest = tuple[bytes, bytes, Headers, dict[bytes, bytes]]  # method, target, headers, and those by name
 
 
 def plain_request(data: bytes) -> PlainRequest | None:
     """The one request that `data` is, if it is plain: no body, no other framing, no field twice, nothing after it."""
     if data[-4:] != END_OF_HEAD or len(data) > LONGEST:
         return None
-    first, *lines = data[:-4].split(b"\r\n")
-    start = _REQUEST_LINE.fullmatch(first)
-    if start is None or len(lines) > MOST:
+    lines = data.split(b"\r\n")
+    if len(lines) > MOST:
         return None
     try:
-        headers = list(map(_request_field, lines))
+        method, target = _start(lines[0])
+        headers = list(map(_request_field, lines[1:-2]))
     except UnusualError:
         return None
     fields = dict(headers)
     if len(fields) != len(headers):
         return None
-    return PlainRequest(start[1], start[2], headers, fields)
+    return method, target, headers, fields
 
 
 def plain_answer(head: bytes, body: bytes) -> tuple[int, Headers] | None:
     """Status and headers, if the answer is plain: all of it here, with a length, and the connection goes on."""
     if len(head) > LONGEST:
         return None
-    first, *lines = head.split(b"\r\n")
+    lines = head.split(b"\r\n")
     if len(lines) > MOST:
         return None
     try:
-        status = _status(first)
-        headers = list(map(_answer_field, lines))
+        status = _status(lines[0])
+        headers = list(map(_answer_field, lines[1:]))
     except UnusualError:
         return None
     fields = dict(headers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING
 
 from chaos.gateway.upstream import Upstream
@@ -16,14 +17,22 @@ BUFFER_LIMIT = 1 << 20  # bytes that wait for a slow mirror; then the copy is gi
 LONGEST_SECONDS = 60.0  # without a timeout on the route
 
 
-def mirrored_head(head: bytes, own_address: bytes) -> bytes:
-    """The head of the copy: the proxy is the client of it, and says so (Envoy's AsyncStreamImpl)."""
-    before, name, after = head.partition(b"\r\nx-forwarded-for: ")
-    if name:
-        chain, end, rest = after.partition(b"\r\n")
-        head = before + name + chain + b"," + own_address + end + rest
-    else:
+_FORWARDED_FOR = re.compile(rb"\r\nx-forwarded-for: ([^\r]*)\r\n")
+_EXPECTED_TIMEOUT = re.compile(rb"(\r\nx-envoy-expected-rq-timeout-ms: )\d+\r\n")
+
+
+def mirrored_head(head: bytes, own_address: bytes, timeout: float | None) -> bytes:
+    """The head of the copy: the proxy is the client of it, and says so; it is tried once, so the route's timeout
+    alone counts (Envoy's AsyncStreamImpl)."""
+    chain = _FORWARDED_FOR.search(head)
+    if chain is None:
         head += b"x-forwarded-for: %b\r\n" % own_address
+    elif chain[1]:
+        head = head[: chain.end(1)] + b"," + own_address + head[chain.end(1) :]
+    else:
+        head = head[: chain.end(1)] + own_address + head[chain.end(1) :]
+    if timeout is not None:
+        head = _EXPECTED_TIMEOUT.sub(rb"\g<1>%d\r\n" % round(timeout * 1000), head)
     return head + b"x-envoy-internal: true\r\nx-envoy-attempt-count: 1\r\n\r\n"
 
 

@@ -95,7 +95,7 @@ class Plane:
             phase.forget_rules()
         server = getattr(rules, "server_name", b"envoy")
         self.replaces_ids = bool(getattr(rules, "replaces_request_ids", False))
-        self.refusals = {status: refusal(status, server) for status in (400, 408, 426, 431, 501)}
+        self.refusals = {status: refusal(status, server) for status in (400, 403, 408, 426, 431, 501)}
         self.no_route, self.no_host, self.forbidden = (empty(status, server) for status in (404, 400, 403))
 
     def enter(self, name: str, *, faults: bool = True, scale: dict[str, float] | None = None) -> None:

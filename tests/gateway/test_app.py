@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -56,7 +57,7 @@ except ChaosError as error:
 
 @dataclass
 class Process:
-    child: asyncio.subprocess.Process
+    child: subprocess.Popen[bytes]
     file: Path
     errors: Path
     port: int = 0
@@ -71,33 +72,34 @@ class Process:
         return await asyncio.to_thread(ask)
 
     async def ended(self) -> int:
-        return await asyncio.wait_for(self.child.wait(), 10)
+        return await asyncio.to_thread(self.child.wait, 10)
 
 
 @asynccontextmanager
-async def process(folder: Path, *, stdin: int = asyncio.subprocess.DEVNULL, **options: Any) -> AsyncIterator[Process]:
+async def process(folder: Path, *, stdin: int = subprocess.DEVNULL, **options: Any) -> AsyncIterator[Process]:
     file, errors = folder / "rules.yaml", folder / "stderr"
     file.write_text("one")
     options = {"listen": "127.0.0.1:0", "watch": False, "seed": 1} | options
     program = PROGRAM.format(tests=str(Path(__file__).parent.parent), file=str(file), options=options)
-    with errors.open("wb") as stderr:
-        child = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", program, stdin=stdin, stdout=asyncio.subprocess.PIPE, stderr=stderr
-        )
+    with errors.open("wb") as stderr:  # not asyncio's: uvloop's pipes do not survive children of children
+        child = subprocess.Popen(
+            [sys.executable, "-c", program], stdin=stdin, stdout=subprocess.PIPE, stderr=stderr
+        )  # fmt: skip
     found = Process(child, file, errors)
-    try:
-        assert child.stdout is not None
-        async with asyncio.timeout(20):
-            first, second = await child.stdout.readline(), await child.stdout.readline()
-        if second:
-            assert re.fullmatch(rb"admin on http://127\.0\.0\.1:\d+\n", first)
-            found.admin = first.split()[-1].decode()
-            found.port = int(second.decode().strip().rpartition(":")[2])
-        yield found
-    finally:
-        if child.returncode is None:
+    assert child.stdout is not None
+    with child.stdout as stdout:
+        try:
+            first, second = await asyncio.to_thread(lambda: (stdout.readline(), stdout.readline()))
+            if second:
+                assert re.fullmatch(rb"admin on http://127\.0\.0\.1:\d+\n", first)
+                found.admin = first.split()[-1].decode()
+                found.port = int(second.decode().strip().rpartition(":")[2])
+            yield found
+        finally:
+            if child.stdin is not None:
+                child.stdin.close()
             child.kill()
-            await child.wait()
+            child.wait()
 
 
 WORKERS = [1, 2]
@@ -153,7 +155,7 @@ async def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
 
 
 async def test_it_ends_when_its_stdin_closes(tmp_path: Path) -> None:
-    async with process(tmp_path, stdin=asyncio.subprocess.PIPE, exit_with_stdin=True, workers=2) as gateway:
+    async with process(tmp_path, stdin=subprocess.PIPE, exit_with_stdin=True, workers=2) as gateway:
         assert (await send(gateway.port, get())).status == 200
         assert gateway.child.stdin is not None
         gateway.child.stdin.close()
