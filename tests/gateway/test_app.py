@@ -82,9 +82,8 @@ async def process(folder: Path, *, stdin: int = subprocess.DEVNULL, **options: A
     options = {"listen": "127.0.0.1:0", "watch": False, "seed": 1} | options
     program = PROGRAM.format(tests=str(Path(__file__).parent.parent), file=str(file), options=options)
     with errors.open("wb") as stderr:  # not asyncio's: uvloop's pipes do not survive children of children
-        child = subprocess.Popen(
-            [sys.executable, "-c", program], stdin=stdin, stdout=subprocess.PIPE, stderr=stderr
-        )  # fmt: skip
+        command = [sys.executable, "-c", program]
+        child = subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr)  # noqa: ASYNC220
     found = Process(child, file, errors)
     assert child.stdout is not None
     with child.stdout as stdout:
