@@ -42,7 +42,7 @@ def run(
         ui=f"127.0.0.1:{ui_port}" if ui else None,
         workers=workers,
         report=report,
-        command=("chaos", *sys.argv[1:]),
+        command=("chaos", *(argument for argument in sys.argv[1:] if argument not in files)),
     )
     results = run_files(files, options, view_for, lambda text: typer.echo(text, err=True))
     if len(results) > 1:

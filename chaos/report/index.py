@@ -82,7 +82,12 @@ def _summaries(root: Path) -> list[dict[str, Any]]:
             kept = known.get(name)
             found[name] = kept if kept and stamp and kept.get("stamp") == stamp else _summary(folder, name, stamp)
     write(root / CACHE, json.dumps({"schema": CACHE_SCHEMA, "runs": found}, separators=(",", ":")))
-    return sorted(found.values(), key=lambda each: (each["started"], each["folder"]))
+    return sorted(found.values(), key=_when)
+
+
+def _when(summary: dict[str, Any]) -> tuple[str, str]:
+    """For sorting: a run's folder is named for the time at which it began, whether or not there is a result yet."""
+    return Path(summary["folder"]).name, summary["folder"]
 
 
 def _cache(root: Path) -> dict[str, dict[str, Any]]:
@@ -144,7 +149,7 @@ def _experiments(summaries: list[dict[str, Any]]) -> list[ExperimentRow]:
     by_name: dict[str, list[dict[str, Any]]] = {}
     for each in summaries:
         by_name.setdefault(each["name"], []).append(each)
-    order = sorted(by_name.items(), key=lambda item: (item[1][-1]["started"], item[0]), reverse=True)
+    order = sorted(by_name.items(), key=lambda item: (_when(item[1][-1]), item[0]), reverse=True)
     return [_experiment(name, runs) for name, runs in order]
 
 

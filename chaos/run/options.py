@@ -8,7 +8,8 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """`gateway` is the URL of one that runs already; `ui` an address for Locust's web UI; `command` repeats the run.
+    """`gateway` is the URL of one that runs already; `ui` an address for Locust's web UI; `command` repeats the run,
+    once the file stands after its second word.
 
     `workers` are the gateway's, `program` starts another one than ours with the arguments of `chaos gateway`. `seed`
     overrides the experiment's; without both one is chosen."""

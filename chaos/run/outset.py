@@ -223,7 +223,7 @@ class Outset:
             description=self.description,
             documents=dict(reading.texts),
             seed=self.seed,
-            command=self.options.command,
+            command=(*self.options.command[:2], self.file, *self.options.command[2:]),
             started=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             confidence=self.confidence,
             tolerance=self.tolerance,
