@@ -86,11 +86,16 @@ class HttpServerProtocol(asyncio.Protocol):
         if self._task is not None:
             self._task.cancel()
 
+    def close(self) -> None:
+        """Drop the connection."""
+        if self._transport is not None:
+            self._transport.abort()
+
     def data_received(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._refuse(501, b"upgrades are not served here")
+            pass  # an upgrade that is not served is ignored (RFC 9110, 7.8): it has been answered as a plain request
         except httptools.HttpParserError:
             self._refuse(400, b"not an HTTP/1.1 request")
 
@@ -118,7 +123,7 @@ class HttpServerProtocol(asyncio.Protocol):
     def on_message_complete(self) -> None:
         partial, method = self._partial, self._parser.get_method().decode()
         request = Request(method, partial.target, partial.headers, b"".join(partial.body))
-        keep_alive = self._parser.should_keep_alive()
+        keep_alive = self._parser.should_keep_alive() and not self._parser.should_upgrade()
         if self._task is not None or self._waiting:
             self._waiting.append((request, keep_alive))
             return

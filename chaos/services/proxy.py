@@ -38,6 +38,11 @@ class Proxy:
         if not self._client.done():
             self._client.set_result(Client(*(address or self._own)))
 
+    def close(self) -> None:
+        """Close its connections; nothing is asked of it afterwards."""
+        if self._client.done():
+            self._client.result().close()
+
     def __call__(self, request: Request) -> Coroutine[Any, Any, Response]:
         return self._answer(request)
 
