@@ -91,7 +91,7 @@ class Downstream(asyncio.Protocol):
         if authority not in self.plane.authorities:
             self._check(exchange, authority)
         else:
-            exchange.plain = True
+            exchange.plain = method != b"HEAD"
         exchange.begin()
 
     def _parse(self, data: bytes) -> None:

@@ -134,6 +134,8 @@ class Upstream(asyncio.Protocol):
         except HttpParserError:
             self.surplus = self.ended
             self.malformed = not self.ended
+        if self.status == 101 and self.upgraded is None:
+            self.malformed = True
         if not self.status:
             self._head_bytes += len(data)
             self.malformed |= self._head_bytes > MAX_HEAD_BYTES or len(self._incoming) > MAX_HEADERS

@@ -54,6 +54,16 @@ async def test_an_aborted_head_has_the_length_and_no_body() -> None:
         assert (await client.answer()).body == b"fault filter abort"
 
 
+async def test_a_head_after_a_get_does_not_get_its_octets() -> None:
+    """The abort's octets are kept from one request to the next; HEAD must not get the body among them."""
+    async with gateway(aborting()) as proxy:
+        client = await proxy.open()
+        for method in ("GET", "GET", "HEAD", "GET", "HEAD", "HEAD", "DELETE"):
+            answer = await client.ask(get(method=method))
+            assert (answer.status, answer.first("content-length")) == (503, "18")
+            assert answer.body == (b"" if method == "HEAD" else b"fault filter abort")
+
+
 async def test_an_answer_without_a_body_tells_head_no_length() -> None:
     """As Envoy's codec: `content-length: 0` stands for a missing body, and HEAD misses none."""
     async with gateway(HandRules(lambda request, draws: direct(301))) as proxy:
@@ -411,6 +421,7 @@ MALFORMED = {
     "two lengths": b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\nok",
     "length and chunked": b"HTTP/1.1 200 OK\r\n" + TWO_FRAMINGS,
     "too many headers": b"HTTP/1.1 200 OK\r\n" + b"x: 1\r\n" * 120 + b"content-length: 2\r\n\r\nok",
+    "a switch to nothing": b"HTTP/1.1 101 X\r\n\r\n",
     "an upgrade nobody asked for": b"HTTP/1.1 101 X\r\nupgrade: foo\r\nconnection: upgrade\r\n\r\n",
     "a head without an end": b"HTTP/1.1 200 OK\r\nx: " + b"a" * 100_000,
 }
