@@ -12,18 +12,19 @@ from chaos.report.figures.model import Drawing
 from chaos.report.figures.timeline import timeline
 from chaos.report.latency import Shape, mix
 from chaos.report.style import styled
+from chaos.report.tables import Tables
 
 
-def drawings(result: Result) -> dict[str, Drawing | None]:
+def drawings(result: Result, tables: Tables) -> dict[str, Drawing | None]:
     """By name; None where there was nothing to draw."""
-    table = frames.outcomes(result)
     with styled():
         made = {"convergence": convergence(result.findings, result.history), "timeline": timeline(result)}
-        return made | (_latency(result, table) if len(table) else {"latency": None, "percentiles": None})
+        return made | (_latency(tables) if len(tables.outcomes) else {"latency": None, "percentiles": None})
 
 
-def _latency(result: Result, table: pd.DataFrame) -> dict[str, Drawing | None]:
-    predicted = expected.mixtures(table, expected.injections(result))
+def _latency(tables: Tables) -> dict[str, Drawing | None]:
+    table = tables.outcomes
+    predicted = expected.mixtures(table, tables.injections)
     whole = mix(list(predicted.values())) if set(predicted) == set(table["phase"]) and len(predicted) == 1 else None
     return {"latency": distribution(table, predicted), "percentiles": percentiles(percentile_lines(table), whole)}
 

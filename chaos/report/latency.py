@@ -10,7 +10,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from chaos.journal.histogram import Histogram
+from chaos.journal.histogram import HALF_BITS, Histogram
 
 Floats = NDArray[np.float64]
 
@@ -25,10 +25,13 @@ class Shape:
 
     @classmethod
     def of(cls, histogram: Histogram) -> Shape:
-        """The middle of each bucket, weighted with its count."""
-        buckets = list(histogram.buckets())
-        middle = np.array([(low + high) / 2 for low, high, _ in buckets])
-        return cls(middle, np.array([count for _, _, count in buckets], dtype=float))
+        """The middle of each bucket, weighted with its count; all at once, for a long run has ten thousand buckets."""
+        number = np.fromiter(histogram.counts.keys(), dtype=np.int64)
+        weight = np.fromiter(histogram.counts.values(), dtype=float)
+        order = np.argsort(number)
+        shift = np.maximum((number >> HALF_BITS) - 1, 0)
+        low = (number - (shift << HALF_BITS)) << shift
+        return cls(((low + np.left_shift(1, shift) / 2) / 1e6)[order], weight[order])
 
     @property
     def total(self) -> float:

@@ -5,15 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-import pandas as pd
-
 from chaos.experiment.finding import Finding
 from chaos.journal.result import Result
-from chaos.report import frames, words
+from chaos.report import words
 from chaos.report.banner import banner, repeat_command
-from chaos.report.expected import injections
-from chaos.report.latency_table import latencies
-from chaos.report.status_table import statuses
+from chaos.report.tables import Tables
 
 MARKS = {
     "verified": "\u2705",
@@ -26,7 +22,7 @@ FINDINGS = ("", "expectation", "configured", "drawn", "observed", "interval", "n
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
 
 
-def markdown(result: Result) -> str:
+def markdown(result: Result, tables: Tables) -> str:
     said, plan = banner(result), result.plan
     parts = [f"# {MARKS[said.tone]} {said.headline}: {escaped(plan.name)}"]
     if plan.description:
@@ -36,16 +32,14 @@ def markdown(result: Result) -> str:
         parts.append("\n".join(f"- {escaped(detail)}" for detail in said.details))
     if result.findings:
         parts.append(_table(FINDINGS, [_row(each) for each in result.findings]))
-    table = frames.outcomes(result)
-    if len(table):
-        parts += ["## What users saw", _statuses(result, table), "## Latency", _latencies(result, table)]
+    if tables.statuses:
+        parts += ["## What users saw", _statuses(tables), "## Latency", _latencies(tables)]
     parts.append(f"Run it again:\n\n{_fenced(repeat_command(plan))}")
     parts.append(f"Started {words.when(plan.started)}, seed {plan.seed}, exit code {result.exit_code}.")
     return "\n\n".join(parts) + "\n"
 
 
-def _statuses(result: Result, table: pd.DataFrame) -> str:
-    groups = statuses(table, injections(result), result.plan.confidence)
+def _statuses(tables: Tables) -> str:
     rows = [
         (
             group.phase,
@@ -56,16 +50,16 @@ def _statuses(result: Result, table: pd.DataFrame) -> str:
             row.interval,
             row.count,
         )
-        for group in groups
+        for group in tables.statuses
         for row in group.rows
     ]
     return _table(("phase", "task", "status", "expected", "observed", "interval", "n"), rows)
 
 
-def _latencies(result: Result, table: pd.DataFrame) -> str:
+def _latencies(tables: Tables) -> str:
     rows = [
         (group.phase, group.task, row.group, row.n, *(value for value, _ in row.quantiles), row.maximum)
-        for group in latencies(table, result.plan.confidence)
+        for group in tables.latencies
         for row in group.rows
     ]
     return _table(("phase", "task", "requests that were", "n", "p50", "p90", "p95", "p99", "p99.9", "max"), rows)

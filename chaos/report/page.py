@@ -12,16 +12,16 @@ from markupsafe import Markup
 
 import chaos
 from chaos.journal.result import UNFINISHED, Result
-from chaos.report import expected, frames, words
+from chaos.report import expected, words
 from chaos.report.banner import banner, repeat_command
 from chaos.report.destination_table import destinations
 from chaos.report.documents import documents
 from chaos.report.figures.model import Drawing
 from chaos.report.finding_rows import anchor_of, sections
-from chaos.report.latency_table import QUANTILES, latencies
+from chaos.report.latency_table import QUANTILES
 from chaos.report.ledger_table import ledgers
 from chaos.report.load_table import load
-from chaos.report.status_table import statuses
+from chaos.report.tables import Tables
 from chaos.report.tiles import tiles
 
 CONTENTS = (
@@ -55,18 +55,17 @@ def stylesheet() -> Markup:
     return Markup(files("chaos.report").joinpath("templates", "report.css").read_text(encoding="utf-8"))
 
 
-def page(result: Result, drawings: dict[str, Drawing | None]) -> str:
+def page(result: Result, tables: Tables, drawings: dict[str, Drawing | None]) -> str:
     """The report as HTML; `drawings` by name, None for what there was nothing to draw of."""
-    return str(template("report.html.j2").render(context(result, drawings)))
+    return str(template("report.html.j2").render(context(result, tables, drawings)))
 
 
-def context(result: Result, drawings: dict[str, Drawing | None]) -> dict[str, Any]:
-    plan, table = result.plan, frames.outcomes(result)
+def context(result: Result, tables: Tables, drawings: dict[str, Drawing | None]) -> dict[str, Any]:
+    plan, table = result.plan, tables.outcomes
     listed = documents(
         plan.documents,
         [*(each.where for each in result.findings), *(str(note.get("where", "")) for note in plan.notes)],
     )
-    seen = statuses(table, expected.injections(result), plan.confidence)
     shown: dict[str, Any] = {
         "version": chaos.__version__,
         "css": stylesheet(),
@@ -78,9 +77,9 @@ def context(result: Result, drawings: dict[str, Drawing | None]) -> dict[str, An
         "tiles": tiles(result, table),
         "command": repeat_command(plan),
         "sections": sections(result),
-        "statuses": seen,
-        "any_expected": any(row.mark is not None for group in seen for row in group.rows),
-        "latencies": latencies(table, plan.confidence) if len(table) else (),
+        "statuses": tables.statuses,
+        "any_expected": any(row.mark is not None for group in tables.statuses for row in group.rows),
+        "latencies": tables.latencies,
         "quantile_names": [f"p{fraction * 100:g}" for fraction in QUANTILES],
         "confidence": words.exact(plan.confidence, "share"),
         "several_phases": table["phase"].nunique() > 1 or len(result.phases) > 1,

@@ -40,6 +40,7 @@ def render(run_folder: Path) -> ReportPaths:
     from chaos.report.junit import junit
     from chaos.report.markdown import markdown
     from chaos.report.page import page
+    from chaos.report.tables import Tables
 
     folder = journal_of(run_folder).parent
     result = read_run(folder)
@@ -54,9 +55,10 @@ def render(run_folder: Path) -> ReportPaths:
         exit_code=result.exit_code,
     )
     write(paths.json, json.dumps(result.to_dict(), indent=1, allow_nan=False) + "\n")
-    write(paths.markdown, markdown(result))
+    tables = Tables.of(result)
+    write(paths.markdown, markdown(result, tables))
     write(paths.junit, junit(result))
-    write(paths.html, page(result, drawings(result)))
+    write(paths.html, page(result, tables, drawings(result, tables)))
     return paths
 
 

@@ -133,3 +133,10 @@ def test_lines_of_the_rules_are_numbered_marked_and_lightly_dressed() -> None:
     assert str(first.html) == "<b>spec</b>:"
     assert str(second.html) == "  <b>x</b>: &#39;#1&#39; <i># why</i>"
     assert second.anchor == "line-a-b-yaml-2"
+
+
+def test_the_points_of_a_shape_are_the_middles_of_its_buckets() -> None:
+    """From a microsecond to an hour."""
+    histogram = Histogram.of([0, 1, 2047, 2048, 2049, 70_000, 3_599_999_999])
+    middles = [(low + high) / 2 for low, high, _ in histogram.buckets()]
+    assert Shape.of(histogram).at == pytest.approx(middles, rel=1e-12)

@@ -1,10 +1,16 @@
-"""Axes that several figures share."""
+"""Marks and axes that several figures share.
+
+Steps are drawn as lines and areas of doubled points: `Axes.stairs` walks every corner in Python to find its
+limits, which was half the cost of a time line."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from chaos.report import words
+from chaos.report.latency import Floats
 from chaos.report.style import ticks
 
 if TYPE_CHECKING:
@@ -20,3 +26,18 @@ def time_axis(axes: Axes, which: str, low: float, high: float, most: int = 9) ->
     if len(places) > most:
         places = [step for step in places if f"{step:e}".startswith("1")]
     ticks(axes, which, places, [words.seconds(place) for place in places])
+
+
+def step_line(axes: Axes, edges: Floats, values: Floats, **style: Any) -> None:
+    """A level for each stretch between two edges, joined upright; gaps where a level is not a number."""
+    axes.plot(_doubled(edges), np.repeat(values, 2), **style)
+
+
+def step_area(axes: Axes, edges: Floats, top: Floats, base: Floats | None = None, **style: Any) -> None:
+    """The area between two such lines, or down to zero."""
+    floor = np.zeros(len(top)) if base is None else base
+    axes.fill_between(_doubled(edges), np.repeat(floor, 2), np.repeat(top, 2), linewidth=0, **style)
+
+
+def _doubled(edges: Floats) -> Floats:
+    return np.repeat(edges, 2)[1:-1]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from chaos.report import frames, words
-from chaos.report.figures.axes import time_axis
+from chaos.report.figures.axes import step_area, step_line, time_axis
 from chaos.report.figures.model import Drawing, Legend
 from chaos.report.latency import Floats, Shape, binned, log_edges, quantile_band, quantiles
 from chaos.report.style import (
@@ -88,12 +88,12 @@ def _panel(axes: Axes, phase: str, groups: Groups, expected: Shape | None, edges
     for name in frames.GROUPS:
         if name in groups:
             top = base + binned(groups[name], edges) / total
-            axes.stairs(top, edges, baseline=base, fill=True, color=COLOURS[name], alpha=0.75, linewidth=0)
+            step_area(axes, edges, top, base, color=COLOURS[name], alpha=0.75)
             base = top
     highest = float(base.max())
     if expected is not None:
         height = binned(expected, edges) / total
-        axes.stairs(height, edges, baseline=None, color=INK, linewidth=1.3)
+        step_line(axes, edges, height, color=INK, linewidth=1.3)
         highest = max(highest, float(height.max()))
     axes.set_xscale("log")
     axes.set_ylim(0, highest * 1.08)

@@ -6,7 +6,7 @@ import pandas as pd
 
 from chaos.journal.result import Result
 from chaos.report import frames, words
-from chaos.report.figures.axes import time_axis
+from chaos.report.figures.axes import step_area, step_line, time_axis
 from chaos.report.figures.latency import BINS, Line, percentiles
 from chaos.report.figures.model import Drawing, Legend
 from chaos.report.latency import Shape, binned, log_edges
@@ -26,8 +26,8 @@ def densities(a: Result, b: Result) -> Drawing | None:
     panels = drawn.subplots(len(pairs), 1, sharex=True, squeeze=False).ravel()
     for axes, (phase, first, second) in zip(panels, pairs, strict=True):
         left, right = binned(first, edges) / first.total, binned(second, edges) / second.total
-        axes.stairs(left, edges, fill=True, color=BLUE, alpha=0.4, linewidth=0)
-        axes.stairs(right, edges, baseline=None, color=ORANGE, linewidth=1.9)
+        step_area(axes, edges, left, color=BLUE, alpha=0.4)
+        step_line(axes, edges, right, color=ORANGE, linewidth=1.9)
         axes.set_xscale("log")
         axes.set_ylim(0, max(float(left.max()), float(right.max())) * 1.08)
         ticks(axes, "y", [], [])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from chaos.journal.result import PhaseSpan, Result
 from chaos.report import frames, words
-from chaos.report.figures.axes import time_axis
+from chaos.report.figures.axes import step_area, step_line, time_axis
 from chaos.report.figures.model import Drawing, Legend
 from chaos.report.latency import Floats
 from chaos.report.style import (
@@ -101,7 +101,7 @@ def _traffic(axes: Axes, clock: Clock, table: pd.DataFrame, planned: float | Non
     for status, rows in table.groupby("status"):
         colour = STATUS_COLOURS.get(str(status), GREY)
         top = base + clock.total(rows.groupby("stretch")["count"].sum()) / clock.seconds
-        axes.stairs(top, clock.edges, baseline=base, fill=True, color=colour, alpha=0.8, linewidth=0)
+        step_area(axes, clock.edges, top, base, color=colour, alpha=0.8)
         base = top
         legend.append(Legend(colour, str(status), "area"))
     if planned:
@@ -122,7 +122,7 @@ def _shares(axes: Axes, clock: Clock, table: pd.DataFrame) -> list[Legend]:
         met = table[table["fault"].str.contains(kind)]
         if len(met):
             share = clock.total(met.groupby("stretch")["count"].sum()) / np.maximum(everything, 1)
-            axes.stairs(share, clock.edges, baseline=None, color=colour, linewidth=1.8)
+            step_line(axes, clock.edges, share, color=colour, linewidth=1.8)
             legend.append(Legend(colour, f"share with an injected {kind}"))
     axes.set_ylim(-0.03, 1.03)
     ticks(axes, "y", [0, 0.25, 0.5, 0.75, 1], ["0 %", "", "50 %", "", "100 %"])
@@ -136,8 +136,8 @@ def _latency(axes: Axes, clock: Clock, result: Result) -> list[Legend]:
     for name in ("p50", "p99"):
         each = [getattr(stretch, name) or np.nan for stretch in result.stretches]
         values[name] = np.fmax.reduceat(np.array(each), clock.groups)
-    axes.stairs(values["p99"], clock.edges, baseline=None, color=MUTED, linewidth=1.3, linestyle="--")
-    axes.stairs(values["p50"], clock.edges, baseline=None, color=BLUE)
+    step_line(axes, clock.edges, values["p99"], color=MUTED, linewidth=1.3, linestyle="--")
+    step_line(axes, clock.edges, values["p50"], color=BLUE)
     low, high = float(np.nanmin(values["p50"])) * 0.7, float(np.nanmax(values["p99"])) * 1.4
     axes.set_yscale("log")
     axes.set_ylim(low, high)
