@@ -39,7 +39,7 @@ def _path(text: str) -> Path:
 
 
 def _value(text: str) -> Any:
-    if not text.strip():
+    if text.strip() in ("", "null", "~"):
         return None
     read = read_documents(text, SOURCE)
     if read.problems:

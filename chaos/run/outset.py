@@ -130,7 +130,8 @@ class Outset:
         """What judges one level of a search: the hypothesis alone, in that phase."""
         hold = plan.hold
         right = replace(hold.right, phase=phase.name) if hold.right is not None else None
-        there = replace(hold, left=replace(hold.left, phase=phase.name), right=right)
+        text = f"{phase.name}: {hold.text}"  # tells the levels apart, in the report's curves as well
+        there = replace(hold, text=text, left=replace(hold.left, phase=phase.name), right=right)
         return Bench((), (there,), hosts=hosts_of(self.rules), confidence=confidence)
 
     @property
@@ -177,8 +178,17 @@ class Outset:
             "phase": self.phases[0].name,
             "tags": self.gateway is None,
             "sample": self.sample,
+            "faults": self._shown_faults(),
             "hold": self.longest_answer + HOLD_SLACK,
         }
+
+    def _shown_faults(self) -> list[dict[str, Any]]:
+        """What the web UI shows as configured: the first phase in which faults are on."""
+        effects = next((each.effects for each in self.effects if each.faults), ())
+        shares = [
+            (effect.name, kind, getattr(effect, f"{kind}_share")) for effect in effects for kind in ("abort", "delay")
+        ]
+        return [{"name": name, "kind": kind, "configured": share} for name, kind, share in shares if share is not None]
 
     def level(self, plan: SearchPlan, level: float) -> RunPhase:
         """The phase of one level, with the documents to put in force."""

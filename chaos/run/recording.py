@@ -13,6 +13,7 @@ from chaos.run.journal_writer import JournalWriter
 from chaos.run.load_process import digest_line, sample_line
 
 FAULTED_EVERY = 2.0  # seconds between looks at which requests were faulted
+LEAST_FOR_A_RATE = 0.2  # seconds; the last digest's stretch may be so short that its rate says nothing
 BUSY = 0.95  # share of a core from which a load process is short of CPU
 
 
@@ -43,7 +44,8 @@ class Recording:
         digest = Digest.of(line.entries, line.pairs)
         self.bench.observe(digest, line.seconds)
         self._count(digest)
-        self.rate = digest.count / line.seconds if line.seconds > 0 else 0.0
+        if line.seconds > LEAST_FOR_A_RATE:
+            self.rate = digest.count / line.seconds
         self.users = line.users
         self.late += line.late
         if digest.count:

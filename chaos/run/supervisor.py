@@ -152,7 +152,15 @@ class Supervisor:
         await self._enter(self._first_phase())
         tasks = outset.placed_tasks(services.addresses)
         await self._load.begin(
-            load_plan(outset.load, tasks, gateway=url, seed=outset.seed, interval=INTERVAL, **outset.load_extra())
+            load_plan(
+                outset.load,
+                tasks,
+                gateway=url,
+                seed=outset.seed,
+                interval=INTERVAL,
+                admin=self._gateway.admin.url if self._gateway is not None else None,
+                **outset.load_extra(),
+            )
         )
         if self._load.ui:
             self._say("info", f"Locust's web UI is at {self._load.ui}")
