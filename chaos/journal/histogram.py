@@ -7,16 +7,18 @@ with its bucket numbers (0.3 us), and texts are summed in its C code (25 us each
 
 from __future__ import annotations
 
+from base64 import b64decode
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from ctypes import addressof, c_uint64
+from ctypes import addressof, c_uint64, memset
 from itertools import accumulate
 from math import ceil
-from typing import Any
+from struct import unpack_from
+from zlib import decompress
 
-from hdrh.codec import HdrHistogramEncoder
+from hdrh.codec import ext_header_size, get_compression_cookie, get_encoding_cookie, payload_header_size
 from hdrh.histogram import HdrHistogram
-from pyhdrh import add_array
+from pyhdrh import add_array, decode
 
 LOWEST, HIGHEST, DIGITS = 1, 3_600_000_000, 3  # microseconds; three significant digits
 
@@ -137,7 +139,9 @@ class Histogram:
             cells[bucket] = count
         dense.total_count = self.total
         dense.max_value = bucket_bounds(max(self.counts))[0] if self.counts else 0
-        return str(dense.encode(), "ascii")
+        text = str(dense.encode(), "ascii")
+        del dense.encoder  # they know each other: 188 KB that only the garbage collector would find, if ever
+        return text
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Histogram) and self.counts == other.counts
@@ -158,39 +162,33 @@ def _rank(total: int, fraction: float) -> int:
 
 
 class Accumulator:
-    """Sums of encoded histograms, in dense cells (memory that is never touched is never taken from the system)."""
+    """Sums of encoded histograms, in dense cells. Made once and cleared, it costs nothing to use again."""
 
     __slots__ = ("_cells", "_highest", "_lowest", "_where")
 
     def __init__(self) -> None:
-        self._cells: Any = None  # made when there is something to put into them
-        self._where = 0
+        self._cells = _Cells()
+        self._where = addressof(self._cells)
         self._lowest, self._highest = LENGTH, -1
 
     def add(self, text: str) -> None:
         """Add one encoded histogram; ValueError when the text is damaged or has other settings than ours."""
-        cells, found = decode_cells(text)
-        if found["total"]:
-            self.add_cells(cells, found["min_nonzero_index"], found["max_nonzero_index"])
+        self.add_cells(Decoder().read(text))
 
-    def add_cells(self, cells: object, low: int, high: int) -> None:
-        """Add dense cells of which those from `low` to `high` may be above zero."""
-        if self._cells is None:
-            self._hold(_Cells())
+    def add_cells(self, decoded: Decoded | None) -> None:
+        """Add what a decoder has just read."""
+        if decoded is None:
+            return
+        where, low, high = decoded
         offset = 8 * low
-        add_array(self._where + offset, addressof(cells) + offset, high - low + 1, 8)  # type: ignore[arg-type]
+        add_array(self._where + offset, where + offset, high - low + 1, 8)
         self._lowest, self._highest = min(self._lowest, low), max(self._highest, high)
 
-    def take_cells(self, cells: object, low: int, high: int) -> None:
-        """As `add_cells`, for cells that nobody else will change: the first are kept, not copied."""
-        if self._cells is None:
-            self._hold(cells)
-            self._lowest, self._highest = low, high
-        else:
-            self.add_cells(cells, low, high)
-
-    def _hold(self, cells: Any) -> None:
-        self._cells, self._where = cells, addressof(cells)
+    def clear(self) -> None:
+        """Back to nothing; only the cells that were used are touched."""
+        if self._highest >= 0:
+            memset(self._where + 8 * self._lowest, 0, 8 * (self._highest - self._lowest + 1))
+        self._lowest, self._highest = LENGTH, -1
 
     def quantiles(self, fractions: Iterable[float]) -> list[float]:
         """As `Histogram.quantiles`, without making one: whole chunks are summed in C, and one of them looked into."""
@@ -209,25 +207,55 @@ class Accumulator:
 
     def histogram(self) -> Histogram:
         low, high = self._lowest, self._highest
-        if high < low:
-            return Histogram()
         return Histogram({bucket: n for bucket, n in enumerate(self._cells[low : high + 1], low) if n})
 
 
-def decode_cells(text: str) -> tuple[object, dict[str, int]]:
-    """The dense cells of an encoded histogram, with `total`, `min_nonzero_index` and `max_nonzero_index`.
+Decoded = tuple[int, int, int]
+"""Where a decoder's cells are in memory, and the first and the last of them that is not zero."""
 
-    Raises ValueError for damaged text, and for settings that are not ours."""
+
+class Decoder:
+    """Reads encoded histograms into dense cells of its own, which the next one read overwrites.
+
+    Making and filling 188 KB anew for every text takes longer than decoding it; here only what was used is cleared."""
+
+    __slots__ = ("_cells", "_used", "_where")
+
+    def __init__(self) -> None:
+        self._cells = _Cells()
+        self._where = addressof(self._cells)
+        self._used = (0, -1)
+
+    def read(self, text: str) -> Decoded | None:
+        """None for an empty histogram. Raises ValueError for damaged text, and for settings that are not ours."""
+        data = _payload(text)
+        low, high = self._used
+        memset(self._where + 8 * low, 0, 8 * (high - low + 1))
+        self._used = (0, LENGTH - 1)  # should decoding fail half way
+        try:
+            found = decode(data, payload_header_size, self._where, LENGTH, 8)
+        except Exception as error:
+            raise ValueError(f"not an HdrHistogram: {error or type(error).__name__}") from None
+        if not found["total"]:
+            self._used = (0, -1)
+            return None
+        self._used = (found["min_nonzero_index"], found["max_nonzero_index"])
+        return self._where, *self._used
+
+
+def _payload(text: str) -> bytes:
+    """The uncompressed payload: a header, then the counts as varints. Raises ValueError when it is none of ours."""
     try:
-        payload = HdrHistogramEncoder.decode(text)
-    except Exception as error:  # the library lets struct, zlib and base64 errors out, and its own
+        compressed = b64decode(text)
+        (cookie,) = unpack_from(">I", compressed)
+        data = decompress(compressed[ext_header_size:])
+        inner, length, _, digits, lowest, highest = unpack_from(">IIIIQQ", data)
+    except Exception as error:  # binascii, struct and zlib have errors of their own
         raise ValueError(f"not an HdrHistogram: {error or type(error).__name__}") from None
-    header = payload.payload
-    settings = (header.lowest_trackable_value, header.highest_trackable_value, header.significant_figures)
-    if settings != (LOWEST, HIGHEST, DIGITS):
-        raise ValueError(f"a histogram with other settings (lowest, highest, digits): {settings}")
-    try:
-        found: dict[str, int] = payload.init_counts(LENGTH)
-    except Exception as error:
-        raise ValueError(f"not an HdrHistogram: {error or type(error).__name__}") from None
-    return payload.counts, found
+    if (cookie, inner) != (get_compression_cookie(), get_encoding_cookie()):
+        raise ValueError(f"not an HdrHistogram: cookies {cookie:#x} and {inner:#x}")
+    if (lowest, highest, digits) != (LOWEST, HIGHEST, DIGITS):
+        raise ValueError(f"a histogram with other settings (lowest, highest, digits): {(lowest, highest, digits)}")
+    if length != len(data) - payload_header_size:
+        raise ValueError(f"not an HdrHistogram: {len(data) - payload_header_size} octets of counts, {length} announced")
+    return data

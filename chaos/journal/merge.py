@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from chaos.journal.digest import Digest, Key, PairKey, Tally, key_of
-from chaos.journal.histogram import Accumulator, decode_cells
+from chaos.journal.histogram import Accumulator, Decoder
 
 
 class Merger:
     """The sum of all entries pushed so far; one distribution per key, however many texts there were."""
 
     def __init__(self) -> None:
+        self._decoder = Decoder()
         self._latency: dict[Key, Accumulator] = {}
         self._due: dict[Key, Accumulator] = {}
         self._pairs: dict[PairKey, list[int]] = {}
@@ -30,13 +31,24 @@ class Merger:
         for entry in entries:
             key = key_of(entry)
             counts[key] = counts.get(key, 0) + entry["count"]
-            add(self._latency, key, entry["latency"], whole)
+            self._add(self._latency, key, entry["latency"], whole)
             if entry.get("due") is not None:
-                add(self._due, key, entry["due"])
+                self._add(self._due, key, entry["due"])
         for phase, task, route, kind, cells in pairs:
             mine = self._pairs.setdefault(PairKey(phase, task, route, kind), [0, 0, 0, 0])
             mine[:] = [old + new for old, new in zip(mine, cells, strict=True)]
         return counts
+
+    def _add(self, totals: dict[Key, Accumulator], key: Key, text: str, whole: Accumulator | None = None) -> None:
+        decoded = self._decoder.read(text)
+        if decoded is None:
+            return
+        total = totals.get(key)
+        if total is None:
+            total = totals[key] = Accumulator()
+        total.add_cells(decoded)
+        if whole is not None:
+            whole.add_cells(decoded)
 
     def digest(self) -> Digest:
         """Everything together."""
@@ -46,17 +58,3 @@ class Merger:
             total.tallies[key] = Tally(latency.histogram(), None if due is None else due.histogram())
         total.pairs = {pair: list(cells) for pair, cells in self._pairs.items()}
         return total
-
-
-def add(totals: dict[Key, Accumulator], key: Key, text: str, whole: Accumulator | None = None) -> None:
-    """Add one encoded histogram to its key's total."""
-    cells, found = decode_cells(text)
-    if not found["total"]:
-        return
-    total = totals.get(key)
-    if total is None:
-        total = totals[key] = Accumulator()
-    low, high = found["min_nonzero_index"], found["max_nonzero_index"]
-    total.add_cells(cells, low, high)
-    if whole is not None:
-        whole.take_cells(cells, low, high)

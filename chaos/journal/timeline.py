@@ -49,10 +49,12 @@ class Timeline:
         self.stretches: list[Stretch] = []
         self.errors: Counter[str] = Counter()
         self._total = Merger()
+        self._stretch = Accumulator()
 
     def push(self, line: DigestLine) -> None:
         """Raises ValueError or KeyError when the line's entries are damaged."""
-        whole = Accumulator()
+        whole = self._stretch
+        whole.clear()
         counts = self._total.push(line.entries, line.pairs, whole)
         self.errors.update(line.errors)
         self.stretches.append(_stretch(line, counts, whole))

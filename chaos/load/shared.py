@@ -75,17 +75,16 @@ class Shared:
             left = due - perf_counter()
         return due
 
-    def tell_locust(self, task: Task, seconds: float, status: int, size: int, error: Exception | None) -> None:
+    def tell_locust(self, task: Task, seconds: float, status: int, size: int, error: str) -> None:
         """Keep Locust's own statistics, which its web UI shows; what its own clients call a failure is one here."""
         if self.fire is not None:
-            if status >= 400:
-                error = ConnectionError(f"status {status}")
+            failure = error or (f"status {status}" if status >= 400 else "")
             self.fire(
                 request_type=task.method,
                 name=task.name,
                 response_time=seconds * 1000,
                 response_length=size,
-                exception=error,
+                exception=ConnectionError(failure) if failure else None,
                 context={},
                 response=None,
             )
