@@ -42,7 +42,7 @@ def banner(result: Result) -> Banner:
         tone=tone_of(result.outcome),
         headline=headline(result.outcome),
         lead=_lead(result),
-        details=(*_reasons(result), *_details(_answers(result.findings))),
+        details=(*_reasons(result), *(() if _searches(result) else _details(result.findings))),
         guarantee=_guarantee(result),
     )
 
@@ -56,12 +56,12 @@ def tone_of(outcome: str) -> str:
 
 
 def _lead(result: Result) -> str:
-    findings = _answers(result.findings)
+    if searches := _searches(result):
+        return searches[0].sentence or told_of(searches[0])
+    findings = result.findings
     total = len(findings)
     if not total:
         return "Nothing was tested: the run came to no verdict."
-    if findings[0].kind == "search":
-        return findings[0].sentence or told_of(findings[0])
     of = {verdict: [each for each in findings if each.verdict is verdict] for verdict in Verdict}
     what = "expectation"
     if len(of[Verdict.VERIFIED]) == total:
@@ -79,9 +79,9 @@ def _lead(result: Result) -> str:
     return f"Of {words.plural(total, what)}, {words.listed(parts)}." if total > 1 else f"The one {what} {parts[0][2:]}."
 
 
-def _answers(findings: Sequence[Finding]) -> Sequence[Finding]:
-    """What the run was to find out. A search asks one question; that it breaks at some levels is how it finds out."""
-    return [finding for finding in findings if finding.kind == "search"] or findings
+def _searches(result: Result) -> list[Finding]:
+    """A search asks one question; that a hypothesis breaks at some levels is how it finds the answer."""
+    return [finding for finding in result.findings if finding.kind == "search"]
 
 
 def _reasons(result: Result) -> tuple[str, ...]:
