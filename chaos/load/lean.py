@@ -1,4 +1,4 @@
-"""Locust users on bare sockets (connection.py): five times the requests of FastHttpUser for the same CPU.
+"""Locust users on bare sockets (connection.py): seven times the requests of FastHttpUser for the same CPU.
 
 A user's one Locust task is a loop: take the next request of the run, wait until it is due, send it, count the answer.
 It ends when all requests are taken or Locust asks the user to stop.
