@@ -88,7 +88,7 @@ def finding_row(finding: Finding, several_phases: bool = False) -> FindingRow:
         interval_confidence=words.confidence(finding.alpha),
         n=words.count(seen.n) if seen else words.NONE,
         forest=forest_row(finding),
-        needed=f"about {words.count(finding.needed)} more requests would decide" if finding.needed else "",
+        needed=_needed(finding),
     )
 
 
@@ -102,3 +102,10 @@ def anchor_of(where: str) -> str:
 
 def line_anchor(file: str, line: int) -> str:
     return "line-" + "".join(letter if letter.isalnum() else "-" for letter in file) + f"-{line}"
+
+
+def _needed(finding: Finding) -> str:
+    """How many more requests would decide; empty where the sentence says so already."""
+    if not finding.needed or "more requests" in finding.sentence:
+        return ""
+    return f"about {words.count(finding.needed)} more requests would decide"
