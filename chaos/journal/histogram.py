@@ -70,9 +70,9 @@ class Histogram:
     @classmethod
     def fold(cls, texts: Iterable[str]) -> Histogram:
         """The sum of many texts, added up in C."""
-        total = Accumulator()
+        total, decoder = Accumulator(), Decoder()
         for text in texts:
-            total.add(text)
+            total.add_cells(decoder.read(text))
         return total.histogram()
 
     def add(self, microseconds: int, count: int = 1) -> None:
@@ -173,7 +173,8 @@ class Accumulator:
 
     def add(self, text: str) -> None:
         """Add one encoded histogram; ValueError when the text is damaged or has other settings than ours."""
-        self.add_cells(Decoder().read(text))
+        decoder = Decoder()  # held until its cells have been added
+        self.add_cells(decoder.read(text))
 
     def add_cells(self, decoded: Decoded | None) -> None:
         """Add what a decoder has just read."""
