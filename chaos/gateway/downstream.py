@@ -15,6 +15,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from chaos.gateway.exchange import Exchange
 from chaos.gateway.heads import PlainRequest, plain_request
+from chaos.gateway.replies import Replies
 from chaos.gateway.upstream import HIGH_WATER
 from chaos.gateway.wire import METHODS
 from chaos.mesh.decision import Headers, Request
@@ -279,7 +280,7 @@ class Downstream(asyncio.Protocol):
         if self._held & _PIPELINE and len(waiting) < MAX_WAITING:
             self._release(_PIPELINE)
 
-    def exchange_done(self, exchange: Exchange) -> None:
+    def exchange_done(self, exchange: Replies) -> None:
         self.current = None
         if exchange.close:
             self.finish(linger=not exchange.complete or exchange.refusal is not None)

@@ -153,10 +153,10 @@ class Host:
         elif not connection.closed:
             connection.close()
 
-    def abandon(self, owner: Owner) -> None:
+    def abandon(self, owner: object) -> None:
         """The owner waits no longer."""
         if owner in self.waiting:
-            self.waiting.remove(owner)
+            self.waiting.remove(owner)  # type: ignore[arg-type]
             self.pool.waiting -= 1
 
     def forget(self, connection: Upstream) -> None:
