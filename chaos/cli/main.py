@@ -59,8 +59,21 @@ def options(
         os.environ["CHAOS_DEBUG"] = "1"
 
 
-for command in (run, gateway, validate, explain, plan, report, replay, compare, demo, init, schema):
-    app.command()(command)
+COMMANDS = (
+    (run, "Run experiments, verify them, report."),
+    (gateway, "Serve rules until interrupted."),
+    (validate, "Check files as Istio would."),
+    (explain, "Say which rule a request takes, and why."),
+    (plan, "Print what is expected, and what it takes."),
+    (report, "Render reports again from their journals."),
+    (compare, "Set two runs of one experiment side by side."),
+    (replay, "Send the requests that were faulted again."),
+    (demo, "Start the sample applications."),
+    (init, "Write an experiment to begin with."),
+    (schema, "Print the JSON Schema of an experiment file."),
+)
+for command, short in COMMANDS:
+    app.command(short_help=short)(command)
 app.add_typer(export, name="export")
 
 
