@@ -44,7 +44,7 @@ def envoy(
         gateway=proxy.gateway,
         namespace=proxy.namespace,
         labels=dict(proxy.labels),
-        port=proxy.port or 80,
+        port=proxy.port,
         listen=_address(listen, "--listen"),
         admin=_address(admin, "--admin") if admin else None,
     )

@@ -5,6 +5,8 @@ the cases say nothing, down to the single header, the two agree."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -16,17 +18,26 @@ from support.gateway import Gateway
 from support.upstreams import Upstreams
 
 FILES = sorted((Path(__file__).parent / "cases").glob("*.yaml"))
+EMPTY = "apiVersion: chaos/v1alpha1\nkind: Experiment\nspec: {}\n"
 _observed: dict[tuple[str, str], list[Observation]] = {}
 
 with_files = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 with_envoy = [pytest.mark.envoy, pytest.mark.skipif(not available(), reason="no Envoy here")]
 
 
-async def through_gateway(cases: Cases) -> list[Observation]:
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[Gateway]:
+    """One process for all files; each puts its own rules, services and proxy in."""
+    running = Gateway(EMPTY)
+    running.start()
+    yield running
+    running.stop()
+
+
+async def through_gateway(cases: Cases, gateway: Gateway) -> list[Observation]:
     if ("gateway", cases.name) not in _observed:
-        async with AsyncExitStack() as stack:
-            upstreams = await stack.enter_async_context(Upstreams(cases.endpoints, cases.refusing))
-            gateway = await stack.enter_async_context(Gateway(cases.experiment(upstreams.ports)))
+        async with Upstreams(cases.endpoints, cases.refusing) as upstreams:
+            await asyncio.to_thread(gateway.replace, cases.experiment(upstreams.ports))
             _observed["gateway", cases.name] = await run_cases(cases, gateway.port, upstreams)
     return _observed["gateway", cases.name]
 
@@ -52,9 +63,9 @@ def broken(cases: Cases, observations: list[Observation], *, ours: bool = False)
 
 
 @with_files
-async def test_our_gateway_does_what_the_case_says(path: Path) -> None:
+async def test_our_gateway_does_what_the_case_says(path: Path, gateway: Gateway) -> None:
     cases = load_cases(path)
-    wrong = broken(cases, await through_gateway(cases), ours=True)
+    wrong = broken(cases, await through_gateway(cases, gateway), ours=True)
     assert not wrong, wrong
 
 
@@ -68,10 +79,10 @@ class TestBesideEnvoy:
         assert not wrong, wrong
 
     @with_files
-    async def test_our_gateway_and_envoy_agree(self, path: Path) -> None:
+    async def test_our_gateway_and_envoy_agree(self, path: Path, gateway: Gateway) -> None:
         """In status, body, framing, every response header, and all that upstream got; ours is left, Envoy's right."""
         cases = load_cases(path)
-        ours, theirs = await through_gateway(cases), await through_envoy(cases)
+        ours, theirs = await through_gateway(cases, gateway), await through_envoy(cases)
         found = []
         for request, own, other in zip(cases.requests, ours, theirs, strict=True):
             left, right = (comparable(one, any_endpoint=request.any_endpoint) for one in (own, other))

@@ -24,7 +24,7 @@ def envoy_bootstrap(experiment: str) -> dict[str, Any]:
         gateway=proxy.get("gateway", "mesh"),
         namespace=proxy.get("namespace", "default"),
         labels=proxy.get("labels", {}),
-        port=proxy.get("port", 80),
+        port=proxy.get("port"),
         listen=("127.0.0.1", 0),
         admin=("127.0.0.1", 0),
     )

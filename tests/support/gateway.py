@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import subprocess
 import sys
 import tempfile
+import urllib.error
+import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
 
 
 class Gateway:
-    """Runs an experiment file's rules on a free loopback port; `port` and `admin` are known once entered."""
+    """Runs an experiment file's rules on a free loopback port; `port` and `admin` are known once it has started.
+
+    An ordinary process object, not asyncio's: it may outlive the event loop of the test that started it."""
 
     def __init__(self, experiment: str, *arguments: str):
         self.experiment = experiment
@@ -18,30 +24,32 @@ class Gateway:
         self.port = 0
         self.admin = ""
         self._folder = tempfile.TemporaryDirectory(prefix="gateway-")
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: subprocess.Popen[bytes] | None = None
 
     async def __aenter__(self) -> Gateway:
-        file = Path(self._folder.name) / "rules.yaml"
-        file.write_text(self.experiment)
-        with (Path(self._folder.name) / "stderr").open("wb") as stderr:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "chaos.cli", "gateway", str(file), "--listen", "127.0.0.1:0", *self.arguments,
-                stdout=asyncio.subprocess.PIPE, stderr=stderr,
-            )  # fmt: skip
-        try:
-            async with asyncio.timeout(30):
-                await self._ready()
-        except BaseException:
-            await self._stop()
-            raise
+        await asyncio.to_thread(self.start)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._stop()
+        await asyncio.to_thread(self.stop)
 
-    async def _ready(self) -> None:
+    def start(self) -> None:
+        folder = Path(self._folder.name)
+        (folder / "rules.yaml").write_text(self.experiment)
+        command = ["gateway", str(folder / "rules.yaml"), "--listen", "127.0.0.1:0", *self.arguments]
+        with (folder / "stderr").open("wb") as stderr:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "chaos.cli", *command], stdout=subprocess.PIPE, stderr=stderr
+            )
+        try:
+            self._read_addresses()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _read_addresses(self) -> None:
         assert self._process is not None and self._process.stdout is not None
-        async for line in self._process.stdout:
+        for line in self._process.stdout:
             words, _, address = line.decode().strip().rpartition(" ")
             if words == "admin on":
                 self.admin = address
@@ -50,15 +58,24 @@ class Gateway:
                 return
         raise RuntimeError("the gateway did not start:\n" + (Path(self._folder.name) / "stderr").read_text())
 
-    async def _stop(self) -> None:
+    def replace(self, experiment: str) -> None:
+        """Other rules, services and proxy, through the admin API; RuntimeError with the problems when refused."""
+        request = urllib.request.Request(f"{self.admin}/rules", data=experiment.encode(), method="PUT")
+        try:
+            urllib.request.urlopen(request, timeout=30).close()
+        except urllib.error.HTTPError as refused:
+            with refused:
+                raise RuntimeError(json.load(refused)["problems"]) from None
+
+    def stop(self) -> None:
         process = self._process
-        if process is not None and process.returncode is None:
+        if process is not None:
             process.terminate()
             try:
-                await asyncio.wait_for(process.wait(), 5)
-            except TimeoutError:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
                 process.kill()
-                await process.wait()
-        if process is not None:
-            process._transport.close()  # type: ignore[attr-defined]  # or its pipe is reported as leaked
+                process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
         self._folder.cleanup()

@@ -10,7 +10,8 @@ from chaos.engines.envoy.clusters import cluster
 from chaos.engines.envoy.mesh import MESH, Mesh, Service, gateway_name
 from chaos.engines.envoy.routes import Client
 from chaos.engines.envoy.virtual_hosts import gateway_hosts, sidecar_hosts
-from chaos.mesh.resources import Resources
+from chaos.mesh.model_gateway import Gateway
+from chaos.mesh.resources import Resource, Resources
 
 
 def export_envoy(
@@ -20,20 +21,30 @@ def export_envoy(
     gateway: str = MESH,
     namespace: str = "default",
     labels: dict[str, str] | None = None,
-    port: int = 80,
+    port: int | None = None,
     listen: tuple[str, int] = ("127.0.0.1", 8080),
     admin: tuple[str, int] | None = None,
 ) -> Json:
-    """`port` is the one that rules mean by the listener's port, `listen` where this Envoy really listens."""
-    role = gateway_name(gateway, namespace)
+    """`port` is the one that rules mean by the listener's port, by default 80 or that of the Gateway's first server;
+    `listen` is where this Envoy really listens. A Gateway of the name in another namespace is taken when it is the only
+    one."""
+    served = _gateway(resources, gateway, namespace)
+    role = f"{served.namespace}/{served.name}" if served else gateway_name(gateway, namespace)
+    if port is None:
+        port = served.spec.servers[0].port.number if served and served.spec.servers else 80
     mesh = Mesh.of(resources, services, Client(port, namespace, labels or {}, role))
-    if role == MESH:
-        hosts = sidecar_hosts(mesh)
-    else:
-        named = [found for found in resources.gateways if f"{found.namespace}/{found.name}" == role]
-        hosts = gateway_hosts(mesh, named[0] if named else None)
+    hosts = sidecar_hosts(mesh) if role == MESH else gateway_hosts(mesh, served)
     address, listener_port = listen
     return bootstrap(hosts, _clusters(mesh), address=address, port=listener_port, gateway=role != MESH, admin=admin)
+
+
+def _gateway(resources: Resources, name: str, namespace: str) -> Resource[Gateway] | None:
+    role = gateway_name(name, namespace)
+    exact = [found for found in resources.gateways if f"{found.namespace}/{found.name}" == role]
+    if exact or "/" in name:
+        return exact[0] if exact else None
+    alike = [found for found in resources.gateways if found.name == name]
+    return alike[0] if len({found.namespace for found in alike}) == 1 else None
 
 
 def as_text(document: Json) -> str:

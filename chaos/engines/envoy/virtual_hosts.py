@@ -123,7 +123,8 @@ def gateway_hosts(mesh: Mesh, gateway: Resource[Gateway] | None) -> list[Json]:
     joined: dict[str, list[Json]] = {}
     redirected: set[str] = set()
     destinations = MeshDestinations(mesh)
-    for server in servers(gateway, mesh.client.port):
+    here = [server for server in gateway.spec.servers if server.port.number == mesh.client.port] if gateway else []
+    for server in here:
         for rules in mesh.virtual_services():
             admitted = _admitted(server, gateway, rules.namespace)
             translated = routes(rules.http, mesh.client, destinations)
@@ -137,15 +138,6 @@ def gateway_hosts(mesh: Mesh, gateway: Resource[Gateway] | None) -> list[Json]:
         _virtual_host(host, [host], catch_alls_last(translated), require_tls=host in redirected)
         for host, translated in hosts.items()
     ]
-
-
-def servers(gateway: Resource[Gateway] | None, port: int) -> list[Server]:
-    """The servers on the listener's port; all plain ones when none is there. Without a Gateway, one that admits all."""
-    if gateway is None:
-        return [Server.model_validate({"port": {"number": port, "protocol": "HTTP", "name": "http"}, "hosts": ["*"]})]
-    here = [server for server in gateway.spec.servers if server.port.number == port]
-    plain = ("HTTP", "HTTP2", "GRPC", "GRPC-WEB")
-    return here or [server for server in gateway.spec.servers if server.port.protocol.upper() in plain]
 
 
 def _admitted(server: Server, gateway: Resource[Gateway] | None, namespace: str | None) -> list[str]:
