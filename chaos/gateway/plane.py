@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from chaos.gateway.counters import Json, Phase
 from chaos.gateway.faulted import Faulted
 from chaos.gateway.pool import IDLE_SECONDS, Pool
+from chaos.gateway.repeats import Repeats
 from chaos.gateway.wire import empty, refusal
 from chaos.mesh.decision import Cluster, Decision, Draws, Request
 from chaos.mesh.draws import keyed_draws
@@ -65,7 +66,7 @@ class Plane:
         self.now = self._loop.time
         self.after: Callable[..., asyncio.TimerHandle] = self._loop.call_later
         self._started = time.monotonic()
-        self._keyed = keyed_draws(random.getrandbits(64) if seed is None else seed)
+        self._keyed = Repeats(keyed_draws(random.getrandbits(64) if seed is None else seed))
         self._ids = random.Random(f"{seed}/{worker}" if seed is not None else None)
         self.draws: Callable[[bytes], Draws] = self._keyed
         self.tagged = tagged
@@ -112,6 +113,7 @@ class Plane:
         delay = self.scale.get("delay", 1.0) if faults else 0.0
         abort = self.scale.get("abort", 1.0) if faults else 0.0
         keyed = self._keyed
+        keyed.forget()
         self.draws = keyed if delay == abort == 1.0 else lambda request_id: Scaled(keyed(request_id), delay, abort)
 
     def new_id(self) -> bytes:
