@@ -1,7 +1,7 @@
-"""Long runs in a short journal: digests of seconds become digests of longer stretches as a run grows old.
+"""Long runs in a short journal: digests of half seconds become digests of longer stretches as a run grows old.
 
-A run of an hour and one of a day differ little in what can be seen of them, so a stretch is a second at first and
-doubles whenever STRETCHES of one length have been written: 5 minutes of seconds, then 10 of two seconds, 20 of four.
+A run of an hour and one of a day differ little in what can be seen of them, so a stretch is half a second at first and
+doubles whenever STRETCHES of one length have been written: 2.5 minutes of half seconds, then 5 of seconds, 10 of two.
 The journal grows with the logarithm of a run's length, not with its requests.
 """
 
@@ -14,11 +14,12 @@ from chaos.journal.merge import Merger
 from chaos.journal.records import DigestLine
 
 STRETCHES = 300
+SHORTEST = 0.5  # seconds
 
 
 def stretch_at(age: float) -> float:
-    """How many seconds one record covers when a run is `age` seconds old: 1, 2, 4, ..."""
-    length = 1.0
+    """How many seconds one record covers when a run is `age` seconds old: 0.5, 1, 2, ..."""
+    length = SHORTEST
     while age >= STRETCHES * length:
         age -= STRETCHES * length
         length *= 2
@@ -26,7 +27,7 @@ def stretch_at(age: float) -> float:
 
 
 class Pace:
-    """Says when a record that is made every second is due to be written; `at` is the age of the run in seconds."""
+    """Says when a record that is made again and again is due to be written; `at` is the age of the run in seconds."""
 
     def __init__(self) -> None:
         self._next = 0.0
@@ -39,7 +40,7 @@ class Pace:
 
 
 class Condenser:
-    """Takes the digest of every second and gives what is to be written: nothing, or a line for the stretch that
+    """Takes the digests as they come and gives what is to be written: nothing, or a line for the stretch that
     ended."""
 
     def __init__(self) -> None:

@@ -1,4 +1,8 @@
-"""The journal's file: one record a line, appended whole and at once, so that it is readable whatever happens next."""
+"""The journal's file: one record a line, appended whole, so that it is readable whatever happens next.
+
+What comes again and again (digests, counters, findings) is written as it comes in the first minutes and ever more
+seldom later, so that a run of a day has a journal that can be read in a second (chaos/journal/condense.py).
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from chaos.errors import EnvironmentFailed
-from chaos.journal.records import Record, encode
+from chaos.journal.condense import Condenser, Pace
+from chaos.journal.records import Counters, DigestLine, End, Findings, Phase, Record, encode
 
 NAME = "journal.jsonl"
 
@@ -19,6 +24,9 @@ class JournalWriter:
     def __init__(self, folder: Path):
         self.path = folder / NAME
         self.began = time.monotonic()
+        self._digests = Condenser()
+        self._paces = {Counters.type: Pace(), Findings.type: Pace()}
+        self._held: dict[str, Record] = {}
         self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
 
     @property
@@ -27,18 +35,47 @@ class JournalWriter:
         return time.monotonic() - self.began
 
     def write(self, record: Record) -> Record:
-        """Append it, stamped with the time. Raises EnvironmentFailed when the disk does not take it."""
+        """Append it, stamped with the time, or hold it back until its stretch ends; the last of a phase is never lost.
+
+        Raises EnvironmentFailed when the disk does not take it."""
         stamped = replace(record, at=round(self.now, 3)) if record.at == 0.0 and record.type != "plan" else record
-        line = encode(stamped).encode() + b"\n"
+        match stamped:
+            case DigestLine():
+                self._append(self._digests.push(stamped))
+            case Counters() | Findings() if not self._paces[stamped.type].due(stamped.at):
+                self._held[stamped.type] = stamped
+            case Counters() | Findings():
+                self._held.pop(stamped.type, None)
+                self._append(stamped)
+            case Phase() | End():
+                self.flush()
+                self._append(stamped)
+            case _:
+                self._append(stamped)
+        return stamped
+
+    def flush(self) -> None:
+        """Write what is held back."""
+        self._append(self._digests.flush())
+        held, self._held = self._held, {}
+        for record in held.values():
+            self._append(record)
+
+    def _append(self, record: Record | None) -> None:
+        if record is None:
+            return
+        line = encode(record).encode() + b"\n"
         try:
             while line:
                 line = line[os.write(self._file, line) :]
         except OSError as error:
             raise EnvironmentFailed(f"cannot write {self.path}: {error.strerror}") from None
-        return stamped
 
     def close(self) -> None:
-        os.close(self._file)
+        try:
+            self.flush()
+        finally:
+            os.close(self._file)
 
 
 def run_folder(root: Path, name: str, when: time.struct_time) -> Path:

@@ -345,12 +345,23 @@ class Supervisor:
     async def _look(self, *, now: bool = False) -> None:
         """Ask the gateway what it counted, and write down where the verdicts stand."""
         if self._gateway is not None and self._gateway.child.alive:
-            await self.recording.ask(self._gateway.admin)
-            if self.outset.follows_faults:
-                await self.recording.ask_faulted(self._gateway.admin, now=now)
+            await self._ask(self._gateway, now=now)
         starved = self.recording.starved(self.outset.load.arrival_rate)
         self.findings = self.recording.judge(starved=starved, more=self._more)
         self.view.update(self._state())
+
+    async def _ask(self, gateway: GatewayProcess, *, now: bool) -> None:
+        """Raises EnvironmentFailed; of a gateway that has just died it says so, and not that it does not answer."""
+        try:
+            await self.recording.ask(gateway.admin)
+            if self.outset.follows_faults:
+                await self.recording.ask_faulted(gateway.admin, now=now)
+        except EnvironmentFailed:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(gateway.child.process.wait(), 0.5)
+            if gateway.child.alive:
+                raise
+            raise EnvironmentFailed(f"the gateway {gateway.child.how_it_ended()}") from None
 
     def _state(self) -> State:
         recording = self.recording
