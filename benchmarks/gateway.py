@@ -29,6 +29,7 @@ from pathlib import Path
 CONNECTIONS = 64
 DELAY = 0.1
 DELAYED_CONNECTIONS = 200
+DELAYED_PAUSE = 100.0  # ms on average, at random: else all delays would end in the same moment, over and over
 HEADERS = (
     "Host: web",
     "User-Agent: python-requests/2.32.3",
@@ -84,8 +85,8 @@ local pause = tonumber(os.getenv("PAUSE") or "0")
 if pause > 0 then function delay() return math.random(0, 2 * pause) end end
 function done(summary, latency, requests)
   local e = summary.errors
-  io.write(string.format('RESULT{"n": %d, "us": %d, "p50": %d, "p99": %d, "min": %d, "bad": %d, "status": %d}', summary.requests,
-    summary.duration, latency:percentile(50), latency:percentile(99), latency.min,
+  local form = 'RESULT{"n": %d, "us": %d, "p50": %d, "p99": %d, "min": %d, "bad": %d, "status": %d}'
+  io.write(string.format(form, summary.requests, summary.duration, latency:percentile(50), latency:percentile(99), latency.min,
     e.connect + e.read + e.write + e.timeout, e.status))
 end
 """
@@ -396,12 +397,12 @@ def _pause(bench: Bench, port: int) -> float:
 
 def _delayed(bench: Bench, port: int, others: int, pause: float) -> dict[str, float]:
     if not others:
-        return bench.wrk(port, connections=DELAYED_CONNECTIONS)
+        return bench.wrk(port, connections=DELAYED_CONNECTIONS, pause=DELAYED_PAUSE)
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(1) as pool:
         noise = pool.submit(bench.wrk, port, "/other", connections=others, pause=pause, seconds=bench.seconds + 1)
-        got = bench.wrk(port, connections=DELAYED_CONNECTIONS)
+        got = bench.wrk(port, connections=DELAYED_CONNECTIONS, pause=DELAYED_PAUSE)
         noise.result()
     return got
 
