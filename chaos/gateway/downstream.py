@@ -29,6 +29,9 @@ MAX_AUTHORITIES = 10_000  # Hosts remembered as well-formed
 MAX_WAITING = 32  # pipelined requests kept before reading pauses
 LINGER_SECONDS = 1.0  # after a last answer to a client that may still be sending (Envoy's delayed_close_timeout)
 
+# What `connection` must not take from a request on its way (Envoy's sanitizeConnectionHeader).
+_NOT_BY_CONNECTION = frozenset((b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"))
+
 _BODY, _UPSTREAM, _PIPELINE = 1, 2, 4  # reasons for not reading
 
 _AUTHORITY = re.compile(rb"[\w.~!$&'()*+,;=:@%\[\]-]*", re.ASCII)
@@ -175,6 +178,13 @@ class Downstream(asyncio.Protocol):
             exchange.turn_away(self.plane.refusals[426])
         elif not self._parser.should_keep_alive():
             exchange.close = True
+        named = {token.strip().lower() for token in fields.get(b"connection", b"").split(b",")}
+        if not named.isdisjoint(_NOT_BY_CONNECTION) or any(name[:1] == b":" for name in named):
+            exchange.turn_away(self.plane.refusals[400])
+        elif b"host" in named:
+            exchange.turn_away(self.plane.no_host)
+        elif b"x-request-id" in named:
+            exchange.request.id = self.plane.new_id()
 
     def _limit(self, exchange: Exchange, headers: Headers) -> None:
         """Too much head, or two Hosts: Envoy would join them with a comma, which no rule can mean."""

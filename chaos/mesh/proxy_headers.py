@@ -80,6 +80,7 @@ class ProxyHeaders:
         else:
             kept = self._with_special(headers, [pair for pair in headers if pair[0] not in self._special])
             kept = merge(kept, MERGED_REQUEST)
+            names = dict(kept)
         if self.gateway:
             return self._with_edge(request, kept)
         if b"x-forwarded-proto" not in names:
