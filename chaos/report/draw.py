@@ -9,6 +9,7 @@ from chaos.report import expected, frames
 from chaos.report.figures.convergence import convergence
 from chaos.report.figures.latency import Line, distribution, percentiles
 from chaos.report.figures.model import Drawing
+from chaos.report.figures.search import search
 from chaos.report.figures.timeline import timeline
 from chaos.report.latency import Shape, mix
 from chaos.report.style import styled
@@ -18,12 +19,16 @@ from chaos.report.tables import Tables
 def drawings(result: Result, tables: Tables) -> dict[str, Drawing | None]:
     """By name; None where there was nothing to draw."""
     with styled():
-        made = {"convergence": convergence(result.findings, result.history), "timeline": timeline(result)}
+        made = {
+            "search": search(result.findings),
+            "convergence": convergence(result.findings, result.history),
+            "timeline": timeline(result),
+        }
         return made | (_latency(tables) if len(tables.outcomes) else {"latency": None, "percentiles": None})
 
 
 def _latency(tables: Tables) -> dict[str, Drawing | None]:
-    table = tables.outcomes
+    table = frames.within_phases(tables.outcomes)
     predicted = expected.mixtures(table, tables.injections)
     whole = mix(list(predicted.values())) if set(predicted) == set(table["phase"]) and len(predicted) == 1 else None
     return {"latency": distribution(table, predicted), "percentiles": percentiles(percentile_lines(table), whole)}

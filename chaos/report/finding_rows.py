@@ -65,7 +65,13 @@ def sections(result: Result) -> tuple[Section, ...]:
         ]
         if chosen:
             made.append(Section(title, intro, tuple(finding_row(each, len(result.phases) > 1) for each in chosen)))
-    return tuple(sorted(made, key=lambda section: severity(section.rows[0].finding)))
+    return tuple(sorted(made, key=_urgency))
+
+
+def _urgency(section: Section) -> int:
+    """A search's answer comes before the levels that it tried."""
+    first = section.rows[0].finding
+    return -1 if first.kind == "search" else severity(first)
 
 
 def finding_row(finding: Finding, several_phases: bool = False) -> FindingRow:

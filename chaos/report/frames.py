@@ -23,12 +23,17 @@ FORWARDED, DELAYED, ABORTED, LATE_ABORT, REPLIED, LOST = (
 GROUPS = (FORWARDED, REPLIED, DELAYED, ABORTED, LATE_ABORT, LOST)
 
 
+BETWEEN = "between phases"
+
+
 def outcomes(result: Result) -> pd.DataFrame:
     """One row per key of the run's digest: the key's fields, `count`, `latency`, `due` and the derived `group` and
-    `label`."""
+    `label`. Phases are in the order in which they ran; what no phase can claim comes last, as `between phases`."""
+    order = {name: place for place, name in enumerate(dict.fromkeys(span.name for span in result.phases))}
     rows = [
         {
             **key._asdict(),
+            "phase": key.phase if key.phase in order or not order else BETWEEN,
             "count": tally.count,
             "latency": tally.latency,
             "due": tally.due,
@@ -37,8 +42,15 @@ def outcomes(result: Result) -> pd.DataFrame:
         }
         for key, tally in result.outcomes()
     ]
+    rows.sort(key=lambda row: order.get(row["phase"], len(order)))
     columns = [*Key._fields, "count", "latency", "due", "group", "label"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def within_phases(table: pd.DataFrame) -> pd.DataFrame:
+    """Without what came between phases, unless there is nothing else."""
+    inside = table[table["phase"] != BETWEEN]
+    return inside if len(inside) else table
 
 
 def group(key: Key) -> str:

@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 import chaos
 from chaos.journal.result import UNFINISHED, Result
@@ -47,7 +47,18 @@ def template(name: str) -> Any:
         trim_blocks=False,
         keep_trailing_newline=True,
     )
+    environment.filters["coded"] = coded
     return environment.get_template(name)
+
+
+def coded(text: str) -> Markup:
+    """Text in which what stands between backticks is code; all of it escaped."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # one is left over: not meant as a pair
+        return escape(text)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if at % 2 else escape(part) for at, part in enumerate(parts)
+    )
 
 
 @cache

@@ -30,7 +30,7 @@ def tiles(result: Result, table: pd.DataFrame) -> tuple[Tile, ...]:
         faulted = int(table.loc[table["fault"] != "", "count"].sum())
         everything = frames.merged(table["latency"])
         made += [
-            Tile("Met a fault", words.share(faulted / got.requests), f"{words.count(faulted)} requests"),
+            _faults(result, faulted),
             Tile(
                 "Failed for users",
                 words.share(failed / got.requests),
@@ -44,6 +44,17 @@ def tiles(result: Result, table: pd.DataFrame) -> tuple[Tile, ...]:
         ]
     made.append(Tile("Exit code", str(result.exit_code), _exit_name(result.exit_code)))
     return tuple(made)
+
+
+def _faults(result: Result, faulted: int) -> Tile:
+    """What met a fault: the load's own requests or, when it is an application's calls that do, those."""
+    counters = ((result.counters or {}).get("phases") or {}).values()
+    rules = [rule for phase in counters for rule in phase.values()]
+    injected = sum(rule.get("abort", 0) + rule.get("delay", 0) - rule.get("delay_abort", 0) for rule in rules)
+    if not faulted and injected:
+        calls = sum(rule.get("requests", 0) for rule in rules)
+        return Tile("Faults injected", words.count(injected), f"into {words.count(calls)} calls of the application")
+    return Tile("Met a fault", words.share(faulted / result.delivered.requests), f"{words.count(faulted)} requests")
 
 
 def _exit_name(code: int) -> str:

@@ -13,9 +13,11 @@ from chaos.experiment.finding import Finding
 from chaos.journal.histogram import Histogram
 from chaos.report import expected, frames
 from chaos.report.documents import documents
+from chaos.report.figures.search import level_of, search
 from chaos.report.forest import MARGIN, WIDTH, forest_row
 from chaos.report.journal import read_run
 from chaos.report.latency import Shape, binned, log_edges, mix, quantile_band, quantiles
+from chaos.report.page import coded
 from chaos.report.style import BLUE, figure, nice_steps, styled, to_svg
 from chaos.verify.verdict import Verdict
 
@@ -140,3 +142,55 @@ def test_the_points_of_a_shape_are_the_middles_of_its_buckets() -> None:
     histogram = Histogram.of([0, 1, 2047, 2048, 2049, 70_000, 3_599_999_999])
     middles = [(low + high) / 2 for low, high, _ in histogram.buckets()]
     assert Shape.of(histogram).at == pytest.approx(middles, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("phase", "level"),
+    [("abort-22.5\u202f%", 0.225), ("delay-60 %", 0.6), ("fixedDelay-250ms", 0.25), ("recovery", None), ("x-y", None)],
+)
+def test_a_searchs_phase_names_its_level(phase: str, level: float | None) -> None:
+    assert level_of(phase) == (level if level is None else pytest.approx(level))
+
+
+def test_a_search_is_drawn_with_every_level_it_tried() -> None:
+    """A mark for each, whose shape tells the verdict without its colour."""
+    levels = (
+        ("0", 0.0, Verdict.VERIFIED),
+        ("20", 0.05, Verdict.INCONCLUSIVE),
+        ("40", 0.3, Verdict.FALSIFIED),
+    )
+    tried = [
+        Finding(
+            level,
+            "hypothesis",
+            f"abort-{level}%: failures < 5%",
+            verdict,
+            phase=f"abort-{level}\u202f%",
+            sense="below",
+            configured=0.05,
+            estimate=seen,
+            interval=(max(0.0, seen - 0.02), seen + 0.02),
+        )
+        for level, seen, verdict in levels
+    ]
+    answer = Finding("search", "search", "webserver.abort", Verdict.VERIFIED, estimate=0.2, interval=(0.2, 0.4))
+    with styled():
+        drawn = search([*tried, answer])
+        assert drawn is not None and drawn.svg.count("<use") == 3
+        assert search(tried) is None, "without a search there is none to draw"
+
+
+def test_phases_are_told_in_the_order_in_which_they_ran(tmp_path: Path) -> None:
+    """Not by name; and what came between them comes last and stays out of the figures."""
+    phases = (("zero", False, 0.5), ("and", True, 0.5))
+    folder = write(tmp_path / "run", phases=phases, requests=800, seconds=4)
+    journal = folder / "journal.jsonl"
+    journal.write_text(journal.read_text().replace('"phase":"zero"', '"phase":"(transition)"', 1))
+    table = frames.outcomes(read_run(folder))
+    assert list(dict.fromkeys(table["phase"])) == ["zero", "and", frames.BETWEEN]
+    assert set(frames.within_phases(table)["phase"]) == {"zero", "and"}
+
+
+def test_code_in_a_sentence_is_marked_and_escaped() -> None:
+    assert coded("`a < b` holds") == "<code>a &lt; b</code> holds"
+    assert coded("a ` b") == "a ` b"

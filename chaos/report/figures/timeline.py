@@ -76,14 +76,16 @@ def timeline(result: Result) -> Drawing | None:
     if sum(1 for stretch in result.stretches if stretch.counts) < 2:
         return None
     clock, table = Clock.of(result), frames.by_stretch(result)
-    drawn = figure(5.6)
-    traffic, shares, latency = drawn.subplots(3, 1, sharex=True, gridspec_kw={"height_ratios": [1.25, 0.9, 1.1]})
-    legend = [
-        *_traffic(traffic, clock, table, result.plan.load.get("arrival_rate")),
-        *_shares(shares, clock, table),
-        *_latency(latency, clock, result),
-    ]
-    for axes in (traffic, shares, latency):
+    faulty = bool((table["fault"] != "").any())
+    heights = [1.25, 0.9, 1.1] if faulty else [1.25, 1.1]
+    drawn = figure(0.5 + 1.57 * sum(heights))
+    panels = drawn.subplots(len(heights), 1, sharex=True, gridspec_kw={"height_ratios": heights})
+    traffic, latency = panels[0], panels[-1]
+    legend = _traffic(traffic, clock, table, result.plan.load.get("arrival_rate"))
+    if faulty:
+        legend += _shares(panels[1], clock, table)
+    legend += _latency(latency, clock, result)
+    for axes in panels:
         _shade(axes, result.phases, clock.edges[-1])
     _name(traffic, result.phases, clock.edges[-1])
     latency.set_xlim(clock.edges[0], clock.edges[-1])
