@@ -86,8 +86,8 @@ if pause > 0 then function delay() return math.random(0, 2 * pause) end end
 function done(summary, latency, requests)
   local e = summary.errors
   local form = 'RESULT{"n": %d, "us": %d, "p50": %d, "p99": %d, "min": %d, "bad": %d, "status": %d}'
-  io.write(string.format(form, summary.requests, summary.duration, latency:percentile(50), latency:percentile(99), latency.min,
-    e.connect + e.read + e.write + e.timeout, e.status))
+  io.write(string.format(form, summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
+    latency.min, e.connect + e.read + e.write + e.timeout, e.status))
 end
 """
 

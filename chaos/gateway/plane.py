@@ -174,7 +174,15 @@ class Plane:
             for pool in self._pools_by_name.values():
                 for host in pool.hosts:
                     host.close_idle()
+            self._forget_pools()
         self._beat_timer = self._loop.call_later(BEAT_SECONDS, self.look_around)
+
+    def _forget_pools(self) -> None:
+        """Clusters that no rule has used since the last reload, and that nobody is connected to."""
+        for name, pool in list(self._pools_by_name.items()):
+            if pool.cluster not in self._pools and not pool.connections and not pool.waiting:
+                pool.close()
+                del self._pools_by_name[name]
 
     def close(self) -> None:
         self._date_timer.cancel()

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from chaos.gateway.outlier import Detector
 from chaos.gateway.upstream import Owner, Upstream
-from chaos.mesh.decision import Cluster, Endpoint, Failure
+from chaos.mesh.decision import Cluster, Endpoint, Failure, OutlierDetection
 
 IDLE_SECONDS = 60.0  # upstream connections that serve nothing for so long, or up to twice as long, are closed
 
@@ -196,7 +196,7 @@ class Pool:
     def __init__(self, cluster: Cluster, now: Callable[[], float]):
         self.now = now
         self.hosts: tuple[Host, ...] = ()
-        self.waiting = self.connections = 0
+        self.waiting = self.connections = self.retrying = 0
         self.turn = -1  # round robin; below zero until the random start is drawn
         self.ring: object = None
         self.retired = False
@@ -224,10 +224,18 @@ class Pool:
         self.max_requests = limits.max_requests or _UNLIMITED
         self.max_requests_per_connection = limits.max_requests_per_connection or _UNLIMITED
         self.limited = limits.max_requests is not None
-        for host in hosts:
-            host.detector = (
-                Detector(self.hosts, cluster.outlier_detection, self.now) if cluster.outlier_detection else None
-            )
+        self.max_retries = _UNLIMITED if limits.max_retries is None else limits.max_retries
+        self._watch(cluster.outlier_detection)
+
+    def _watch(self, policy: OutlierDetection | None) -> None:
+        """What is known of an endpoint's health stays as long as the policy does."""
+        for host in self.hosts:
+            if policy is None:
+                host.detector = None
+            elif host.detector is None or host.detector.policy != policy:
+                host.detector = Detector(self.hosts, policy, self.now)
+            else:
+                host.detector.group = self.hosts
 
     def active(self) -> int:
         """Requests in flight."""

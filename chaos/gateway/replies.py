@@ -49,6 +49,7 @@ class Replies:
     pool: Pool
     host: Host | None = None
     connection: Upstream | None = None  # that the request has been sent on, at least its head
+    retrying = False  # it counts against the cluster's max_retries
     tried: list[Host] | None = None  # endpoints that a retry avoids
     mirrors: tuple[Mirror, ...] = ()
     unmirrored: list[bytes]  # of the body, not yet sent to mirrors
@@ -148,8 +149,15 @@ class Replies:
         if self.timeout is not None:
             self.timeout.cancel()
         if self.tries:
-            self.ledger.tries[self.tries] += 1
+            self._end_tries()
         self.downstream.exchange_done(self)
+
+    def _end_tries(self) -> None:
+        if self.tries:
+            self.ledger.tries[self.tries] += 1
+        if self.retrying:
+            self.pool.retrying -= 1
+            self.retrying = False
 
     # ------------------------------------------------------------------------------------------ tags
 

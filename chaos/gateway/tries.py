@@ -89,11 +89,16 @@ class Tries(Replies):
 
     def _may_retry(self) -> bool:
         retry = self.forward.retry
-        return retry is not None and self.tries <= retry.attempts and self.replayable
+        if retry is None or self.tries > retry.attempts or not self.replayable:
+            return False
+        return self.retrying or self.pool.retrying < self.pool.max_retries
 
     def _back_off(self) -> None:
         retry = self.forward.retry
         assert retry is not None
+        if not self.retrying:
+            self.retrying = True
+            self.pool.retrying += 1
         if retry.avoid_previous_hosts:
             self.tried = [*(self.tried or ()), host_of(self)]
         self.timer = self.plane.after(retry.backoff(self.tries, random.random()), self._retry)
@@ -155,7 +160,7 @@ class Tries(Replies):
     def _cut(self) -> None:
         """The answer cannot be finished: the client learns it from the connection."""
         self._stop()
-        self.ledger.tries[self.tries] += 1
+        self._end_tries()
         self.downstream.current = None
         self.downstream.close()
 
@@ -184,8 +189,7 @@ class Tries(Replies):
         if self.refusal is None:
             if not self.status:
                 self.ledger.statuses[0] += 1
-            if self.tries:
-                self.ledger.tries[self.tries] += 1
+            self._end_tries()
 
 
 def host_of(exchange: Tries) -> Host:

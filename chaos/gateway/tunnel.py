@@ -50,7 +50,7 @@ def open_tunnel(exchange: Exchange, connection: Upstream) -> None:
         exchange.timeout.cancel()
     early = downstream.take_after_upgrade()
     exchange.connection = None
-    exchange.ledger.tries[exchange.tries] += 1
+    exchange._end_tries()
     host.detach(connection)
     client, server = downstream.transport, connection.transport
     downstream.write(head + CRLF + (connection.upgraded or b""))

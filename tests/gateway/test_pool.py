@@ -7,9 +7,9 @@ import asyncio
 import pytest
 from support.decisions import cluster, retrying, to
 from support.raw_client import Answer
-from support.scripted import OK, InProcess, Peer, always_ok, gateway, get, until, upstream
+from support.scripted import OK, InProcess, Peer, always, always_ok, gateway, get, until, upstream
 
-from chaos.mesh.decision import CircuitBreakers, Failure
+from chaos.mesh.decision import CircuitBreakers, Failure, OutlierDetection
 
 OVERFLOW = b"upstream connect error or disconnect/reset before headers. reset reason: overflow"
 
@@ -166,3 +166,42 @@ async def test_new_rules_keep_connections_to_endpoints_that_stay() -> None:
             await proxy.ask(get())
             await until(lambda: old.closed == 1)
             assert (old.connections, new.connections) == (1, 1)
+
+
+async def test_max_retries_limits_the_requests_that_are_retried_at_a_time() -> None:
+    """The first request holds the one retry while it backs off; the second is not retried (Envoy's retry overflow)."""
+    gone = b"HTTP/1.1 503 X\r\ncontent-length: 0\r\n\r\n"
+    limits = CircuitBreakers(max_retries=1)
+    retry = retrying(1, 503, backoff_base=30.0)
+    async with upstream(always(gone)) as web, gateway(to(cluster(web.port, breakers=limits), retry=retry)) as proxy:
+        first = await proxy.open()
+        first.writer.write(get())
+        await until(lambda: proxy.counts()["upstream_failures"] == 1)
+        assert (await proxy.ask(get())).values("x-chaos-attempts") == []
+        first.writer.transport.abort()
+        await until(lambda: len(proxy.plane.connections) == 0)
+        assert proxy.plane.pools()["web.default.svc.cluster.local:80"].retrying == 0
+
+
+async def test_new_rules_keep_what_is_known_of_an_endpoints_health() -> None:
+    policy = OutlierDetection(consecutive_5xx=1, max_ejection_percent=100)
+    broken = b"HTTP/1.1 500 X\r\ncontent-length: 0\r\n\r\n"
+    async with upstream(always(broken)) as web, gateway(to(cluster(web.port, outlier_detection=policy))) as proxy:
+        assert (await proxy.ask(get())).status == 500
+        proxy.plane.use(to(cluster(web.port, outlier_detection=policy)))
+        assert (await proxy.ask(get())).body == b"no healthy upstream"
+        proxy.plane.use(to(cluster(web.port)))
+        assert (await proxy.ask(get())).status == 500
+
+
+async def test_clusters_that_no_rule_leads_to_are_forgotten() -> None:
+    async with upstream() as web, gateway(to(cluster(web.port, name="old:80"))) as proxy:
+        await proxy.ask(get())
+        proxy.plane.use(to(cluster(web.port, name="new:80")))
+        await proxy.ask(get())
+        for _ in range(40):
+            proxy.plane.look_around()
+        await until(lambda: web.closed)
+        for _ in range(12):
+            proxy.plane.look_around()
+        assert list(proxy.plane.pools()) == ["new:80"]
