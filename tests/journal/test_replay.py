@@ -59,7 +59,7 @@ async def fine(asked: Asked, writer: asyncio.StreamWriter) -> None:
 
 
 async def test_a_gateway_under_load_faulted_exactly_these_and_does_it_again() -> None:
-    """Whatever the concurrency and the number of workers; and a replay of the aborted ones aborts every one."""
+    """Whatever the concurrency and the number of workers; and a replay to a fresh gateway aborts every aborted one."""
     with Origin(fine) as origin:
         experiment = (
             "apiVersion: chaos/v1alpha1\nkind: Experiment\nspec:\n  services:\n"
@@ -71,6 +71,8 @@ async def test_a_gateway_under_load_faulted_exactly_these_and_does_it_again() ->
             faulted = await asyncio.to_thread(ask, f"{gateway.admin}/faulted?after=0")
             wanted = list(faulted_requests(load_plan(url), rules_of(RULES), range(400)))
             assert {(each.id, each.fault) for each in wanted} == {(row["id"], row["fault"]) for row in faulted}
+        async with Gateway(experiment, "--admin", "127.0.0.1:0", "--seed", "11") as gateway:
+            url = f"http://127.0.0.1:{gateway.port}"
             aborted = [[each.task, each.id] for each in wanted if "abort" in each.fault]
             again = await asyncio.to_thread(run, load_plan(url, replay=aborted))
     outcomes = dict(again.digest().items())
