@@ -28,9 +28,9 @@ from chaos.mesh.validate import validate
 
 pytestmark = [pytest.mark.envoy, pytest.mark.skipif(not available(), reason="no Envoy here")]
 
-REQUESTS = int(os.environ.get("CHAOS_FUZZ_REQUESTS", "2400"))
+REQUESTS = int(os.environ.get("CHAOS_FUZZ_REQUESTS", "1200"))
 SEED = int(os.environ.get("CHAOS_FUZZ_SEED", "1"))
-BATCH = 50  # worlds that share a gateway and an Envoy
+BATCH = 25  # worlds that share a gateway and an Envoy
 AT_ONCE = 12
 SHOWN = 5  # differences told in full
 MIRRORED_SECONDS = 0.2  # until copies have arrived

@@ -7,6 +7,7 @@ A file of cases is one small mesh and a table of requests:
     proxy: {gateway: edge, port: 8080}         whose proxy it is; a sidecar when absent
     services:                                  endpoints by host:port; `refuse: true` has no listener
       web.default.svc.cluster.local:80: [web-1, {name: web-2, labels: {version: v2}}]
+    endpoints: [se-1]                          further ones, which only `PORT(se-1)` in the resources refers to
     resources: [...]                           Istio documents
     serial: true                               one request after the other (for rules that have a memory)
     requests:
@@ -57,6 +58,7 @@ def _own_address() -> str:
 
 
 _OWN_ADDRESS = re.escape(_own_address())
+_PORT = re.compile(r"PORT\(([^)]+)\)")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 # What a proxy may say about itself, and what depends on the clock.
 _OWN = ("date", "x-chaos-fault", "x-chaos-route", "x-chaos-destination", "x-chaos-attempts", "x-chaos-phase")
@@ -86,10 +88,11 @@ class Cases:
     proxy: Mapping[str, Any]
     requests: tuple[Request, ...]
     serial: bool = False
+    unregistered: tuple[str, ...] = ()
 
     @property
     def endpoints(self) -> list[str]:
-        return [name for endpoints in self.services.values() for name in endpoints]
+        return [*(name for endpoints in self.services.values() for name in endpoints), *self.unregistered]
 
     def experiment(self, ports: Mapping[str, int]) -> str:
         """The file as `chaos` reads it, with these ports behind the endpoints' names."""
@@ -99,7 +102,8 @@ class Cases:
         }
         spec = {"proxy": dict(self.proxy), "services": services}
         document = {"apiVersion": "chaos/v1alpha1", "kind": "Experiment", "metadata": {"name": self.name}, "spec": spec}
-        return yaml.safe_dump_all([document, *self.resources], sort_keys=False)
+        text = yaml.safe_dump_all([document, *self.resources], sort_keys=False)
+        return _PORT.sub(lambda found: str(ports[found[1]]), text)
 
 
 def _endpoint(port: int, labels: Mapping[str, str]) -> dict[str, Any]:
@@ -130,7 +134,7 @@ def load_cases(path: Path) -> Cases:
     )
     return Cases(
         path.stem, services, frozenset(refusing), tuple(raw["resources"]), raw.get("proxy", {}), requests,
-        raw.get("serial", False),
+        raw.get("serial", False), tuple(raw.get("endpoints", ())),
     )  # fmt: skip
 
 
