@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from chaos.run.view import View
 
 
 def run(
@@ -30,9 +33,7 @@ def run(
 ) -> int:
     """Run experiments, verify what their rules say, and report."""
     from chaos.run.options import RunOptions
-    from chaos.run.progress import view_for
     from chaos.run.start import exit_code, run_files
-    from chaos.run.summary import table_of_runs
 
     options = RunOptions(
         out=out,
@@ -44,8 +45,16 @@ def run(
         report=report,
         command=("chaos", *(argument for argument in sys.argv[1:] if argument not in files)),
     )
-    results = run_files(files, options, view_for, lambda text: typer.echo(text, err=True))
+    results = run_files(files, options, _view, lambda text: typer.echo(text, err=True))
     if len(results) > 1:
+        from chaos.run.summary import table_of_runs
+
         for line in table_of_runs(results):
             typer.echo(line)
     return exit_code(results)
+
+
+def _view() -> View:
+    from chaos.run.progress import view_for
+
+    return view_for()

@@ -33,7 +33,7 @@ from chaos.experiment.tasks import LoadTask, derive_tasks, load_tasks
 from chaos.journal.records import Plan
 from chaos.mesh.names import covers, full_name
 from chaos.mesh.rules import Rules, compile_rules
-from chaos.run.load_process import load_plan
+from chaos.run.load_messages import load_plan
 from chaos.run.options import RunOptions
 from chaos.run.phase_rules import PhaseRules, own_values, with_rules
 from chaos.run.phases import RunPhase, phases_of

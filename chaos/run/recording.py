@@ -10,7 +10,7 @@ from chaos.journal.digest import Digest
 from chaos.journal.records import Counters, Faulted, Findings
 from chaos.run.admin import Admin
 from chaos.run.journal_writer import JournalWriter
-from chaos.run.load_process import digest_line, sample_line
+from chaos.run.load_messages import digest_line, sample_line
 
 FAULTED_EVERY = 2.0  # seconds between looks at which requests were faulted
 LEAST_FOR_A_RATE = 0.2  # seconds; the last digest's stretch may be so short that its rate says nothing

@@ -24,7 +24,8 @@ from chaos.journal.replay import FaultedRequest, faulted_requests, requests_in
 from chaos.report.journal import journal_of
 from chaos.run.files import read_text
 from chaos.run.gateway_process import GatewayProcess, start_gateway
-from chaos.run.load_process import LoadProcess, digest_line, load_plan
+from chaos.run.load_messages import digest_line, load_plan
+from chaos.run.load_process import LoadProcess
 from chaos.run.options import RunOptions
 from chaos.run.outset import Outset, plan_run
 from chaos.run.phase_rules import with_rules
@@ -217,7 +218,7 @@ async def _start_gateway(replay: Replay, services: Services, folder: Path) -> Ga
 
 
 async def _load(plan: dict[str, object], folder: Path, count: int) -> Digest:
-    load, total = await LoadProcess.start(folder), Digest()
+    load, total = await LoadProcess.start(folder / "load.log"), Digest()
     try:
         await load.begin(plan)
         async for message in load.messages():

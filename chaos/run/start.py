@@ -1,21 +1,27 @@
-"""Run experiments, one after the other: plan, supervise, render, and say how it ended."""
+"""Run experiments, one after the other: plan, supervise, render, and say how it ended.
+
+Locust's process is started first of all: importing it takes longer than everything else that has to happen before the
+first request, and meanwhile the experiment is read. What is slow to import is therefore imported further down.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import shutil
+import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from chaos.errors import ChaosError, ExitCode
-from chaos.run.journal_writer import run_folder
+from chaos.run.load_process import LoadProcess
 from chaos.run.options import RunOptions
-from chaos.run.outset import plan_run
-from chaos.run.reporting import Reporter
-from chaos.run.result import RunResult, worst_code
-from chaos.run.supervisor import Supervisor
-from chaos.run.view import View
+
+if TYPE_CHECKING:
+    from chaos.run.result import RunResult
+    from chaos.run.view import View
 
 
 def run_files(
@@ -25,32 +31,57 @@ def run_files(
     results = []
     for file in files:
         try:
-            results.append(asyncio.run(run_file(file, options, view())))
+            results.append(asyncio.run(run_file(file, options, view)))
         except ChaosError as error:
             refuse(str(error))
-            name = Path(file).stem or file
-            results.append(RunResult(name, file, "not run", error.exit_code, (str(error),)))
+            results.append(_not_run(file, error))
         if results[-1].exit_code is ExitCode.INTERRUPTED:
             break
     return results
 
 
-async def run_file(file: str, options: RunOptions, view: View) -> RunResult:
-    """One experiment. Raises InvalidInput for what is wrong with it, before anything starts."""
-    outset = plan_run(file, options)
-    folder = run_folder(options.out, outset.name, time.localtime())
-    reporter = Reporter(folder, wanted=options.report)
-    supervisor = Supervisor(outset, folder, view, reporter)
-    try:
-        result = await supervisor.run()
-        trouble = await reporter.render()
-    finally:
-        await reporter.stop()
-    if trouble:
-        view.event("warning", trouble)
-    view.end(result)
-    return replace(result)
+async def run_file(file: str, options: RunOptions, view: Callable[[], View]) -> RunResult:
+    """One experiment. Raises InvalidInput for what is wrong with it, before anything is sent."""
+    async with _early_load() as load:
+        from chaos.run.journal_writer import run_folder
+        from chaos.run.outset import plan_run
+        from chaos.run.reporting import Reporter
+        from chaos.run.supervisor import Supervisor
+
+        outset = plan_run(file, options)
+        folder = run_folder(options.out, outset.name, time.localtime())
+        reporter = Reporter(folder, wanted=options.report)
+        watcher = view()
+        try:
+            result = await Supervisor(outset, folder, watcher, reporter, load).run()
+            shutil.copyfile(load.child.log, folder / "load.log")
+            trouble = await reporter.render()
+        finally:
+            await reporter.stop()
+        if trouble:
+            watcher.event("warning", trouble)
+        watcher.end(result)
+        return result
+
+
+@contextlib.asynccontextmanager
+async def _early_load() -> AsyncIterator[LoadProcess]:
+    """The load's process; its log stands elsewhere until the run has a folder."""
+    with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
+        load = await LoadProcess.start(Path(folder) / "load.log")
+        try:
+            yield load
+        finally:
+            await load.child.stop(grace=0.2)
+
+
+def _not_run(file: str, error: ChaosError) -> RunResult:
+    from chaos.run.result import RunResult
+
+    return RunResult(Path(file).stem or file, file, "not run", error.exit_code, (str(error),))
 
 
 def exit_code(results: Sequence[RunResult]) -> int:
+    from chaos.run.result import worst_code
+
     return int(worst_code(result.exit_code for result in results))

@@ -21,7 +21,8 @@ from chaos.journal.records import End, Event, Phase
 from chaos.run.events import ChildEnded, Happening, Interrupted, LoadSaid
 from chaos.run.gateway_process import GatewayProcess, start_gateway
 from chaos.run.journal_writer import JournalWriter
-from chaos.run.load_process import LoadProcess, load_plan
+from chaos.run.load_messages import load_plan
+from chaos.run.load_process import LoadProcess
 from chaos.run.outset import Outset
 from chaos.run.phases import RunPhase
 from chaos.run.ports import accepts
@@ -49,9 +50,11 @@ class Stopped(Exception):  # noqa: N818 - named for what happened
 
 
 class Supervisor:
-    """Use once: `await Supervisor(outset, folder, view).run()`."""
+    """Use once: `await Supervisor(outset, folder, view, reporter).run()`. `early`: a load process that was started
+    while the experiment was still being read."""
 
-    def __init__(self, outset: Outset, folder: Path, view: View, reporter: Reporter):
+    def __init__(self, outset: Outset, folder: Path, view: View, reporter: Reporter, early: LoadProcess | None = None):
+        self._early = early
         self.outset, self.folder, self.view, self.reporter = outset, folder, view, reporter
         self.journal = JournalWriter(folder)
         self.recording = Recording(self.journal, outset.bench())
@@ -187,7 +190,7 @@ class Supervisor:
         return self._gateway.url
 
     async def _start_load(self, stack: contextlib.AsyncExitStack) -> LoadProcess:
-        load = await LoadProcess.start(self.folder)
+        load = self._early or await LoadProcess.start(self.folder / "load.log")
         stack.push_async_callback(load.child.stop, 0.3)
         return load
 

@@ -46,7 +46,7 @@ def write(folder: Path, *documents: dict[str, Any], name: str = "case.yaml") -> 
 
 def run(file: str, folder: Path, **options: Any) -> RunResult:
     """Run an experiment in this process, without a report."""
-    return asyncio.run(run_file(file, RunOptions(out=folder / "reports", report=False, **options), View()))
+    return asyncio.run(run_file(file, RunOptions(out=folder / "reports", report=False, **options), View))
 
 
 def start(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
