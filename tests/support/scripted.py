@@ -119,7 +119,7 @@ async def upstream(script: Script = always_ok) -> AsyncIterator[Server]:
         found.peers.append(peer)
         try:
             await script(peer)
-        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+        except (asyncio.IncompleteReadError, ConnectionError, ValueError, asyncio.CancelledError):
             pass
         finally:
             found.closed += 1
@@ -142,7 +142,7 @@ async def upstream(script: Script = always_ok) -> AsyncIterator[Server]:
 async def _closed(writer: asyncio.StreamWriter) -> None:
     """The transport is gone: uvloop complains of what is still open when its loop ends."""
     writer.transport.abort()
-    with suppress(ConnectionError):
+    with suppress(OSError):
         await writer.wait_closed()
 
 
