@@ -25,7 +25,7 @@ def plan(
 ) -> int:
     """Print the expected outcomes of every rule, and how many requests and how long a verdict takes."""
     from chaos.run.options import RunOptions
-    from chaos.run.outset import plan_run
+    from chaos.run.planner import plan_run
 
     outset = plan_run(file, RunOptions(overrides=tuple(settings or ())))
     if output is Format.JSON:

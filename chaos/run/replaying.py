@@ -27,9 +27,10 @@ from chaos.run.gateway_process import GatewayProcess, start_gateway
 from chaos.run.load_messages import digest_line, load_plan
 from chaos.run.load_process import LoadProcess
 from chaos.run.options import RunOptions
-from chaos.run.outset import Outset, plan_run
+from chaos.run.outset import Outset
 from chaos.run.phase_rules import with_rules
 from chaos.run.phases import RunPhase
+from chaos.run.planner import plan_run
 from chaos.run.services import Services
 
 UNFINISHED = "the load ended before all requests were sent"

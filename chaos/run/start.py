@@ -44,7 +44,7 @@ async def run_file(file: str, options: RunOptions, view: Callable[[], View]) -> 
     """One experiment. Raises InvalidInput for what is wrong with it, before anything is sent."""
     async with _early_load() as load:
         from chaos.run.journal_writer import run_folder
-        from chaos.run.outset import plan_run
+        from chaos.run.planner import plan_run
         from chaos.run.reporting import Reporter
         from chaos.run.supervisor import Supervisor
 
