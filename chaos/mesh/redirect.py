@@ -4,6 +4,7 @@ Source: istio applyRedirect / applyDirectResponse; Envoy RouteEntryImplBase::new
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from chaos.mesh.decision import Request
@@ -16,6 +17,7 @@ DEFAULT_CODE = 301
 CODES = frozenset((301, 302, 303, 307, 308))  # Envoy has no other
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
+_PORT_AT_END = re.compile(r":\d+$")
 Locate = Callable[[Request, bytes, bytes], bytes]  # request, normalised path, `?query` or nothing
 
 
@@ -29,7 +31,7 @@ def compile_location(redirect: HTTPRedirect, uri: UriCondition | None, headers: 
     def location(request: Request, path: bytes, query: bytes) -> bytes:
         to = scheme or headers.scheme(request)
         host = authority or _request_host(request, to, port, headers)
-        return to + b"://" + host + port + path_of(path, query)  # also after a port in `authority`
+        return to + b"://" + host + port + path_of(path, query)
 
     return location
 
@@ -45,8 +47,10 @@ def own_location(headers: ProxyHeaders) -> Locate:
 
 
 def _port(redirect: HTTPRedirect, listener: int) -> bytes:
-    """`:port` to set, or nothing. The default port of the scheme is not set at all; the scheme is the rule's, else
-    http."""
+    """`:port` to set, or nothing: an authority's own port wins. The default port of the scheme is not set at all; the
+    scheme is the rule's, else http."""
+    if _PORT_AT_END.search(redirect.authority):
+        return b""
     if redirect.derive_port == "FROM_REQUEST_PORT":
         number = listener
     elif redirect.port is not None:

@@ -5,6 +5,7 @@ What depends on the mesh (which cluster a destination is, whether it hashes) com
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -121,6 +122,9 @@ def _redirect(redirect: HTTPRedirect, listener_port: int) -> Json:
     port = redirect.port or 0
     if redirect.derive_port == "FROM_REQUEST_PORT":
         port = listener_port
+    # Envoy would write both ports one after the other, which is no URL: an authority's own port wins.
+    if re.search(r":\d+$", redirect.authority):
+        port = 0
     # A scheme's own port is never written; the request's port, if it had one, stays then.
     if port and (redirect.scheme or "http", port) not in (("http", 80), ("https", 443)):
         action["port_redirect"] = port
