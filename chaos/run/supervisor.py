@@ -411,7 +411,8 @@ class Supervisor:
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
-        """Ctrl-C and SIGTERM become happenings while the run goes on."""
+        """Ctrl-C and SIGTERM become happenings while the run goes on. Once it is over and measured, a first Ctrl-C
+        must not cost its report: it is passed over, and a second one ends at once."""
         loop = asyncio.get_running_loop()
         numbers = (signal.SIGINT, signal.SIGTERM)
 
@@ -424,8 +425,8 @@ class Supervisor:
         try:
             yield
         finally:
-            for number in numbers:
-                loop.remove_signal_handler(number)
+            loop.add_signal_handler(signal.SIGINT, loop.remove_signal_handler, signal.SIGINT)
+            loop.remove_signal_handler(signal.SIGTERM)
 
 
 async def _reachable(url: str) -> None:

@@ -70,3 +70,12 @@ def test_ctrl_c_ends_the_load_keeps_what_was_measured_and_writes_the_report(tmp_
     result = json.loads((the_run(tmp_path) / "result.json").read_text())
     assert result["outcome"] == "interrupted"
     assert result["load"]["delivered"]["requests"] > 0
+
+
+def test_ctrl_c_while_the_report_is_made_does_not_cost_the_report(tmp_path: Path) -> None:
+    process = start_chaos("run", EXPERIMENTS / "routing.yaml", "--out", tmp_path, "--set", "spec.load.requests=500")
+    wait_for(lambda: any('"type":"end"' in p.read_text() for p in tmp_path.glob("*/*/journal.jsonl")), 60, "the end")
+    process.send_signal(signal.SIGINT)
+    printed, _ = process.communicate(timeout=60)
+    assert "report:" in printed
+    assert (the_run(tmp_path) / "report.html").exists()
