@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from chaos.run.testing import Chaos
+    from chaos.testing import Chaos
 
 
 @pytest.fixture
 def chaos(tmp_path: Path) -> Chaos:
-    """Gateways that apply a VirtualService's faults to a test's own requests; see `chaos.run.testing.Chaos`."""
-    from chaos.run.testing import Chaos
+    """Gateways that apply a VirtualService's faults to a test's own requests; see `chaos.testing.Chaos`."""
+    from chaos.testing import Chaos
 
     return Chaos(tmp_path)

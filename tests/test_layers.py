@@ -9,19 +9,26 @@ import pytest
 
 ROOT = Path(__file__).parent.parent / "chaos"
 
-CORE = {"errors", "units", "mesh", "verify", "experiment", "journal"}
+CORE = (
+    "errors",
+    "units",
+    "mesh",
+    "verify",
+    "experiment",
+    "protocol",
+    "claims",
+    "journal",
+)  # each imports those before it
 EDGES = {"gateway", "load", "services", "report", "engines"}
 MAY_IMPORT: dict[str, set[str]] = {
-    "errors": set(),
+    **{layer: set(CORE[:place]) for place, layer in enumerate(CORE)},
     "units": {"errors"},
-    "mesh": {"errors", "units"},
     "verify": {"errors", "units"},
-    "experiment": {"errors", "units", "mesh", "verify"},
-    "journal": {"errors", "units", "mesh", "verify", "experiment"},
-    **dict.fromkeys(EDGES, CORE),
-    "run": CORE | EDGES,
-    "cli": CORE | EDGES | {"run"},
-    "pytest_plugin": CORE | EDGES | {"run"},
+    **{edge: set(CORE) for edge in EDGES},
+    "run": {*CORE, *EDGES},
+    "testing": {*CORE, *EDGES, "run"},
+    "cli": {*CORE, *EDGES, "run"},
+    "pytest_plugin": {"testing"},
     "__main__": {"cli"},
 }
 IMPURE = {

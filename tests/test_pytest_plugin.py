@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from chaos.run.testing import Chaos, Gateway, VerdictError
+from chaos.testing import Chaos, Gateway, VerdictError
 
 pytest_plugins = ["pytester"]
 

@@ -16,7 +16,7 @@ def compare(
     ] = None,
 ) -> int:
     """Set two runs of one experiment side by side: what changed, and how much of it could be seen."""
-    from chaos.report.compare import compare as compare_runs
+    from chaos.report.pages.compare import compare as compare_runs
 
     paths = compare_runs(a, b, out)
     typer.echo("the runs differ" if paths.different else "no difference that these runs could have seen")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from chaos.run.services import Services
+    from chaos.run.processes.services import Services
 
 
 def demo(
@@ -21,8 +21,8 @@ def demo(
     import tempfile
 
     from chaos.experiment.sample import demo_experiment
-    from chaos.run.files import read_text
-    from chaos.run.prepare import prepare
+    from chaos.run.plan.checked import prepare
+    from chaos.run.plan.files import read_text
     from chaos.run.serve import serve_with_services
 
     with tempfile.TemporaryDirectory(prefix="chaos-demo-") as folder:

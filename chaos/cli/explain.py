@@ -29,11 +29,11 @@ def explain(
     """Say which rule a request takes, why, and with which probabilities what happens."""
     from chaos.errors import InvalidInput
     from chaos.experiment.services import proxy_of
-    from chaos.mesh.ask import parse_request
-    from chaos.mesh.explain import explain as explain_rules
-    from chaos.mesh.explain_text import explanation_text
-    from chaos.mesh.rules import compile_rules
-    from chaos.run.prepare import prepare
+    from chaos.mesh.compile.rules import compile_rules
+    from chaos.mesh.explain.explanation import explain as explain_rules
+    from chaos.mesh.explain.request_line import parse_request
+    from chaos.mesh.explain.text import explanation_text
+    from chaos.run.plan.checked import prepare
 
     try:
         wanted = parse_request(request, headers or ())

@@ -8,7 +8,7 @@ import typer
 
 if TYPE_CHECKING:
     from chaos.engines.envoy.mesh import Service
-    from chaos.run.prepare import Prepared
+    from chaos.run.plan.checked import Prepared
 
 export = typer.Typer(
     help="Write the rules as another proxy's configuration.",
@@ -34,7 +34,7 @@ def envoy(
     """Print a bootstrap for a real Envoy: `envoy -c` takes it as it is."""
     from chaos.engines.envoy.export import as_text, export_envoy
     from chaos.experiment.services import fixed_addresses, proxy_of
-    from chaos.run.prepare import prepare
+    from chaos.run.plan.checked import prepare
 
     prepared = prepare(files).require()
     proxy = proxy_of(prepared.reading)

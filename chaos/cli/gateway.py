@@ -33,7 +33,7 @@ def gateway(
     addresses: Annotated[str | None, typer.Option(hidden=True)] = None,
 ) -> int:
     """Serve the rules of FILE until interrupted; prints `listening on URL` once it accepts."""
-    from chaos.run.prepare import prepare
+    from chaos.run.plan.checked import prepare
     from chaos.run.serve import needs_services, read_table, serve_with_services
 
     overrides = tuple(settings or ())
@@ -69,10 +69,10 @@ def _serve(
 ) -> int:
     import os
 
-    from chaos.gateway.app import run_gateway
-    from chaos.gateway.options import GatewayOptions
-    from chaos.run.gateway_process import SUPERVISED
-    from chaos.run.load_rules import RuleFiles
+    from chaos.gateway.process.app import run_gateway
+    from chaos.gateway.process.options import GatewayOptions
+    from chaos.run.plan.rule_files import RuleFiles
+    from chaos.run.processes.gateway import SUPERVISED
 
     rules = RuleFiles(tuple(files), addresses, overrides)
     run_gateway(

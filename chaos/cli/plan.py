@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from chaos.run.outset import Outset
+    from chaos.run.plan.run_plan import Outset
 
 
 class Format(StrEnum):
@@ -24,8 +24,8 @@ def plan(
     output: Annotated[Format, typer.Option("--format", help="text or json.")] = Format.TEXT,
 ) -> int:
     """Print the expected outcomes of every rule, and how many requests and how long a verdict takes."""
-    from chaos.run.options import RunOptions
-    from chaos.run.planner import plan_run
+    from chaos.run.plan.options import RunOptions
+    from chaos.run.plan.planner import plan_run
 
     outset = plan_run(file, RunOptions(overrides=tuple(settings or ())))
     if output is Format.JSON:
@@ -40,7 +40,7 @@ def plan(
 
 def plan_text(outset: Outset) -> list[str]:
     """The forecast for people."""
-    from chaos.run.summary import number, percent
+    from chaos.run.terminal.summary import number, percent
     from chaos.units import format_duration
 
     forecast = outset.forecast()

@@ -14,8 +14,8 @@ def report(
     ],
 ) -> int:
     """Render reports again from their journals: HTML, JSON, JUnit XML and Markdown."""
-    from chaos.report.index import render_index
-    from chaos.report.render import render
+    from chaos.report.pages.index import render_index
+    from chaos.report.pages.render import render
 
     for run in runs:
         paths = render(run)

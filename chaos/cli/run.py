@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from chaos.run.view import View
+    from chaos.run.terminal.view import View
 
 
 def run(
@@ -32,7 +32,7 @@ def run(
     report: Annotated[bool, typer.Option("--report/--no-report", help="Render the report at the end.")] = True,
 ) -> int:
     """Run experiments, verify what their rules say, and report."""
-    from chaos.run.options import RunOptions
+    from chaos.run.plan.options import RunOptions
     from chaos.run.start import exit_code, run_files
 
     options = RunOptions(
@@ -47,7 +47,7 @@ def run(
     )
     results = run_files(files, options, _view, lambda text: typer.echo(text, err=True))
     if len(results) > 1:
-        from chaos.run.summary import table_of_runs
+        from chaos.run.terminal.summary import table_of_runs
 
         for line in table_of_runs(results):
             typer.echo(line)
@@ -55,6 +55,6 @@ def run(
 
 
 def _view() -> View:
-    from chaos.run.progress import view_for
+    from chaos.run.terminal.progress import view_for
 
     return view_for()

@@ -38,7 +38,7 @@ def validate(
 
 
 def _problems(file: str) -> list[Problem]:
-    from chaos.run.prepare import prepare
+    from chaos.run.plan.checked import prepare
 
     try:
         return list(prepare([file]).problems)

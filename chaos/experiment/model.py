@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from chaos.experiment.values import Address, Percentage, Seconds, Switch, Text
-from chaos.mesh.model import Message, camel_case
+from chaos.mesh.model.message import Message, camel_case
 
 API_VERSION = "chaos/v1alpha1"
 KIND = "Experiment"

@@ -12,7 +12,7 @@ from typing import Any
 
 from chaos.errors import InvalidInput
 from chaos.experiment.model import API_VERSION, KIND
-from chaos.mesh.document import Document, Path, Place, read_documents
+from chaos.mesh.source.document import Document, Path, Place, read_documents
 
 SOURCE = "--set"
 _STEP = re.compile(r'\.?(?:(?P<name>[^.\[\]"]+)|\[(?P<index>\d+)\]|\["(?P<quoted>[^"]+)"\])')

@@ -15,10 +15,10 @@ from typing import Any
 from chaos.errors import InvalidInput, Location, Problem
 from chaos.experiment.model import API_VERSION, KIND, Experiment
 from chaos.experiment.overrides import apply_overrides
-from chaos.mesh.document import Document, Documents, Path, field_path, read_documents
-from chaos.mesh.read import read_resources
-from chaos.mesh.resources import Resources
-from chaos.mesh.shape import validate_model
+from chaos.mesh.model.resources import Resources
+from chaos.mesh.read.documents import read_resources
+from chaos.mesh.read.shape import validate_model
+from chaos.mesh.source.document import Document, Documents, Path, field_path, read_documents
 
 Load = Callable[[str, str], tuple[str, str]]
 """(file that names it, name as written) -> (path, text). Raises InvalidInput."""

@@ -9,8 +9,8 @@ from chaos.errors import Problem
 from chaos.experiment.read import Reading
 from chaos.experiment.services import ServicePlan, proxy_of, short_name_shown
 from chaos.experiment.tasks import LoadTask
-from chaos.mesh.document import field_path
 from chaos.mesh.names import aliases, covers, full_name, is_wildcard
+from chaos.mesh.source.document import field_path
 
 
 def is_loopback(host: str) -> bool:

@@ -17,10 +17,10 @@ from chaos.errors import InvalidInput, Problem
 from chaos.experiment.model import Service
 from chaos.experiment.read import Reading
 from chaos.mesh.decision import Endpoint
-from chaos.mesh.model_virtual_service import HTTPRoute
+from chaos.mesh.model.resources import Resources
+from chaos.mesh.model.virtual_service import HTTPRoute
 from chaos.mesh.names import Proxy, full_name, is_address, is_wildcard
-from chaos.mesh.registry import DEFAULT_PORT, Registry, parse_host_port
-from chaos.mesh.resources import Resources
+from chaos.mesh.upstream.registry import DEFAULT_PORT, Registry, parse_host_port
 
 _VERSION = re.compile(r"v\d+(?:$|[-.])")
 LOOPBACK = "127.0.0.1"

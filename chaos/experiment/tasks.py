@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 from chaos.experiment.example_text import example
 from chaos.experiment.model import Task
 from chaos.experiment.services import short_name_shown
-from chaos.mesh.model import StringMatch
-from chaos.mesh.model_virtual_service import HTTPMatchRequest, HTTPRoute, VirtualService
-from chaos.mesh.resources import Resource, Resources
+from chaos.mesh.model.message import StringMatch
+from chaos.mesh.model.resources import Resource, Resources
+from chaos.mesh.model.virtual_service import HTTPMatchRequest, HTTPRoute, VirtualService
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from chaos.journal.digest import Digest, Key, PairKey, Tally, key_of
-from chaos.journal.histogram import Accumulator, Decoder
+from chaos.protocol.digest import Digest, Key, PairKey, Tally, key_of
+from chaos.protocol.histogram import Accumulator, Decoder
 
 
 class Merger:

@@ -13,9 +13,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from chaos.journal.identity import Identities, shares_of, task_of
+from chaos.mesh.compile.rules import Rules
 from chaos.mesh.decision import Abort, Headers, Request
 from chaos.mesh.draws import keyed_draws
-from chaos.mesh.rules import Rules
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from chaos.claims.finding import Finding
 from chaos.errors import ExitCode, InvalidInput
-from chaos.experiment.finding import Finding
-from chaos.journal.digest import Digest, Key, Tally
 from chaos.journal.records import (
     SCHEMA,
     Counters,
@@ -26,6 +25,7 @@ from chaos.journal.records import (
     Sample,
 )
 from chaos.journal.timeline import Stretch, Timeline
+from chaos.protocol.digest import Digest, Key, Tally
 
 UNFINISHED = "unfinished"
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}

@@ -10,10 +10,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from chaos.journal.digest import Digest, Key
-from chaos.journal.histogram import Accumulator
 from chaos.journal.merge import Merger
 from chaos.journal.records import DigestLine
+from chaos.protocol.digest import Digest, Key
+from chaos.protocol.histogram import Accumulator
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ def main() -> int:
     import locust.env  # noqa: F401 - the slow part, done while the supervisor prepares the plan
 
     from chaos.load.lines import first_line
-    from chaos.load.plan import BadPlan, Plan
+    from chaos.protocol.load_plan import BadPlan, Plan
 
     line = first_line()
     if not line.strip():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from ipaddress import ip_address
 
-from chaos.load.plan import BadPlan
+from chaos.protocol.load_plan import BadPlan
 
 
 def is_loopback(host: str) -> bool:

@@ -17,9 +17,9 @@ from gevent import monkey
 
 from chaos.journal.merge import Merger
 from chaos.load.local import LocalLoad, Report, environment_of
-from chaos.load.plan import BadPlan, Plan
 from chaos.load.process import calm_collector, end_with_parent
 from chaos.load.shared import Shared
+from chaos.protocol.load_plan import BadPlan, Plan
 
 DIGEST, PHASE, FINISH = "chaos_digest", "chaos_phase", "chaos_finish"
 CONNECT = 10.0  # seconds for all workers to report

@@ -14,10 +14,10 @@ from locust import FastHttpUser, task
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
-from chaos.load.plan import Task
 from chaos.load.recorder import Cohort, Outcome
 from chaos.load.shared import Shared, with_abort_by_body
 from chaos.load.tags import UNTAGGED, of_headers
+from chaos.protocol.load_plan import Task
 
 ENDED = re.compile(r"connection closed|EOF state|RemoteDisconnected|IncompleteRead|ended prematurely")
 CUT = HTTPConnectionClosed("the body was cut")

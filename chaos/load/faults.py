@@ -11,7 +11,7 @@ from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
 
-from chaos.journal.digest import FAULT_KINDS, Digest
+from chaos.protocol.digest import FAULT_KINDS, Digest
 
 TIMEOUT = 5.0
 

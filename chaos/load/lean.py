@@ -16,10 +16,10 @@ from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
 from chaos.load.connection import Address, Connection, Failed, resolve
-from chaos.load.plan import Plan, Task
 from chaos.load.recorder import Cohort
 from chaos.load.shared import Shared, with_abort_by_body
 from chaos.load.tags import UNTAGGED, of_head
+from chaos.protocol.load_plan import Plan, Task
 
 REFUSED = 0.1  # seconds a user waits after a refused connection: one that is gone is not asked 10 000 times a second
 

@@ -8,11 +8,11 @@ import gevent
 from locust.env import Environment
 from locust.runners import Runner
 
-from chaos.journal.digest import Digest
 from chaos.load.lean import lean_user
-from chaos.load.plan import Plan
 from chaos.load.process import CpuShare
 from chaos.load.shared import Shared
+from chaos.protocol.digest import Digest
+from chaos.protocol.load_plan import Plan
 
 
 @dataclass(slots=True)

@@ -25,9 +25,9 @@ from locust.util.load_locustfile import load_locustfile
 
 from chaos.load.address import is_loopback
 from chaos.load.fast import kind_of
-from chaos.load.plan import BadPlan
 from chaos.load.shared import Shared, with_abort_by_body
 from chaos.load.tags import UNTAGGED, of_headers
+from chaos.protocol.load_plan import BadPlan
 
 ID = "x-request-id"
 FAILED = "failed"  # the locustfile called the answer a failure, whatever its status

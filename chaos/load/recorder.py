@@ -10,10 +10,10 @@ would look as if it delayed too few.
 
 from __future__ import annotations
 
-from chaos.journal.digest import Digest, Key, Tally
-from chaos.journal.histogram import HALF_BITS, HIGHEST, Histogram
 from chaos.journal.identity import sample_bound
 from chaos.load.tags import UNTAGGED, Tags, of_head
+from chaos.protocol.digest import Digest, Key, Tally
+from chaos.protocol.histogram import HALF_BITS, HIGHEST, Histogram
 
 TRANSITION = "(transition)"  # the phase of an untagged request during which the phase changed
 MOST_OUTCOMES = 2_000  # beyond this something in the tags differs from request to request
@@ -97,7 +97,7 @@ class Recorder:
         """Count one answer; `previous` is the outcome before it on the same connection."""
         self.count += 1
         counts = outcome.latency
-        # chaos.journal.histogram.bucket_of, written out: this runs for every request
+        # chaos.protocol.histogram.bucket_of, written out: this runs for every request
         shift = microseconds.bit_length() - HALF_BITS - 1
         if shift > 0:
             if microseconds > HIGHEST:

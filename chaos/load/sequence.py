@@ -9,7 +9,7 @@ from __future__ import annotations
 from heapq import heappop, heappush
 
 from chaos.journal.identity import Identities, shares_of, task_of
-from chaos.load.plan import Plan
+from chaos.protocol.load_plan import Plan
 
 
 class Sequence:

@@ -11,10 +11,10 @@ from typing import Any, Protocol
 import gevent
 from gevent.event import Event
 
-from chaos.journal.digest import Digest
 from chaos.load.lines import Lines, SupervisorGone, commands
 from chaos.load.local import Report
-from chaos.load.plan import Plan
+from chaos.protocol.digest import Digest
+from chaos.protocol.load_plan import Plan
 
 POLL = 0.01  # seconds between looks at whether the last answer has come
 DRAIN = 1.0  # seconds that requests in flight get when the load ends

@@ -9,12 +9,12 @@ from typing import Protocol
 
 import gevent
 
-from chaos.journal.digest import Digest
 from chaos.load.deadlines import Deadlines
-from chaos.load.plan import Plan, Task
 from chaos.load.recorder import Cohort, Recorder
 from chaos.load.sequence import Sequence
 from chaos.load.tags import ENVOY_ABORT, Tags
+from chaos.protocol.digest import Digest
+from chaos.protocol.load_plan import Plan, Task
 
 LATE = 0.010  # seconds after which an arrival counts as late: no user was idle when it was due
 

@@ -11,9 +11,9 @@ import gevent
 
 from chaos.load.lines import Lines, SupervisorGone
 from chaos.load.local import LocalLoad
-from chaos.load.plan import BadPlan, Plan
 from chaos.load.process import calm_collector
 from chaos.load.session import Session
+from chaos.protocol.load_plan import BadPlan, Plan
 
 if TYPE_CHECKING:
     from chaos.load.distributed import DistributedLoad

@@ -19,8 +19,8 @@ from chaos.load.address import free_address, own_hosts
 from chaos.load.distributed import DistributedLoad
 from chaos.load.faults import Faults, Gateway
 from chaos.load.local import LocalLoad
-from chaos.load.plan import Plan
 from chaos.load.session import Session
+from chaos.protocol.load_plan import Plan
 
 COLUMNS = {
     "name": "Rule · fault",

@@ -49,8 +49,8 @@ def _wait() -> int:
 
 def _answer(folder: str) -> int:
     """Render one run, and say how that went."""
-    from chaos.report.index import render_index
-    from chaos.report.render import render
+    from chaos.report.pages.index import render_index
+    from chaos.report.pages.render import render
 
     try:
         paths = render(Path(folder))

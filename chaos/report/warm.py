@@ -3,12 +3,12 @@ away."""
 
 from __future__ import annotations
 
-import chaos.report.draw
-import chaos.report.index
-import chaos.report.junit
-import chaos.report.markdown  # noqa: F401  imported for its own sake, like those above
-from chaos.report.page import stylesheet, template
-from chaos.report.style import figure, styled, ticks, to_svg
+import chaos.report.figures.all
+import chaos.report.pages.index
+import chaos.report.pages.junit
+import chaos.report.pages.markdown  # noqa: F401  imported for its own sake, like those above
+from chaos.report.figures.style import figure, styled, ticks, to_svg
+from chaos.report.pages.page import stylesheet, template
 
 
 def warm() -> None:

@@ -18,20 +18,20 @@ from itertools import islice, pairwise
 from pathlib import Path
 
 from chaos.errors import EnvironmentFailed, InvalidInput
-from chaos.journal.digest import Digest, Key
 from chaos.journal.records import DigestLine, Faulted, Plan, decode_lines
 from chaos.journal.replay import FaultedRequest, faulted_requests, requests_in
-from chaos.report.journal import journal_of
-from chaos.run.files import read_text
-from chaos.run.gateway_process import GatewayProcess, start_gateway
-from chaos.run.load_messages import digest_line, load_plan
-from chaos.run.load_process import LoadProcess
-from chaos.run.options import RunOptions
-from chaos.run.outset import Outset
-from chaos.run.phase_rules import with_rules
-from chaos.run.phases import RunPhase
-from chaos.run.planner import plan_run
-from chaos.run.services import Services
+from chaos.protocol.digest import Digest, Key
+from chaos.report.data.journal import journal_of
+from chaos.run.plan.files import read_text
+from chaos.run.plan.options import RunOptions
+from chaos.run.plan.phase_rules import with_rules
+from chaos.run.plan.phases import RunPhase
+from chaos.run.plan.planner import plan_run
+from chaos.run.plan.run_plan import Outset
+from chaos.run.processes.gateway import GatewayProcess, start_gateway
+from chaos.run.processes.load import LoadProcess
+from chaos.run.processes.load_messages import digest_line, load_plan
+from chaos.run.processes.services import Services
 
 UNFINISHED = "the load ended before all requests were sent"
 

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Literal
 
 from chaos.errors import EnvironmentFailed, ExitCode, InvalidInput
-from chaos.run.children import Child, python
-from chaos.run.gateway_process import SUPERVISED
-from chaos.run.prepare import Prepared
-from chaos.run.services import Services
+from chaos.run.plan.checked import Prepared
+from chaos.run.processes.child import Child, python
+from chaos.run.processes.gateway import SUPERVISED
+from chaos.run.processes.services import Services
 
 Out = Callable[[str], None]
 

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chaos.errors import ChaosError, ExitCode
-from chaos.run.load_process import LoadProcess
-from chaos.run.options import RunOptions
+from chaos.run.plan.options import RunOptions
+from chaos.run.processes.load import LoadProcess
 
 if TYPE_CHECKING:
-    from chaos.run.result import RunResult
-    from chaos.run.view import View
+    from chaos.run.terminal.result import RunResult
+    from chaos.run.terminal.view import View
 
 
 def run_files(
@@ -43,10 +43,10 @@ def run_files(
 async def run_file(file: str, options: RunOptions, view: Callable[[], View]) -> RunResult:
     """One experiment. Raises InvalidInput for what is wrong with it, before anything is sent."""
     async with _early_load() as load:
-        from chaos.run.journal_writer import run_folder
-        from chaos.run.planner import plan_run
-        from chaos.run.reporting import Reporter
-        from chaos.run.supervisor import Supervisor
+        from chaos.run.plan.planner import plan_run
+        from chaos.run.processes.report import Reporter
+        from chaos.run.supervise.journal import run_folder
+        from chaos.run.supervise.supervisor import Supervisor
 
         outset = plan_run(file, options)
         folder = run_folder(options.out, outset.name, time.localtime())
@@ -76,12 +76,12 @@ async def _early_load() -> AsyncIterator[LoadProcess]:
 
 
 def _not_run(file: str, error: ChaosError) -> RunResult:
-    from chaos.run.result import RunResult
+    from chaos.run.terminal.result import RunResult
 
     return RunResult(Path(file).stem or file, file, "not run", error.exit_code, (str(error),))
 
 
 def exit_code(results: Sequence[RunResult]) -> int:
-    from chaos.run.result import worst_code
+    from chaos.run.terminal.result import worst_code
 
     return int(worst_code(result.exit_code for result in results))

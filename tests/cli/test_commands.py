@@ -17,7 +17,7 @@ from support.processes import wait_for
 
 from chaos.cli.main import call
 from chaos.experiment.read import read_experiment
-from chaos.run.ports import accepts, free_port
+from chaos.run.processes.ports import accepts, free_port
 
 ROOT = Path(__file__).parents[2]
 EXPERIMENTS = sorted((ROOT / "experiments").glob("*.yaml"))

@@ -23,8 +23,8 @@ from support.gateway import Gateway
 from support.raw_client import Connection
 from support.upstreams import Upstreams
 
-from chaos.mesh.read import load_resources
-from chaos.mesh.validate import validate
+from chaos.mesh.check.admission.resource import validate
+from chaos.mesh.read.documents import load_resources
 
 pytestmark = [pytest.mark.envoy, pytest.mark.skipif(not available(), reason="no Envoy here")]
 

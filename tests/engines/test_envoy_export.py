@@ -17,8 +17,8 @@ from chaos.engines.envoy.export import as_text, export_envoy
 from chaos.engines.envoy.mesh import Service
 from chaos.engines.envoy_binary import envoy_binary, find_envoy
 from chaos.errors import EnvironmentFailed
-from chaos.mesh.read import load_resources
-from chaos.mesh.resources import Resources
+from chaos.mesh.model.resources import Resources
+from chaos.mesh.read.documents import load_resources
 
 WEB = Service("web.default.svc.cluster.local", "default", {80: [ClusterEndpoint("127.0.0.1", 9001, {"version": "v1"})]})
 UNLIMITED = 2**32 - 1

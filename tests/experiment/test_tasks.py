@@ -7,14 +7,14 @@ import re2
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chaos.claims.routing import way_of
 from chaos.experiment.example_text import example
 from chaos.experiment.model import Task
-from chaos.experiment.reach import way_of
 from chaos.experiment.tasks import LoadTask, derive_tasks, load_tasks
+from chaos.mesh.compile.rules import compile_rules
 from chaos.mesh.decision import Endpoint
-from chaos.mesh.read import load_resources
-from chaos.mesh.registry import Registry
-from chaos.mesh.rules import compile_rules
+from chaos.mesh.read.documents import load_resources
+from chaos.mesh.upstream.registry import Registry
 
 HEAD = """\
 apiVersion: networking.istio.io/v1

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from chaos.journal.condense import Condenser, Pace, combine, stretch_at
-from chaos.journal.digest import Digest, Key
 from chaos.journal.records import DigestLine
+from chaos.protocol.digest import Digest, Key
 
 OK = Key("", "home", "", "", 200)
 

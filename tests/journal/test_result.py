@@ -7,9 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from chaos.claims.finding import Finding, Tally
 from chaos.errors import ExitCode, InvalidInput
-from chaos.experiment.finding import Finding, Tally
-from chaos.journal.digest import Digest, Key
 from chaos.journal.records import (
     Counters,
     DigestLine,
@@ -24,6 +23,7 @@ from chaos.journal.records import (
     encode,
 )
 from chaos.journal.result import Result
+from chaos.protocol.digest import Digest, Key
 from chaos.verify.verdict import Verdict
 
 PLAN = Plan(

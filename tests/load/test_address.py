@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from chaos.load.address import free_address, is_loopback, own_hosts
-from chaos.load.plan import BadPlan
+from chaos.protocol.load_plan import BadPlan
 
 
 def test_port_0_becomes_a_free_one() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 from support.load import plan, run
 from support.origin import Asked, Origin, ok
 
-from chaos.journal.digest import Key
 from chaos.journal.identity import first_ids
+from chaos.protocol.digest import Key
 
 LOCUSTFILE = """
 from locust import FastHttpUser, HttpUser, constant, task

@@ -12,9 +12,9 @@ import pytest
 from support.load import Load, plan, run
 from support.origin import Asked, Origin, ok
 
-from chaos.journal.digest import Key
 from chaos.journal.identity import first_ids, sampled
 from chaos.load.recorder import TRANSITION
+from chaos.protocol.digest import Key
 
 TAGS = "x-chaos-route: web[0]\r\nx-chaos-destination: web:80\r\n"
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from chaos.journal.digest import Digest, Key
-from chaos.journal.histogram import HIGHEST, Histogram
 from chaos.journal.identity import first_ids, sampled
 from chaos.load.recorder import MOST_OUTCOMES, MOST_SAMPLES, TRANSITION, Recorder
 from chaos.load.tags import UNTAGGED, Tags
+from chaos.protocol.digest import Digest, Key
+from chaos.protocol.histogram import HIGHEST, Histogram
 
 TAIL = b"x-chaos-route: web[0]\r\nx-chaos-fault: abort"
 ABORTED = Key("", "home", "web[0]", "", 400, "abort")

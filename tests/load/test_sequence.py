@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from chaos.journal.identity import first_ids
-from chaos.load.plan import BadPlan, Plan
 from chaos.load.sequence import Sequence
+from chaos.protocol.load_plan import BadPlan, Plan
 
 TASKS = [
     {"name": "home", "method": "GET", "url": "http://web/", "weight": 3},

@@ -9,8 +9,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chaos.mesh.check import check
-from chaos.mesh.document import MAX_BYTES, read_documents
+from chaos.mesh.check.report import check
+from chaos.mesh.source.document import MAX_BYTES, read_documents
 
 SETTINGS = settings(
     max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], database=None

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.mesh import forwarded, request, rules_of, taken, virtual_service
 
+from chaos.mesh.compile.hosts import HostTable, without_port
 from chaos.mesh.decision import Endpoint
-from chaos.mesh.host_table import HostTable, without_port
 from chaos.mesh.names import Proxy, aliases, covers, exported, full_name, intersection, qualified, specificity
-from chaos.mesh.registry import Registry, parse_host_port
+from chaos.mesh.upstream.registry import Registry, parse_host_port
 
 FULL_NAMES = [
     ("web", "web.ns.svc.cluster.local"),

@@ -18,7 +18,7 @@ from support.mesh import (
 from chaos.mesh.decision import Abort, DirectResponse, Failure, Forward, Preflight, Redirect
 from chaos.mesh.draws import FixedDraws
 from chaos.mesh.names import Proxy
-from chaos.mesh.retry import DEFAULT_POLICY, compile_retry_on
+from chaos.mesh.upstream.retry import DEFAULT_POLICY, compile_retry_on
 
 TO_WEB = "route: [{destination: {host: web}}]"
 ALL = FixedDraws()  # every draw is 0: whatever can fire does

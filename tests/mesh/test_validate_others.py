@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import pytest
 
-from chaos.mesh.document import read_documents
-from chaos.mesh.read import read_resources
-from chaos.mesh.validate import validate
+from chaos.mesh.check.admission.resource import validate
+from chaos.mesh.read.documents import read_resources
+from chaos.mesh.source.document import read_documents
 
 
 def findings(kind: str, spec: str, metadata: str = "{name: t, namespace: shop}") -> list[str]:

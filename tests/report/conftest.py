@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from support.journals import Scenario, write
 
-from chaos.report.render import render
+from chaos.report.pages.render import render
 
 PHASES = (("baseline", False, 0.25), ("fault", True, 0.5), ("recovery", False, 0.25))
 

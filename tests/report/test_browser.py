@@ -10,9 +10,9 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from support.journals import write
 
-from chaos.report.compare import compare
-from chaos.report.index import render_index
-from chaos.report.render import render
+from chaos.report.pages.compare import compare
+from chaos.report.pages.index import render_index
+from chaos.report.pages.render import render
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 

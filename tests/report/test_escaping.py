@@ -10,9 +10,9 @@ import pytest
 from junitparser import JUnitXml
 from support.journals import Scenario, write
 
-from chaos.report.compare import compare
-from chaos.report.index import render_index
-from chaos.report.render import render
+from chaos.report.pages.compare import compare
+from chaos.report.pages.index import render_index
+from chaos.report.pages.render import render
 
 HOSTILE = "<script>alert(1)</script>\"'&amp;{{ 7*7 }}{% raw %}]]>--><img src=x onerror=alert(2)>`|*_[x](javascript:y)"
 CONTROL = "bell\x07 null\x00 escape\x1b[31m"

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from support.journals import Scenario, write
 
-from chaos.experiment.finding import Finding
-from chaos.journal.histogram import Histogram
-from chaos.report import expected, frames
-from chaos.report.documents import documents
+from chaos.claims.finding import Finding
+from chaos.protocol.histogram import Histogram
+from chaos.report.data import expected, frames
+from chaos.report.data.journal import read_run
+from chaos.report.data.latency import Shape, binned, log_edges, mix, quantile_band, quantiles
 from chaos.report.figures.search import level_of, search
-from chaos.report.forest import MARGIN, WIDTH, forest_row
-from chaos.report.journal import read_run
-from chaos.report.latency import Shape, binned, log_edges, mix, quantile_band, quantiles
-from chaos.report.page import coded
-from chaos.report.style import BLUE, figure, nice_steps, styled, to_svg
+from chaos.report.figures.style import BLUE, figure, nice_steps, styled, to_svg
+from chaos.report.pages.page import coded
+from chaos.report.tables.documents import documents
+from chaos.report.tables.forest import MARGIN, WIDTH, forest_row
 from chaos.verify.verdict import Verdict
 
 ABORT = Finding(

@@ -9,7 +9,7 @@ import pytest
 from support.goldens import assert_golden
 from support.journals import Scenario, write
 
-from chaos.report.render import ReportPaths, render
+from chaos.report.pages.render import ReportPaths, render
 
 GOLDENS = Path(__file__).parent / "goldens"
 

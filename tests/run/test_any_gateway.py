@@ -16,7 +16,7 @@ from support.processes import wait_for
 
 from chaos.engines.envoy_binary import find_envoy
 from chaos.errors import ExitCode, InvalidInput
-from chaos.run.ports import accepts, free_port
+from chaos.run.processes.ports import accepts, free_port
 
 LOAD = {"users": 16, "until": "decided", "duration": "40s"}
 

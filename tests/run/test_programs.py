@@ -13,7 +13,7 @@ from support.experiments import alive, experiment, run, virtual_service, write
 from support.processes import wait_for
 
 from chaos.errors import ExitCode
-from chaos.run.ports import accepts, free_port
+from chaos.run.processes.ports import accepts, free_port
 
 # Calls `web` through HTTP_PROXY, passes its status on, and writes down what it was told and who it started.
 APPLICATION = """

@@ -11,10 +11,10 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from chaos.gateway.app import run_gateway
-from chaos.gateway.options import GatewayOptions
+from chaos.gateway.process.app import run_gateway
+from chaos.gateway.process.options import GatewayOptions
 from chaos.mesh.decision import Decision, Draws, Request
-from chaos.run.load_rules import RuleFiles
+from chaos.run.plan.rule_files import RuleFiles
 from chaos.run.serve import read_table
 
 

@@ -10,7 +10,7 @@ from chaos.engines.envoy.clusters import ClusterEndpoint
 from chaos.engines.envoy.export import export_envoy
 from chaos.engines.envoy.mesh import Service
 from chaos.engines.envoy.names import namespace_of
-from chaos.mesh.read import load_resources
+from chaos.mesh.read.documents import load_resources
 
 
 def envoy_bootstrap(experiment: str) -> dict[str, Any]:

@@ -12,10 +12,10 @@ from typing import Any
 import yaml
 
 from chaos.journal.records import Record, decode_lines
-from chaos.run.options import RunOptions
-from chaos.run.result import RunResult
+from chaos.run.plan.options import RunOptions
 from chaos.run.start import run_file
-from chaos.run.view import View
+from chaos.run.terminal.result import RunResult
+from chaos.run.terminal.view import View
 
 CHAOS = (sys.executable, "-m", "chaos")
 

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from chaos.experiment.finding import Finding, Tally
+from chaos.claims.finding import Finding, Tally
 from chaos.journal.condense import Condenser, Pace
-from chaos.journal.digest import Digest, Key
 from chaos.journal.records import Counters, DigestLine, End, Event, Findings, Phase, Plan, Record, encode
+from chaos.protocol.digest import Digest, Key
 from chaos.verify.claim import within
 from chaos.verify.verdict import Verdict, worst
 from support.traffic import Dice, add, shares

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from chaos.journal.digest import Digest
+from chaos.protocol.digest import Digest
 
 LIMIT = 30.0  # seconds after which a test gives up waiting
 

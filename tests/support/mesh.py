@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from chaos.mesh.compile.rules import Rules, compile_rules
 from chaos.mesh.decision import Decision, Draws, Endpoint, Forward, Headers, Request
 from chaos.mesh.draws import FixedDraws
+from chaos.mesh.model.resources import Resources
 from chaos.mesh.names import Proxy
-from chaos.mesh.read import load_resources
-from chaos.mesh.registry import Registry, parse_host_port
-from chaos.mesh.resources import Resources
-from chaos.mesh.rules import Rules, compile_rules
+from chaos.mesh.read.documents import load_resources
+from chaos.mesh.upstream.registry import Registry, parse_host_port
 
 Services = Mapping[str, list[Mapping[str, str]]]
 WEB: Services = {"web:80": [{}]}

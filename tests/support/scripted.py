@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
-from chaos.gateway.app import running
-from chaos.gateway.control import Control
-from chaos.gateway.counters import Ledger
-from chaos.gateway.options import GatewayOptions, bind
-from chaos.gateway.plane import Plane, RuleSet
+from chaos.gateway.process.app import running
+from chaos.gateway.process.control import Control
+from chaos.gateway.process.options import GatewayOptions, bind
+from chaos.gateway.state.counters import Ledger
+from chaos.gateway.state.worker_state import Plane, RuleSet
 from support.raw_client import Answer, read_answer
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from chaos.journal.digest import Digest, Key
+from chaos.protocol.digest import Digest, Key
 
 Array = np.ndarray[Any, Any]
 

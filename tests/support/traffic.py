@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from random import Random
 from statistics import NormalDist
 
-from chaos.journal.digest import Digest, Key, Tally
-from chaos.journal.histogram import Histogram, bucket_of
+from chaos.protocol.digest import Digest, Key, Tally
+from chaos.protocol.histogram import Histogram, bucket_of
 
 SAMPLED = 400
 """Latencies drawn one by one for an outcome of a second; a larger count is spread over the buckets these fell into."""

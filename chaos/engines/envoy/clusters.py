@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from chaos.engines.envoy.bootstrap import Json, typed
 from chaos.engines.envoy.names import is_address
 from chaos.engines.envoy.values import duration
-from chaos.mesh.model_destination_rule import (
+from chaos.mesh.model.destination_rule import (
     ConnectionPoolSettings,
     ConsistentHashLB,
     DestinationRule,

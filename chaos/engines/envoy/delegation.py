@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from chaos.mesh.model import StringMatch
-from chaos.mesh.model_virtual_service import Delegate, HTTPMatchRequest, HTTPRoute
+from chaos.mesh.model.message import StringMatch
+from chaos.mesh.model.virtual_service import Delegate, HTTPMatchRequest, HTTPRoute
 
 # What a delegate's rule takes over from the root's when it has none of its own, each as a whole.
 _INHERITED = (

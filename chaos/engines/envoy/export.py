@@ -10,8 +10,8 @@ from chaos.engines.envoy.clusters import cluster
 from chaos.engines.envoy.mesh import MESH, Mesh, Service, gateway_name
 from chaos.engines.envoy.routes import Client
 from chaos.engines.envoy.virtual_hosts import gateway_hosts, sidecar_hosts
-from chaos.mesh.model_gateway import Gateway
-from chaos.mesh.resources import Resource, Resources
+from chaos.mesh.model.gateway import Gateway
+from chaos.mesh.model.resources import Resource, Resources
 
 
 def export_envoy(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from chaos.engines.envoy.bootstrap import CORS_FILTER, FAULT_FILTER, Json, typed
 from chaos.engines.envoy.match import means_present, string_matcher
 from chaos.engines.envoy.values import duration, per_million
-from chaos.mesh.model_virtual_service import CorsPolicy, HTTPFaultInjection, HTTPRoute
+from chaos.mesh.model.virtual_service import CorsPolicy, HTTPFaultInjection, HTTPRoute
 
 GRPC_STATUSES = (
     "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",

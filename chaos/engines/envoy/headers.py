@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from chaos.engines.envoy.bootstrap import Json
-from chaos.mesh.model_virtual_service import HeaderOperations, Headers
+from chaos.mesh.model.virtual_service import HeaderOperations, Headers
 
 # The lists that a route and a weighted cluster have in common, in Envoy's names.
 LISTS = ("request_headers_to_add", "request_headers_to_remove", "response_headers_to_add", "response_headers_to_remove")

@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from chaos.engines.envoy.bootstrap import Json
-from chaos.mesh.model import StringMatch
-from chaos.mesh.model_virtual_service import HTTPMatchRequest
+from chaos.mesh.model.message import StringMatch
+from chaos.mesh.model.virtual_service import HTTPMatchRequest
 
 
 def route_match(match: HTTPMatchRequest | None) -> Json:

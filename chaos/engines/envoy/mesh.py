@@ -13,11 +13,11 @@ from chaos.engines.envoy.clusters import ClusterEndpoint
 from chaos.engines.envoy.delegation import Find, with_delegates
 from chaos.engines.envoy.names import covers, fully_qualified, is_address, namespace_of
 from chaos.engines.envoy.routes import Client
-from chaos.mesh.model import Destination, Message
-from chaos.mesh.model_destination_rule import DestinationRule
-from chaos.mesh.model_service_entry import ServiceEntry
-from chaos.mesh.model_virtual_service import Delegate, HTTPMirrorPolicy, HTTPRoute, HTTPRouteDestination, VirtualService
-from chaos.mesh.resources import Resource, Resources
+from chaos.mesh.model.destination_rule import DestinationRule
+from chaos.mesh.model.message import Destination, Message
+from chaos.mesh.model.resources import Resource, Resources
+from chaos.mesh.model.service_entry import ServiceEntry
+from chaos.mesh.model.virtual_service import Delegate, HTTPMirrorPolicy, HTTPRoute, HTTPRouteDestination, VirtualService
 
 ROOT_NAMESPACE = "istio-system"
 MESH = "mesh"

@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from chaos.engines.envoy.bootstrap import Json, typed
 from chaos.engines.envoy.values import duration
-from chaos.mesh.model_virtual_service import HTTPRetry
+from chaos.mesh.model.virtual_service import HTTPRetry
 
 DEFAULT_RETRY_ON = "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes"
 _PREVIOUS_HOSTS = {

@@ -16,8 +16,8 @@ from chaos.engines.envoy.headers import LISTS, authority, header_operations
 from chaos.engines.envoy.match import is_catch_all, route_match
 from chaos.engines.envoy.retry import retry_policy
 from chaos.engines.envoy.values import duration, per_million
-from chaos.mesh.model import Destination, Percent
-from chaos.mesh.model_virtual_service import (
+from chaos.mesh.model.message import Destination, Percent
+from chaos.mesh.model.virtual_service import (
     HTTPDirectResponse,
     HTTPMatchRequest,
     HTTPRedirect,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from chaos.engines.envoy.bootstrap import Json
-from chaos.mesh.model import Percent
+from chaos.mesh.model.message import Percent
 
 
 def duration(seconds: float) -> str:

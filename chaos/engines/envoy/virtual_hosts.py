@@ -9,10 +9,10 @@ from chaos.engines.envoy.clusters import cluster_name, hash_policy
 from chaos.engines.envoy.mesh import BoundRules, Mesh, Service
 from chaos.engines.envoy.names import covers, domains, fully_qualified, intersection
 from chaos.engines.envoy.routes import catch_alls_last, default_route, routes
-from chaos.mesh.model import Destination
-from chaos.mesh.model_destination_rule import ConsistentHashLB, TrafficPolicy
-from chaos.mesh.model_gateway import Gateway, Server
-from chaos.mesh.resources import Resource
+from chaos.mesh.model.destination_rule import ConsistentHashLB, TrafficPolicy
+from chaos.mesh.model.gateway import Gateway, Server
+from chaos.mesh.model.message import Destination
+from chaos.mesh.model.resources import Resource
 
 
 class MeshDestinations:

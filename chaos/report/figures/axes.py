@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chaos.report import words
-from chaos.report.latency import Floats
-from chaos.report.style import ticks
+from chaos.report.data import numbers as words
+from chaos.report.data.latency import Floats
+from chaos.report.figures.style import ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chaos.experiment.finding import Finding
+from chaos.claims.finding import Finding
 from chaos.journal.result import Point
-from chaos.report import words
+from chaos.report.data import numbers as words
 from chaos.report.figures.model import Drawing, Legend
-from chaos.report.style import BLUE, GREEN, INK, figure, nice_steps, ticks, to_svg
+from chaos.report.figures.style import BLUE, GREEN, INK, figure, nice_steps, ticks, to_svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from chaos.report.style import property_of
+from chaos.report.figures.style import property_of
 
 
 @dataclass(frozen=True, slots=True)

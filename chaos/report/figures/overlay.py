@@ -5,12 +5,13 @@ from __future__ import annotations
 import pandas as pd
 
 from chaos.journal.result import Result
-from chaos.report import frames, words
+from chaos.report.data import frames
+from chaos.report.data import numbers as words
+from chaos.report.data.latency import Shape, binned, log_edges
 from chaos.report.figures.axes import step_area, step_line, time_axis
 from chaos.report.figures.latency import BINS, Line, percentiles
 from chaos.report.figures.model import Drawing, Legend
-from chaos.report.latency import Shape, binned, log_edges
-from chaos.report.style import BLUE, ORANGE, figure, ticks, to_svg
+from chaos.report.figures.style import BLUE, ORANGE, figure, ticks, to_svg
 
 MAX_PANELS = 4
 

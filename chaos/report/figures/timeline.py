@@ -11,11 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from chaos.journal.result import PhaseSpan, Result
-from chaos.report import frames, words
+from chaos.report.data import frames
+from chaos.report.data import numbers as words
+from chaos.report.data.latency import Floats
 from chaos.report.figures.axes import step_area, step_line, time_axis
 from chaos.report.figures.model import Drawing, Legend
-from chaos.report.latency import Floats
-from chaos.report.style import (
+from chaos.report.figures.style import (
     BLUE,
     GREY,
     GRID,

@@ -1,0 +1,91 @@
+"""The same Istio documents with another fault level: what ramps and searches vary.
+
+Percentages and delays are changed in the documents themselves, so that what is in force is what one would apply, and
+what is expected of it follows from the same text."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import yaml
+
+from chaos.claims.hypotheses.search import Quantity
+from chaos.mesh.names import full_name
+from chaos.mesh.read.documents import GROUP
+from chaos.units import format_duration
+
+Values = list[dict[str, Any]]
+
+
+def istio_values(values: Iterable[Any]) -> Values:
+    """The Istio documents among parsed ones, as a copy that may be changed."""
+    return [
+        copy.deepcopy(value)
+        for value in values
+        if isinstance(value, dict) and str(value.get("apiVersion", "")).startswith(f"{GROUP}/")
+    ]
+
+
+def as_text(values: Values) -> str:
+    """A YAML stream of these documents."""
+    return yaml.safe_dump_all(values, sort_keys=False, allow_unicode=True)
+
+
+def at_level(values: Values, quantity: Quantity, level: float) -> Values:
+    """The documents with every such fault of the host at this level (percent, or seconds for a fixedDelay).
+
+    Raises ValueError when the host has no such fault: there is nothing that could vary."""
+    made = copy.deepcopy(values)
+    change = _CHANGES[quantity.what]
+    changed = [change(fault, level) for fault in _faults(made, quantity.host)]
+    if not any(changed):
+        hosts = ", ".join(sorted({host for value in made for host in _hosts(value)})) or "none"
+        kind = "abort" if quantity.what == "abort" else "delay"
+        raise ValueError(
+            f"no rule of {quantity.host} has a fault.{kind} that could vary; VirtualServices speak of {hosts}"
+        )
+    return made
+
+
+def _faults(values: Values, host: str) -> Iterator[dict[str, Any]]:
+    for value in values:
+        if value.get("kind") == "VirtualService" and _speaks_of(value, host):
+            for route in value.get("spec", {}).get("http") or ():
+                if isinstance(route.get("fault"), dict):
+                    yield route["fault"]
+
+
+def _speaks_of(value: dict[str, Any], host: str) -> bool:
+    namespace = (value.get("metadata") or {}).get("namespace") or "default"
+    return full_name(host, namespace) in {full_name(each, namespace) for each in _hosts(value)}
+
+
+def _hosts(value: dict[str, Any]) -> list[str]:
+    return list((value.get("spec") or {}).get("hosts") or ()) if value.get("kind") == "VirtualService" else []
+
+
+def _share(kind: str) -> Callable[[dict[str, Any], float], bool]:
+    def change(fault: dict[str, Any], level: float) -> bool:
+        if not isinstance(fault.get(kind), dict):
+            return False
+        fault[kind].pop("percent", None)
+        fault[kind]["percentage"] = {"value": round(level, 4)}
+        return True
+
+    return change
+
+
+def _fixed_delay(fault: dict[str, Any], level: float) -> bool:
+    if not isinstance(fault.get("delay"), dict):
+        return False
+    fault["delay"]["fixedDelay"] = format_duration(max(round(level, 3), 0.001))
+    return True
+
+
+_CHANGES: dict[str, Callable[[dict[str, Any], float], bool]] = {
+    "abort": _share("abort"),
+    "delay": _share("delay"),
+    "fixedDelay": _fixed_delay,
+}

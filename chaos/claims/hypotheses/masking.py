@@ -1,0 +1,50 @@
+"""Of the faults that were injected, which did users see: requests are followed by their id from the user to the fault.
+
+An application that passes `x-request-id` on carries the user's id to the gateway, so that a sampled request that was
+aborted on its way can be looked up among the users' outcomes. Where it does not, only totals can be compared: at most
+as many faults were seen as user requests failed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from chaos.claims.finding import Tally
+
+ID_LENGTH = 36  # of a UUID; applications append to it for their own retries
+MOST = 500_000
+"""Requests kept of either kind; a run that has more is judged by its first ones."""
+
+
+class Masking:
+    """Collects faulted requests from the gateway and sampled outcomes from the load."""
+
+    def __init__(self) -> None:
+        self._aborted: dict[tuple[str, str], set[str]] = {}
+        self._failed: dict[str, bool] = {}
+        self._kept = 0
+
+    def add_faulted(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """The gateway's `GET /faulted` entries: id, rule, fault, phase."""
+        for record in records:
+            if "abort" in record["fault"] and self._kept < MOST:
+                ids = self._aborted.setdefault((record.get("phase", ""), record["rule"]), set())
+                ids.add(record["id"][:ID_LENGTH])
+                self._kept += 1
+
+    def add_sample(self, rows: Iterable[Sequence[Any]]) -> None:
+        """The load's sampled outcomes: [id, task, status, error, fault]."""
+        for identifier, _, status, error, *_ in rows:
+            if len(self._failed) < MOST:
+                self._failed[identifier[:ID_LENGTH]] = bool(error) or not 0 < status < 400
+
+    def tally(self, phase: str | None, rules: Collection[str]) -> Tally:
+        """k of n sampled user requests that were aborted on their way ended well all the same."""
+        ids = {
+            identifier
+            for (where, rule), found in self._aborted.items()
+            if rule in rules and (phase is None or where == phase)
+            for identifier in found
+        }
+        seen = [self._failed[identifier] for identifier in ids if identifier in self._failed]
+        return Tally(seen.count(False), len(seen))

@@ -1,0 +1,83 @@
+"""The experiment's own expressions, read with the names they may use; what is wrong is located at their line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chaos.claims.hypotheses.expression import Expression, Names, parse_expression
+from chaos.claims.hypotheses.safeguards import Safeguard
+from chaos.claims.hypotheses.tokens import ExpressionError
+from chaos.errors import Problem
+from chaos.experiment.read import Reading
+from chaos.experiment.services import short_name_shown
+from chaos.mesh.compile.rules import Rules
+from chaos.mesh.source.document import Path
+
+
+def hosts_of(rules: Rules) -> dict[str, tuple[str, ...]]:
+    """Hosts as people write them, short and in full, with the keys of the rules that their requests may take."""
+    found: dict[str, dict[str, None]] = {}
+    for info in rules.rules:
+        for host in info.hosts:
+            for name in (short_name_shown(host), host):
+                found.setdefault(name, {})[info.key] = None
+    return {host: tuple(keys) for host, keys in found.items()}
+
+
+def read_hypotheses(reading: Reading, names: Names) -> tuple[tuple[Expression, ...], list[Problem]]:
+    """spec.verify.expect."""
+    expressions: list[Expression] = []
+    problems: list[Problem] = []
+    for index, text in enumerate(reading.experiment.spec.verify.expect):
+        found = _read(reading, text, names, ("spec", "verify", "expect", index), problems)
+        if found is not None:
+            expressions.append(found)
+    return tuple(expressions), problems
+
+
+def read_safeguards(reading: Reading, names: Names) -> tuple[tuple[Safeguard, ...], list[Problem]]:
+    """spec.safeguards; shares and latencies, which each second shows by itself."""
+    safeguards: list[Safeguard] = []
+    problems: list[Problem] = []
+    for index, each in enumerate(reading.experiment.spec.safeguards):
+        path = ("spec", "safeguards", index)
+        found = _read(reading, each.hold, names, path, problems)
+        if found is None:
+            continue
+        if found.left.metric in ("masked", "amplification") or found.within is not None:
+            what = "within" if found.within is not None else found.left.metric
+            problems.append(reading.problem(path, f"{what} is nothing that a safeguard can watch second by second"))
+            continue
+        if found.right is not None and found.right.phase != found.left.phase:
+            problems.append(reading.problem(path, "a safeguard watches one second of one phase; compare within it"))
+            continue
+        safeguards.append(Safeguard(found, each.hold_for))
+    return tuple(safeguards), problems
+
+
+def _read(reading: Reading, text: str, names: Names, path: Path, problems: list[Problem]) -> Expression | None:
+    try:
+        return parse_expression(text, names)
+    except ExpressionError as error:
+        problems.append(reading.problem(path, str(error), code="expression"))
+    return None
+
+
+def read_hold(reading: Reading, names: Names) -> tuple[Expression | None, list[Problem]]:
+    """spec.search.hold; it is tried at one level at a time, so it cannot speak of phases."""
+    search = reading.experiment.spec.search
+    if search is None:
+        return None, []
+    problems: list[Problem] = []
+    path: Path = ("spec", "search", "hold")
+    found = _read(reading, search.hold, names, path, problems)
+    if found is not None and (found.phase or (found.right is not None and found.right.phase)):
+        problems.append(reading.problem(path, "a search tries one level at a time; leave out the phase"))
+    return found, problems
+
+
+def names_of(tasks: Sequence[str] | None, phases: Sequence[str], rules: Rules) -> Names:
+    """What expressions may speak of; tasks None: any (a locustfile's show only when it runs)."""
+    return Names(
+        tuple(name for name in phases if name), None if tasks is None else tuple(tasks), tuple(hosts_of(rules))
+    )

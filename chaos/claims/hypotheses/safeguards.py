@@ -1,0 +1,91 @@
+"""Bounds that stop a run: a safeguard fires when its expression has been broken for so long at a stretch.
+
+Broken, every second: the second's own figures are beyond the limit. And so that three unlucky requests stop nothing,
+all of the stretch together must be beyond it at 99 % confidence. Seconds without traffic neither break a bound nor
+heal it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from math import ceil
+
+from chaos.claims.finding import Finding
+from chaos.claims.hypotheses import sentences as words
+from chaos.claims.hypotheses.expression import Expression
+from chaos.claims.hypotheses.judging import judge_expression
+from chaos.claims.observations import Observations, Observed
+from chaos.verify.verdict import Verdict
+
+ALPHA = 0.01
+
+
+@dataclass(slots=True)
+class Safeguard:
+    """`hold_for` in seconds. The expression is a share or a quantile against a value or another measure."""
+
+    expression: Expression
+    hold_for: float = 1.0
+    _stretch: deque[Observations] = field(default_factory=deque)
+
+    def observe(self, digest: Observations) -> Finding | None:
+        """Add one second. A finding when the bound has been broken long enough, None while it holds."""
+        second = self._judge([digest])
+        if second.estimate is None and second.verdict is Verdict.NO_TRAFFIC:
+            return None
+        if not self._broken(second):
+            self._stretch.clear()
+            return None
+        self._stretch.append(digest)
+        if len(self._stretch) < ceil(self.hold_for):
+            return None
+        found = self._judge(self._stretch)
+        if found.verdict is Verdict.FALSIFIED:
+            return replace(found, sentence=self._sentence(found))
+        return None
+
+    def _judge(self, digests: Iterable[Observations]) -> Finding:
+        observed = Observed()
+        for digest in digests:
+            observed.add(digest)
+        expression = self.expression
+        comparing = expression.right is not None
+        blank = Finding(
+            id=f"safeguard#{expression.text}",
+            kind="safeguard",
+            title=expression.text,
+            verdict=Verdict.NO_TRAFFIC,
+            phase=expression.phase or "",
+            task=expression.left.task or "",
+            unit="ratio" if comparing else expression.left.unit,
+            sense=expression.sense,
+            configured=expression.factor if comparing else expression.limit,
+            confidence=1 - ALPHA,
+            alpha=ALPHA,
+            ledgers=("observed",),
+        )
+        return judge_expression(blank, expression, observed)
+
+    def _broken(self, second: Finding) -> bool:
+        """Whether the second alone is beyond the limit; a latency without end is."""
+        if second.configured is None or second.estimate is None:
+            return second.sense == "below"
+        if second.sense == "below":
+            return second.estimate > second.configured
+        return second.estimate < second.configured
+
+    def _sentence(self, found: Finding) -> str:
+        return f"For {len(self._stretch)} s: {words.hypothesis(found, self.expression)}"
+
+
+class Safeguards:
+    """All of an experiment's; the first that fires is what stops the run."""
+
+    def __init__(self, safeguards: Sequence[Safeguard]):
+        self.all = tuple(safeguards)
+
+    def observe(self, digest: Observations) -> Finding | None:
+        """Add one second to each. Raises nothing; the finding of the first broken one."""
+        fired = [found for safeguard in self.all if (found := safeguard.observe(digest)) is not None]
+        return fired[0] if fired else None

@@ -1,0 +1,93 @@
+"""Says in one sentence how a hypothesis fared."""
+
+from __future__ import annotations
+
+from chaos.claims.finding import Finding, Tally
+from chaos.claims.hypotheses.expression import Expression
+from chaos.claims.judge.sentences import THIN, percent, requests, thousands
+from chaos.units import format_duration
+from chaos.verify.verdict import Verdict
+
+_DONE = {
+    "failures": "failed",
+    "errors": "had no answer",
+    "successes": "ended well",
+    "aborted": "were aborted",
+    "delayed": "were delayed",
+}
+
+
+def nothing(finding: Finding) -> str:
+    """When there is nothing to judge by."""
+    where = f" in phase {finding.phase}" if finding.phase else ""
+    return f"No request was seen{where} that it speaks about."
+
+
+def hypothesis(finding: Finding, expression: Expression, starved: str = "") -> str:
+    """For a share or a quantile, against a limit or another measure."""
+    if finding.verdict is Verdict.NO_TRAFFIC:
+        return nothing(finding)
+    said = _ratio(finding, expression) if expression.right is not None else _plain(finding, expression)
+    if finding.cause == "starved":
+        return f"{said}; {starved}, so latencies prove nothing."
+    return f"{said}{_ending(finding, expression.shown_limit)}"
+
+
+def _plain(finding: Finding, expression: Expression) -> str:
+    seen = finding.observed or Tally(0, 0)
+    if expression.left.unit == "share":
+        done = _DONE.get(expression.left.metric, f"were answered with {expression.left.argument}")
+        return f"{requests(seen)} {done}{_between(finding)}"
+    value = "has no end" if finding.estimate is None else f"is {format_duration(finding.estimate)}"
+    return f"{expression.left.metric} of {thousands(seen.n)} requests {value}{_between(finding)}"
+
+
+def _ratio(finding: Finding, expression: Expression) -> str:
+    if finding.estimate is None:
+        return f"{expression.left} cannot be set against {expression.right}, which is nothing"
+    return f"{expression.left} is {finding.estimate:.3g} times {expression.right}{_between(finding)}"
+
+
+def _between(finding: Finding) -> str:
+    low, high = finding.interval or (None, None)
+    return f" ({_value(finding, low)} to {_value(finding, high)})"
+
+
+def _value(finding: Finding, value: float | None) -> str:
+    if value is None:
+        return "any"
+    if finding.unit == "share":
+        return percent(value)
+    return format_duration(value) if finding.unit == "seconds" else f"{value:.3g}"
+
+
+def _ending(finding: Finding, limit: str) -> str:
+    asked = f"{'less' if finding.sense == 'below' else 'more'} than {limit.replace('%', THIN + '%')}"
+    if finding.verdict is Verdict.VERIFIED:
+        return f", as asked: {asked}."
+    if finding.verdict is Verdict.FALSIFIED:
+        return f"; {asked} was asked."
+    more = f" About {thousands(finding.needed)} more requests would tell." if finding.needed else ""
+    return f"; whether it is {asked} is open.{more}"
+
+
+def masked(finding: Finding, *, followed: bool) -> str:
+    """For the share of faults that users did not see."""
+    seen = finding.observed
+    if seen is None or not seen.n:
+        return "No fault was injected, so there was nothing to mask."
+    ending = _ending(finding, percent(finding.configured or 0.0).replace(THIN, ""))
+    if followed:
+        share = f"{percent(seen.share or 0.0)} of {thousands(seen.n)} requests that were aborted on their way"
+        return f"{share} ended well for their users{_between(finding)}{ending}"
+    least = f"at least {percent(seen.share or 0.0)} of {thousands(seen.n)} injected aborts were seen by no user"
+    return f"{least[0].upper()}{least[1:]}, going by totals, as ids are not passed on{ending}"
+
+
+def amplified(finding: Finding) -> str:
+    """For calls per user request."""
+    seen = finding.observed or Tally(0, 0)
+    calls = f"{thousands(seen.n)} user requests cost {thousands(seen.k)} calls"
+    return (
+        f"{calls}, {finding.estimate or 0.0:.3g} each{_between(finding)}{_ending(finding, f'{finding.configured:g}')}"
+    )

@@ -1,0 +1,414 @@
+"""One client connection: parses requests, keeps them in order, writes answers, and refuses what Envoy's codec refuses.
+
+The parser's callbacks only record; `data_received` acts when a read has been parsed. Requests that come while one is
+in flight wait (HTTP/1.1 pipelining). With much waiting, or a request's body that upstream does not take, reading
+pauses."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import deque
+from typing import TYPE_CHECKING, Any, cast
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+
+from chaos.gateway.exchange.exchange import Exchange
+from chaos.gateway.exchange.local_replies import Replies
+from chaos.gateway.exchange.plain_heads import PlainRequest, plain_request
+from chaos.gateway.exchange.wire import METHODS
+from chaos.gateway.upstream.connection import HIGH_WATER
+from chaos.mesh.decision import Headers, Request
+
+if TYPE_CHECKING:
+    from chaos.gateway.state.worker_state import Plane
+
+MAX_HEADERS = 100  # Envoy's defaults (http_connection_manager.proto): more is answered with 431
+MAX_HEAD_BYTES = 60 * 1024
+MAX_AUTHORITIES = 10_000  # Hosts remembered as well-formed
+MAX_WAITING = 32  # pipelined requests kept before reading pauses
+LINGER_SECONDS = 1.0  # after a last answer to a client that may still be sending (Envoy's delayed_close_timeout)
+
+# What `connection` must not take from a request on its way (Envoy's sanitizeConnectionHeader).
+_NOT_BY_CONNECTION = frozenset((b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"))
+
+_BODY, _UPSTREAM, _PIPELINE = 1, 2, 4  # reasons for not reading
+
+_AUTHORITY = re.compile(rb"[\w.~!$&'()*+,;=:@%\[\]-]*", re.ASCII)
+_ABSOLUTE = re.compile(rb"((?i:https?))://([^/?#]*)(.*)", re.DOTALL)
+
+
+class Downstream(asyncio.Protocol):
+    transport: asyncio.Transport
+    remote = b"127.0.0.1"
+    local = b"127.0.0.1"  # this proxy's own address, as the client sees it
+    full = False  # the client does not read: write no more than what is in flight
+    closing = False  # nothing that still arrives matters
+    current: Exchange | None = None  # being answered
+    receiving: Exchange | None = None  # its request is not complete
+    beat = 0  # of the plane, when this connection last did something
+
+    def __init__(self, plane: Plane):
+        self.plane = plane
+        self.waiting: deque[Exchange] = deque()
+        self._parser: Any = HttpRequestParser(self)
+        self._headers: Headers = []
+        self._target = b""
+        self.in_head = False  # a request's head has begun to arrive
+        self._head_bytes = 0  # of a head that did not come in one read of ordinary size
+        self._new_head = False  # it began in this read
+        self._held = 0
+        self._advancing = False
+        self._after_upgrade: bytes | None = None  # what follows a request for another protocol, once there is one
+
+    # ------------------------------------------------------------------------------------------ reading
+
+    def data_received(self, data: bytes) -> None:
+        if self.closing:
+            return
+        if self._after_upgrade is not None:
+            self._after_upgrade += data
+            return
+        self.beat = self.plane.beat
+        current = self.current
+        if current is None and self.receiving is None and not self.in_head:
+            plain = plain_request(data)
+            if plain is not None:
+                self._begin(plain)
+                return
+            if len(data) > MAX_HEAD_BYTES:
+                self._head_bytes = 1
+        self._parse(data)
+        if current is None:
+            self.advance()
+        elif current.has_body and current is self.current:
+            current.request_progressed()
+        if len(self.waiting) > MAX_WAITING:
+            self._hold(_PIPELINE)
+
+    def _begin(self, plain: PlainRequest) -> None:
+        """The short way: a whole request, and nothing before it that would have to be answered first."""
+        method, target, headers, fields = plain
+        authority = fields.get(b"host")
+        exchange = self.current = Exchange(self, method, target, authority, headers, fields)
+        exchange.complete = True
+        if authority not in self.plane.authorities:
+            self._check(exchange, authority)
+        else:
+            exchange.plain = method != b"HEAD"
+        exchange.begin()
+
+    def _parse(self, data: bytes) -> None:
+        between = self.receiving is None and not self.in_head
+        try:
+            self._parser.feed_data(data)
+        except HttpParserUpgrade as stopped:
+            self._upgrade(data[stopped.args[0] :])
+        except HttpParserError as error:
+            self._malformed(error)
+        if self.in_head:
+            self._count_head(data, between)
+
+    def _count_head(self, data: bytes, between: bool) -> None:
+        """A head that goes on in the next read. What belongs to it of the read in which it began: all, when the read
+        began with it; else what follows the last empty line, if there is one."""
+        if not self._new_head:
+            self._head_bytes += len(data)
+        elif between or b"\r\n\r\n" in data:
+            self._head_bytes = len(data) - (data.rfind(b"\r\n\r\n") + 1)
+        self._new_head = False
+        if self._head_bytes > MAX_HEAD_BYTES or len(self._headers) > MAX_HEADERS:
+            self._refuse(431)
+
+    def on_message_begin(self) -> None:
+        self._new_head = True
+        self._headers = []
+        self._target = b""
+        self.in_head = True
+
+    def on_url(self, url: bytes) -> None:
+        self._target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers.append((name.lower(), value.rstrip()))
+
+    def on_headers_complete(self) -> None:
+        self.in_head = False
+        headers = self._headers
+        fields = dict(headers)
+        target, authority, scheme = self._target, fields.get(b"host"), b""
+        if target[:1] != b"/":
+            target, authority, scheme = _other_form(target, authority)
+        parser, plane = self._parser, self.plane
+        method = parser.get_method()
+        exchange = self.receiving = Exchange(self, method, target, authority, headers, fields)
+        if scheme:
+            exchange.request.url_scheme = scheme
+            if scheme == b"https" and plane.replaces_ids:  # a gateway knows that it does not speak TLS here
+                exchange.turn_away(plane.refusals[403])
+        exchange.trailers = self._headers = []
+        if b"content-length" in fields or b"transfer-encoding" in fields:
+            self._expect_body(exchange, fields)
+        if b"connection" in fields or not parser.should_keep_alive():
+            self._connection_options(exchange, fields)
+        if len(fields) != len(headers) or len(headers) > MAX_HEADERS or self._head_bytes:
+            self._limit(exchange, headers)
+        if target[:1] != b"/" or authority not in plane.authorities or method not in METHODS:
+            self._check(exchange, authority)
+        self.waiting.append(exchange)
+
+    def _expect_body(self, exchange: Exchange, fields: dict[bytes, bytes]) -> None:
+        encoding = fields.get(b"transfer-encoding")
+        if encoding is not None:
+            exchange.expect_body(chunked=True)
+            if encoding != b"chunked":
+                self._spell_out(exchange, encoding)
+        elif fields[b"content-length"].strip(b"0"):
+            exchange.expect_body(chunked=False)
+
+    def _spell_out(self, exchange: Exchange, encoding: bytes) -> None:
+        """Upstream is told `chunked` as Envoy spells it; there is no other coding that Envoy passes on."""
+        if encoding.lower() != b"chunked":
+            exchange.turn_away(self.plane.refusals[501])
+        headers = exchange.request.headers
+        headers[headers.index((b"transfer-encoding", encoding))] = (b"transfer-encoding", b"chunked")
+
+    def _connection_options(self, exchange: Exchange, fields: dict[bytes, bytes]) -> None:
+        if self._parser.get_http_version() != "1.1":
+            exchange.turn_away(self.plane.refusals[426])
+        elif not self._parser.should_keep_alive():
+            exchange.close = True
+        named = {token.strip().lower() for token in fields.get(b"connection", b"").split(b",")}
+        if not named.isdisjoint(_NOT_BY_CONNECTION) or any(name[:1] == b":" for name in named):
+            exchange.turn_away(self.plane.refusals[400])
+        elif b"host" in named:
+            exchange.turn_away(self.plane.no_host)
+        elif b"x-request-id" in named:
+            exchange.request.id = self.plane.new_id()
+
+    def _limit(self, exchange: Exchange, headers: Headers) -> None:
+        """Too much head, or two Hosts: Envoy would join them with a comma, which no rule can mean."""
+        size = sum(len(name) + len(value) + 4 for name, value in headers)
+        if len(headers) > MAX_HEADERS or size > MAX_HEAD_BYTES:
+            exchange.turn_away(self.plane.refusals[431])
+        elif sum(name == b"host" for name, _ in headers) > 1:
+            exchange.turn_away(self.plane.refusals[400])
+        elif sum(name == b"transfer-encoding" for name, _ in headers) > 1:
+            exchange.turn_away(self.plane.refusals[501])
+        self._head_bytes = 0
+
+    def _check(self, exchange: Exchange, authority: bytes | None) -> None:
+        """The rarer ways in which a request can be wrong before any rule has seen it."""
+        request, plane = exchange.request, self.plane
+        if request.method == b"CONNECT":
+            exchange.turn_away(plane.no_route)
+        elif authority is None:
+            exchange.turn_away(plane.no_host)
+        elif request.method not in METHODS or not _AUTHORITY.fullmatch(authority) or not _valid_form(request):
+            exchange.turn_away(plane.refusals[400])
+        elif len(plane.authorities) < MAX_AUTHORITIES:
+            plane.authorities.add(authority)
+
+    def on_body(self, data: bytes) -> None:
+        exchange = self.receiving
+        if exchange is not None:
+            exchange.body.append(data)
+            exchange.size += len(data)
+            if exchange.mirrors:
+                exchange.unmirrored.append(data)
+
+    def on_message_complete(self) -> None:
+        exchange = self.receiving
+        if exchange is not None:
+            exchange.complete = True
+            self.receiving = None
+
+    # ------------------------------------------------------------------------------------------ out of the ordinary
+
+    def _upgrade(self, rest: bytes) -> None:
+        """The last request asks for another protocol. WebSocket waits for upstream's 101; h2c is read as if it had
+        not asked."""
+        exchange = self.waiting[-1]
+        if exchange.refusal is not None:
+            self._after_upgrade = b""
+            return
+        protocol = dict(exchange.request.headers).get(b"upgrade", b"").lower()
+        if protocol == b"websocket":
+            exchange.websocket = True
+            self._after_upgrade = rest
+        elif protocol == b"h2c":
+            self._read_on(self.waiting.pop(), rest)
+        else:
+            exchange.turn_away(self.plane.forbidden)
+            self._after_upgrade = b""
+
+    def _read_on(self, exchange: Exchange, rest: bytes) -> None:
+        """llhttp skips the body of an upgrade request; so the head is read once more, without the wish to upgrade."""
+        request = exchange.request
+        named = {b"upgrade", b"http2-settings"}
+        lines = [
+            b"%b: %b\r\n" % (name, _without(value, named) if name == b"connection" else value)
+            for name, value in request.headers
+            if name not in named
+        ]
+        head = b"%b %b HTTP/1.1\r\n%b\r\n" % (request.method, self._target, b"".join(lines))
+        self._parser = HttpRequestParser(self)
+        self._parse(head + rest)
+
+    def _malformed(self, error: HttpParserError) -> None:
+        if "Data after `Connection: close`" in str(error):
+            return  # the client has said that this would not matter
+        self._refuse(426 if "Invalid HTTP version" in str(error) else 400)
+
+    def _refuse(self, status: int) -> None:
+        """What comes now cannot be understood: the answers that are due, then this one, then the end."""
+        self.in_head = False
+        exchange = self.receiving
+        self.receiving = None
+        self._after_upgrade = b""
+        if exchange is None:
+            exchange = Exchange(self, b"", b"", b"", [], {})
+            exchange.complete = True
+            self.waiting.append(exchange)
+        if exchange is self.current:
+            exchange.refuse(self.plane.refusals[status])
+        else:
+            exchange.turn_away(self.plane.refusals[status])
+
+    # ------------------------------------------------------------------------------------------ requests in turn
+
+    def advance(self) -> None:
+        """Begins what waits, one after another, as long as the answers come at once."""
+        if self._advancing:
+            return
+        self._advancing = True
+        waiting = self.waiting
+        while waiting and self.current is None and not self.closing:
+            exchange = self.current = waiting.popleft()
+            exchange.begin()
+        self._advancing = False
+        if self._held & _PIPELINE and len(waiting) < MAX_WAITING:
+            self._release(_PIPELINE)
+
+    def exchange_done(self, exchange: Replies) -> None:
+        self.current = None
+        if exchange.close:
+            self.finish(linger=not exchange.complete or exchange.refusal is not None)
+        elif self.waiting:
+            self.advance()
+
+    def write(self, data: bytes) -> None:
+        self.beat = self.plane.beat
+        self.transport.write(data)
+
+    def pause_writing(self) -> None:
+        self.full = True
+        if self.current is not None:
+            self.current.downstream_full()
+
+    def resume_writing(self) -> None:
+        self.full = False
+        if self.current is not None:
+            self.current.downstream_drained()
+
+    def hold_body(self, hold: bool) -> None:
+        if hold:
+            self._hold(_BODY)
+        elif self._held & _BODY:
+            self._release(_BODY)
+
+    def hold_upstream(self, hold: bool) -> None:
+        if hold:
+            self._hold(_UPSTREAM)
+        elif self._held & _UPSTREAM:
+            self._release(_UPSTREAM)
+
+    @property
+    def reading_paused(self) -> bool:
+        return self._held != 0
+
+    def _hold(self, reason: int) -> None:
+        if not self._held and not self.transport.is_closing():
+            self.transport.pause_reading()
+        self._held |= reason
+
+    def _release(self, reason: int) -> None:
+        self._held &= ~reason
+        if not self._held and not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    # ------------------------------------------------------------------------------------------ life and death
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's is one, but does not inherit from it
+        self.transport.set_write_buffer_limits(high=HIGH_WATER)
+        peer = transport.get_extra_info("peername")
+        if peer:
+            self.remote = peer[0].encode()
+        own = transport.get_extra_info("sockname")
+        if own:
+            self.local = own[0].encode()
+        self.beat = self.plane.beat
+        self.plane.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone, or has closed its half: Envoy takes both for the end of what it asked."""
+        self.closing = True
+        self.plane.connections.discard(self)
+        current, self.current = self.current, None
+        if current is not None:
+            current.cancel()
+        self.waiting.clear()
+
+    def finish(self, *, linger: bool) -> None:
+        """The last answer is on its way. A client that may still be sending gets a second to read it before the
+        reset."""
+        self.closing = True
+        if not linger:
+            self.close()
+            return
+        self._held = 0
+        self.transport.resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.plane.after(LINGER_SECONDS, self.transport.abort)
+
+    def close(self) -> None:
+        """Closes once what has been written is on its way; a client that does not read it loses it after a while."""
+        self.closing = True
+        self.transport.close()
+        if self.transport.get_write_buffer_size():
+            self.plane.after(10 * LINGER_SECONDS, self.transport.abort)
+
+    def drain(self) -> None:
+        """No new requests: idle connections close now, others after what they have begun."""
+        if self.current is None and not self.waiting and not self.in_head:
+            self.close()
+
+    def idle_out(self) -> None:
+        if self.in_head:
+            self._refuse(408)
+            self.advance()
+        elif self.current is None:
+            self.close()
+
+    def take_after_upgrade(self) -> bytes:
+        early, self._after_upgrade = self._after_upgrade or b"", b""
+        return early
+
+
+def _valid_form(request: Request) -> bool:
+    return request.target[:1] == b"/" or (request.target == b"*" and request.method == b"OPTIONS")
+
+
+def _other_form(target: bytes, authority: bytes | None) -> tuple[bytes, bytes | None, bytes]:
+    """Absolute form: its authority replaces Host (RFC 9112 3.2.2), its scheme counts. Anything else stays as it is."""
+    absolute = _ABSOLUTE.fullmatch(target)
+    if absolute is None:
+        return target, authority, b""
+    rest = absolute[3]
+    return rest if rest[:1] == b"/" else b"/" + rest, absolute[2], absolute[1].lower()
+
+
+def _without(connection: bytes, named: set[bytes]) -> bytes:
+    return b", ".join(token for token in map(bytes.strip, connection.split(b",")) if token.lower() not in named)

@@ -1,0 +1,106 @@
+"""A copy of a request, sent once to a mirror's cluster. Whatever comes back, or does not, nobody notices."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING
+
+from chaos.gateway.upstream.connection import Upstream
+from chaos.mesh.decision import Failure
+
+if TYPE_CHECKING:
+    from chaos.gateway.state.worker_state import Plane
+    from chaos.gateway.upstream.pool import Host
+
+BUFFER_LIMIT = 1 << 20  # bytes that wait for a slow mirror; then the copy is given up, the original never waits
+LONGEST_SECONDS = 60.0  # without a timeout on the route
+
+
+_FORWARDED_FOR = re.compile(rb"\r\nx-forwarded-for: ([^\r]*)\r\n")
+_EXPECTED_TIMEOUT = re.compile(rb"(\r\nx-envoy-expected-rq-timeout-ms: )\d+\r\n")
+
+
+def mirrored_head(head: bytes, own_address: bytes, timeout: float | None) -> bytes:
+    """The head of the copy: the proxy is the client of it, and says so; it is tried once, so the route's timeout
+    alone counts (Envoy's AsyncStreamImpl)."""
+    chain = _FORWARDED_FOR.search(head)
+    if chain is None:
+        head += b"x-forwarded-for: %b\r\n" % own_address
+    elif chain[1]:
+        head = head[: chain.end(1)] + b"," + own_address + head[chain.end(1) :]
+    else:
+        head = head[: chain.end(1)] + own_address + head[chain.end(1) :]
+    if timeout is not None:
+        head = _EXPECTED_TIMEOUT.sub(rb"\g<1>%d\r\n" % round(timeout * 1000), head)
+    return head + b"x-envoy-internal: true\r\nx-envoy-attempt-count: 1\r\n\r\n"
+
+
+class Mirror:
+    def __init__(self, plane: Plane, host: Host, head: bytes, head_only: bool, timeout: float | None):
+        self.host = host
+        self.head_only = head_only
+        self.connection: Upstream | None = None
+        self._waiting = [head]
+        self._done = False
+        self._timer: asyncio.TimerHandle = plane.after(timeout or LONGEST_SECONDS, self.cut_short)
+        connection = host.acquire(self)
+        if connection is not None:
+            self.upstream_connected(connection)
+
+    def send(self, data: bytes, last: bool) -> None:
+        if self._done:
+            return
+        if self.connection is not None:
+            self.connection.write(data)
+            if self.connection.transport.get_write_buffer_size() > BUFFER_LIMIT:
+                self.cut_short()
+            return
+        self._waiting.append(data)
+        if sum(map(len, self._waiting)) > BUFFER_LIMIT:
+            self.cut_short()
+
+    def upstream_connected(self, connection: Upstream) -> None:
+        self.connection = connection
+        connection.send(self, b"".join(self._waiting), self.head_only, False)
+        self._waiting = []
+
+    def upstream_whole(self, connection: Upstream, data: bytes) -> bool:
+        return False
+
+    def upstream_received(self, connection: Upstream) -> None:
+        connection.pieces = []
+        connection.interim = []
+        if connection.ended or connection.malformed:
+            self._end()
+
+    def upstream_failed(self, failure: Failure, reason: str) -> None:
+        self._end()
+
+    def upstream_lost(self, connection: Upstream) -> None:
+        self._end()
+
+    def upstream_full(self) -> None:
+        """The next piece decides: see BUFFER_LIMIT."""
+
+    def upstream_drained(self) -> None:
+        pass
+
+    def cut_short(self) -> None:
+        """The rest of the copy will not come, or not in time."""
+        if self._done:
+            return
+        if self.connection is None:
+            self.host.abandon(self)
+        else:
+            self.connection.keep_alive = False
+        self._end()
+
+    def _end(self) -> None:
+        if self._done:
+            return
+        self._done = True
+        self._timer.cancel()
+        if self.connection is not None:
+            self.host.release(self.connection)
+            self.connection = None

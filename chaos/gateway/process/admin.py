@@ -1,0 +1,162 @@
+"""The admin API: an ordinary aiohttp application over `Controls`. docs/architecture.md lists what it answers."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from typing import Any
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from chaos.errors import InvalidInput
+from chaos.gateway.process.control import Controls
+from chaos.gateway.process.options import is_loopback
+
+MAX_RULES_BYTES = 16 * 1024 * 1024
+
+
+class BadCommand(Exception):  # noqa: N818 - named for what it is
+    """The body of an admin request is not what it should be."""
+
+
+def admin_app(controls: Controls, token: str | None) -> web.Application:
+    app = web.Application(client_max_size=MAX_RULES_BYTES, middlewares=[_guard(token), _errors])
+    api = Admin(controls)
+    app.router.add_get("/health", api.health)
+    app.router.add_get("/rules", api.get_rules)
+    app.router.add_put("/rules", api.put_rules)
+    app.router.add_put("/faults", api.put_faults)
+    app.router.add_put("/phase", api.put_phase)
+    app.router.add_get("/counters", api.counters)
+    app.router.add_get("/metrics", api.metrics)
+    app.router.add_get("/faulted", api.faulted)
+    return app
+
+
+class Admin:
+    def __init__(self, controls: Controls):
+        self._controls = controls
+
+    async def health(self, request: web.Request) -> web.Response:
+        ok = await self._controls.accepting()
+        body = {
+            "status": "ok" if ok else "draining",
+            "workers": self._controls.workers,
+            "generation": await self._controls.generation(),
+        }
+        return web.json_response(body, status=200 if ok else 503)
+
+    async def get_rules(self, request: web.Request) -> web.Response:
+        if request.query.get("format") == "yaml":
+            return web.Response(text=await self._controls.source(), content_type="application/yaml")
+        return web.json_response(await self._controls.rules())
+
+    async def put_rules(self, request: web.Request) -> web.Response:
+        try:
+            text = (await request.read()).decode()
+        except UnicodeDecodeError:
+            raise BadCommand("the rules are not UTF-8 text") from None
+        return web.json_response({"generation": await self._controls.replace(text)})
+
+    async def put_faults(self, request: web.Request) -> web.Response:
+        body = await _json_object(request, {"enabled"})
+        enabled = _field(body, "enabled", bool)
+        await self._controls.switch_faults(enabled)
+        return web.json_response({"enabled": enabled})
+
+    async def put_phase(self, request: web.Request) -> web.Response:
+        body = await _json_object(request, {"name", "faults", "scale"})
+        name, faults = _field(body, "name", str), _field(body, "faults", bool, True)
+        scale = _scale(body.get("scale") or {})
+        await self._controls.enter_phase(name, faults, scale)
+        return web.json_response({"name": name, "faults": faults, "scale": scale})
+
+    async def counters(self, request: web.Request) -> web.Response:
+        return web.json_response(await self._controls.counters())
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        from chaos.gateway.process.metrics import prometheus_text
+
+        body = prometheus_text(await self._controls.counters())
+        return web.Response(body=body, headers={"content-type": "text/plain; version=0.0.4; charset=utf-8"})
+
+    async def faulted(self, request: web.Request) -> web.Response:
+        after = request.query.get("after", "0")
+        if not after.isdecimal():
+            raise BadCommand(f"after={after!r} is not a number")
+        return web.json_response(await self._controls.faulted(int(after)))
+
+
+async def _json_object(request: web.Request, known: set[str]) -> dict[str, Any]:
+    try:
+        body = json.loads(await request.read())
+    except ValueError as error:
+        raise BadCommand(f"the body is not JSON: {error}") from None
+    if not isinstance(body, dict):
+        raise BadCommand("the body is not a JSON object")
+    unknown = sorted(set(body) - known)
+    if unknown:
+        raise BadCommand(f"unknown field {unknown[0]!r}; there are {', '.join(sorted(known))}")
+    return body
+
+
+def _field(body: dict[str, Any], name: str, kind: type, default: Any = None) -> Any:
+    value = body.get(name, default)
+    if not isinstance(value, kind):
+        words = {bool: "true or false", str: "a text"}
+        raise BadCommand(f"{name} must be {words[kind]}, not {json.dumps(value)}")
+    return value
+
+
+def _scale(value: Any) -> dict[str, float]:
+    """How much more often than configured: `{"abort": 0.5}` halves the aborts, 0 switches them off."""
+    if not isinstance(value, dict) or not set(value) <= {"abort", "delay"}:
+        raise BadCommand('scale must be an object like {"abort": 0.5, "delay": 1}')
+    for fault, factor in value.items():
+        if isinstance(factor, bool) or not isinstance(factor, int | float) or not 0 <= factor < float("inf"):
+            raise BadCommand(f"scale.{fault} must be a number from 0, not {json.dumps(factor)}")
+    return {fault: float(factor) for fault, factor in value.items()}
+
+
+def _problem(error: InvalidInput) -> list[dict[str, Any]]:
+    return [
+        {
+            "file": problem.location.file,
+            "line": problem.location.line,
+            "column": problem.location.column,
+            "path": problem.path,
+            "message": problem.message,
+            "severity": problem.severity,
+        }
+        for problem in error.problems
+    ]
+
+
+@web.middleware
+async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Every error is JSON with a sentence."""
+    try:
+        return await handler(request)
+    except InvalidInput as error:
+        return web.json_response({"error": str(error), "problems": _problem(error)}, status=400)
+    except BadCommand as error:
+        return web.json_response({"error": str(error)}, status=400)
+    except web.HTTPException as error:
+        return web.json_response({"error": error.reason}, status=error.status)
+
+
+def _guard(token: str | None) -> Middleware:
+    """With a token, only who knows it; without, only who names us by a loopback address (a web page could not)."""
+
+    @web.middleware
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if token is not None:
+            given = request.headers.get("authorization", "").encode()
+            if not hmac.compare_digest(given, f"Bearer {token}".encode()):
+                return web.json_response({"error": "this needs the admin token as a bearer token"}, status=401)
+        elif not is_loopback(request.url.host or "") or request.headers.get("origin"):
+            return web.json_response({"error": "only from this machine, and not from a web page"}, status=403)
+        return await handler(request)
+
+    return guard

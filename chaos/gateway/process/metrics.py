@@ -1,0 +1,64 @@
+"""The counters as Prometheus text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import Collector, CollectorRegistry
+
+from chaos.gateway.state.counters import Json
+
+_PLAIN = {
+    "requests": "Requests that took this rule",
+    "delay": "Requests that were delayed",
+    "abort": "Requests that were aborted",
+    "delay_abort": "Requests that were delayed and then aborted",
+    "forwarded": "Requests that were forwarded",
+    "mirrored": "Copies sent to mirrors",
+    "upstream_requests": "Tries sent upstream",
+    "upstream_failures": "Tries that the rule's retryOn would retry",
+    "delay_seconds": "Injected delay in seconds",
+}
+_TALLIED = {
+    "destinations": ("destination", "Requests forwarded, by destination"),
+    "statuses": ("status", "Answers to clients, by status; 0: the client left first"),
+    "upstream_statuses": ("status", "Answers of upstreams, by status"),
+    "tries": ("tries", "Forwarded requests, by how many tries they took"),
+}
+
+
+class _Counters(Collector):
+    def __init__(self, counters: Json):
+        self._counters = counters
+
+    def collect(self) -> Iterator[Metric]:
+        counters = self._counters
+        yield GaugeMetricFamily("chaos_connections", "Client connections", value=counters["connections"])
+        yield GaugeMetricFamily("chaos_workers", "Worker processes", value=counters["workers"])
+        yield GaugeMetricFamily("chaos_rules_generation", "How often rules were loaded", value=counters["generation"])
+        yield CounterMetricFamily("chaos_cpu_seconds", "Processor time of the workers", value=counters["cpu_seconds"])
+        yield CounterMetricFamily("chaos_unmatched", "Requests without a route", value=counters["unmatched"])
+        for name, text in _PLAIN.items():
+            family = CounterMetricFamily(f"chaos_{name}", text, labels=("phase", "rule"))
+            for phase, rule, counts in self._rules():
+                family.add_metric((phase, rule), counts[name])
+            yield family
+        for name, (label, text) in _TALLIED.items():
+            family = CounterMetricFamily(f"chaos_{name}", text, labels=("phase", "rule", label))
+            for phase, rule, counts in self._rules():
+                for key, count in counts[name].items():
+                    family.add_metric((phase, rule, key), count)
+            yield family
+
+    def _rules(self) -> Iterator[tuple[str, str, Json]]:
+        for phase, rules in self._counters["phases"].items():
+            for rule, counts in rules.items():
+                yield phase, rule, counts
+
+
+def prometheus_text(counters: Json) -> bytes:
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Counters(counters))
+    return generate_latest(registry)

@@ -1,0 +1,86 @@
+"""What `chaos gateway` was asked for. The rules come from functions of the caller's: the gateway reads no experiment
+files."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chaos.errors import ChaosError, EnvironmentFailed
+from chaos.gateway.state.worker_state import RuleSet
+
+BACKLOG = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayOptions:
+    """`load` compiles the files and `parse` a YAML text sent to the admin API; both raise InvalidInput.
+
+    `files` are watched, and loaded again when they change. Without a `seed` the draws differ from run to run."""
+
+    load: Callable[[], RuleSet]
+    parse: Callable[[str], RuleSet]
+    files: tuple[str, ...] = ()
+    listen: str = "127.0.0.1:8080"
+    admin: str = "127.0.0.1:0"
+    admin_token: str | None = None
+    workers: int = 1
+    seed: int | str | None = None
+    tags: bool = True
+    watch: bool = True
+    exit_with_stdin: bool = False  # end when whoever started us closes our stdin, or dies
+    drain_seconds: float = 30.0  # for requests in flight after SIGTERM
+
+    def check(self) -> None:
+        if self.workers < 1:
+            raise ChaosError(f"--workers {self.workers}: at least one is needed")
+        host, _ = split_address(self.admin, "--admin")
+        split_address(self.listen, "--listen")
+        if not is_loopback(host) and not self.admin_token:
+            raise ChaosError(f"--admin {self.admin} is reachable from outside: it needs a token (--admin-token)")
+
+
+def split_address(text: str, option: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > 65535:
+        raise ChaosError(f"{option} {text!r} is not an address; write it like 127.0.0.1:8080")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def bind(address: str, option: str, *, copies: int = 1) -> list[socket.socket]:
+    """Sockets bound to one address, all to the same port; listening is left to the server. EnvironmentFailed when
+    taken."""
+    host, port = split_address(address, option)
+    sockets: list[socket.socket] = []
+    try:
+        family, _, _, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        for _ in range(copies):
+            one = socket.socket(family, socket.SOCK_STREAM)
+            sockets.append(one)
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if copies > 1:
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            one.bind(where)
+            one.setblocking(False)
+            where = one.getsockname()
+    except OSError as error:
+        for one in sockets:
+            one.close()
+        raise EnvironmentFailed(f"cannot listen on {address} ({option}): {error.strerror or error}") from None
+    return sockets
+
+
+def url_of(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

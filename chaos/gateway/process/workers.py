@@ -1,0 +1,247 @@
+"""Several workers: children that share one port (SO_REUSEPORT), and the parent whose admin API speaks for them all.
+
+The parent and each child have a socket pair on which they exchange JSON, a line per command and per answer. Rules are
+replaced in two steps: every worker compiles them, and only when all have does every worker use them. A worker that
+dies takes the gateway with it: what it had counted is lost, and a verdict from the rest would be wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import json
+import os
+import signal
+import socket
+import sys
+from contextlib import suppress
+from typing import Any, NoReturn
+
+import uvloop
+
+from chaos.errors import ExitCode, InvalidInput, Location, Problem
+from chaos.gateway.process.app import Stop, admin, announce, running
+from chaos.gateway.process.control import perform, read_files
+from chaos.gateway.process.options import GatewayOptions
+from chaos.gateway.state.counters import Json, merge
+from chaos.gateway.state.worker_state import RuleSet
+
+PR_SET_PDEATHSIG = 1
+LINE_LIMIT = 64 * 1024 * 1024
+
+
+def run_workers(
+    options: GatewayOptions, rules: RuleSet, listeners: list[socket.socket], admin_listener: socket.socket
+) -> int:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    children: dict[int, socket.socket] = {}
+    for index, listener in enumerate(listeners):
+        ours, theirs = socket.socketpair()
+        pid = os.fork()
+        if not pid:
+            for other in (ours, admin_listener, *children.values(), *(one for one in listeners if one is not listener)):
+                other.close()
+            _child(options, rules, listener, theirs, index)
+        theirs.close()
+        children[pid] = ours
+    return uvloop.run(_parent(options, children, listeners, admin_listener))
+
+
+# ---------------------------------------------------------------------------------------------- a worker
+
+
+def _child(
+    options: GatewayOptions, rules: RuleSet, listener: socket.socket, channel: socket.socket, index: int
+) -> NoReturn:
+    code = 1
+    try:
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent says when to drain
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        code = uvloop.run(_work(options, rules, listener, channel, index))
+    finally:
+        os._exit(code)
+
+
+async def _work(
+    options: GatewayOptions, rules: RuleSet, listener: socket.socket, channel: socket.socket, index: int
+) -> int:
+    reader, writer = await asyncio.open_connection(sock=channel, limit=LINE_LIMIT)
+    async with running(options, rules, listener, worker=index) as control:
+        writer.write(b'{"ready": true}\n')
+        while line := await reader.readline():
+            command = json.loads(line)
+            if command["do"] == "drain":
+                break
+            writer.write(json.dumps(await _answer(control, command)).encode() + b"\n")
+        else:
+            os._exit(0)  # the parent is gone
+    return 0
+
+
+async def _answer(control: Any, command: Json) -> Json:
+    try:
+        return {"result": await perform(control, command)}
+    except InvalidInput as error:
+        problems = [
+            [
+                problem.location.file,
+                problem.location.line,
+                problem.location.column,
+                problem.path,
+                problem.message,
+                problem.severity,
+            ]
+            for problem in error.problems
+        ]
+        return {"problems": problems}
+
+
+# ---------------------------------------------------------------------------------------------- the parent
+
+
+class Worker:
+    """The parent's end of one child."""
+
+    def __init__(self, pid: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter):
+        self.pid = pid
+        self._reader = reader
+        self._writer = writer
+        self._turn = asyncio.Lock()
+        self.seen = 0  # of its faulted requests
+        self.lost = asyncio.Event()
+
+    async def ready(self) -> bool:
+        return bool(await self._reader.readline())
+
+    async def ask(self, **command: Any) -> Any:
+        """The worker's answer. Raises InvalidInput when it refuses the rules, ConnectionError when it is gone."""
+        async with self._turn:
+            self._writer.write(json.dumps(command).encode() + b"\n")
+            line = await self._reader.readline()
+        if not line:
+            self.lost.set()
+            raise ConnectionError(f"worker {self.pid} has died")
+        answer = json.loads(line)
+        if "problems" in answer:
+            raise InvalidInput(
+                Problem(Location(file, at, column), path, message, severity)
+                for file, at, column, path, message, severity in answer["problems"]
+            )
+        return answer["result"]
+
+    def tell(self, **command: Any) -> None:
+        with suppress(ConnectionError):
+            self._writer.write(json.dumps(command).encode() + b"\n")
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class Fleet:
+    """All workers as if they were one."""
+
+    def __init__(self, workers: list[Worker], options: GatewayOptions):
+        self._members = workers
+        self.workers = len(workers)
+        self._options = options
+        self._draining = False
+        self._source = ""
+        self._faulted: list[Json] = []
+        self._replacing = asyncio.Lock()
+
+    async def _ask_all(self, **command: Any) -> list[Any]:
+        return await asyncio.gather(*(worker.ask(**command) for worker in self._members))
+
+    async def generation(self) -> int:
+        return int((await self._members[0].ask(do="rules"))["generation"])
+
+    async def accepting(self) -> bool:
+        return not self._draining
+
+    async def counters(self) -> Json:
+        return merge(await self._ask_all(do="counters"))
+
+    async def faulted(self, after: int) -> Json:
+        """One sequence for all: what a worker has recorded since it was last asked is appended."""
+        total = 0
+        for worker in self._members:
+            answer = await worker.ask(do="faulted", after=worker.seen)
+            worker.seen, total = answer["next"], total + answer["total"]
+            self._faulted += answer["faulted"]
+        after = max(after, 0)
+        return {"faulted": self._faulted[after:], "next": max(after, len(self._faulted)), "total": total}
+
+    async def rules(self) -> Json:
+        return dict(await self._members[0].ask(do="rules"))
+
+    async def source(self) -> str:
+        return self._source or await asyncio.to_thread(read_files, self._options.files)
+
+    async def replace(self, text: str | None) -> int:
+        async with self._replacing:
+            await self._ask_all(do="prepare", text=text)
+            generations = await self._ask_all(do="commit")
+            self._source = text or ""
+            return int(generations[0])
+
+    async def switch_faults(self, enabled: bool) -> None:
+        await self._ask_all(do="faults", enabled=enabled)
+
+    async def enter_phase(self, name: str, faults: bool, scale: dict[str, float]) -> None:
+        await self._ask_all(do="phase", name=name, faults=faults, scale=scale)
+
+    def drain(self) -> None:
+        self._draining = True
+        for worker in self._members:
+            worker.tell(do="drain")
+
+
+async def _parent(
+    options: GatewayOptions,
+    children: dict[int, socket.socket],
+    listeners: list[socket.socket],
+    admin_listener: socket.socket,
+) -> int:
+    members = []
+    for pid, channel in children.items():
+        reader, writer = await asyncio.open_connection(sock=channel, limit=LINE_LIMIT)
+        members.append(Worker(pid, reader, writer))
+    ready = await asyncio.gather(*(worker.ready() for worker in members))
+    fleet = Fleet(members, options)
+    stop = Stop(options)
+    deaths = asyncio.ensure_future(_first_death(list(children)))
+    stopping = asyncio.ensure_future(stop.requested.wait())
+    async with admin(options, fleet, admin_listener):
+        if all(ready):
+            announce(admin_listener, listeners[0])
+        for listener in listeners:
+            listener.close()
+        await asyncio.wait([stopping, deaths], return_when=asyncio.FIRST_COMPLETED)
+        died = deaths.done()
+        fleet.drain()
+        stopping.cancel()
+        if died:
+            print(f"worker {deaths.result()} has died; its counts are lost", file=sys.stderr, flush=True)
+        await asyncio.to_thread(_reap, set(children) - ({deaths.result()} if died else set()), at_once=died)
+    for worker in members:
+        worker.close()
+    return int(ExitCode.ENVIRONMENT) if died else 0
+
+
+async def _first_death(pids: list[int]) -> int:
+    """The process id of the first child to end."""
+    while True:
+        for pid in pids:
+            found, _ = os.waitpid(pid, os.WNOHANG)  # noqa: ASYNC222 - it does not wait
+            if found:
+                return pid
+        await asyncio.sleep(0.1)
+
+
+def _reap(pids: set[int], *, at_once: bool) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError, ChildProcessError):
+            if at_once:
+                os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)

@@ -1,0 +1,177 @@
+"""What the gateway did, counted per phase and rule: the `drawn` ledger of a verdict.
+
+A fault is counted when it is drawn, whether or not the client waits for it: the ledger speaks about the dice.
+`statuses` has every request once, as soon as its answer begins; a client that left before that is counted under
+status 0. So at rest `requests` is the sum of `statuses`, and an abort that nobody received is still an abort that was
+drawn."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from chaos.gateway.exchange.wire import token
+from chaos.mesh.decision import Abort, Decision, Forward, Headwork, Reply, Rule
+
+Json = dict[str, Any]
+
+_SUMS = (
+    "requests", "delay", "abort", "delay_abort", "forwarded", "mirrored", "upstream_requests", "upstream_failures",
+    "delay_seconds",
+)  # fmt: skip
+_TALLIES = ("destinations", "statuses", "upstream_statuses", "tries")
+
+REMEMBERED = 256  # heads of answers, per rule and destination
+
+FAULT_TAGS = {
+    "": b"",
+    "delay": b"x-chaos-fault: delay\r\n",
+    "abort": b"x-chaos-fault: abort\r\n",
+    "delay,abort": b"x-chaos-fault: delay,abort\r\n",
+}
+
+
+class Ledger:
+    """The counts of one rule in one phase, and the bytes that all its answers share."""
+
+    __slots__ = (
+        *_SUMS,
+        *_TALLIES,
+        "answers",
+        "destination_tags",
+        "key",
+        "reply",
+        "reply_bytes",
+        "reply_date",
+        "tags",
+        "tagged",
+    )
+
+    def __init__(self, key: str, tags: bytes, tagged: bool):
+        self.key = key
+        self.requests = self.delay = self.abort = self.delay_abort = self.forwarded = self.mirrored = 0
+        self.upstream_requests = self.upstream_failures = 0
+        self.delay_seconds = 0.0
+        self.destinations: defaultdict[str, int] = defaultdict(int)
+        self.statuses: defaultdict[int, int] = defaultdict(int)
+        self.upstream_statuses: defaultdict[int, int] = defaultdict(int)
+        self.tries: defaultdict[int, int] = defaultdict(int)
+        self.tags = tags
+        self.tagged = tagged
+        self.destination_tags: dict[str, bytes] = {}
+        # What became of answers' heads: status, the shared part of what the client gets, length of the body.
+        self.answers: dict[Headwork, dict[bytes, tuple[int, bytes, int]]] = {}
+        # The last local reply as it went out: a rule's aborts are one object, and their bytes change once a second.
+        self.reply: Reply | None = None
+        self.reply_date = b""
+        self.reply_bytes = b""
+
+    def tags_to(self, destination: str) -> bytes:
+        """The response tags of a request forwarded to this cluster."""
+        tags = self.destination_tags.get(destination)
+        if tags is None:
+            tags = self.tags + b"x-chaos-destination: %b\r\n" % token(destination) if self.tagged else b""
+            self.destination_tags[destination] = tags
+        return tags
+
+    def remember(self, headwork: Headwork, head: bytes, made: tuple[int, bytes, int]) -> None:
+        known = self.answers.setdefault(headwork, {})
+        if len(known) >= REMEMBERED:
+            known.clear()
+        known[head] = made
+
+    def count(self, decision: Decision) -> str:
+        """Counts a request and what was drawn for it; returns the fault as x-chaos-fault names it, `""` for none."""
+        self.requests += 1
+        action = decision.action
+        if type(action) is Forward:
+            self.forwarded += 1
+            if action.cluster is not None:
+                self.destinations[action.cluster.name] += 1
+        if not decision.delay:
+            if type(action) is not Abort:
+                return ""
+            self.abort += 1
+            return "abort"
+        self.delay += 1
+        self.delay_seconds += decision.delay
+        if type(action) is not Abort:
+            return "delay"
+        self.abort += 1
+        self.delay_abort += 1
+        return "delay,abort"
+
+    def as_json(self) -> Json:
+        tallies = {name: {str(key): n for key, n in getattr(self, name).items()} for name in _TALLIES}
+        return {name: getattr(self, name) for name in _SUMS} | tallies
+
+
+class Phase:
+    """A stretch of a run: its name, its ledgers, and how its faults are drawn."""
+
+    def __init__(self, name: str, tagged: bool):
+        self.name = name
+        self.tagged = tagged
+        self._by_key: dict[str, Ledger] = {}
+        self.unmatched = Ledger("", self._tags(""), tagged)
+        self._by_rule: dict[Rule | None, Ledger] = {None: self.unmatched}
+
+    def ledger(self, rule: Rule | None) -> Ledger:
+        found = self._by_rule.get(rule)
+        if found is None:
+            assert rule is not None
+            found = self._by_rule[rule] = self.ledger_of(rule.key, rule.name)
+        return found
+
+    def ledger_of(self, key: str, name: str) -> Ledger:
+        found = self._by_key.get(key)
+        if found is None:
+            found = self._by_key[key] = Ledger(key, self._tags(name), self.tagged)
+        return found
+
+    def _tags(self, name: str) -> bytes:
+        route = b"x-chaos-route: %b\r\n" % token(name) if name else b""
+        phase = b"x-chaos-phase: %b\r\n" % token(self.name) if self.name else b""
+        return route + phase if self.tagged else b""
+
+    def forget_rules(self) -> None:
+        """After a reload rules are new objects; those with a known key go on counting where the old ones stopped."""
+        self._by_rule = {None: self.unmatched}
+        for ledger in self._by_key.values():
+            ledger.answers = {}
+
+    def as_json(self) -> Json:
+        return {ledger.key: ledger.as_json() for ledger in self._by_key.values() if ledger.requests}
+
+
+def merge(reports: list[Json]) -> Json:
+    """The counters of several workers as if they were one."""
+    total: Json = {
+        "generation": 0,
+        "seconds": 0.0,
+        "workers": 0,
+        "connections": 0,
+        "cpu_seconds": 0.0,
+        "phases": {},
+        "unmatched": 0,
+    }
+    for report in reports:
+        total["generation"] = max(total["generation"], report["generation"])
+        total["seconds"] = max(total["seconds"], report["seconds"])
+        for name in ("workers", "connections", "cpu_seconds", "unmatched"):
+            total[name] += report[name]
+        for phase, ledgers in report["phases"].items():
+            into = total["phases"].setdefault(phase, {})
+            for key, counts in ledgers.items():
+                _add(into.setdefault(key, {}), counts)
+    return total
+
+
+def _add(total: Json, counts: Json) -> None:
+    for name, value in counts.items():
+        if isinstance(value, dict):
+            tally = total.setdefault(name, {})
+            for key, n in value.items():
+                tally[key] = tally.get(key, 0) + n
+        else:
+            total[name] = total.get(name, 0) + value

@@ -1,0 +1,191 @@
+"""The data plane of one worker: the rules in force, the phase, the pools, the connections, and the clock they share."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from email.utils import formatdate
+from typing import TYPE_CHECKING, Any, Protocol
+
+from chaos.gateway.exchange.wire import empty, refusal
+from chaos.gateway.state.counters import Json, Phase
+from chaos.gateway.state.faulted import Faulted
+from chaos.gateway.state.repeats import Repeats
+from chaos.gateway.upstream.pool import IDLE_SECONDS, Pool
+from chaos.mesh.decision import Cluster, Decision, Draws, Request
+from chaos.mesh.draws import keyed_draws
+
+if TYPE_CHECKING:
+    from chaos.gateway.exchange.downstream import Downstream
+
+CONNECTION_IDLE_SECONDS = 3600.0  # Envoy's idle_timeout
+HEAD_SECONDS = 300.0  # for a request's head to arrive
+BEAT_SECONDS = 5.0  # how often connections are looked at
+
+
+class RuleSet(Protocol):
+    """What the gateway needs of compiled rules (chaos/mesh/compile/rules.py)."""
+
+    def decide(self, request: Request, draws: Draws) -> Decision: ...
+
+
+class Scaled:
+    """Draws under which each fault happens `scale` times as often as its rule says; 0 switches it off.
+
+    `draw / s < p` is `draw < p * s`: the dice stay the same, so a ramp only ever adds requests to those already
+    faulted."""
+
+    __slots__ = ("_abort", "_delay", "_draws")
+
+    def __init__(self, draws: Draws, delay: float, abort: float):
+        self._draws = draws
+        self._delay = delay
+        self._abort = abort
+
+    @property
+    def delay(self) -> float:
+        return min(self._draws.delay / self._delay, 1.0) if self._delay > 0 else 1.0
+
+    @property
+    def abort(self) -> float:
+        return min(self._draws.abort / self._abort, 1.0) if self._abort > 0 else 1.0
+
+    @property
+    def split(self) -> float:
+        return self._draws.split
+
+    def mirror(self, index: int) -> float:
+        return self._draws.mirror(index)
+
+
+class Plane:
+    def __init__(self, rules: RuleSet, *, seed: int | str | None = None, tagged: bool = True, worker: int = 0):
+        self._loop = asyncio.get_running_loop()
+        self.now = self._loop.time
+        self.after: Callable[..., asyncio.TimerHandle] = self._loop.call_later
+        self._started = time.monotonic()
+        self._keyed = Repeats(keyed_draws(random.getrandbits(64) if seed is None else seed))
+        self._ids = random.Random(f"{seed}/{worker}" if seed is not None else None)
+        self.draws: Callable[[bytes], Draws] = self._keyed
+        self.tagged = tagged
+        self.draining = False
+        self.connections: set[Downstream] = set()
+        self.authorities: set[bytes] = set()  # seen and found to be well-formed
+        self.faulted = Faulted()
+        self.phases: dict[str, Phase] = {}
+        self.enter("")
+        self.generation = 0
+        self._pools: dict[Cluster, Pool] = {}
+        self._pools_by_name: dict[str, Pool] = {}
+        self.use(rules)
+        self.beat = 0
+        self._tick()
+        self.look_around()
+
+    # ------------------------------------------------------------------------------------------ rules and phases
+
+    def use(self, rules: RuleSet) -> None:
+        """From now on these rules decide. Requests already decided go on as they were; counters go on by rule key."""
+        self.rules = rules
+        self.decide = rules.decide
+        self.generation += 1
+        self._pools = {}
+        for phase in self.phases.values():
+            phase.forget_rules()
+        server = getattr(rules, "server_name", b"envoy")
+        self.replaces_ids = bool(getattr(rules, "replaces_request_ids", False))
+        self.refusals = {status: refusal(status, server) for status in (400, 403, 408, 426, 431, 501)}
+        self.no_route, self.no_host, self.forbidden = (empty(status, server) for status in (404, 400, 403))
+
+    def enter(self, name: str, *, faults: bool = True, scale: dict[str, float] | None = None) -> None:
+        """From now on decisions are made and counted under this phase."""
+        found = self.phases.get(name)
+        if found is None:
+            found = self.phases[name] = Phase(name, self.tagged)
+        self.phase = found
+        self.scale = scale or {}
+        self.switch(faults)
+
+    def switch(self, faults: bool) -> None:
+        self.faults = faults
+        delay = self.scale.get("delay", 1.0) if faults else 0.0
+        abort = self.scale.get("abort", 1.0) if faults else 0.0
+        keyed = self._keyed
+        keyed.forget()
+        self.draws = keyed if delay == abort == 1.0 else lambda request_id: Scaled(keyed(request_id), delay, abort)
+
+    def new_id(self) -> bytes:
+        """A UUID (version 4) for a request that came without one."""
+        bits = b"%032x" % self._ids.getrandbits(128)
+        return b"%b-%b-4%b-a%b-%b" % (bits[:8], bits[8:12], bits[13:16], bits[17:20], bits[20:])
+
+    def pool(self, cluster: Cluster) -> Pool:
+        pool = self._pools.get(cluster)
+        if pool is None:
+            pool = self._pools_by_name.get(cluster.name)
+            if pool is None:
+                pool = self._pools_by_name[cluster.name] = Pool(cluster, self.now)
+            else:
+                pool.adopt(cluster)
+            self._pools[cluster] = pool
+        return pool
+
+    # ------------------------------------------------------------------------------------------ what is known
+
+    def pools(self) -> dict[str, Pool]:
+        """By cluster name, as far as requests have needed them."""
+        return dict(self._pools_by_name)
+
+    def counters(self) -> Json:
+        return {
+            "generation": self.generation,
+            "seconds": time.monotonic() - self._started,
+            "workers": 1,
+            "connections": len(self.connections),
+            "cpu_seconds": time.process_time(),
+            "phases": {name: phase.as_json() for name, phase in self.phases.items()},
+            "unmatched": sum(phase.unmatched.requests for phase in self.phases.values()),
+        }
+
+    def rules_in_force(self) -> list[dict[str, Any]]:
+        return [
+            {"key": rule.key, "name": rule.name, "where": str(rule.location or ""), "hosts": list(hosts)}
+            for rule, hosts in getattr(self.rules, "listing", tuple)()
+        ]
+
+    # ------------------------------------------------------------------------------------------ time
+
+    def _tick(self) -> None:
+        """The date header changes once a second, just after the second does."""
+        now = time.time()
+        self.date = b"date: %b\r\n" % formatdate(now, usegmt=True).encode()
+        self._date_timer = self._loop.call_later(1.001 - now % 1, self._tick)
+
+    def look_around(self) -> None:
+        """Once per beat: closes what has been idle for too long."""
+        self.beat += 1
+        for connection in list(self.connections):
+            silent = (self.beat - connection.beat) * BEAT_SECONDS
+            if silent > (HEAD_SECONDS if connection.in_head else CONNECTION_IDLE_SECONDS):
+                connection.idle_out()
+        if self.beat % int(IDLE_SECONDS / BEAT_SECONDS) == 0:
+            for pool in self._pools_by_name.values():
+                for host in pool.hosts:
+                    host.close_idle()
+            self._forget_pools()
+        self._beat_timer = self._loop.call_later(BEAT_SECONDS, self.look_around)
+
+    def _forget_pools(self) -> None:
+        """Clusters that no rule has used since the last reload, and that nobody is connected to."""
+        for name, pool in list(self._pools_by_name.items()):
+            if pool.cluster not in self._pools and not pool.connections and not pool.waiting:
+                pool.close()
+                del self._pools_by_name[name]
+
+    def close(self) -> None:
+        self._date_timer.cancel()
+        self._beat_timer.cancel()
+        for pool in self._pools_by_name.values():
+            pool.close()

@@ -1,0 +1,152 @@
+"""Choose one of a cluster's endpoints for a try: Envoy's policies, on this worker's own view of load and health."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from chaos.mesh.decision import Balancing, HashKey, Request
+
+if TYPE_CHECKING:
+    from chaos.gateway.upstream.pool import Host, Pool
+
+HOST_PICKS = 5  # picks that try to avoid the endpoints of earlier tries (Istio: hostSelectionRetryMaxAttempts)
+RING_POINTS = (
+    512  # of the lightest endpoint; the same for any number of endpoints, so that one more moves only its own keys
+)
+
+
+def choose(pool: Pool, request: Request, avoid: Sequence[Host] = ()) -> Host | None:
+    """The endpoint for the next try, None when the cluster has no healthy one."""
+    hosts = pool.hosts
+    if len(hosts) == 1 and hosts[0].detector is None:
+        return hosts[0]
+    if pool.cluster.outlier_detection is not None:
+        hosts = healthy(pool)
+    if not hosts:
+        return None
+    pick = _POLICIES[pool.cluster.balancing]
+    for attempt in range(HOST_PICKS if avoid else 0):
+        host = pick(pool, hosts, request, attempt)
+        if host not in avoid:
+            return host
+    return pick(pool, hosts, request, 0)
+
+
+def healthy(pool: Pool) -> tuple[Host, ...]:
+    """Endpoints that are not ejected; all of them when too few are left (Envoy's panic threshold, Istio's
+    minHealthPercent)."""
+    detection = pool.cluster.outlier_detection
+    hosts = tuple(host for host in pool.hosts if not host.ejected)
+    if detection is not None and len(hosts) * 100 < detection.min_health_percent * len(pool.hosts):
+        return pool.hosts
+    return hosts
+
+
+def _least_request(pool: Pool, hosts: tuple[Host, ...], request: Request, attempt: int) -> Host:
+    """Two random endpoints, the less busy of them (Mitzenmacher 2001). With weights: in proportion to weight /
+    (active + 1)."""
+    if len(hosts) == 1:
+        return hosts[0]
+    if pool.weighted:
+        return random.choices(hosts, [host.weight / (host.active + 1) for host in hosts])[0]
+    first, second = random.choice(hosts), random.choice(hosts)
+    return second if second.active < first.active else first
+
+
+def _round_robin(pool: Pool, hosts: tuple[Host, ...], request: Request, attempt: int) -> Host:
+    """In turn from a random start; with weights every endpoint has as many turns as its weight, spread out."""
+    turns: Sequence[Host] = _turns(hosts) if pool.weighted else hosts
+    if pool.turn < 0:
+        pool.turn = random.randrange(len(turns))
+    host = turns[pool.turn % len(turns)]
+    pool.turn += 1
+    return host
+
+
+def _turns(hosts: tuple[Host, ...]) -> list[Host]:
+    """One cycle of a weighted round robin: the k-th turn of a host falls at k / weight of the cycle."""
+    turns = [((k + 0.5) / host.weight, index, host) for index, host in enumerate(hosts) for k in range(host.weight)]
+    return [host for *_, host in sorted(turns, key=lambda turn: turn[:2])]
+
+
+def _random(pool: Pool, hosts: tuple[Host, ...], request: Request, attempt: int) -> Host:
+    return random.choices(hosts, [host.weight for host in hosts])[0] if pool.weighted else random.choice(hosts)
+
+
+def _consistent_hash(pool: Pool, hosts: tuple[Host, ...], request: Request, attempt: int) -> Host:
+    """A ring over the cluster's endpoints; an ejected one's share falls to its neighbours. Another attempt looks
+    elsewhere."""
+    key = pool.cluster.hash_key
+    value = hash_value(key, request) if key is not None else None
+    if value is None:
+        return random.choice(hosts)
+    points, owners = _ring(pool)
+    at = bisect_left(points, _point(value if not attempt else value + b"#%d" % attempt))
+    for step in range(len(owners)):
+        host = owners[(at + step) % len(owners)]
+        if host in hosts:
+            return host
+    return hosts[0]
+
+
+def hash_value(key: HashKey, request: Request) -> bytes | None:
+    """What of the request is hashed, None when it has no such thing."""
+    if key.header is not None:
+        values = [value for name, value in request.headers if name == key.header]
+        return b",".join(values) if values else None
+    if key.cookie is not None:
+        return cookie_of(request, key.cookie)
+    if key.source_ip:
+        return request.remote
+    return _query_parameter(request.target, key.query_parameter or b"")
+
+
+def cookie_of(request: Request, name: bytes) -> bytes | None:
+    for header, value in request.headers:
+        if header == b"cookie":
+            for part in value.split(b";"):
+                key, equals, text = part.strip().partition(b"=")
+                if equals and key == name:
+                    return text.strip(b'"')
+    return None
+
+
+def _query_parameter(target: bytes, name: bytes) -> bytes | None:
+    for part in target.partition(b"?")[2].split(b"&"):
+        key, _, value = part.partition(b"=")
+        if key == name:
+            return value
+    return None
+
+
+def _ring(pool: Pool) -> tuple[list[int], list[Host]]:
+    if not isinstance(pool.ring, tuple):
+        pool.ring = _make_ring(pool.hosts)
+    return pool.ring
+
+
+def _make_ring(hosts: tuple[Host, ...]) -> tuple[list[int], list[Host]]:
+    lightest = min(host.weight for host in hosts)
+    marks: list[tuple[int, int]] = []
+    for index, host in enumerate(hosts):
+        name = f"{host.endpoint.address}:{host.endpoint.port}".encode()
+        copies = RING_POINTS * host.weight // lightest
+        marks += [(_point(b"%b_%d" % (name, copy)), index) for copy in range(copies)]
+    marks.sort()
+    return [point for point, _ in marks], [hosts[index] for _, index in marks]
+
+
+def _point(value: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(value, digest_size=8).digest())
+
+
+_POLICIES: dict[Balancing, Callable[[Pool, tuple[Host, ...], Request, int], Host]] = {
+    Balancing.LEAST_REQUEST: _least_request,
+    Balancing.ROUND_ROBIN: _round_robin,
+    Balancing.RANDOM: _random,
+    Balancing.CONSISTENT_HASH: _consistent_hash,
+}

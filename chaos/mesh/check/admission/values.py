@@ -1,0 +1,265 @@
+"""Single values as Istio's admission judges them: host names, labels, ports, durations, header names, regexes.
+
+Each check answers None when the value is right, and otherwise what is wrong and what would be right.
+Source: istio pkg/config/validation/{agent/validation,validation}.go, pkg/config/labels, pkg/config/protocol.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+
+import re2
+
+from chaos.mesh.read.shape import nearest, one_of, shown
+
+MAX_REGEX = 1024  # characters; Istio's stand-in for Envoy's limit on program size
+
+_LABEL_FORM = r"[a-zA-Z0-9](?:[-a-zA-Z0-9]*[a-zA-Z0-9])?"
+_LABEL = re.compile(_LABEL_FORM)
+_WILDCARD_LABEL = re.compile(rf"\*|(?:\*-?)?{_LABEL_FORM}")
+_TAG_NAME = r"(?:[A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
+_TAG_KEY = re.compile(rf"(?:(?P<prefix>{_LABEL_FORM}(?:\.{_LABEL_FORM})*)/)?(?P<name>{_TAG_NAME})")
+_TAG_VALUE = re.compile(rf"(?:{_TAG_NAME})?")
+_HEADER_NAME = re.compile(r"[!#$%&'*+,\-.^_`|~0-9A-Za-z]+")
+_DIGITS = re.compile(r"[-+]?[0-9]+")
+
+PSEUDO_HEADERS = frozenset((":method", ":scheme", ":authority", ":path", ":status"))
+_PROTOCOLS = [
+    "tcp",
+    "udp",
+    "grpc",
+    "grpc-web",
+    "http",
+    "http_proxy",
+    "http2",
+    "https",
+    "tls",
+    "mongo",
+    "redis",
+    "mysql",
+]
+_HTTP_PROTOCOLS = frozenset(("http", "http2", "http_proxy", "grpc", "grpc-web"))
+
+Check = Callable[[str], str | None]
+
+
+def is_label(text: str) -> bool:
+    """A DNS label (RFC 1123), upper case allowed as Istio allows it."""
+    return len(text) <= 63 and _LABEL.fullmatch(text) is not None
+
+
+def is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def fqdn(name: str) -> str | None:
+    return _length(name) or _labels(name, name)
+
+
+def wildcard_domain(name: str) -> str | None:
+    """A host name whose first label may be `*`, `*-x` or `*x`."""
+    if problem := _length(name):
+        return problem
+    first, dot, rest = name.partition(".")
+    if len(first) > 63 or not _WILDCARD_LABEL.fullmatch(first):
+        return _bad_label(name, first)
+    if "*" in rest:
+        return f"{shown(name)} has a `*` beyond its first label; write it like *.example.com"
+    return _labels(name, rest) if dot else None
+
+
+def _length(name: str) -> str | None:
+    if not name:
+        return "empty; expected a host name"
+    return f"a host name has at most 255 characters, this one has {len(name)}" if len(name) > 255 else None
+
+
+def _labels(name: str, part: str) -> str | None:
+    labels = part.split(".")
+    if _DIGITS.fullmatch(labels[-1]):
+        return f"{shown(name)} ends in the number {labels[-1]}; a host name ends in a word (a port goes into `port`)"
+    if labels[-1] == "":
+        labels.pop()  # `istio.io.` says that the name is complete
+    return next((_bad_label(name, label) for label in labels if not is_label(label)), None)
+
+
+def _bad_label(name: str, label: str) -> str:
+    if ":" in label:
+        return f"{shown(name)} is no host name; a port goes into `port: {{number: ...}}`"
+    if not label:
+        return f"{shown(name)} has an empty part between two dots"
+    if len(label) > 63:
+        return f"{shown(label)} is longer than the 63 characters a part of a host name may have"
+    return f"{shown(name)} is no host name: {shown(label)} may only have letters, digits and - inside"
+
+
+def partial_wildcard(name: str) -> str | None:
+    if "*" in name and len(name) != 1 and not name.startswith("*."):
+        return f"{shown(name)} has a `*` that is only a part of a label; write *.example.com"
+    return None
+
+
+def port(number: int) -> str | None:
+    return None if 1 <= number <= 65535 else f"{number} is not a port; ports are 1 to 65535"
+
+
+def percentage(value: float) -> str | None:
+    """Of a fault: 0, or 0.0001 to 100 (one part per million is the least that Envoy can draw)."""
+    if value < 0 or value > 100:
+        return f"{value:.10g} is not between 0 and 100"
+    if 0 < value < 0.0001:
+        return f"{value:.10g} is less than 0.0001, the least share that Envoy can draw; write 0 or at least 0.0001"
+    return None
+
+
+def share(value: float) -> str | None:
+    """Of a mirror: anything from 0 to 100."""
+    return None if 0 <= value <= 100 else f"{value:.10g} is not between 0 and 100"
+
+
+def duration(seconds: float) -> str | None:
+    """At least a millisecond, and whole milliseconds."""
+    nanoseconds = round(seconds * 1e9)
+    if nanoseconds < 1_000_000:
+        return "must be at least 1ms; leave the field out to have none"
+    if nanoseconds % 1_000_000:
+        return "has parts of a millisecond; only whole milliseconds are supported"
+    return None
+
+
+def regex(pattern: str) -> str | None:
+    """RE2's own message when it refuses the pattern."""
+    if not pattern:
+        return "an empty regex is refused; leave the condition out to match anything"
+    if len(pattern) > MAX_REGEX:
+        return f"{len(pattern)} characters are too many for a regex; the limit is {MAX_REGEX}"
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        re2.compile(pattern, options)
+    except (re2.error, UnicodeEncodeError) as error:
+        return f"RE2 refuses this regex: {_re2_words(error)}{_look_around(pattern)}"
+    return None
+
+
+def _re2_words(error: Exception) -> str:
+    told = error.args[0] if error.args else error
+    return told.decode("utf-8", "replace") if isinstance(told, bytes) else str(error)
+
+
+def _look_around(pattern: str) -> str:
+    if pattern.startswith("*"):
+        return "; this is no shell pattern, write .* for anything"
+    if any(sign in pattern for sign in ("(?=", "(?!", "(?<=", "(?<!")):
+        return "; RE2 has no look-around"
+    return "; RE2 has no back-references" if re.search(r"\\[1-9]", pattern) else ""
+
+
+def labels(tags: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Kubernetes labels: each bad one with what is wrong."""
+    return [(key, problem) for key, value in tags.items() if (problem := _label_pair(key, value))]
+
+
+def _label_pair(key: str, value: str) -> str | None:
+    match = _TAG_KEY.fullmatch(key)
+    if match is None or len(match["name"]) > 63 or len(match["prefix"] or "") > 253:
+        return f"{shown(key)} is no label name; use letters, digits, -, _ and ., at most 63"
+    if not _TAG_VALUE.fullmatch(value):
+        return f"{shown(value)} is no label value; use letters, digits, -, _ and . with a letter or digit at both ends"
+    return None
+
+
+def selector(tags: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Labels of a workload selector: each bad one with what is wrong."""
+    found: list[tuple[str, str]] = []
+    for key, value in tags.items():
+        if not key:
+            found.append((key, "an empty label name is refused"))
+        if "*" in key or "*" in value:
+            found.append((key, "a selector takes no `*`; leave the label out"))
+    return found
+
+
+def header_name(name: str) -> str | None:
+    if not name:
+        return "an empty header name is refused"
+    return None if _HEADER_NAME.fullmatch(name) else f"{shown(name)} is no header name (RFC 9110, field-name)"
+
+
+def matched_header_name(name: str) -> str | None:
+    """In a match: also pseudo headers and `@request.auth.claims`."""
+    return None if is_claim(name) or name in PSEUDO_HEADERS else header_name(name)
+
+
+def cors_header_name(name: str) -> str | None:
+    return None if name == "*" else header_name(name)
+
+
+def is_claim(name: str) -> bool:
+    """Whether a header name stands for a JWT claim: `@request.auth.claims.sub`, `@request.auth.claims[sub]`."""
+    head, rest = name[:20], name[20:]
+    if head.lower() != "@request.auth.claims":
+        return False
+    return (rest[:1] == "." and len(rest) > 1) or (rest[:1] == "[" and rest[-1:] == "]" and len(rest) > 2)
+
+
+def gateway_name(name: str) -> str | None:
+    """`name` or `namespace/name`."""
+    namespace, slash, short = name.partition("/")
+    if not slash:
+        return fqdn(name)
+    if not namespace or not short:
+        return f"{shown(name)} lacks its namespace or name; write namespace/name"
+    if not is_label(namespace):
+        return f"{shown(namespace)} is no namespace; write namespace/name, in letters, digits and -"
+    return None if is_label(short) else f"{shown(short)} is no name of a Gateway; use letters, digits and -"
+
+
+def protocol(name: str) -> str | None:
+    """Empty lets Istio find out."""
+    if not name or name.lower() in _PROTOCOLS:
+        return None
+    close = nearest(name, [word.upper() for word in _PROTOCOLS])
+    meant = f"; did you mean {close}?" if close else ""
+    return f"{shown(name)} is not a protocol; expected {one_of([word.upper() for word in _PROTOCOLS])}{meant}"
+
+
+def speaks_http(name: str) -> bool:
+    return name.lower() in _HTTP_PROTOCOLS
+
+
+def speaks_tls(name: str) -> bool:
+    return name.lower() in ("https", "tls")
+
+
+def ip_or_cidr(text: str) -> str | None:
+    try:
+        ipaddress.ip_interface(text)
+    except ValueError:
+        return f"{shown(text)} is neither an IP address nor a CIDR range like 10.0.0.0/8"
+    return None
+
+
+def unix_path(path: str) -> str | None:
+    """What follows `unix://`: an absolute path to a file, or an abstract socket (`@name`)."""
+    if path.startswith("@") or (path.startswith("/") and not path.endswith("/")):
+        return None
+    return f"{shown(path)} is no absolute path to a socket; write unix:///path/to/socket"
+
+
+def covers(wide: str, name: str) -> bool:
+    """Whether host `wide`, perhaps a wildcard, takes in `name`, perhaps a wildcard too."""
+    if not wide.startswith("*"):
+        return wide == name
+    return name[name.startswith("*") :].endswith(wide[1:]) and len(name) >= len(wide) - 1
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether some host belongs to both names."""
+    return covers(one, other) or covers(other, one)

@@ -1,0 +1,45 @@
+"""DestinationRules beside the services they are for: unknown hosts (IST0174), subsets that select nothing (IST0173).
+
+Source: istio analyzers destinationrule/{subset,ca-certificates}.go. Its warning about TLS without a CA is an info here:
+a local gateway speaks no TLS.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chaos.mesh.check.cursor import At
+from chaos.mesh.check.known_services import KnownServices
+from chaos.mesh.model.resources import Resource
+
+if TYPE_CHECKING:
+    from chaos.mesh.model.destination_rule import DestinationRule
+
+UNKNOWN_HOST, SELECTS_NOTHING, UNVERIFIED = "IST0174", "IST0173", "IST0128"
+
+
+def analyze_destination_rules(at: At, rule: Resource[DestinationRule], known: KnownServices) -> None:
+    """`at` stands at the DestinationRule's spec."""
+    _tls(at, rule)
+    if not known:
+        return
+    host = rule.spec.host
+    service = known.find(host, rule.namespace)
+    if service is None:
+        if not host.startswith("*"):
+            at.into("host").warn(f"no service {host} is known; the rule has no effect", UNKNOWN_HOST)
+        return
+    for index, subset in enumerate(rule.spec.subsets):
+        if service.labels is None or any(subset.labels.items() <= labels.items() for labels in service.labels):
+            continue
+        wanted = ", ".join(f"{key}={value}" for key, value in subset.labels.items())
+        at.into("subsets", index).error(f"no endpoint of {host} has the labels {wanted}", SELECTS_NOTHING)
+
+
+def _tls(at: At, rule: Resource[DestinationRule]) -> None:
+    policy = rule.spec.traffic_policy
+    tls = policy.tls if policy is not None else None
+    if tls is None or tls.mode not in ("SIMPLE", "MUTUAL") or tls.ca_certificates or tls.credential_name:
+        return
+    message = f"mode {tls.mode} without caCertificates: the service's certificate may go unchecked"
+    at.into("trafficPolicy", "tls").info(message, UNVERIFIED)

@@ -1,0 +1,56 @@
+"""Gateways that a VirtualService names: whether they exist and admit its hosts: IST0101, IST0132.
+
+Source: istio analyzers virtualservice/gateways.go.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chaos.mesh.check.admission.values import overlap
+from chaos.mesh.check.cursor import At
+from chaos.mesh.model.resources import Resource, Resources
+from chaos.mesh.names import MESH, qualified
+from chaos.mesh.read.shape import nearest
+
+if TYPE_CHECKING:
+    from chaos.mesh.model.gateway import Gateway
+    from chaos.mesh.model.virtual_service import VirtualService
+
+NOT_FOUND, HOST_NOT_ADMITTED = "IST0101", "IST0132"
+
+
+def analyze_gateways(at: At, service: Resource[VirtualService], resources: Resources) -> None:
+    """`at` stands at the VirtualService's spec."""
+    gateways = {f"{gateway.namespace}/{gateway.name}": gateway for gateway in resources.gateways}
+    for index, name in enumerate(service.spec.gateways):
+        if name == MESH:
+            continue
+        here, wanted = at.into("gateways", index), qualified(name, service.namespace)
+        if not gateways:
+            here.info(f"the Gateway {wanted} is not here; its hosts and ports are not checked", NOT_FOUND)
+        elif wanted not in gateways:
+            here.error(f"no Gateway {wanted}; {_meant(wanted, list(gateways))}", NOT_FOUND)
+        elif not _admits(gateways[wanted], service):
+            hosts = ", ".join(host for server in gateways[wanted].spec.servers for host in server.hosts)
+            message = f"the Gateway {wanted} admits {hosts or 'no host'}: none of {', '.join(service.spec.hosts)}"
+            here.warn(message, HOST_NOT_ADMITTED)
+
+
+def _meant(wanted: str, known: list[str]) -> str:
+    """The Gateway whose own name is nearest, whatever its namespace."""
+    short = {name.rpartition("/")[2]: name for name in known}
+    close = nearest(wanted.rpartition("/")[2], list(short))
+    return f"did you mean {short[close]}?" if close else f"known are {', '.join(known)}"
+
+
+def _admits(gateway: Resource[Gateway], service: Resource[VirtualService]) -> bool:
+    for server in gateway.spec.servers:
+        for host in server.hosts:
+            namespace, slash, name = host.rpartition("/")
+            owner = gateway.namespace if namespace == "." else namespace
+            if slash and owner not in ("*", service.namespace):
+                continue
+            if any(overlap(name, wanted) for wanted in service.spec.hosts):
+                return True
+    return not service.spec.hosts

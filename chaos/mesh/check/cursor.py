@@ -1,0 +1,46 @@
+"""A cursor into one resource that collects what is wrong there.
+
+`At(resource)` stands at the root; `at.into("spec", "http", 0)` goes to a field; `at.error(...)` reports there.
+Checks take a cursor and a value, so they name a field once and never build a path by hand.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chaos.errors import Problem, Severity
+from chaos.mesh.model.resources import Resource
+from chaos.mesh.source.document import Path, one_line
+
+
+class At:
+    """A place in a resource. Cursors of one resource share their list of problems."""
+
+    __slots__ = ("path", "problems", "resource")
+
+    def __init__(self, resource: Resource[Any], path: Path = (), problems: list[Problem] | None = None):
+        self.resource = resource
+        self.path = path
+        self.problems: list[Problem] = [] if problems is None else problems
+
+    def into(self, *steps: str | int) -> At:
+        return At(self.resource, (*self.path, *steps), self.problems)
+
+    def error(self, message: str, code: str = "admission") -> None:
+        self._report(message, "error", code)
+
+    def warn(self, message: str, code: str = "admission") -> None:
+        self._report(message, "warning", code)
+
+    def info(self, message: str, code: str = "") -> None:
+        self._report(message, "info", code)
+
+    def unless(self, message: str | None) -> None:
+        """An error when there is a message, as the checks of values return one."""
+        if message:
+            self.error(message)
+
+    def _report(self, message: str, severity: Severity, code: str) -> None:
+        where = self.resource.locate(self.path)
+        path = self.resource.path(self.path)
+        self.problems.append(Problem(where, path, one_line(message), severity, code))

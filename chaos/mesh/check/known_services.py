@@ -1,0 +1,123 @@
+"""Which services exist, for checking names: from ServiceEntries, Kubernetes Services and an Experiment's `services`.
+
+Unlike the registry that requests are routed by, it needs no addresses, and it may be absent: a lone VirtualService says
+nothing about which services its cluster has, so nothing can be called unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from chaos.mesh.check.admission.values import covers
+from chaos.mesh.model.resources import Resource, Resources
+from chaos.mesh.names import exported, full_name
+from chaos.mesh.source.document import Document
+from chaos.mesh.upstream.registry import DEFAULT_PORT, parse_host_port
+
+Labels = Mapping[str, str]
+
+
+@dataclass(slots=True)
+class KnownService:
+    """`labels` are those of its endpoints, None where they cannot be known from the files."""
+
+    host: str
+    namespace: str
+    ports: list[int] = field(default_factory=list)
+    labels: list[Labels] | None = None
+    export_to: tuple[str, ...] = ()
+
+
+class KnownServices:
+    """Services by full name; wildcard hosts of ServiceEntries cover others."""
+
+    def __init__(self, services: Iterable[KnownService]):
+        self.services: dict[str, KnownService] = {}
+        for service in services:
+            known = self.services.setdefault(service.host, service)
+            if known is not service:
+                known.ports += [port for port in service.ports if port not in known.ports]
+                known.labels = None if known.labels is None or service.labels is None else known.labels + service.labels
+
+        self._wide = sorted((host for host in self.services if host.startswith("*")), key=len, reverse=True)
+
+    def __bool__(self) -> bool:
+        return bool(self.services)
+
+    def find(self, host: str, namespace: str) -> KnownService | None:
+        """What a name means in a resource of this namespace."""
+        name = full_name(host, namespace)
+        for candidate in (name, *(wide for wide in self._wide if covers(wide, name))):
+            service = self.services.get(candidate)
+            if service is not None and exported(service.export_to, service.namespace, namespace):
+                return service
+        return None
+
+    def names(self) -> list[str]:
+        return list(self.services)
+
+
+def known_services(resources: Resources, documents: Iterable[Document]) -> KnownServices:
+    found = [service for entry in resources.service_entries for service in _of_entry(entry)]
+    for document in documents:
+        found += _of_document(document.value)
+    return KnownServices(found)
+
+
+def _of_entry(entry: Resource[Any]) -> Iterator[KnownService]:
+    spec = entry.spec
+    labels = [workload.labels for workload in spec.endpoints] if spec.endpoints else None
+    for host in spec.hosts:
+        ports = [port.number for port in spec.ports]
+        yield KnownService(full_name(host, entry.namespace), entry.namespace, ports, labels, spec.export_to)
+
+
+def _of_document(value: Any) -> list[KnownService]:
+    """From a Kubernetes Service, a List of them, or an Experiment. Their own readers say what is wrong with them."""
+    kind = _get(value, "kind")
+    if kind == "List":
+        items = _get(value, "items")
+        return [service for item in items if isinstance(items, list) for service in _of_document(item)]
+    if kind == "Service":
+        return _of_service(value)
+    return _of_experiment(value) if kind == "Experiment" else []
+
+
+def _of_service(value: Any) -> list[KnownService]:
+    name, namespace = _get(value, "metadata", "name"), _get(value, "metadata", "namespace") or "default"
+    if not isinstance(name, str) or not isinstance(namespace, str):
+        return []
+    ports = _get(value, "spec", "ports")
+    numbers = [_get(port, "port") for port in ports] if isinstance(ports, list) else []
+    return [KnownService(full_name(name, namespace), namespace, [n for n in numbers if isinstance(n, int)])]
+
+
+def _of_experiment(value: Any) -> list[KnownService]:
+    services = _get(value, "spec", "services")
+    namespace = _get(value, "spec", "proxy", "namespace") or "default"
+    if not isinstance(services, dict) or not isinstance(namespace, str):
+        return []
+    return [service for key, item in services.items() for service in _listed(key, item, namespace)]
+
+
+def _listed(key: str, item: Any, namespace: str) -> Iterator[KnownService]:
+    try:
+        host, port = parse_host_port(key)
+    except ValueError:
+        return
+    endpoints = _get(item, "endpoints")
+    labels = [_labels(endpoint) for endpoint in endpoints] if isinstance(endpoints, list) else None
+    yield KnownService(full_name(host, namespace), namespace, [port or DEFAULT_PORT], labels)
+
+
+def _labels(endpoint: Any) -> Labels:
+    labels = _get(endpoint, "labels")
+    return {key: str(value) for key, value in labels.items()} if isinstance(labels, dict) else {}
+
+
+def _get(value: Any, *path: str) -> Any:
+    for step in path:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value

@@ -1,0 +1,48 @@
+"""VirtualServices that the proxy played here never sees: bound to other gateways, or not exported to its namespace.
+
+The gateway plays a sidecar (`mesh`) in the namespace default unless an Experiment's `spec.proxy` says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from chaos.mesh.check.cursor import At
+from chaos.mesh.model.resources import Resource
+from chaos.mesh.model.virtual_service import VirtualService
+from chaos.mesh.names import MESH, Proxy, exported, qualified
+from chaos.mesh.source.document import Document
+
+
+def proxy_played(documents: Iterable[Document]) -> Proxy:
+    """Of the first Experiment; what is wrong with its document is said elsewhere."""
+    for document in documents:
+        value = document.value
+        if isinstance(value, dict) and value.get("kind") == "Experiment":
+            spec = value.get("spec")
+            proxy = spec.get("proxy") if isinstance(spec, dict) else None
+            given: dict[str, Any] = proxy if isinstance(proxy, dict) else {}
+            return Proxy(_text(given.get("gateway"), MESH), _text(given.get("namespace"), "default"))
+    return Proxy()
+
+
+def _text(value: Any, default: str) -> str:
+    return value if isinstance(value, str) and value else default
+
+
+def binding_pitfalls(at: At, service: Resource[VirtualService], proxy: Proxy) -> None:
+    """`at` stands at the VirtualService's spec."""
+    if not service.spec.hosts:
+        return
+    bound = [qualified(name, service.namespace) for name in service.spec.gateways] or [MESH]
+    played = f"the Gateway {proxy.gateway_name}" if proxy.is_gateway else "a sidecar (mesh)"
+    if proxy.gateway_name not in bound:
+        other = next((name for name in bound if name != MESH), MESH)
+        message = (
+            f"not for {played}, which is what the gateway plays here; in an Experiment, spec.proxy.gateway: {other}"
+        )
+        (at.into("gateways") if service.spec.gateways else at).info(message, "not-bound")
+    elif not exported(service.spec.export_to, service.namespace, proxy.namespace):
+        message = f"not exported to the namespace {proxy.namespace}, in which the gateway plays {played}"
+        at.into("exportTo").info(message, "not-exported")

@@ -1,0 +1,166 @@
+"""What Istio accepts in silence although it is seldom meant: infos, each with what happens and what would be right.
+
+Everything here is an info: Istio itself neither refuses nor warns. Faults and retries are in `pitfalls_faults.py`,
+rules that no request reaches in `pitfalls_reach.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from chaos.errors import Problem
+from chaos.mesh.check.cursor import At
+from chaos.mesh.check.pitfalls.binding import binding_pitfalls
+from chaos.mesh.check.pitfalls.faults import fault_pitfalls
+from chaos.mesh.check.pitfalls.reach import reach_pitfalls
+from chaos.mesh.model.message import StringMatch
+from chaos.mesh.model.resources import Resource, Resources
+from chaos.mesh.model.virtual_service import Headers, HTTPMatchRequest, HTTPRoute, VirtualService
+from chaos.mesh.names import Proxy
+from chaos.mesh.read.shape import shown
+
+if TYPE_CHECKING:
+    from chaos.mesh.model.destination_rule import DestinationRule, TrafficPolicy
+
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"]
+
+
+def pitfalls(resources: Resources, proxy: Proxy) -> list[Problem]:
+    """Infos on all resources; `proxy` is whose proxy the gateway plays."""
+    problems: list[Problem] = []
+    for service in resources.virtual_services:
+        _virtual_service(At(service, ("spec",), problems), service, proxy)
+    for rule in resources.destination_rules:
+        _destination_rule(At(rule, ("spec",), problems), rule.spec)
+    return problems
+
+
+def _virtual_service(at: At, service: Resource[VirtualService], proxy: Proxy) -> None:
+    spec = service.spec
+    for kind, routes in (("tls", spec.tls), ("tcp", spec.tcp)):
+        if routes:
+            at.into(kind).info(f"{kind} routes are checked, but the gateway of chaos serves HTTP alone", "not-served")
+    binding_pitfalls(at, service, proxy)
+    reach_pitfalls(at, spec)
+    for index, route in enumerate(spec.http):
+        here = at.into("http", index)
+        _route(here, route, service.namespace)
+        fault_pitfalls(here, route)
+
+
+def _route(at: At, route: HTTPRoute, namespace: str) -> None:
+    for index, match in enumerate(route.match):
+        _match(at.into("match", index), match)
+    _headers(at.into("headers"), route.headers)
+    for index, destination in enumerate(route.route):
+        here = at.into("route", index)
+        _headers(here.into("headers"), destination.headers)
+        _dotted(here.into("destination", "host"), destination.destination.host, namespace)
+        if len(route.route) > 1 and destination.weight == 0:
+            absent = "" if destination.has("weight") else " (absent)"
+            here.info(f"weight 0{absent}: no request goes to {destination.destination.host}", "no-weight")
+    if route.cors_policy is not None and not (route.cors_policy.allow_origins or route.cors_policy.allow_origin):
+        at.into("corsPolicy").info("no effect without allowOrigins", "no-effect")
+    if route.redirect is not None and route.redirect.port == 80 and route.redirect.scheme != "https":
+        message = "port 80 is not written into the location, and the request's own port stays there"
+        at.into("redirect", "port").info(message, "redirect-port")
+    if route.direct_response is not None and route.direct_response.status == 600:
+        at.into("directResponse", "status").info("Istio lets 600 pass, but it is no HTTP status", "status")
+
+
+def _match(at: At, match: HTTPMatchRequest) -> None:
+    _uri(at.into("uri"), match)
+    method = match.method.exact if match.method is not None else None
+    if method is not None and method not in _METHODS and method.upper() in _METHODS:
+        at.into("method", "exact").info(f"methods are case-sensitive; write {method.upper()}", "never-matches")
+    for field, conditions in (("headers", match.headers), ("withoutHeaders", match.without_headers)):
+        _regex_anything(at.into(field), conditions, field)
+
+
+def _uri(at: At, match: HTTPMatchRequest) -> None:
+    uri = match.uri
+    if uri is None:
+        return
+    text = uri.exact if uri.exact is not None else uri.prefix
+    if text and "?" in text:
+        message = "uri is the path without its query, so this never matches; use queryParams"
+        at.into("exact" if uri.exact is not None else "prefix").info(message, "never-matches")
+    elif text and not text.startswith("/"):
+        message = f"a path begins with /, so this never matches; write /{text}"
+        at.into("exact" if uri.exact is not None else "prefix").info(message, "never-matches")
+    if uri.regex is not None and match.ignore_uri_case:
+        at.into("regex").info("ignoreUriCase has no effect on a regex; begin it with (?i)", "no-effect")
+    if uri.regex is not None and "\\?" in uri.regex:
+        at.into("regex").info("uri is the path without its query; use queryParams", "never-matches")
+
+
+def _regex_anything(at: At, conditions: Mapping[str, StringMatch], field: str) -> None:
+    for name, condition in conditions.items():
+        if field == "withoutHeaders" and condition.regex == ".*":
+            message = "an absent header counts as empty, so this never matches; write {} for `absent`"
+            at.into(name).info(message, "never-matches")
+        elif field == "withoutHeaders" and condition.exact == "":
+            at.into(name).info("an absent header counts as empty, so the header must be there", "withoutheaders")
+
+
+def _headers(at: At, headers: Headers | None) -> None:
+    if headers is None:
+        return
+    for side, operations in (("request", headers.request), ("response", headers.response)):
+        if operations is None:
+            continue
+        for field, changed in (("set", operations.set), ("add", operations.add)):
+            for name, value in changed.items():
+                if not value:
+                    at.into(side, field, name).info("an empty value does nothing; to drop it use remove", "no-effect")
+
+
+def _dotted(at: At, host: str, namespace: str) -> None:
+    """`web.default` looks like a short name, but a name with a dot is taken as it is."""
+    parts = host.split(".")
+    short = len(parts) == 2 and parts[1] == namespace
+    if short or (len(parts) in (3, 4) and parts[2:] in (["svc"], ["svc", "cluster"])):
+        message = f"a name with a dot is taken as it is; write {parts[0]}.{parts[1]}.svc.cluster.local"
+        at.info(message, "dotted-name")
+
+
+def _destination_rule(at: At, rule: DestinationRule) -> None:
+    _policy(at.into("trafficPolicy"), rule.traffic_policy)
+    for index, subset in enumerate(rule.subsets):
+        here = at.into("subsets", index)
+        _policy(here.into("trafficPolicy"), subset.traffic_policy)
+        if not subset.labels:
+            here.info(f"without labels the subset {shown(subset.name)} has all endpoints", "no-labels")
+
+
+def _policy(at: At, policy: TrafficPolicy | None) -> None:
+    if policy is None:
+        return
+    _balancing(at, policy)
+    outlier = policy.outlier_detection
+    if outlier is None:
+        return
+    share = outlier.max_ejection_percent or 10
+    if share < 100:
+        most = -(-100 // share)
+        written = f"maxEjectionPercent {share}" + ("" if outlier.max_ejection_percent else " (the default)")
+        message = f"{written}: no endpoint is ejected from a service of fewer than {most}"
+        at.into("outlierDetection").info(message, "max-ejection")
+
+
+def _balancing(at: At, policy: TrafficPolicy) -> None:
+    balancer = policy.load_balancer
+    if balancer is None:
+        return
+    if balancer.simple == "PASSTHROUGH":
+        message = "PASSTHROUGH needs the caller's original destination, which a local gateway does not have"
+        at.into("loadBalancer", "simple").info(message, "not-served")
+    settings = balancer.consistent_hash
+    if settings is not None and not (
+        settings.http_header_name
+        or settings.http_cookie
+        or settings.use_source_ip
+        or settings.http_query_parameter_name
+    ):
+        at.into("loadBalancer", "consistentHash").info("without a key to hash the endpoint is random", "no-effect")

@@ -1,0 +1,84 @@
+"""Everything there is to say about files of rules: what `chaos validate` prints.
+
+Errors are what the API server and Istio's admission refuse, and what its analyzers call errors; warnings are Istio's
+warnings; infos are Istio's infos and the pitfalls that Istio is silent about. `refusals` are the errors that make rules
+unusable: an unknown destination, say, is an error here, but it can be run, and is answered with 503.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from chaos.errors import Location, Problem
+from chaos.mesh.check.admission.resource import validate
+from chaos.mesh.check.analysis.resources import analyze
+from chaos.mesh.check.pitfalls.binding import proxy_played
+from chaos.mesh.check.pitfalls.routes import pitfalls
+from chaos.mesh.model.resources import Resources
+from chaos.mesh.read.salvage import salvage
+from chaos.mesh.source.document import Document, Documents, read_documents
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """All findings about one file, in its order."""
+
+    file: str
+    errors: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    infos: tuple[Problem, ...] = ()
+
+    @classmethod
+    def of(cls, file: str, problems: Iterable[Problem]) -> FileReport:
+        found = sorted(set(problems), key=lambda problem: problem.location)
+
+        def kept(severity: str) -> tuple[Problem, ...]:
+            return tuple(problem for problem in found if problem.severity == severity)
+
+        return cls(file, kept("error"), kept("warning"), kept("info"))
+
+    def as_json(self) -> dict[str, object]:
+        """As `chaos validate --format json` prints it: each finding is `file:line:column: path: message`."""
+        return {
+            "file": self.file,
+            "errors": [str(problem) for problem in self.errors],
+            "warnings": [str(problem) for problem in self.warnings],
+            "infos": [str(problem) for problem in self.infos],
+        }
+
+
+def check(texts: Sequence[tuple[str, str | bytes]]) -> list[FileReport]:
+    """(file, text) pairs, each file judged on its own."""
+    return [FileReport.of(file, check_documents([read_documents(text, file)])) for file, text in texts]
+
+
+def check_documents(files: Iterable[Documents]) -> list[Problem]:
+    """Files that belong together, such as an experiment and the resources it names: judged as one set."""
+    files = list(files)
+    documents = [document for each in files for document in each]
+    found = [problem for each in files for problem in (*each.problems, *each.notes)]
+    salvaged = salvage(documents)
+    found += salvaged.problems
+    found += salvaged.apart(findings(salvaged.resources, documents))
+    return found
+
+
+def findings(resources: Resources, documents: Sequence[Document] = ()) -> list[Problem]:
+    """What there is to say about resources that have the right shape."""
+    return _once([*validate(resources), *analyze(resources, documents), *pitfalls(resources, proxy_played(documents))])
+
+
+def refusals(resources: Resources) -> list[Problem]:
+    """The errors for which a cluster would not take these resources."""
+    return [problem for problem in validate(resources) if problem.severity == "error"]
+
+
+def _once(problems: list[Problem]) -> list[Problem]:
+    """Without infos about a place that an error or warning is about already."""
+    worse = {(problem.location, problem.path) for problem in problems if problem.severity != "info"}
+    return [p for p in problems if p.severity != "info" or _place(p) not in worse]
+
+
+def _place(problem: Problem) -> tuple[Location, str]:
+    return problem.location, problem.path

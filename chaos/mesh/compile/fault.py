@@ -1,0 +1,131 @@
+"""Fault injection of one rule: a delay, an abort, or both, drawn independently, the delay first.
+
+Percentages are whole parts per million, truncated; without a percentage the fault never fires (istio
+translateFault)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from chaos.mesh.decision import Abort, Draws, Reply, Request
+from chaos.mesh.headers.grpc import STATUS_CODES
+from chaos.mesh.model.message import Percent as WrittenPercent
+from chaos.mesh.model.virtual_service import HTTPFaultInjection
+from chaos.units import Percent
+
+ABORT_BODY = b"fault filter abort"
+NEVER = Percent(0)
+_KEPT = 16  # replies of one rule that are looked for before a new object is made
+
+
+@dataclass(frozen=True, slots=True)
+class AbortSpec:
+    """`status` is what an HTTP client sees: 200 for an abort with a gRPC status."""
+
+    percent: Percent
+    status: int
+    grpc_status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DelaySpec:
+    percent: Percent
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class FaultSpec:
+    delay: DelaySpec | None = None
+    abort: AbortSpec | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FaultOverride:
+    """Other numbers for the faults of one rule; None keeps the rule's own."""
+
+    abort: Percent | None = None
+    delay: Percent | None = None
+    fixed_delay: float | None = None
+
+    def applied(self, spec: FaultSpec) -> FaultSpec:
+        """Raises ValueError for a number that has no fault to go to."""
+        if self.abort is not None and spec.abort is None:
+            raise ValueError("the rule has no abort whose percentage could change")
+        if (self.delay is not None or self.fixed_delay is not None) and spec.delay is None:
+            raise ValueError("the rule has no delay that could change")
+        abort, delay = spec.abort, spec.delay
+        if abort and self.abort is not None:
+            abort = replace(abort, percent=self.abort)
+        if delay:
+            percent = delay.percent if self.delay is None else self.delay
+            delay = DelaySpec(percent, delay.seconds if self.fixed_delay is None else self.fixed_delay)
+        return FaultSpec(delay, abort)
+
+
+def read_fault(fault: HTTPFaultInjection | None) -> FaultSpec | None:
+    """None when there is nothing that could ever happen; a fault at 0 % stays, as its percentage may be changed."""
+    if fault is None:
+        return None
+    spec = FaultSpec(_delay(fault), _abort(fault))
+    return spec if spec.delay or spec.abort else None
+
+
+def _delay(fault: HTTPFaultInjection) -> DelaySpec | None:
+    delay = fault.delay
+    if delay is None or delay.fixed_delay is None:
+        return None
+    percent = _percent(delay.percentage) if delay.percentage else Percent.of(delay.percent)
+    return DelaySpec(percent, delay.fixed_delay)
+
+
+def _abort(fault: HTTPFaultInjection) -> AbortSpec | None:
+    abort = fault.abort
+    if abort is None:
+        return None
+    percent = _percent(abort.percentage) if abort.percentage else NEVER
+    if abort.http_status:
+        return AbortSpec(percent, abort.http_status)
+    if abort.grpc_status is not None:
+        return AbortSpec(percent, 200, STATUS_CODES.get(abort.grpc_status.upper(), STATUS_CODES["UNKNOWN"]))
+    return None  # accepted with a warning, and without effect
+
+
+def _percent(written: WrittenPercent) -> Percent:
+    return Percent.of(written.value)
+
+
+class Fault:
+    """Compiled for the request path: `decide` compares `draw * 1e6` with whole parts, as Envoy does `random % 1e6`."""
+
+    __slots__ = ("abort_parts", "aborted", "delay_parts", "seconds", "spec")
+
+    def __init__(self, spec: FaultSpec, reply: Callable[[Request, Draws], Reply] | None):
+        self.spec = spec
+        self.delay_parts = spec.delay.percent.per_million if spec.delay else 0
+        self.seconds = spec.delay.seconds if spec.delay else 0.0
+        self.abort_parts = spec.abort.percent.per_million if spec.abort else 0
+        self.aborted = _aborted(reply)
+
+    def overridden(self, override: FaultOverride) -> Fault:
+        changed = Fault(override.applied(self.spec), None)
+        changed.aborted = self.aborted
+        return changed
+
+
+def _aborted(reply: Callable[[Request, Draws], Reply] | None) -> Callable[[Request, Draws], Abort]:
+    """Actions are kept as long as their replies are shared, so that one abort is one object."""
+    kept: list[Abort] = []
+
+    def aborted(request: Request, draws: Draws) -> Abort:
+        assert reply is not None
+        made = reply(request, draws)
+        for action in kept:
+            if action.reply is made:
+                return action
+        action = Abort(made)
+        if len(kept) < _KEPT and reply(request, draws) is made:
+            kept.append(action)
+        return action
+
+    return aborted

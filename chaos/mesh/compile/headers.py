@@ -1,0 +1,157 @@
+"""The header work of one rule and one of its destinations: what upstream is sent, what the client gets back.
+
+Order of Envoy: on arrival the proxy's own changes (`proxy_headers`); before sending, the expected timeout, the
+operations, then the rewrite's traces; on the way back hop-by-hop headers go, then the operations, then CORS, and
+`server` is the proxy's whatever a rule says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from chaos.mesh.compile.cors import Cors
+from chaos.mesh.decision import PENDING_TIME, Forward, Headers, Reply, Request
+from chaos.mesh.headers.command_operators import Exchange
+from chaos.mesh.headers.grpc import is_grpc
+from chaos.mesh.headers.local_reply import operated, render
+from chaos.mesh.headers.operations import FRAMING, Level
+from chaos.mesh.headers.proxy import SERVICE_TIME, ProxyHeaders
+from chaos.mesh.paths import normalise
+
+_WITHOUT_BODY = frozenset((b"GET", b"HEAD", b"DELETE", b"TRACE", b"CONNECT"))
+_NEVER_BY_RULE = frozenset((b"server", b"connection", b"keep-alive", b"proxy-connection"))  # cut from what rules leave
+
+# Response flags and details of the router's local replies, by their bodies (Envoy's StreamInfo).
+_FAILURES = {
+    b"": (b"NC", b"cluster_not_found"),
+    b"no healthy upstream": (b"UH", b"no_healthy_upstream"),
+    b"upstream request timeout": (b"UT", b"response_timeout"),
+}
+_RESETS = ((b"overflow", b"UO"), (b"remote connection failure", b"UF"), (b"connection termination", b"UC"))
+
+
+@dataclass(slots=True, eq=False)
+class RouteHeadwork:
+    """Implements `decision.Headwork`. `again` makes the Forward of a request a second time, for formatters on the way
+    back."""
+
+    proxy: ProxyHeaders
+    request_levels: tuple[Level, ...]
+    response_levels: tuple[Level, ...]
+    cors: Cors | None
+    per_try_timeout: float | None
+    cluster: bytes
+    again: Callable[[Request], Forward] | None = None
+    service_time_by_rule: bool = False
+    answers_alike: bool = False
+
+    def __post_init__(self) -> None:
+        self.answers_alike = not self.response_levels and self.cors is None
+        self.service_time_by_rule = any(level.touches(SERVICE_TIME) for level in self.response_levels)
+
+    def upstream_headers(self, request: Request, forward: Forward) -> Headers:
+        headers = self.proxy.incoming(request)
+        if forward.timeout is not None or self.per_try_timeout is not None:
+            headers = self._with_timeout(request, headers, forward.timeout)
+        for level in self.request_levels:
+            headers = level.apply(headers, lambda kept: self._sent(request, kept))
+        if forward.original_path is not None:
+            headers = _replaced(headers, b"x-envoy-original-path", forward.original_path)
+        if forward.original_host is not None:
+            headers = _replaced(headers, b"x-envoy-original-host", forward.original_host)
+        if request.method not in _WITHOUT_BODY and FRAMING.isdisjoint(dict(headers)):
+            headers.append((b"content-length", b"0"))  # Envoy's codec does, for methods that may have a body
+        headers.insert(0, (b"host", forward.authority))
+        return headers
+
+    def _with_timeout(self, request: Request, headers: Headers, timeout: float | None) -> Headers:
+        """Tells upstream how long it has: the smaller of timeout and perTryTimeout, to gRPC in its own way too."""
+        expected = b"%d" % round(min(filter(None, (timeout, self.per_try_timeout))) * 1000)
+        if is_grpc(request):
+            headers = _replaced(headers, b"grpc-timeout", expected + b"m")
+        headers.append((b"x-envoy-expected-rq-timeout-ms", expected))
+        return headers
+
+    def downstream_headers(self, request: Request, status: int, headers: Headers) -> Headers:
+        headers = self.proxy.outgoing(status, headers)
+        if self.service_time_by_rule:
+            headers.append((SERVICE_TIME, PENDING_TIME))
+        if self.response_levels:
+            headers = operated(headers, self.response_levels, lambda kept: self._answered(request, status, kept))
+            headers = [pair for pair in headers if pair[0] not in _NEVER_BY_RULE]
+        if self.cors:
+            headers = self.cors.answered(request, headers)
+        headers.append((b"server", self.proxy.server))
+        return headers
+
+    def local_reply(self, request: Request, status: int, body: bytes) -> Reply:
+        headers: Headers = []
+        if self.response_levels:
+            headers = operated([], self.response_levels, lambda kept: self._failed(request, status, body, kept))
+        reply = render(status, body, headers, self.proxy.server, grpc=is_grpc(request))
+        if self.cors:
+            left = self.cors.answered(request, list(reply.headers))
+            return replace(reply, headers=tuple(left))
+        return reply
+
+    def _sent(self, request: Request, headers: Headers) -> Exchange:
+        """As formatters see it before the rewrite."""
+        attempt = (b"x-envoy-attempt-count", b"1")
+        return see(self.proxy, request, [*headers, attempt], cluster=self.cluster)
+
+    def _answered(self, request: Request, status: int, headers: Headers) -> Exchange:
+        seen = self._rewritten(request)
+        seen.response, seen.status, seen.code = headers, b"%d" % status, status
+        seen.details = b"via_upstream"
+        return seen
+
+    def _failed(self, request: Request, status: int, body: bytes, headers: Headers) -> Exchange:
+        known = body != b""  # an unknown cluster is noticed before anything is rewritten
+        seen = self._rewritten(request) if known else see(self.proxy, request, self.proxy.incoming(request))
+        seen.response, seen.status = headers, b"%d" % status
+        seen.flags, seen.details = _failure(body)
+        return seen
+
+    def _rewritten(self, request: Request) -> Exchange:
+        """The request as it went upstream."""
+        assert self.again is not None
+        forward = self.again(request)
+        headers = self.upstream_headers(request, forward)[1:]
+        headers.append((b"x-envoy-attempt-count", b"1"))
+        seen = see(self.proxy, request, headers, cluster=self.cluster)
+        seen.path, seen.authority = forward.target, forward.authority
+        return seen
+
+
+def see(
+    proxy: ProxyHeaders, request: Request, headers: Headers, *, cluster: bytes = b"", path: bytes = b""
+) -> Exchange:
+    """What formatters may look at; `path` as normalised, by default as received."""
+    return Exchange(
+        method=request.method,
+        path=path or _normalised(request.target),
+        authority=request.authority,
+        scheme=proxy.scheme(request),
+        headers=headers,
+        remote=proxy.remote(request),
+        request_id=request.id,
+        cluster=cluster,
+    )
+
+
+def _normalised(target: bytes) -> bytes:
+    path, mark, query = target.partition(b"?")
+    return (normalise(path) or path) + mark + query
+
+
+def _replaced(headers: Headers, name: bytes, value: bytes) -> Headers:
+    return [pair for pair in headers if pair[0] != name] + [(name, value)]
+
+
+def _failure(body: bytes) -> tuple[bytes, bytes]:
+    if body in _FAILURES:
+        return _FAILURES[body]
+    flag = next((flag for reason, flag in _RESETS if body.endswith(reason)), b"-")
+    retried = b"retried and the latest" in body
+    return (flag + b",URX" if retried else flag), b"upstream_reset_before_response_started"

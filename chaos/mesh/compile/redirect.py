@@ -1,0 +1,88 @@
+"""Redirects and direct responses: what `location` says, and which answers get one.
+
+Source: istio applyRedirect / applyDirectResponse; Envoy RouteEntryImplBase::newUri and processRequestHost."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from chaos.mesh.compile.match import UriCondition
+from chaos.mesh.compile.rewrite import replace_matched
+from chaos.mesh.decision import Request
+from chaos.mesh.headers.proxy import ProxyHeaders
+from chaos.mesh.model.virtual_service import HTTPRedirect
+
+DEFAULT_CODE = 301
+CODES = frozenset((301, 302, 303, 307, 308))  # Envoy has no other
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+_PORT_AT_END = re.compile(r":\d+$")
+Locate = Callable[[Request, bytes, bytes], bytes]  # request, normalised path, `?query` or nothing
+
+
+def compile_location(redirect: HTTPRedirect, uri: UriCondition | None, headers: ProxyHeaders, listener: int) -> Locate:
+    """The `location` of a redirect: always absolute."""
+    scheme = redirect.scheme.encode()
+    port = _port(redirect, listener)
+    authority = redirect.authority.encode()
+    path_of = _path(redirect, uri)
+
+    def location(request: Request, path: bytes, query: bytes) -> bytes:
+        to = scheme or headers.scheme(request)
+        host = authority or _request_host(request, to, port, headers)
+        return to + b"://" + host + port + path_of(path, query)
+
+    return location
+
+
+def own_location(headers: ProxyHeaders) -> Locate:
+    """The `location` that Envoy gives a direct response of 201 or 3xx by itself: the request's own URL."""
+
+    def location(request: Request, path: bytes, query: bytes) -> bytes:
+        scheme = headers.scheme(request)
+        return scheme + b"://" + _request_host(request, scheme, b"", headers) + path + query
+
+    return location
+
+
+def _port(redirect: HTTPRedirect, listener: int) -> bytes:
+    """`:port` to set, or nothing: an authority's own port wins. The default port of the scheme is not set at all; the
+    scheme is the rule's, else http."""
+    if _PORT_AT_END.search(redirect.authority):
+        return b""
+    if redirect.derive_port == "FROM_REQUEST_PORT":
+        number = listener
+    elif redirect.port is not None:
+        number = redirect.port
+    else:
+        return b""  # FROM_PROTOCOL_DEFAULT too: Host's port stays
+    if number == _DEFAULT_PORTS.get(redirect.scheme or "http"):
+        return b""
+    return b":%d" % number
+
+
+def _path(redirect: HTTPRedirect, uri: UriCondition | None) -> Callable[[bytes, bytes], bytes]:
+    if redirect.uri:
+        fixed = redirect.uri.encode()
+        if not fixed.startswith(b"/"):
+            fixed = b"/" + fixed
+        if b"?" in fixed:
+            return lambda path, query: fixed
+        return lambda path, query: fixed + query
+    if redirect.prefix_rewrite:
+        rewrite = replace_matched(uri, redirect.prefix_rewrite)
+        return lambda path, query: rewrite(path) + query
+    return lambda path, query: path + query
+
+
+def _request_host(request: Request, scheme: bytes, port: bytes, headers: ProxyHeaders) -> bytes:
+    """Host as received; its port goes when the redirect sets one, and when the scheme changes away from that port's."""
+    authority = request.authority
+    at = authority.rfind(b"]:") + 1 if authority.startswith(b"[") else authority.rfind(b":")
+    if at <= 0:
+        return authority
+    came_by = headers.forwarded_proto(request)
+    default = (came_by.lower(), authority[at:]) in ((b"http", b":80"), (b"https", b":443"))
+    leaves_default = default and scheme != came_by  # compared with case, as Envoy does
+    return authority[:at] if port or leaves_default else authority

@@ -1,0 +1,296 @@
+"""One HTTPRoute and one of its match entries, compiled: who is taken (`match`), and what is then done (`act`).
+
+`act` gives the action that follows when no fault has ended the request: redirect, direct response, preflight, or
+forward. All that depends on the rule alone is made here, once; per request only what depends on the request.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
+
+from chaos.errors import Location, Problem
+from chaos.mesh.compile.cors import compile_cors
+from chaos.mesh.compile.delegate import EffectiveRule
+from chaos.mesh.compile.fault import ABORT_BODY, AbortSpec, Fault, read_fault
+from chaos.mesh.compile.forward import Branch, again, forwarder, mirror_share
+from chaos.mesh.compile.headers import RouteHeadwork, see
+from chaos.mesh.compile.match import CompiledMatch
+from chaos.mesh.compile.redirect import DEFAULT_CODE, Locate, compile_location, own_location
+from chaos.mesh.compile.rewrite import PathRewrite, compile_path_rewrite
+from chaos.mesh.decision import (
+    Action,
+    Cluster,
+    DirectResponse,
+    Draws,
+    Headers,
+    Preflight,
+    Redirect,
+    Reply,
+    Request,
+    Rule,
+)
+from chaos.mesh.headers.command_operators import Exchange
+from chaos.mesh.headers.grpc import is_grpc
+from chaos.mesh.headers.local_reply import ReplyMaker, Seen, operated, render
+from chaos.mesh.headers.names import MERGED_REQUEST, MERGED_RESPONSE
+from chaos.mesh.headers.operations import CONNECTION, FRAMING, Level, compile_levels, host_of
+from chaos.mesh.headers.proxy import ProxyHeaders
+from chaos.mesh.model.message import Destination
+from chaos.mesh.model.virtual_service import Headers as WrittenHeaders
+from chaos.mesh.model.virtual_service import HTTPRoute, HTTPRouteDestination
+from chaos.mesh.upstream.clusters import Clusters
+from chaos.mesh.upstream.retry import compile_retry
+from chaos.units import Percent as Parts
+
+Act = Callable[[Request, bytes, bytes, Draws], Action]  # request, normalised path, `?query` or nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What rules are compiled for: the proxy's role, its listener's port, and the clusters it knows."""
+
+    headers: ProxyHeaders
+    listener: int
+    clusters: Clusters
+    problems: list[Problem] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Route:
+    """One way into a rule: a match entry, and what is then done. `ordinal` says which rule of all, for its faults."""
+
+    rule: Rule
+    ordinal: int
+    match: CompiledMatch
+    act: Act
+    place: int = 0  # which match entry of the rule
+    location: Location | None = None  # of that entry
+
+
+class RuleCompiler:
+    """Compiles one rule; what its match entries share is made once."""
+
+    def __init__(self, effective: EffectiveRule, around: Surroundings):
+        self.effective = effective
+        self.route: HTTPRoute = effective.route
+        self.around = around
+        self.server = around.headers.server
+        self.retry = compile_retry(self.route.retries)
+        self.timeout = self.route.timeout or None
+        self.mirrors = self._mirrors()
+        self.branches = self._branches()
+
+    # ------------------------------------------------------------------ faults
+
+    def fault(self) -> Fault | None:
+        spec = read_fault(self.route.fault)
+        if spec is None:
+            return None
+        if spec.abort is None:
+            return Fault(spec, None)
+        abort = spec.abort
+        drawn = self._drawn_destinations()
+        if not any(destination.headers for destination in drawn):
+            reply = self._abort_reply(abort, None)
+            return Fault(spec, lambda request, draws: reply(request))
+        # Envoy has drawn the destination before the fault filter is reached, and applies its operations too.
+        replies = [self._abort_reply(abort, destination.headers) for destination in drawn]
+        place = _drawer([destination.weight for destination in drawn])
+        return Fault(spec, lambda request, draws: replies[place(draws)](request))
+
+    def _abort_reply(self, abort: AbortSpec, own: WrittenHeaders | None) -> ReplyMaker:
+        return ReplyMaker(
+            abort.status,
+            ABORT_BODY,
+            server=self.server,
+            levels=self._response_levels(own),
+            seen=self._seen(b"FI", b"fault_filter_abort"),
+            grpc_status=abort.grpc_status,
+        )
+
+    def _drawn_destinations(self) -> tuple[HTTPRouteDestination, ...]:
+        """A single one whatever its weight, of several those with a weight."""
+        written = self.route.route
+        return written if len(written) == 1 else tuple(each for each in written if each.weight > 0)
+
+    # ------------------------------------------------------------------ actions
+
+    def act(self, match: CompiledMatch) -> Act:
+        if self.route.redirect is not None:
+            return self._redirect(match)
+        if self.route.direct_response is not None:
+            return self._direct_response()
+        return self._with_cors(self._forward(match))
+
+    def _redirect(self, match: CompiledMatch) -> Act:
+        assert self.route.redirect is not None
+        code = self.route.redirect.redirect_code or DEFAULT_CODE
+        location = compile_location(self.route.redirect, match.uri, self.around.headers, self.around.listener)
+        reply = self._located(code, b"", location)
+        return lambda request, path, query, draws: Redirect(reply(request, path, query))
+
+    def _direct_response(self) -> Act:
+        written = self.route.direct_response
+        assert written is not None
+        body = written.body.octets if written.body else b""
+        if written.status == 201 or 300 <= written.status < 400:
+            located = self._located(written.status, body, own_location(self.around.headers))
+            return lambda request, path, query, draws: DirectResponse(located(request, path, query))
+        levels = self._response_levels(None)
+        reply = ReplyMaker(
+            written.status, body, server=self.server, levels=levels, seen=self._seen(b"-", b"direct_response")
+        )
+        return lambda request, path, query, draws: DirectResponse(reply(request))
+
+    def _located(self, status: int, body: bytes, location: Locate) -> Callable[[Request, bytes, bytes], Reply]:
+        levels = self._response_levels(None)
+        seen = self._seen(b"-", b"direct_response")
+
+        def reply(request: Request, path: bytes, query: bytes) -> Reply:
+            headers: Headers = [(b"location", location(request, path, query))]
+            headers = operated(headers, levels, lambda kept: seen(request, status, kept))
+            return render(status, body, headers, self.server, grpc=is_grpc(request))
+
+        return reply
+
+    def _with_cors(self, forward: Act) -> Act:
+        cors = compile_cors(self.route.cors_policy, self.server)
+        if cors is None:
+            return forward
+
+        def act(request: Request, path: bytes, query: bytes, draws: Draws) -> Action:
+            if request.method == b"OPTIONS" and (reply := cors.preflight(request)) is not None:
+                return Preflight(reply)
+            return forward(request, path, query, draws)
+
+        return act
+
+    def _forward(self, match: CompiledMatch) -> Act:
+        rewrite = compile_path_rewrite(self.route.rewrite, match.uri)
+        drawn = [branch for branch in self.branches if branch.weight > 0]
+        assert drawn, "validation refuses weights that are all zero"
+        ways = [self._way(branch, rewrite) for branch in drawn]
+        if len(ways) == 1:
+            return ways[0]
+        place = _drawer([branch.weight for branch in drawn])
+        return lambda request, path, query, draws: ways[place(draws)](request, path, query, draws)
+
+    def _way(self, branch: Branch, rewrite: PathRewrite | None) -> Act:
+        headwork = replace(branch.headwork)  # it knows its rewrite, which differs between match entries
+        make = forwarder(replace(branch, headwork=headwork), rewrite, self.timeout, self.retry, self.mirrors)
+        headwork.again = again(make)
+        return make
+
+    # ------------------------------------------------------------------ destinations
+
+    def _branches(self) -> tuple[Branch, ...]:
+        if self.route.redirect is not None or self.route.direct_response is not None:
+            return ()
+        destinations = self.route.route
+        if len(destinations) == 1:
+            return (self._branch(destinations[0], 1),)  # its weight is ignored, 0 too
+        return tuple(self._branch(destination, destination.weight) for destination in destinations)
+
+    def _branch(self, written: HTTPRouteDestination, weight: int) -> Branch:
+        namespace = self.effective.namespace
+        destination = written.destination
+        outbound = self.around.clusters.outbound_name(destination, namespace)
+        headwork = RouteHeadwork(
+            self.around.headers,
+            self._request_levels(written.headers),
+            self._response_levels(written.headers),
+            compile_cors(self.route.cors_policy, self.server),
+            self.retry.per_try_timeout if self.retry else None,
+            outbound.encode(),
+        )
+        name = self.around.clusters.name(destination, namespace)
+        cluster = self.around.clusters.find(destination, namespace)
+        host, shown = self._hosts(written.headers)
+        return Branch(name, weight, cluster, headwork, host.encode() if host else None, shown)
+
+    def _hosts(self, own: WrittenHeaders | None) -> tuple[str | None, bytes | None]:
+        """rewrite.authority, else Host set by the rule's headers, else by the destination's; and what upstream is told
+        about the Host before. One of several destinations changes it first, and says nothing of it (Envoy's
+        WeightedClusterEntry)."""
+        rewrite, headers = self.route.rewrite, self.route.headers
+        of_rule = (rewrite.authority if rewrite else None) or host_of(headers.request if headers else None)
+        of_destination = host_of(own.request if own else None)
+        if len(self.route.route) == 1 or not of_destination:
+            return of_rule or of_destination, b""
+        return of_rule or of_destination, of_destination.encode() if of_rule else None
+
+    def _mirrors(self) -> tuple[tuple[Cluster, Parts], ...]:
+        """Known mirrors that can be drawn at all; of an unknown one nobody notices anything."""
+        route = self.route
+        wanted: list[tuple[Destination, Parts]] = []
+        if route.mirror is not None:
+            wanted.append((route.mirror, mirror_share(route.mirror_percentage, route.mirror_percent)))
+        wanted += [(mirror.destination, mirror_share(mirror.percentage, None)) for mirror in route.mirrors]
+        found = [(self.around.clusters.find(to, self.effective.namespace), parts) for to, parts in wanted]
+        return tuple((cluster, parts) for cluster, parts in found if cluster is not None and parts.per_million)
+
+    # ------------------------------------------------------------------ headers
+
+    def _request_levels(self, own: WrittenHeaders | None) -> tuple[Level, ...]:
+        route = self.route.headers
+        return compile_levels(
+            route.request if route else None,
+            own.request if own else None,
+            several=len(self.route.route) > 1,
+            merged=MERGED_REQUEST,
+            constants=self._constants(),
+            unsupported=self._unsupported,
+            untouched=FRAMING | {b"x-envoy-attempt-count"},  # the gateway's own
+        )
+
+    def _response_levels(self, own: WrittenHeaders | None) -> tuple[Level, ...]:
+        route = self.route.headers
+        return compile_levels(
+            route.response if route else None,
+            own.response if own else None,
+            several=len(self.route.route) > 1,
+            merged=MERGED_RESPONSE,
+            untouched=FRAMING | CONNECTION,
+            constants=self._constants(),
+            unsupported=self._unsupported,
+        )
+
+    def _constants(self) -> dict[str, bytes]:
+        return {"ROUTE_NAME": self.route.name.encode(), "DOWNSTREAM_LOCAL_PORT": b"%d" % self.around.listener}
+
+    def _unsupported(self, what: str) -> None:
+        rule = self.effective.rule
+        if rule.location is not None:
+            problem = Problem(rule.location, "headers", f"{what}: taken as empty", "warning", "formatter")
+            if problem not in self.around.problems:
+                self.around.problems.append(problem)
+
+    def _seen(self, flags: bytes, details: bytes) -> Seen:
+        headers = self.around.headers
+
+        def seen(request: Request, status: int, response: Headers) -> Exchange:
+            exchange = see(headers, request, headers.incoming(request))
+            exchange.response, exchange.status = response, b"%d" % status
+            exchange.flags, exchange.details = flags, details
+            return exchange
+
+        return seen
+
+
+def default_route(rule: Rule, ordinal: int, host: str, port: int, around: Surroundings, match: CompiledMatch) -> Route:
+    """The one route to a registered service without a VirtualService: no timeout, default retries."""
+    destination = Destination.model_validate({"host": host, "port": {"number": port}})
+    cluster = around.clusters.find(destination, "")
+    outbound = around.clusters.outbound_name(destination, "").encode()
+    headwork = RouteHeadwork(around.headers, (), (), None, None, outbound)
+    branch = Branch(around.clusters.name(destination, ""), 1, cluster, headwork, None)
+    return Route(rule, ordinal, match, forwarder(branch, None, None, compile_retry(None), ()))
+
+
+def _drawer(weights: list[int]) -> Callable[[Draws], int]:
+    """Which of several the split draw falls on, by weight / sum of weights."""
+    total, edges = sum(weights), list(accumulate(weights))[:-1]
+    return lambda draws: bisect_right(edges, draws.split * total)

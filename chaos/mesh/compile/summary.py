@@ -1,0 +1,133 @@
+"""What a rule does, in plain values: for expectations, plans and reports, which need no Istio models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from chaos.errors import Location
+from chaos.mesh.compile.fault import Fault
+from chaos.mesh.compile.redirect import DEFAULT_CODE
+from chaos.mesh.decision import Cluster, RetryPolicy, Rule
+from chaos.mesh.upstream.retry import DEFAULT_POLICY
+from chaos.units import Percent
+
+if TYPE_CHECKING:
+    from chaos.mesh.compile.rule import RuleCompiler
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationShare:
+    """`name` is the cluster's (`host:port` or `host:port/subset`); `share` in [0, 1], 0.0 for a weight of zero.
+    `known` is False when the service, port or subset does not exist (503); `endpoints` may be 0 (503 `no healthy
+    upstream`)."""
+
+    name: str
+    share: float
+    known: bool
+    endpoints: int
+
+
+@dataclass(frozen=True, slots=True)
+class Retrying:
+    """`attempts` counts retries after the first try. `retried(status)` says whether an answer of that status is
+    retried."""
+
+    attempts: int
+    retry_on: tuple[str, ...]
+    retried: Callable[[int], bool] = field(compare=False, repr=False)
+    per_try_timeout: float | None = None
+    is_default: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RuleInfo:
+    """One HTTPRoute as compiled, or the default route of a service. Times in seconds, None where nothing is configured.
+
+    `abort` and `delay` are None without such a fault; 0 % stands for one that never fires. `hosts` are the virtual
+    hosts through which it is reached; none when nothing leads to it."""
+
+    rule: Rule
+    virtual_service: str | None = None
+    hosts: tuple[str, ...] = ()
+    abort: Percent | None = None
+    abort_status: int = 0
+    abort_grpc_status: int | None = None
+    delay: Percent | None = None
+    fixed_delay: float = 0.0
+    destinations: tuple[DestinationShare, ...] = ()
+    retries: Retrying | None = None
+    timeout: float | None = None
+    redirect_code: int | None = None
+    direct_response: int | None = None
+    mirrors: tuple[tuple[str, Percent], ...] = ()
+
+    @property
+    def key(self) -> str:
+        return self.rule.key
+
+    @property
+    def name(self) -> str:
+        return self.rule.name
+
+    @property
+    def location(self) -> Location | None:
+        return self.rule.location
+
+    @property
+    def is_default(self) -> bool:
+        """Whether this is a service's own route, without a VirtualService."""
+        return self.virtual_service is None
+
+    def with_hosts(self, hosts: tuple[str, ...]) -> RuleInfo:
+        return replace(self, hosts=hosts)
+
+    def with_fault(self, fault: Fault | None) -> RuleInfo:
+        spec = fault.spec if fault else None
+        abort, delay = (spec.abort, spec.delay) if spec else (None, None)
+        return replace(
+            self,
+            abort=abort.percent if abort else None,
+            abort_status=abort.status if abort else 0,
+            abort_grpc_status=abort.grpc_status if abort else None,
+            delay=delay.percent if delay else None,
+            fixed_delay=delay.seconds if delay else 0.0,
+        )
+
+
+def info_of(compiler: RuleCompiler, fault: Fault | None) -> RuleInfo:
+    effective, route = compiler.effective, compiler.route
+    total = sum(branch.weight for branch in compiler.branches) or 1
+    virtual_service = effective.virtual_service
+    info = RuleInfo(
+        effective.rule,
+        f"{virtual_service.namespace}/{virtual_service.name}",
+        destinations=tuple(_share(branch.name, branch.weight / total, branch.cluster) for branch in compiler.branches),
+        retries=_retrying(compiler.retry) if compiler.branches else None,
+        timeout=compiler.timeout if compiler.branches else None,
+        redirect_code=(route.redirect.redirect_code or DEFAULT_CODE) if route.redirect else None,
+        direct_response=route.direct_response.status if route.direct_response else None,
+        mirrors=tuple((cluster.name, percent) for cluster, percent in compiler.mirrors if compiler.branches),
+    )
+    return info.with_fault(fault)
+
+
+def info_of_service(rule: Rule, name: str, cluster: Cluster | None) -> RuleInfo:
+    return RuleInfo(rule, destinations=(_share(name, 1.0, cluster),), retries=_retrying(DEFAULT_POLICY))
+
+
+def _share(name: str, share: float, cluster: Cluster | None) -> DestinationShare:
+    return DestinationShare(name, share, cluster is not None, len(cluster.endpoints) if cluster else 0)
+
+
+def _retrying(policy: RetryPolicy | None) -> Retrying | None:
+    if policy is None:
+        return None
+    return Retrying(
+        policy.attempts,
+        tuple(policy.description.split(",")),
+        lambda status: policy.retry_on(status, [], True),
+        policy.per_try_timeout,
+        policy is DEFAULT_POLICY,
+    )

@@ -1,0 +1,263 @@
+"""Why a request takes the rule it takes, and what happens to it then: `chaos explain`.
+
+It asks the compiled rules themselves, condition by condition; nothing here knows what Istio means. Values for people
+and for JSON; `explain_text` renders them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from chaos.errors import Location
+from chaos.mesh.compile.match import Condition
+from chaos.mesh.compile.route_table import RouteTable
+from chaos.mesh.compile.rule import Route
+from chaos.mesh.compile.rules import Rules
+from chaos.mesh.compile.summary import RuleInfo
+from chaos.mesh.compile.virtual_hosts import VirtualHost
+from chaos.mesh.decision import (
+    Abort,
+    Action,
+    BadRequest,
+    DirectResponse,
+    Forward,
+    NoRoute,
+    Preflight,
+    Redirect,
+    Reply,
+    Request,
+)
+from chaos.mesh.draws import FixedDraws
+from chaos.mesh.paths import normalise
+
+_HOSTS_SHOWN = 12
+_FIRST_TRY = (b"x-envoy-attempt-count", b"1")
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """One condition of an entry: `seen` are the values it looked at, empty when there are none."""
+
+    field: str
+    expected: str
+    seen: tuple[str, ...]
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """One match entry that was looked at, with all of its conditions, failed ones among them."""
+
+    rule: str
+    key: str
+    entry: int | None
+    where: str
+    taken: bool
+    conditions: tuple[Tested, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """An entry that can take no request of this proxy, whatever it looks like."""
+
+    rule: str
+    where: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What happens when no fault ends the request. `kind`: forward, redirect, direct-response, preflight, no-route or
+    bad-request. `destinations`: cluster, share of all requests that take the rule, what is behind it."""
+
+    kind: str
+    status: int | None = None
+    location: str | None = None
+    body: str = ""
+    target: str | None = None
+    authority: str | None = None
+    rewritten: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
+    destinations: tuple[tuple[str, float, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """`normalised` is the target as it is matched, None when it is refused; `known_hosts` are offered when none
+    fits."""
+
+    method: str
+    host: str
+    target: str
+    normalised: str | None
+    virtual_host: str | None
+    virtual_services: tuple[tuple[str, str], ...]
+    known_hosts: tuple[str, ...]
+    considered: tuple[Considered, ...]
+    skipped: tuple[Skipped, ...]
+    rule: RuleInfo | None
+    fate: Fate
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON; the rule as its own plain dict."""
+        parts = {name: getattr(self, name) for name in ("method", "host", "target", "normalised", "virtual_host")}
+        return parts | {
+            "virtual_services": [{"name": name, "where": where} for name, where in self.virtual_services],
+            "known_hosts": list(self.known_hosts),
+            "considered": [asdict(each) for each in self.considered],
+            "skipped": [asdict(each) for each in self.skipped],
+            "rule": _rule_dict(self.rule) if self.rule else None,
+            "fate": asdict(self.fate),
+        }
+
+
+def explain(rules: Rules, request: Request) -> Explanation:
+    path, mark, query = request.target.partition(b"?")
+    normal = None if b"#" in request.target else normalise(path)
+    table = rules.table(request.authority)
+    host = _host_of(rules, table)
+    # What faults do is told from the rule; the action is that of a request which they spare.
+    decision = rules.without_faults().decide(request, FixedDraws())
+    rule = rules.info(decision.rule.key) if decision.rule else None
+    return Explanation(
+        method=request.method.decode(),
+        host=request.authority.decode(),
+        target=request.target.decode("latin-1"),
+        normalised=None if normal is None else (normal + mark + query).decode("latin-1"),
+        virtual_host=host.host if host else None,
+        virtual_services=_sources(host),
+        known_hosts=_offered(rules, request) if host is None else (),
+        considered=_considered(table, request, normal, mark + query) if table and normal else (),
+        skipped=_skipped(rules, host),
+        rule=rule,
+        fate=_fate(decision.action, request, rule),
+    )
+
+
+def _host_of(rules: Rules, table: RouteTable | None) -> VirtualHost | None:
+    return next((host for host in rules.virtual_hosts if table and host.routes == table.routes), None)
+
+
+def _sources(host: VirtualHost | None) -> tuple[tuple[str, str], ...]:
+    owners = host.owners if host else ()
+    return tuple((f"{each.namespace}/{each.name}", str(each.locate(("spec",)))) for each in owners)
+
+
+def _offered(rules: Rules, request: Request) -> tuple[str, ...]:
+    """Names that were perhaps meant; else the first that there are."""
+    close = get_close_matches(request.authority.decode().lower(), rules.hosts, n=3)
+    return tuple(close or [host.host for host in rules.virtual_hosts][:_HOSTS_SHOWN])
+
+
+def _considered(table: RouteTable, request: Request, path: bytes, query: bytes) -> tuple[Considered, ...]:
+    """Up to the entry that takes the request; all when none does."""
+    found = []
+    for route in table.routes:
+        tested = tuple(_tested(each, request, path, query) for each in _conditions(route))
+        taken = all(each.holds for each in tested)
+        entry = route.place if route.match.source is not None else None
+        found.append(Considered(route.rule.name, route.rule.key, entry, _where(route.location), taken, tested))
+        if taken:
+            break
+    return tuple(found)
+
+
+def _conditions(route: Route) -> tuple[Condition, ...]:
+    """All of them, also one on the path that every path meets."""
+    match = route.match
+    return (match.uri.condition, *match.others) if match.uri else match.others
+
+
+def _tested(condition: Condition, request: Request, path: bytes, query: bytes) -> Tested:
+    seen = tuple(value.decode("utf-8", "replace") for value in condition.seen(request, path, query))
+    return Tested(condition.name, condition.expected, seen, condition.test(request, path, query))
+
+
+def _where(location: Location | None) -> str:
+    return str(location) if location else ""
+
+
+def _skipped(rules: Rules, host: VirtualHost | None) -> tuple[Skipped, ...]:
+    owners = host.owners if host else ()
+    return tuple(
+        Skipped(left.rule.rule.name, _where(left.location), left.reason)
+        for left in rules.left_out
+        if any(left.owner is owner for owner in owners)
+    )
+
+
+# ---------------------------------------------------------------------------------------------- what happens
+
+
+def _fate(action: Action, request: Request, rule: RuleInfo | None) -> Fate:
+    match action:
+        case Forward():
+            return _forward(action, request, rule)
+        case Redirect():
+            return _reply("redirect", action.reply)
+        case DirectResponse():
+            return _reply("direct-response", action.reply)
+        case Preflight():
+            return _reply("preflight", action.reply)
+        case NoRoute():
+            return _reply("no-route", action.reply)
+        case BadRequest():
+            return _reply("bad-request", action.reply)
+        case Abort():
+            raise AssertionError("no fault is drawn here")
+
+
+def _reply(kind: str, reply: Reply) -> Fate:
+    headers = _text(reply.headers)
+    body = reply.body.decode("utf-8", "replace")
+    return Fate(kind, reply.status, dict(headers).get("location"), body, headers=headers)
+
+
+def _forward(action: Forward, request: Request, rule: RuleInfo | None) -> Fate:
+    left = 1 - rule.abort.fraction if rule and rule.abort else 1.0
+    destinations = rule.destinations if rule else ()
+    return Fate(
+        "forward",
+        target=action.target.decode("latin-1"),
+        authority=action.authority.decode(),
+        rewritten=action.original_path is not None or action.original_host is not None,
+        headers=_text([*action.headwork.upstream_headers(request, action), _FIRST_TRY]),
+        destinations=tuple(
+            (each.name, each.share * left, _behind(each.known, each.endpoints)) for each in destinations
+        ),
+    )
+
+
+def _behind(known: bool, endpoints: int) -> str:
+    if not known:
+        return "unknown service, port or subset: 503"
+    if not endpoints:
+        return "no endpoints: 503 no healthy upstream"
+    return f"{endpoints} endpoint{'s' if endpoints > 1 else ''}"
+
+
+def _text(headers: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
+    return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in headers)
+
+
+def _rule_dict(rule: RuleInfo) -> dict[str, Any]:
+    delay, abort, retries = rule.delay, rule.abort, rule.retries
+    return {
+        "key": rule.key,
+        "name": rule.name,
+        "where": _where(rule.location),
+        "virtual_service": rule.virtual_service,
+        "delay": delay and {"share": delay.fraction, "seconds": rule.fixed_delay},
+        "abort": abort
+        and {"share": abort.fraction, "status": rule.abort_status, "grpc_status": rule.abort_grpc_status},
+        "timeout": rule.timeout,
+        "retries": retries
+        and {
+            "attempts": retries.attempts,
+            "retry_on": list(retries.retry_on),
+            "per_try_timeout": retries.per_try_timeout,
+        },
+        "mirrors": [{"destination": name, "share": share.fraction} for name, share in rule.mirrors],
+    }

@@ -1,0 +1,77 @@
+"""What gRPC changes: who counts as a gRPC client, and how a local reply looks to one.
+
+Source: Envoy source/common/grpc/common.cc (isGrpcRequestHeaders), status.cc (httpToGrpcStatus), percent_encoding;
+google.rpc.Code."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from chaos.mesh.decision import Headers, Request
+from chaos.mesh.headers.names import value_of
+
+STATUS_CODES = {
+    "OK": 0,
+    "CANCELLED": 1,
+    "UNKNOWN": 2,
+    "INVALID_ARGUMENT": 3,
+    "DEADLINE_EXCEEDED": 4,
+    "NOT_FOUND": 5,
+    "ALREADY_EXISTS": 6,
+    "PERMISSION_DENIED": 7,
+    "RESOURCE_EXHAUSTED": 8,
+    "FAILED_PRECONDITION": 9,
+    "ABORTED": 10,
+    "OUT_OF_RANGE": 11,
+    "UNIMPLEMENTED": 12,
+    "INTERNAL": 13,
+    "UNAVAILABLE": 14,
+    "DATA_LOSS": 15,
+    "UNAUTHENTICATED": 16,
+}
+
+_FROM_HTTP = {400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14}
+_UNKNOWN = 2
+
+
+def status_from_http(status: int) -> int:
+    """The grpc-status of a local reply that has an HTTP status; 200 and everything unlisted is UNKNOWN."""
+    return _FROM_HTTP.get(status, _UNKNOWN)
+
+
+def is_grpc(request: Request) -> bool:
+    """Content-type `application/grpc`, alone or followed by `+...`; not `-web`, and without parameters."""
+    value = (request.fields or request.index()).get(b"content-type")
+    if value is None or not value.startswith(b"application/grpc"):
+        return False
+    return value[16:17] in (b"", b"+") and value_of(request.headers, b"content-type") == value
+
+
+_TIMEOUT = re.compile(rb"(\d{1,8})([HMSmun])")
+_UNIT_SECONDS = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
+
+
+def client_timeout(headers: Headers) -> float | None:
+    """Seconds in grpc-timeout, in whole milliseconds rounded up; None when there is none, or none that can be read."""
+    for name, value in headers:
+        if name == b"grpc-timeout" and (found := _TIMEOUT.fullmatch(value)):
+            milliseconds = int(found[1]) * _UNIT_SECONDS[found[2]] * 1000
+            return math.ceil(round(milliseconds, 6)) / 1000 or None
+    return None
+
+
+def limited_timeout(headers: Headers, limit: float | None) -> float | None:
+    """A route's timeout for a gRPC client: what the client asks for, but not more than the route's own
+    (max_grpc_timeout, which Istio sets to the rule's timeout)."""
+    asked = client_timeout(headers)
+    if asked is None or limit is None:
+        return limit if asked is None else asked
+    return min(asked, limit)
+
+
+def encode_message(text: bytes) -> bytes:
+    """grpc-message: printable ASCII stays, `%` and the rest is percent-encoded (gRPC over HTTP/2)."""
+    if text.isascii() and b"%" not in text and text.decode().isprintable():
+        return text
+    return b"".join(bytes((octet,)) if 0x20 <= octet <= 0x7E and octet != 0x25 else b"%%%02X" % octet for octet in text)

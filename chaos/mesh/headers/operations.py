@@ -1,0 +1,148 @@
+"""Header operations of rules and destinations: remove, then set, then add; compiled into levels.
+
+Envoy evaluates a level as a whole: removals first, then every value is computed, then all sets, then all adds
+(source/common/router/header_parser.cc). With one destination Istio appends the destination's operations to the
+route's, which makes one level; with several it leaves them on the weighted cluster, which Envoy evaluates before the
+route's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from chaos.mesh.decision import Headers
+from chaos.mesh.headers.command_operators import Exchange, Part, UnsupportedCommand, compile_format
+from chaos.mesh.headers.names import joined
+from chaos.mesh.model.virtual_service import HeaderOperations
+
+Value = bytes | Part
+# Framing follows from the body; what rules say of it would only break messages.
+FRAMING = frozenset((b"content-length", b"transfer-encoding"))
+CONNECTION = frozenset((b"connection", b"proxy-connection", b"upgrade"))  # Envoy's codec drops them from answers
+HOST_NAMES = frozenset(("host", ":authority"))  # a rewrite of Host, not an operation
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """Operations evaluated together. Values that are the same for all requests are octets."""
+
+    remove: frozenset[bytes]
+    set: tuple[tuple[bytes, Value], ...]
+    add: tuple[tuple[bytes, Value], ...]
+    merged: frozenset[bytes]  # names whose lines are joined
+
+    def __bool__(self) -> bool:
+        return bool(self.remove or self.set or self.add)
+
+    def touches(self, name: bytes) -> bool:
+        return name in self.remove or any(name == changed for changed, _ in (*self.set, *self.add))
+
+    @property
+    def is_static(self) -> bool:
+        return all(isinstance(value, bytes) for _, value in (*self.set, *self.add))
+
+    def apply(self, headers: Headers, exchange: Callable[[Headers], Exchange]) -> Headers:
+        """New headers; `exchange` is only called when a value has to be computed, with the headers after removal."""
+        remove = self.remove
+        kept = [pair for pair in headers if pair[0] not in remove] if remove else list(headers)
+        seen = None if self.is_static else exchange(kept)
+        overwrites = _values(self.set, seen)
+        additions = _values(self.add, seen)
+        for name, value in overwrites:
+            _overwrite(kept, name, value)
+        for name, value in additions:
+            _append(kept, name, value, self.merged)
+        return kept
+
+
+def _values(pairs: tuple[tuple[bytes, Value], ...], exchange: Exchange | None) -> list[tuple[bytes, bytes]]:
+    """Computed, without the empty ones: setting or adding an empty value does nothing."""
+    computed = [
+        (name, value if isinstance(value, bytes) else value(exchange) if exchange else b"") for name, value in pairs
+    ]
+    return [(name, value) for name, value in computed if value]
+
+
+def _overwrite(headers: Headers, name: bytes, value: bytes) -> None:
+    places = [at for at, pair in enumerate(headers) if pair[0] == name]
+    if not places:
+        headers.append((name, value))
+        return
+    headers[places[0]] = (name, value)
+    for at in reversed(places[1:]):
+        del headers[at]
+
+
+def _append(headers: Headers, name: bytes, value: bytes, merged: frozenset[bytes]) -> None:
+    if name in merged:
+        for at, pair in enumerate(headers):
+            if pair[0] == name:
+                headers[at] = (name, joined((pair[1], value)))
+                return
+    headers.append((name, value))
+
+
+def compile_levels(
+    route: HeaderOperations | None,
+    destination: HeaderOperations | None,
+    *,
+    several: bool,
+    merged: frozenset[bytes],
+    constants: dict[str, bytes],
+    unsupported: Callable[[str], None],
+    untouched: frozenset[bytes] = FRAMING,
+) -> tuple[Level, ...]:
+    """The levels in the order of evaluation, without empty ones. Lines of `merged` headers are joined, `untouched` ones
+    left alone; `unsupported` hears of operators without a value."""
+
+    def level(*operations: HeaderOperations | None) -> Level:
+        return _level([o for o in operations if o], merged, untouched, constants, unsupported)
+
+    levels = (level(destination), level(route)) if several else (level(route, destination),)
+    return tuple(level for level in levels if level)
+
+
+def _level(
+    operations: Iterable[HeaderOperations],
+    merged: frozenset[bytes],
+    untouched: frozenset[bytes],
+    constants: dict[str, bytes],
+    unsupported: Callable[[str], None],
+) -> Level:
+    def octets(name: str) -> bytes:
+        return name.lower().encode()
+
+    def pairs(written: dict[str, str]) -> list[tuple[bytes, Value]]:
+        return [
+            (octets(name), _value(written[name], constants, unsupported))
+            for name in sorted(written)
+            if name.lower() not in HOST_NAMES and octets(name) not in untouched
+        ]
+
+    operations = tuple(operations)
+    return Level(
+        frozenset(octets(name) for o in operations for name in o.remove) - untouched,
+        tuple(pair for o in operations for pair in pairs(o.set)),
+        tuple(pair for o in operations for pair in pairs(o.add)),
+        merged,
+    )
+
+
+def _value(text: str, constants: dict[str, bytes], unsupported: Callable[[str], None]) -> Value:
+    try:
+        return compile_format(text, constants)
+    except UnsupportedCommand as error:
+        unsupported(str(error))
+        return b""
+
+
+def host_of(operations: HeaderOperations | None) -> str | None:
+    """The Host that request operations set (`host` or `:authority`, set before add); None when they do not."""
+    if operations is None:
+        return None
+    for written in (operations.set, operations.add):
+        for name in sorted(written):
+            if name.lower() in HOST_NAMES:
+                return written[name]
+    return None

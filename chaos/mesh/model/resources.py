@@ -1,0 +1,91 @@
+"""Istio resources as values: what was read, who it is, and where each of its fields stands.
+
+`Resources` is what the rest of `mesh` works on. Reading documents into it is `read.py`'s part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from chaos.errors import Location
+from chaos.mesh.model.message import Message
+from chaos.mesh.source.document import Document, Path, field_path
+
+if TYPE_CHECKING:
+    from chaos.mesh.model.destination_rule import DestinationRule
+    from chaos.mesh.model.gateway import Gateway
+    from chaos.mesh.model.service_entry import ServiceEntry
+    from chaos.mesh.model.virtual_service import VirtualService
+
+T = TypeVar("T", bound=Message, covariant=True)
+
+_EARLIEST = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Resource(Generic[T]):
+    """One Istio resource. `prefix` leads to it inside its document: empty, or `items[i]` of a List."""
+
+    kind: str
+    api_version: str
+    name: str
+    namespace: str
+    spec: T
+    document: Document
+    prefix: Path = ()
+    creation_timestamp: datetime | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def file(self) -> str:
+        return self.document.file
+
+    @property
+    def precedence(self) -> tuple[datetime, str, str]:
+        """Sorts as Istio does: oldest first (no timestamp counts as oldest), then by name, then by namespace."""
+        return self.creation_timestamp or _EARLIEST, self.name, self.namespace
+
+    def locate(self, path: Path = ()) -> Location:
+        """Line and column of a field, as `("spec", "http", 0, "fault")`; of its nearest parent when it is absent."""
+        return self.document.locate((*self.prefix, *path))
+
+    def locate_key(self, path: Path = ()) -> Location:
+        """Like `locate`, but of the key also where the value is a scalar."""
+        return self.document.locate_key((*self.prefix, *path))
+
+    def path(self, path: Path) -> str:
+        """The field's path as text, as it stands in a Problem."""
+        return field_path((*self.prefix, *path))
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Resources:
+    """Everything read, each kind in the order of the files."""
+
+    virtual_services: tuple[Resource[VirtualService], ...] = ()
+    destination_rules: tuple[Resource[DestinationRule], ...] = ()
+    service_entries: tuple[Resource[ServiceEntry], ...] = ()
+    gateways: tuple[Resource[Gateway], ...] = ()
+
+    def __iter__(self) -> Iterator[Resource[Any]]:
+        yield from self.virtual_services
+        yield from self.destination_rules
+        yield from self.service_entries
+        yield from self.gateways
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    @classmethod
+    def of(cls, resources: list[Resource[Any]]) -> Resources:
+        def kind(name: str) -> tuple[Resource[Any], ...]:
+            return tuple(resource for resource in resources if resource.kind == name)
+
+        return cls(kind("VirtualService"), kind("DestinationRule"), kind("ServiceEntry"), kind("Gateway"))

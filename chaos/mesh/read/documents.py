@@ -1,0 +1,280 @@
+"""Documents into Resources: which kind, which name and namespace, and a spec that has the shape of its model.
+
+Every problem is located and comes back in a list; a resource that has one is left out. `kind: Experiment` documents are
+passed over: they belong to `chaos.experiment`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from chaos.errors import InvalidInput, Problem
+from chaos.mesh.model.message import Message, Metadata
+from chaos.mesh.model.resources import Resource, Resources
+from chaos.mesh.read.shape import nearest, one_of, shown, validate_model
+from chaos.mesh.source.document import Document, Path, field_path, one_line, read_documents
+
+GROUP = "networking.istio.io"
+VERSIONS = ("v1", "v1beta1", "v1alpha3")
+KINDS = ("VirtualService", "DestinationRule", "ServiceEntry", "Gateway")
+EXPERIMENT = "chaos/v1alpha1"
+
+# Istio's other kinds change what requests do, so leaving them out in silence would be a lie.
+_UNSUPPORTED = {
+    "AuthorizationPolicy", "EnvoyFilter", "PeerAuthentication", "ProxyConfig", "RequestAuthentication", "Sidecar",
+    "Telemetry", "WasmPlugin", "WorkloadEntry", "WorkloadGroup",
+}  # fmt: skip
+# Kubernetes' own objects often stand in the same file; they change nothing here.
+_BESIDE = {
+    "ClusterRole", "ClusterRoleBinding", "ConfigMap", "CronJob", "DaemonSet", "Deployment", "EndpointSlice",
+    "HorizontalPodAutoscaler", "Ingress", "Job", "Namespace", "NetworkPolicy", "PersistentVolume",
+    "PersistentVolumeClaim", "Pod", "PodDisruptionBudget", "ReplicaSet", "Role", "RoleBinding", "Secret", "Service",
+    "ServiceAccount", "StatefulSet", "Endpoints",
+}  # fmt: skip
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One Kubernetes object: a document, or an item of a List."""
+
+    document: Document
+    prefix: Path
+    value: dict[str, Any]
+
+    @property
+    def kind(self) -> Any:
+        return self.value.get("kind")
+
+    @property
+    def api_version(self) -> Any:
+        return self.value.get("apiVersion")
+
+    def problem(self, path: Path, message: str, severity: Any = "error", code: str = "schema") -> Problem:
+        full = (*self.prefix, *path)
+        return Problem(self.document.locate(full), field_path(full), one_line(message), severity, code)
+
+
+def read_resources(documents: Iterable[Document]) -> tuple[Resources, list[Problem]]:
+    """All Istio resources of the documents, of one file or of several, and everything that is wrong with their shape.
+
+    Problems of severity info name Kubernetes objects that were passed over."""
+    problems: list[Problem] = []
+    resources: list[Resource[Any]] = []
+    for item in items(documents, problems):
+        resource, found = read_resource(item)
+        problems += found
+        if resource is not None:
+            resources.append(resource)
+    problems += duplicates(resources)
+    return Resources.of(resources), problems
+
+
+def load_resources(text: str | bytes, file: str = "rules.yaml") -> Resources:
+    """Read one text; raises InvalidInput with every error of shape. For tests and embedding; admission is not asked."""
+    documents = read_documents(text, file)
+    resources, problems = read_resources(documents)
+    errors = [*documents.problems, *(problem for problem in problems if problem.severity == "error")]
+    if errors:
+        raise InvalidInput(errors)
+    return resources
+
+
+def items(documents: Iterable[Document], problems: list[Problem]) -> Iterator[Item]:
+    """Every object that is to be an Istio resource; what is no object, or of an unknown kind, goes to `problems`."""
+    for document in documents:
+        yield from _items(document, (), document.value, problems)
+
+
+def _items(document: Document, prefix: Path, value: Any, problems: list[Problem]) -> Iterator[Item]:
+    if not isinstance(value, dict):
+        message = f"expected a mapping with apiVersion, kind, metadata and spec, not {shown(value)}"
+        problems.append(Problem(document.locate(prefix), field_path(prefix), message, "error", "schema"))
+        return
+    item = Item(document, prefix, value)
+    if item.kind == "List" and not prefix:
+        yield from _listed(item, problems)
+    elif (problem := _strange(item)) is not None:
+        problems.append(problem)
+    elif item.kind != "Experiment":
+        yield item
+
+
+def _listed(item: Item, problems: list[Problem]) -> Iterator[Item]:
+    children = item.value.get("items")
+    if not isinstance(children, list):
+        problems.append(item.problem(("items",), f"expected a list, not {shown(children)}"))
+        return
+    for index, child in enumerate(children):
+        yield from _items(item.document, ("items", index), child, problems)
+
+
+def _strange(item: Item) -> Problem | None:
+    """What is wrong with apiVersion and kind, if anything; an info for objects that are passed over."""
+    kind, version = item.kind, item.api_version
+    if not isinstance(kind, str) or not kind:
+        return item.problem(("kind",), f"expected {one_of([*KINDS, 'Experiment'])}, not {shown(kind)}")
+    if not isinstance(version, str) or not version:
+        return item.problem(("apiVersion",), f"expected {_right_version(kind)}, not {shown(version)}")
+    if kind in KINDS:
+        return _wrong_version(item, kind, version)
+    if kind == "Experiment":
+        if version == EXPERIMENT:
+            return None
+        return item.problem(("apiVersion",), f"{shown(version)} is not known for an Experiment; write {EXPERIMENT}")
+    return _other_kind(item, kind, version)
+
+
+def _wrong_version(item: Item, kind: str, version: str) -> Problem | None:
+    group, _, number = version.rpartition("/")
+    if group == GROUP and number in VERSIONS:
+        return None
+    if kind == "Gateway" and group == "gateway.networking.k8s.io":
+        message = f"this is a Gateway of the Kubernetes Gateway API; chaos reads Istio's ({GROUP}/v1)"
+        return item.problem(("apiVersion",), message)
+    return item.problem(("apiVersion",), f"{shown(version)} is not known for a {kind}; write {_right_version(kind)}")
+
+
+def _other_kind(item: Item, kind: str, version: str) -> Problem:
+    istio = version.partition("/")[0].endswith("istio.io")
+    if kind in _UNSUPPORTED and istio:
+        return item.problem(
+            ("kind",), f"chaos does not implement {kind}: requests would go another way than in the cluster"
+        )
+    if kind in _BESIDE and not istio:
+        return item.problem(("kind",), f"this {kind} is not used; chaos reads {one_of([*KINDS])}", "info", "not-used")
+    meant = nearest(kind, [*KINDS, "Experiment"])
+    hint = f"did you mean {meant}?" if meant else f"expected {one_of([*KINDS, 'Experiment'])}"
+    return item.problem(("kind",), f"unknown kind {shown(kind)}; {hint}")
+
+
+def _right_version(kind: str) -> str:
+    return EXPERIMENT if kind == "Experiment" else f"{GROUP}/v1 (or v1beta1, v1alpha3)"
+
+
+def model_of(kind: str) -> type[Message]:
+    """The model of a kind's spec, imported when the kind is met: most files have VirtualServices alone."""
+    if kind == "VirtualService":
+        from chaos.mesh.model.virtual_service import VirtualService
+
+        return VirtualService
+    if kind == "DestinationRule":
+        from chaos.mesh.model.destination_rule import DestinationRule
+
+        return DestinationRule
+    if kind == "ServiceEntry":
+        from chaos.mesh.model.service_entry import ServiceEntry
+
+        return ServiceEntry
+    from chaos.mesh.model.gateway import Gateway
+
+    return Gateway
+
+
+def read_resource(item: Item) -> tuple[Resource[Any] | None, list[Problem]]:
+    """One resource, or None with every problem of its shape."""
+    metadata, problems = read_metadata(item)
+    problems += _unknown_keys(item)
+    model = model_of(item.kind)
+    spec, found = validate_model(model, spec_of(item), item.document, (*item.prefix, "spec"))
+    problems += found
+    if spec is None or metadata is None or problems:
+        return None, problems
+    return resource_at(item, metadata, spec), []
+
+
+def spec_of(item: Item) -> Any:
+    spec = item.value.get("spec")
+    return {} if spec is None else spec
+
+
+def resource_at(item: Item, metadata: Metadata, spec: Message) -> Resource[Any]:
+    return Resource(
+        kind=item.kind,
+        api_version=item.api_version,
+        name=metadata.name,
+        namespace=metadata.namespace or "default",
+        spec=spec,
+        document=item.document,
+        prefix=item.prefix,
+        creation_timestamp=_timestamp(metadata.creation_timestamp),
+        labels=metadata.labels,
+        annotations=metadata.annotations,
+    )
+
+
+def read_metadata(item: Item) -> tuple[Metadata | None, list[Problem]]:
+    value = item.value.get("metadata")
+    if value is None:
+        return None, [item.problem(("metadata",), f"required, but missing: a {item.kind} needs metadata.name")]
+    metadata, problems = validate_model(Metadata, value, item.document, (*item.prefix, "metadata"))
+    if metadata is not None:
+        problems += [item.problem(("metadata", key), message) for key, message in _bad_metadata(metadata)]
+    return metadata, problems
+
+
+def _bad_metadata(metadata: Metadata) -> Iterator[tuple[str, str]]:
+    name, namespace = metadata.name, metadata.namespace
+    if not name:
+        yield "name", "required, but missing"
+    elif len(name) > 253 or not _NAME.fullmatch(name):
+        yield (
+            "name",
+            f"{shown(name)} is no name for Kubernetes; use a-z, 0-9, - and ., with a letter or digit at both ends",
+        )
+    if namespace and (len(namespace) > 63 or not _LABEL.fullmatch(namespace)):
+        yield (
+            "namespace",
+            f"{shown(namespace)} is no namespace; use a-z, 0-9 and -, with a letter or digit at both ends",
+        )
+    if metadata.creation_timestamp and _timestamp(metadata.creation_timestamp) is None:
+        yield (
+            "creationTimestamp",
+            f"{shown(metadata.creation_timestamp)} is no time; write it like 2024-01-31T12:00:00Z",
+        )
+
+
+def _timestamp(text: str | None) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
+
+
+def _unknown_keys(item: Item) -> list[Problem]:
+    known = ["apiVersion", "kind", "metadata", "spec", "status"]
+    problems = []
+    for key in item.value:
+        if key not in known:
+            meant = nearest(key, known)
+            hint = f"; did you mean `{meant}`?" if meant else ""
+            if key in _spec_fields(item.kind):
+                hint = "; it belongs under `spec`"
+            path = (*item.prefix, key)
+            location = item.document.locate_key(path)
+            message = one_line(f"unknown field `{key}`{hint}")
+            problems.append(Problem(location, field_path(path), message, "error", "schema"))
+    return problems
+
+
+def _spec_fields(kind: str) -> set[str]:
+    return {info.alias or name for name, info in model_of(kind).model_fields.items()}
+
+
+def duplicates(resources: list[Resource[Any]]) -> list[Problem]:
+    """Two resources of one kind, namespace and name: the API server would let the later replace the earlier."""
+    first: dict[tuple[str, str, str], Resource[Any]] = {}
+    problems = []
+    for resource in resources:
+        earlier = first.setdefault((resource.kind, resource.namespace, resource.name), resource)
+        if earlier is not resource:
+            name = ("metadata", "name")
+            message = f"a second {resource}; the first is at {earlier.locate(name)}"
+            problems.append(Problem(resource.locate(name), resource.path(name), message, "error", "duplicate"))
+    return problems

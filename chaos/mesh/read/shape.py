@@ -1,0 +1,209 @@
+"""Check a plain value against a pydantic model, and say what is wrong in words that show what would be right.
+
+Shared by the Istio documents and the Experiment document: `validate_model` turns pydantic's errors into Problems that
+point at the user's line. Unknown fields come with the nearest known name.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any, TypeVar, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from chaos.errors import Problem
+from chaos.mesh.source.document import Document, Path, field_path, one_line
+
+M = TypeVar("M", bound=BaseModel)
+
+MAX_SHOWN = 40
+
+
+def validate_model(
+    model_cls: type[M], value: Any, document: Document, prefix: Path = ()
+) -> tuple[M | None, list[Problem]]:
+    """The instance, or None and every problem; `prefix` leads from the document's root to `value`."""
+    try:
+        return model_cls.model_validate(value, by_alias=True, by_name=False), []
+    except ValidationError as error:
+        found = [_problem(model_cls, value, document, prefix, item) for item in error.errors(include_url=False)]
+        return None, list(dict.fromkeys(found))
+
+
+def broken_paths(model_cls: type[BaseModel], value: Any) -> list[Path]:
+    """What to take out of `value` so that it may fit the model, as paths inside it; empty when it fits.
+
+    For a required field that is missing, that is the mapping which lacks it."""
+    try:
+        model_cls.model_validate(value, by_alias=True, by_name=False)
+    except ValidationError as error:
+        return [_path_inside(value, item["loc"], "") for item in error.errors(include_url=False)]
+    return []
+
+
+def nearest(word: str, known: list[str]) -> str | None:
+    """The known name that `word` was probably meant to be; case, `_` and `-` do not count."""
+    plain = {_plain(name): name for name in known}
+    if _plain(word) in plain:
+        return plain[_plain(word)]
+    close = difflib.get_close_matches(_plain(word), list(plain), n=1, cutoff=0.6)
+    return plain[close[0]] if close else None
+
+
+def one_of(words: list[str]) -> str:
+    """`a, b or c`, for messages."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def shown(value: Any) -> str:
+    """A value as the user wrote it, more or less; long ones are cut."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None:
+        return "null"
+    if isinstance(value, Mapping):
+        return "a mapping"
+    if isinstance(value, list | tuple):
+        return "a list"
+    text = f'"{value}"' if isinstance(value, str) else str(value)
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 4]}..."
+
+
+def _plain(word: str) -> str:
+    return word.lower().replace("_", "").replace("-", "")
+
+
+def _problem(model: type[BaseModel], value: Any, document: Document, prefix: Path, error: Any) -> Problem:
+    path = _path_inside(value, error["loc"], error["type"])
+    full = (*prefix, *path)
+    locate = document.locate_key if error["type"] == "extra_forbidden" else document.locate
+    message = one_line(_message(model, path, error))
+    return Problem(locate(full), field_path(full), message, "error", "schema")
+
+
+def _path_inside(value: Any, loc: tuple[str | int, ...], kind: str) -> Path:
+    """pydantic's location without the steps that exist in no document (members of unions, validators)."""
+    path: list[str | int] = []
+    for step in loc:
+        try:
+            value = value[step]
+        except (KeyError, IndexError, TypeError):
+            continue
+        path.append(step)
+    if kind == "missing":
+        path.append(loc[-1])
+    return tuple(path)
+
+
+def _message(model: type[BaseModel], path: Path, error: Any) -> str:
+    kind, given, context = error["type"], error.get("input"), error.get("ctx", {})
+    if kind == "extra_forbidden":
+        return _unknown_field(str(path[-1]) if path else "", _fields(model, path[:-1]))
+    if kind == "missing":
+        return "required, but missing"
+    if kind == "value_error":
+        return str(context["error"])
+    if kind in ("literal_error", "enum"):
+        return _wrong_word(given, context["expected"])
+    if kind in _BOUNDS:
+        return f"{shown(given)} is {_BOUNDS[kind]} {next(iter(context.values()))}"
+    if kind in _EXPECTED:
+        return f"expected {_EXPECTED[kind]}, not {shown(given)}{_hint(kind, given, path)}"
+    return str(error["msg"]).removeprefix("Value error, ")
+
+
+_BOUNDS = {
+    "greater_than_equal": "less than",
+    "less_than_equal": "greater than",
+    "greater_than": "not greater than",
+    "less_than": "not less than",
+}
+
+_EXPECTED = {
+    "string_type": "a text",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "dict_type": "a mapping",
+    "mapping_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+}
+
+
+def _hint(kind: str, given: Any, path: Path) -> str:
+    if kind == "model_type" and path[-1:] in (("percentage",), ("mirrorPercentage",)) and not isinstance(given, list):
+        return f"; write {{value: {given}}}"
+    if kind == "string_type" and isinstance(given, bool | int | float):
+        return f'; write "{shown(given)}" in quotes'
+    if kind in ("int_type", "float_type", "bool_type") and isinstance(given, str):
+        return f"; write {given} without quotes" if _fits(kind, given) else ""
+    if kind == "tuple_type" and given is not None and not isinstance(given, list):
+        return "; begin the item with `- `"
+    if kind in ("model_type", "dict_type") and isinstance(given, list):
+        return "; leave out the `- `"
+    return ""
+
+
+def _fits(kind: str, text: str) -> bool:
+    if kind == "bool_type":
+        return text in ("true", "false")
+    try:
+        float(text) if kind == "float_type" else int(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _wrong_word(given: Any, expected: str) -> str:
+    words = [word.strip(" '") for word in expected.replace(" or ", ", ").split(",")]
+    close = nearest(given, words) if isinstance(given, str) else None
+    meant = f"; did you mean {close}?" if close else ""
+    return f"{shown(given)} is not known; expected {one_of(words)}{meant}"
+
+
+def _unknown_field(name: str, known: list[str]) -> str:
+    close = nearest(name, known)
+    if close:
+        return f"unknown field `{name}`; did you mean `{close}`?"
+    return f"unknown field `{name}`; known here: {', '.join(known)}" if known else f"unknown field `{name}`"
+
+
+def _fields(model: type[BaseModel], path: Path) -> list[str]:
+    """Names of the fields that the model knows at this path."""
+    current: Any = model
+    for step in path:
+        models = _models(current)
+        if not models:
+            current = _dict_values(current)
+        elif isinstance(step, str):
+            fields = [info for item in models for info in item.model_fields.items()]
+            current = next((info.annotation for name, info in fields if _name(name, info) == step), None)
+    return sorted({_name(name, info) for item in _models(current) for name, info in item.model_fields.items()})
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    """The models that an annotation speaks of: through Optional, Annotated, tuples and lists, not into dicts."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    if get_origin(annotation) is dict:
+        return []
+    return [item for part in get_args(annotation) for item in _models(part)]
+
+
+def _dict_values(annotation: Any) -> Any:
+    """The annotation of a dict's values, wherever the dict stands in it."""
+    args = get_args(annotation)
+    if get_origin(annotation) is dict and len(args) == 2:
+        return args[1]
+    return next((found for part in args if (found := _dict_values(part)) is not None), None)
+
+
+def _name(attribute: str, info: FieldInfo) -> str:
+    return info.alias or attribute

@@ -1,0 +1,133 @@
+"""A DestinationRule's traffic policy as the numbers a gateway works with; Istio's and Envoy's defaults filled in.
+
+Source: istio applyConnectionPool, applyOutlierDetection, applyLoadBalancer
+(pilot/pkg/networking/core/cluster_traffic_policy.go)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from chaos.mesh.decision import Balancing, CircuitBreakers, Cluster, Endpoint, HashKey, OutlierDetection
+from chaos.mesh.model.destination_rule import (
+    ConnectionPoolSettings,
+    ConsistentHashLB,
+    LoadBalancerSettings,
+    PortTrafficPolicy,
+    TrafficPolicy,
+)
+from chaos.mesh.model.destination_rule import OutlierDetection as WrittenOutlierDetection
+
+_CONNECT_TIMEOUT = 10.0
+_ENVOY_LOCAL_ORIGIN_FAILURES = 5
+_BALANCING = {
+    "ROUND_ROBIN": Balancing.ROUND_ROBIN,
+    "RANDOM": Balancing.RANDOM,
+    # PASSTHROUGH is the original destination, of which a local harness knows nothing.
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The four parts that subsets and ports replace as wholes; None is Istio's default. TLS has no meaning here."""
+
+    load_balancer: LoadBalancerSettings | None = None
+    connection_pool: ConnectionPoolSettings | None = None
+    outlier_detection: WrittenOutlierDetection | None = None
+
+
+DEFAULT_POLICY = Policy()
+
+
+def read_policy(written: TrafficPolicy | None, port: int, base: Policy) -> Policy:
+    """`written` over `base`: each field replaces the whole field; settings for this port replace all of them, those
+    that they leave out too (MergeSubsetTrafficPolicy)."""
+    if written is None:
+        return base
+    merged = Policy(
+        written.load_balancer or base.load_balancer,
+        written.connection_pool or base.connection_pool,
+        written.outlier_detection or base.outlier_detection,
+    )
+    for settings in written.port_level_settings:
+        if settings.port is not None and settings.port.number == port:
+            merged = _of_port(settings)
+    return merged
+
+
+def _of_port(settings: PortTrafficPolicy) -> Policy:
+    return Policy(settings.load_balancer, settings.connection_pool, settings.outlier_detection)
+
+
+def endpoints_with(endpoints: tuple[Endpoint, ...], labels: Mapping[str, str]) -> tuple[Endpoint, ...]:
+    """Those that carry all of the labels; no labels select all."""
+    wanted = set(labels.items())
+    return tuple(endpoint for endpoint in endpoints if wanted <= set(endpoint.labels))
+
+
+def make_cluster(name: str, endpoints: tuple[Endpoint, ...], policy: Policy) -> Cluster:
+    balancer = policy.load_balancer
+    cluster = Cluster(
+        name,
+        endpoints,
+        balancing=_BALANCING.get((balancer and balancer.simple) or "", Balancing.LEAST_REQUEST),
+        breakers=_breakers(policy.connection_pool),
+        outlier_detection=_outlier_detection(policy.outlier_detection),
+        connect_timeout=_connect_timeout(policy.connection_pool),
+    )
+    if balancer and balancer.consistent_hash:
+        return replace(cluster, balancing=Balancing.CONSISTENT_HASH, hash_key=_hash_key(balancer.consistent_hash))
+    return cluster
+
+
+def _breakers(pool: ConnectionPoolSettings | None) -> CircuitBreakers:
+    """0 and absent are unlimited."""
+    tcp, http = pool and pool.tcp, pool and pool.http
+    return CircuitBreakers(
+        max_connections=_limit(tcp.max_connections if tcp else 0),
+        max_pending_requests=_limit(http.http1_max_pending_requests if http else 0),
+        max_requests=_limit(http.http2_max_requests if http else 0),
+        max_requests_per_connection=_limit(http.max_requests_per_connection if http else 0),
+        max_retries=_limit(http.max_retries if http else 0),
+    )
+
+
+def _limit(number: int) -> int | None:
+    return number if number > 0 else None
+
+
+def _connect_timeout(pool: ConnectionPoolSettings | None) -> float:
+    return (pool and pool.tcp and pool.tcp.connect_timeout) or _CONNECT_TIMEOUT
+
+
+def _outlier_detection(written: WrittenOutlierDetection | None) -> OutlierDetection | None:
+    if written is None:
+        return None
+    default = OutlierDetection()
+    split = written.split_external_local_origin_errors
+    local = written.consecutive_local_origin_failures or _ENVOY_LOCAL_ORIGIN_FAILURES
+    return OutlierDetection(
+        consecutive_5xx=_given(written.consecutive_5xx_errors, default.consecutive_5xx),
+        consecutive_gateway_errors=_given(written.consecutive_gateway_errors, default.consecutive_gateway_errors),
+        consecutive_local_origin_failures=local if split else 0,
+        split_external_local_origin_errors=split,
+        interval=written.interval or default.interval,
+        base_ejection_time=written.base_ejection_time or default.base_ejection_time,
+        max_ejection_percent=written.max_ejection_percent or default.max_ejection_percent,
+        min_health_percent=written.min_health_percent,
+    )
+
+
+def _given(number: int | None, default: int) -> int:
+    return default if number is None else number
+
+
+def _hash_key(written: ConsistentHashLB) -> HashKey:
+    if written.http_header_name:
+        return HashKey(header=written.http_header_name.lower().encode())
+    if (cookie := written.http_cookie) is not None:
+        path = cookie.path.encode()
+        return HashKey(cookie=cookie.name.encode(), cookie_path=path, cookie_ttl=cookie.ttl)
+    if written.http_query_parameter_name:
+        return HashKey(query_parameter=written.http_query_parameter_name.encode())
+    return HashKey(source_ip=True)

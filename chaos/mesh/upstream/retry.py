@@ -1,0 +1,94 @@
+"""Retry policies: what retryOn means for an outcome.
+
+Source: istio pilot/pkg/networking/core/route/retry (defaults, number parsing), Envoy
+source/common/router/retry_state_impl.cc (which outcome each word covers). gRPC words look at the grpc-status header
+of an answer (trailers-only answers).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from chaos.mesh.decision import Failure, Headers, RetryPolicy
+from chaos.mesh.model.virtual_service import HTTPRetry
+
+DEFAULT_ATTEMPTS = 2
+DEFAULT_RETRY_ON = "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes"
+_GRPC_WORDS = {"cancelled": 1, "deadline-exceeded": 4, "resource-exhausted": 8, "internal": 13, "unavailable": 14}
+_GATEWAY_ERRORS = frozenset((502, 503, 504))
+_SERVER_ERRORS = frozenset(range(500, 600))
+_NO_ANSWER = frozenset((Failure.CONNECT, Failure.RESET, Failure.PER_TRY_TIMEOUT))
+
+RetryOn = Callable[[int | Failure, Headers, bool], bool]
+
+
+def compile_retry(retries: HTTPRetry | None) -> RetryPolicy | None:
+    """None when nothing is retried (`attempts: 0`). Without a policy in the rule Istio's default applies."""
+    if retries is None:
+        return DEFAULT_POLICY
+    if retries.attempts <= 0:
+        return None
+    words = retries.retry_on or DEFAULT_RETRY_ON
+    return RetryPolicy(
+        attempts=retries.attempts,
+        retry_on=compile_retry_on(words),
+        per_try_timeout=retries.per_try_timeout or None,
+        backoff_base=retries.backoff or 0.025,
+        avoid_previous_hosts=retries.retry_ignore_previous_hosts is not False,
+        description=words,
+    )
+
+
+def compile_retry_on(words: str) -> RetryOn:
+    """Whether an outcome (an HTTP status or a Failure) with these response headers is retried; the flag says whether
+    the request had been sent. Words that cover nothing on HTTP/1 (refused-stream) or alone (retriable-status-codes)
+    are accepted."""
+    statuses, failures, grpc, ratelimited, before_request = _sets(words)
+
+    def retry_on(outcome: int | Failure, headers: Headers, sent: bool) -> bool:
+        if isinstance(outcome, Failure):
+            return outcome in failures or (before_request and not sent and outcome in _NO_ANSWER)
+        for name, _ in headers:
+            if name == b"x-envoy-ratelimited":
+                return ratelimited
+        return outcome in statuses or (bool(grpc) and _grpc_status(headers) in grpc)
+
+    return retry_on
+
+
+def _sets(words: str) -> tuple[frozenset[int], frozenset[Failure], frozenset[bytes], bool, bool]:
+    statuses: set[int] = set()
+    failures: set[Failure] = set()
+    grpc: set[bytes] = set()
+    given = words.split(",")
+    for word in given:
+        if word == "5xx":
+            statuses |= _SERVER_ERRORS
+            failures |= _NO_ANSWER
+        elif word == "gateway-error":
+            statuses |= _GATEWAY_ERRORS
+            failures |= _NO_ANSWER
+        elif word == "reset":
+            failures |= _NO_ANSWER
+        elif word == "connect-failure":
+            failures.add(Failure.CONNECT)
+        elif word == "retriable-4xx":
+            statuses.add(409)
+        elif word in _GRPC_WORDS:
+            grpc.add(b"%d" % _GRPC_WORDS[word])
+        elif word.isdigit():
+            statuses.add(int(word))
+    return (
+        frozenset(statuses),
+        frozenset(failures),
+        frozenset(grpc),
+        "envoy-ratelimited" in given,
+        "reset-before-request" in given,
+    )
+
+
+def _grpc_status(headers: Headers) -> bytes:
+    return next((value for name, value in headers if name == b"grpc-status"), b"")
+
+
+DEFAULT_POLICY = RetryPolicy(DEFAULT_ATTEMPTS, compile_retry_on(DEFAULT_RETRY_ON), description=DEFAULT_RETRY_ON)

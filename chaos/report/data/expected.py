@@ -1,0 +1,118 @@
+"""What users were to see, from the rules in the journal's plan: shares of statuses, and when answers arrive.
+
+The rules say how often a fault comes and how late it makes an answer; what an upstream answers when nothing is
+injected is its own affair, so its statuses and its latencies are taken as they were seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from chaos.journal.result import Result
+from chaos.protocol.histogram import Histogram
+from chaos.report.data import frames
+from chaos.report.data.latency import Shape, mix
+
+
+@dataclass(frozen=True, slots=True)
+class Injection:
+    """The faults of one rule in one phase: shares in [0, 1], the delay in seconds. Abort and delay are independent."""
+
+    abort: float = 0.0
+    status: int = 0
+    delayed: float = 0.0
+    delay: float = 0.0
+
+
+Injections = dict[tuple[str, str], Injection]
+"""By phase and rule name."""
+
+
+def injections(result: Result) -> Injections:
+    """The faults of every rule in every phase, as the plan lists them; empty when it lists no rules."""
+    return {
+        (str(rule.get("phase", "")), str(rule.get("name", ""))): Injection(
+            abort=float(rule.get("abort") or 0.0),
+            status=int(rule.get("abort_status") or 0),
+            delayed=float(rule.get("delay") or 0.0),
+            delay=float(rule.get("delay_seconds") or 0.0),
+        )
+        for rule in result.plan.rules
+    }
+
+
+def destination_shares(result: Result) -> dict[tuple[str, str], float]:
+    """The configured share of each destination of each rule, by rule name and destination; of the first phase that has
+    the rule."""
+    shares: dict[tuple[str, str], float] = {}
+    for rule in result.plan.rules:
+        for destination, share in rule.get("destinations") or ():
+            shares.setdefault((str(rule.get("name", "")), str(destination)), float(share))
+    return shares
+
+
+def status_shares(rows: pd.DataFrame, planned: Injections) -> dict[str, float]:
+    """The expected share of every status among these rows (of one phase and task); empty when no fault is to change
+    them.
+
+    Of each rule's requests the configured part is aborted; the rest has the statuses that its other answers had. What
+    got no answer at all belongs to no rule and is expected nowhere."""
+    answered = rows[rows["status"] > 0]
+    total = int(rows["count"].sum())
+    shares: dict[str, float] = {}
+    known = False
+    for (phase, route), seen in answered.groupby(["phase", "route"], sort=False):
+        injection = planned.get((str(phase), str(route)))
+        known = known or (injection is not None and injection.abort > 0)
+        part = int(seen["count"].sum()) / total
+        aborts = injection.abort if injection else 0.0
+        own = seen[~seen["fault"].str.contains("abort")].groupby("label")["count"].sum()
+        if own.sum() == 0 and aborts < 1:
+            return {}  # nothing but aborts was seen: what the upstream would have said is not known
+        if injection and aborts > 0:
+            label = str(injection.status)
+            shares[label] = shares.get(label, 0.0) + aborts * part
+        for status, count in own.items():
+            shares[str(status)] = shares.get(str(status), 0.0) + (1 - aborts) * part * float(count / own.sum())
+    return shares if known else {}
+
+
+def mixtures(table: pd.DataFrame, planned: Injections) -> dict[str, Shape]:
+    """Per phase: the latencies that the rules predict, standing for as many requests as were seen.
+
+    The shape of an answer without a delay comes from the run itself, for forwarded and aborted requests apart; a rule
+    whose every request is delayed has none, and the phase then no mixture. Nor has a phase without faults."""
+    found = {}
+    for phase, rows in table.groupby("phase", sort=False):
+        answered = rows[rows["status"] > 0]
+        parts = [_mixture(seen, planned.get((str(phase), str(route)))) for route, seen in answered.groupby("route")]
+        if parts and all(part is not None for part in parts) and _injects(planned, str(phase)):
+            found[str(phase)] = mix([part for part in parts if part is not None])
+    return found
+
+
+def _injects(planned: Injections, phase: str) -> bool:
+    return any(name == phase and (rule.abort or rule.delayed) for (name, _), rule in planned.items())
+
+
+def _mixture(seen: pd.DataFrame, injection: Injection | None) -> Shape | None:
+    plain, aborted = _shape(seen, ""), _shape(seen, "abort")
+    injection = injection or Injection()
+    if plain is None and injection.abort < 1:
+        return None
+    quick = aborted or plain
+    if quick is None:
+        return None
+    total = float(seen["count"].sum())
+    parts = []
+    for late, wait in ((injection.delayed, injection.delay), (1 - injection.delayed, 0.0)):
+        parts.append(quick.moved(wait, total * late * injection.abort))
+        if plain is not None:
+            parts.append(plain.moved(wait, total * late * (1 - injection.abort)))
+    return mix([part for part in parts if part.total > 0])
+
+
+def _shape(seen: pd.DataFrame, fault: str) -> Shape | None:
+    latency: Histogram = frames.merged(seen.loc[seen["fault"] == fault, "latency"])
+    return Shape.of(latency) if latency.counts else None

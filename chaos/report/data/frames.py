@@ -1,0 +1,112 @@
+"""Tables of what a run counted, as pandas frames: one row per outcome, and what follows by grouping.
+
+Latencies stay with the histograms; a frame's column `latency` holds them, and groups merge them."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import pandas as pd
+
+from chaos.journal.result import Result
+from chaos.protocol.digest import Key
+from chaos.protocol.histogram import Histogram
+
+FORWARDED, DELAYED, ABORTED, LATE_ABORT, REPLIED, LOST = (
+    "forwarded",
+    "delayed",
+    "aborted",
+    "delayed, then aborted",
+    "answered",
+    "no response",
+)
+GROUPS = (FORWARDED, REPLIED, DELAYED, ABORTED, LATE_ABORT, LOST)
+
+
+BETWEEN = "between phases"
+
+
+def outcomes(result: Result) -> pd.DataFrame:
+    """One row per key of the run's digest: the key's fields, `count`, `latency`, `due` and the derived `group` and
+    `label`. Phases are in the order in which they ran; what no phase can claim comes last, as `between phases`."""
+    order = {name: place for place, name in enumerate(dict.fromkeys(span.name for span in result.phases))}
+    rows = [
+        {
+            **key._asdict(),
+            "phase": key.phase if key.phase in order or not order else BETWEEN,
+            "count": tally.count,
+            "latency": tally.latency,
+            "due": tally.due,
+            "group": group(key),
+            "label": status_label(key),
+        }
+        for key, tally in result.outcomes()
+    ]
+    rows.sort(key=lambda row: order.get(row["phase"], len(order)))
+    columns = [*Key._fields, "count", "latency", "due", "group", "label"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def within_phases(table: pd.DataFrame) -> pd.DataFrame:
+    """Without what came between phases, unless there is nothing else."""
+    inside = table[table["phase"] != BETWEEN]
+    return inside if len(inside) else table
+
+
+def group(key: Key) -> str:
+    """What happened to a request on its way, in the words of the figures."""
+    if key.error:
+        return LOST
+    if key.fault == "delay":
+        return DELAYED
+    if key.fault == "abort":
+        return ABORTED
+    if key.fault:
+        return LATE_ABORT
+    return FORWARDED if key.destination or not key.route else REPLIED
+
+
+def status_label(key: Key) -> str:
+    """`200`, or the kind of failure where there was no response."""
+    return str(key.status) if key.status else key.error or "no response"
+
+
+def status_text(label: str) -> str:
+    """`Bad Request` for `400`; a sentence for a failure without a response."""
+    lost = {
+        "refused": "connection refused",
+        "reset": "connection reset",
+        "timeout": "no answer in time",
+        "closed": "connection closed before the answer",
+        "malformed": "an answer that is not HTTP",
+    }
+    if not label.isdigit():
+        return lost.get(label, "no response")
+    try:
+        return HTTPStatus(int(label)).phrase
+    except ValueError:
+        return ""
+
+
+def status_class(label: str) -> str:
+    """`2xx` .. `5xx`, or `no response`."""
+    return f"{label[0]}xx" if label.isdigit() else LOST
+
+
+def merged(histograms: pd.Series) -> Histogram:
+    """All of them in one."""
+    total = Histogram()
+    for each in histograms:
+        if each is not None:
+            total.merge(each)
+    return total
+
+
+def by_stretch(result: Result) -> pd.DataFrame:
+    """One row per recorded stretch of time (its index) and outcome: status class, fault and count."""
+    rows = [
+        (index, status_class(status_label(key)), key.fault, count)
+        for index, stretch in enumerate(result.stretches)
+        for key, count in stretch.counts.items()
+    ]
+    return pd.DataFrame(rows, columns=["stretch", "status", "fault", "count"])

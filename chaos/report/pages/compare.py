@@ -1,0 +1,169 @@
+"""Two runs of one experiment side by side: what changed, what did not as far as they could see, and what was different
+about the runs themselves."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import chaos
+from chaos.errors import InvalidInput
+from chaos.journal.result import Result
+from chaos.report.data import numbers as words
+from chaos.report.data.journal import journal_of, read_run
+from chaos.report.figures.overlay import densities, overlaid_percentiles
+from chaos.report.figures.style import styled
+from chaos.report.pages.render import write
+from chaos.report.tables.banner import headline, tone_of
+from chaos.report.tables.changes import Effect, effects
+from chaos.report.tables.forest import Interval, interval_row
+
+
+@dataclass(frozen=True, slots=True)
+class ComparePaths:
+    """Where the comparison is, and whether any difference was seen."""
+
+    html: Path
+    json: Path
+    different: bool
+
+
+def compare(a: Path, b: Path, out: Path | None = None) -> ComparePaths:
+    """Compare two runs' folders; writes compare-with-<A>.html and .json into `out`, or into B's folder.
+
+    Raises InvalidInput when either is no run, or when they do not belong to one experiment."""
+    from chaos.report.pages.page import stylesheet, template
+
+    folders = (journal_of(a).parent, journal_of(b).parent)
+    first, second = read_run(folders[0]), read_run(folders[1])
+    _check(first, second, str(b))
+    found = effects(first, second)
+    target = out or folders[1]
+    target.mkdir(parents=True, exist_ok=True)
+    stem = f"compare-with-{folders[0].name}"
+    paths = ComparePaths(target / f"{stem}.html", target / f"{stem}.json", any(effect.seen for effect in found))
+    write(paths.json, json.dumps(_record(first, second, folders, found), indent=1, allow_nan=False) + "\n")
+    with styled():
+        figures = [drawing for drawing in (densities(first, second), overlaid_percentiles(first, second)) if drawing]
+    page = template("compare.html.j2").render(
+        version=chaos.__version__,
+        css=stylesheet(),
+        name=first.plan.name,
+        verdict=_verdict(found),
+        runs=[_run(first, folders[0]), _run(second, folders[1])],
+        rows=[_row(effect) for effect in found],
+        figures=figures,
+        changes=changes(first, second),
+        diffs=_diffs(first, second),
+        confidence=words.exact(min(first.plan.confidence, second.plan.confidence), "share"),
+    )
+    write(paths.html, page)
+    return paths
+
+
+def _check(a: Result, b: Result, where: str) -> None:
+    if a.plan.name != b.plan.name:
+        reason = (
+            f"is a run of {b.plan.name!r}, the other of {a.plan.name!r}; only runs of one experiment are comparable"
+        )
+        raise InvalidInput.at(where, reason)
+
+
+def _verdict(found: tuple[Effect, ...]) -> dict[str, Any]:
+    seen = [effect for effect in found if effect.seen]
+    if seen:
+        lead = f"{words.plural(len(seen), 'difference')} in {words.plural(len(found), 'comparison')}."
+        return {"tone": "inconclusive", "headline": "Different", "lead": lead, "details": [_told(e) for e in seen[:6]]}
+    if not any(effect.n_a and effect.n_b for effect in found):
+        lead = "The runs have no requests in common to compare."
+        return {"tone": "no-traffic", "headline": "Nothing to compare", "lead": lead, "details": []}
+    lead = "No difference that these runs could have seen."
+    return {"tone": "verified", "headline": "No difference seen", "lead": lead, "details": []}
+
+
+def _told(effect: Effect) -> str:
+    subject = f" ({effect.subject})" if effect.subject else ""
+    return f"{effect.what[0].upper()}{effect.what[1:]}{subject}: {effect.sentence}"
+
+
+def _run(result: Result, folder: Path) -> dict[str, str]:
+    return {
+        "folder": str(folder),
+        "started": words.when(result.plan.started),
+        "tone": tone_of(result.outcome),
+        "headline": headline(result.outcome),
+        "seed": str(result.plan.seed),
+        "requests": words.count(result.delivered.requests),
+        "rate": words.short_count(result.delivered.rate),
+        "seconds": words.seconds(result.delivered.seconds),
+    }
+
+
+def _row(effect: Effect) -> dict[str, Any]:
+    drawn = Interval(effect.estimate, effect.low, effect.high)
+    return {
+        "effect": effect,
+        "a": words.quantity(effect.a, effect.unit),
+        "b": words.quantity(effect.b, effect.unit),
+        "n": f"{words.count(effect.n_a)} and {words.count(effect.n_b)}",
+        "difference": effect.words(effect.estimate) if effect.estimate is not None else words.NONE,
+        "interval": effect.range if effect.estimate is not None else words.NONE,
+        "forest": interval_row(drawn, effect.sentence) if effect.estimate is not None else None,
+    }
+
+
+def changes(a: Result, b: Result) -> list[tuple[str, str, str]]:
+    """What was different about the runs: (name, in A, in B), for settings, environment and load."""
+    left, right = _settings(a), _settings(b)
+    names = dict.fromkeys([*left, *right])
+    return [
+        (name, left.get(name, words.NONE), right.get(name, words.NONE))
+        for name in names
+        if left.get(name) != right.get(name)
+    ]
+
+
+def _settings(result: Result) -> dict[str, str]:
+    plan = result.plan
+    flat = {"seed": str(plan.seed), "file": plan.file, "command": " ".join(plan.command)}
+    flat["tolerance"] = words.exact(plan.tolerance, "share")
+    flat["confidence"] = words.exact(plan.confidence, "share")
+    for title, values in (("load", plan.load), ("environment", plan.environment)):
+        for name, value in values.items():
+            flat[f"{title}: {name}"] = value if isinstance(value, str) else json.dumps(value)
+    return flat
+
+
+def _diffs(a: Result, b: Result) -> list[tuple[str, list[str]]]:
+    """Unified differences of the files as they ran."""
+    made = []
+    for file in dict.fromkeys([*a.plan.documents, *b.plan.documents]):
+        old, new = (run.plan.documents.get(file, "").splitlines() for run in (a, b))
+        lines = list(difflib.unified_diff(old, new, "A", "B", lineterm="", n=3))
+        if lines:
+            made.append((file, lines))
+    return made
+
+
+def _record(a: Result, b: Result, folders: tuple[Path, Path], found: tuple[Effect, ...]) -> dict[str, Any]:
+    return {
+        "schema": 1,
+        "name": a.plan.name,
+        "confidence": min(a.plan.confidence, b.plan.confidence),
+        "different": any(effect.seen for effect in found),
+        "runs": [
+            {
+                "folder": str(folder),
+                "started": run.plan.started,
+                "outcome": run.outcome,
+                "seed": run.plan.seed,
+                "requests": run.delivered.requests,
+            }
+            for run, folder in ((a, folders[0]), (b, folders[1]))
+        ],
+        "effects": [effect.to_dict() for effect in found],
+        "changes": [{"name": name, "a": old, "b": new} for name, old, new in changes(a, b)],
+    }

@@ -1,0 +1,171 @@
+"""The page: a result becomes one self-contained HTML file. Everything shown is escaped by Jinja2; figures are our
+own markup."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+import chaos
+from chaos.journal.result import UNFINISHED, Result
+from chaos.report.data import expected
+from chaos.report.data import numbers as words
+from chaos.report.figures.model import Drawing
+from chaos.report.tables.all import Tables
+from chaos.report.tables.banner import banner, repeat_command
+from chaos.report.tables.destinations import destinations
+from chaos.report.tables.documents import documents
+from chaos.report.tables.findings import anchor_of, sections
+from chaos.report.tables.latencies import QUANTILES
+from chaos.report.tables.ledgers import ledgers
+from chaos.report.tables.load import load
+from chaos.report.tables.tiles import tiles
+
+CONTENTS = (
+    ("expectations", "Expectations"),
+    ("statuses", "What users saw"),
+    ("latency", "Latency"),
+    ("timeline", "Time line"),
+    ("load", "Load"),
+    ("ledgers", "Ledgers"),
+    ("surroundings", "Surroundings"),
+    ("rules", "Rules"),
+)
+
+
+@cache
+def template(name: str) -> Any:
+    """A template of this folder, compiled once; undefined names are errors."""
+    folder = files("chaos.report").joinpath("templates")
+    environment = Environment(
+        loader=FunctionLoader(lambda wanted: folder.joinpath(wanted).read_text(encoding="utf-8")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=False,
+        keep_trailing_newline=True,
+    )
+    environment.filters["coded"] = coded
+    return environment.get_template(name)
+
+
+def coded(text: str) -> Markup:
+    """Text in which what stands between backticks is code; all of it escaped."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # one is left over: not meant as a pair
+        return escape(text)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if at % 2 else escape(part) for at, part in enumerate(parts)
+    )
+
+
+@cache
+def stylesheet() -> Markup:
+    return Markup(files("chaos.report").joinpath("templates", "report.css").read_text(encoding="utf-8"))
+
+
+def page(result: Result, tables: Tables, drawings: dict[str, Drawing | None]) -> str:
+    """The report as HTML; `drawings` by name, None for what there was nothing to draw of."""
+    return str(template("report.html.j2").render(context(result, tables, drawings)))
+
+
+def context(result: Result, tables: Tables, drawings: dict[str, Drawing | None]) -> dict[str, Any]:
+    plan, table = result.plan, tables.outcomes
+    listed = documents(
+        plan.documents,
+        [*(each.where for each in result.findings), *(str(note.get("where", "")) for note in plan.notes)],
+    )
+    shown: dict[str, Any] = {
+        "version": chaos.__version__,
+        "css": stylesheet(),
+        "name": plan.name,
+        "description": plan.description,
+        "started": plan.started,
+        "started_words": words.when(plan.started),
+        "banner": banner(result),
+        "tiles": tiles(result, table),
+        "command": repeat_command(plan),
+        "sections": sections(result),
+        "statuses": tables.statuses,
+        "any_expected": any(row.mark is not None for group in tables.statuses for row in group.rows),
+        "latencies": tables.latencies,
+        "quantile_names": [f"p{fraction * 100:g}" for fraction in QUANTILES],
+        "confidence": words.exact(plan.confidence, "share"),
+        "several_phases": table["phase"].nunique() > 1 or len(result.phases) > 1,
+        "phases": _phases(result),
+        "figures": drawings,
+        "load": load(result),
+        "ledgers": ledgers(result, table),
+        "destinations": destinations(table, expected.destination_shares(result), plan.confidence),
+        "environment": _environment(result),
+        "events": [
+            {"at": words.seconds(event.at), "level": event.level, "text": event.text} for event in result.events
+        ],
+        "notes": [_note(note) for note in plan.notes],
+        "documents": listed,
+        "anchors": {line.anchor for document in listed for line in document.lines},
+        "ended": result.outcome != UNFINISHED,
+    }
+    present = {
+        "statuses": shown["statuses"],
+        "latency": shown["latencies"],
+        "timeline": drawings.get("timeline"),
+        "rules": listed,
+    }
+    return shown | {"contents": [(name, text) for name, text in CONTENTS if present.get(name, True)]}
+
+
+def _phases(result: Result) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": span.name,
+            "faults": span.faults,
+            "begin": words.seconds(span.begin),
+            "end": words.seconds(span.end) if span.end is not None else "did not end",
+            "requests": words.count(span.requests),
+        }
+        for span in result.phases
+    ]
+
+
+def _environment(result: Result) -> list[tuple[str, str]]:
+    plan = result.plan
+    load = ", ".join(
+        part
+        for part in (
+            words.plural(int(plan.load.get("processes") or 1), "load process", "load processes"),
+            f"{plan.load['client']} client" if plan.load.get("client") else "",
+        )
+        if part
+    )
+    facts = [
+        ("Experiment file", plan.file),
+        ("Run", plan.run),
+        ("Started", plan.started),
+        ("Seed", str(plan.seed)),
+        ("Load", load),
+    ]
+    facts += [(str(name), _plain(value)) for name, value in plan.environment.items()]
+    return [(name, value) for name, value in facts if value]
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_plain(each)}" for name, each in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_plain(each) for each in value)
+    return str(value)
+
+
+def _note(note: dict[str, Any]) -> dict[str, str]:
+    where = str(note.get("where", ""))
+    return {
+        "severity": str(note.get("severity", "info")),
+        "where": where,
+        "anchor": anchor_of(where),
+        "path": str(note.get("path", "")),
+        "message": str(note.get("message", "")),
+    }

@@ -1,0 +1,73 @@
+"""Render a run's folder: report.html, result.json, junit.xml and report.md, made from the journal alone."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from chaos.report.data.journal import journal_of, read_run
+
+
+@dataclass(frozen=True, slots=True)
+class ReportPaths:
+    """Where the four forms of a report are, and what the run came to.
+
+    `root` is the folder of all reports when the run lies in it as `<root>/<name>/<time>`, as `chaos run` lays them."""
+
+    folder: Path
+    html: Path
+    json: Path
+    junit: Path
+    markdown: Path
+    root: Path | None
+    outcome: str
+    exit_code: int
+
+    def to_dict(self) -> dict[str, str | int | None]:
+        """Plain values for JSON."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
+
+
+def render(run_folder: Path) -> ReportPaths:
+    """Write a run's report beside its journal, each file at once or not at all. Works for a journal that stops in
+    the middle.
+
+    Raises InvalidInput when there is no journal, or a damaged one; OSError when the folder cannot be written."""
+    from chaos.report.figures.all import drawings
+    from chaos.report.pages.junit import junit
+    from chaos.report.pages.markdown import markdown
+    from chaos.report.pages.page import page
+    from chaos.report.tables.all import Tables
+
+    folder = journal_of(run_folder).parent
+    result = read_run(folder)
+    paths = ReportPaths(
+        folder=folder,
+        html=folder / "report.html",
+        json=folder / "result.json",
+        junit=folder / "junit.xml",
+        markdown=folder / "report.md",
+        root=folder.parent.parent if folder.parent.name == result.plan.name else None,
+        outcome=result.outcome,
+        exit_code=result.exit_code,
+    )
+    write(paths.json, json.dumps(result.to_dict(), indent=1, allow_nan=False) + "\n")
+    tables = Tables.of(result)
+    write(paths.markdown, markdown(result, tables))
+    write(paths.junit, junit(result))
+    write(paths.html, page(result, tables, drawings(result, tables)))
+    return paths
+
+
+def write(path: Path, content: str | bytes) -> None:
+    """Replace the file in one step: a reader sees the old one or the new one, never half."""
+    data = content if isinstance(content, bytes) else content.encode("utf-8", errors="replace")
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_bytes(data)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)

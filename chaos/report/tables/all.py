@@ -1,0 +1,31 @@
+"""The tables that several forms of a report show, made once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from chaos.journal.result import Result
+from chaos.report.data import frames
+from chaos.report.data.expected import Injections, injections
+from chaos.report.tables.latencies import LatencyGroup, latencies
+from chaos.report.tables.statuses import StatusGroup, statuses
+
+
+@dataclass(frozen=True)
+class Tables:
+    """`outcomes` has a row per outcome of the run (chaos/report/data/frames.py); the others are ready text."""
+
+    outcomes: pd.DataFrame
+    injections: Injections
+    statuses: tuple[StatusGroup, ...]
+    latencies: tuple[LatencyGroup, ...]
+
+    @classmethod
+    def of(cls, result: Result) -> Tables:
+        """Empty tables for a run that nobody sent a request to."""
+        outcomes, planned, confidence = frames.outcomes(result), injections(result), result.plan.confidence
+        if outcomes.empty:
+            return cls(outcomes, planned, (), ())
+        return cls(outcomes, planned, statuses(outcomes, planned, confidence), latencies(outcomes, confidence))

@@ -1,0 +1,129 @@
+"""What a run came to, in a headline and a sentence or two: the first thing, and often the only thing, that people
+read."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chaos.claims.finding import Finding
+from chaos.journal.records import Plan
+from chaos.journal.result import Result
+from chaos.report.data import numbers as words
+from chaos.verify.verdict import Verdict
+
+HEADLINES = {
+    "verified": "Verified",
+    "falsified": "Falsified",
+    "inconclusive": "Inconclusive",
+    "no-traffic": "No traffic",
+    "safeguard": "Stopped by a safeguard",
+    "environment-failed": "The environment failed",
+    "interrupted": "Interrupted",
+    "unfinished": "The run did not end",
+}
+SHOWN = 3  # findings told in words; the table has the others
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """`tone` picks colour and icon: verified, falsified, inconclusive, no-traffic or failed."""
+
+    tone: str
+    headline: str
+    lead: str
+    details: tuple[str, ...]
+    guarantee: str
+
+
+def banner(result: Result) -> Banner:
+    return Banner(
+        tone=tone_of(result.outcome),
+        headline=headline(result.outcome),
+        lead=_lead(result),
+        details=(*_reasons(result), *(() if _searches(result) else _details(result.findings))),
+        guarantee=_guarantee(result),
+    )
+
+
+def headline(outcome: str) -> str:
+    return HEADLINES.get(outcome) or outcome.replace("-", " ").capitalize()
+
+
+def tone_of(outcome: str) -> str:
+    return outcome if outcome in {verdict.value for verdict in Verdict} else "failed"
+
+
+def _lead(result: Result) -> str:
+    if searches := _searches(result):
+        return searches[0].sentence or told_of(searches[0])
+    findings = result.findings
+    total = len(findings)
+    if not total:
+        return "Nothing was tested: the run came to no verdict."
+    of = {verdict: [each for each in findings if each.verdict is verdict] for verdict in Verdict}
+    what = "expectation"
+    if len(of[Verdict.VERIFIED]) == total:
+        return {1: f"The one {what} holds.", 2: f"Both {what}s hold."}.get(total, f"All {total} {what}s hold.")
+    parts = []
+    for verdict, one, many in (
+        (Verdict.FALSIFIED, "does not hold", "do not hold"),
+        (Verdict.NO_TRAFFIC, "saw no request", "saw no request"),
+        (Verdict.INCONCLUSIVE, "is undecided", "are undecided"),
+        (Verdict.VERIFIED, "holds", "hold"),
+    ):
+        number = len(of[verdict])
+        if number:
+            parts.append(f"{number} {one if number == 1 else many}")
+    return f"Of {words.plural(total, what)}, {words.listed(parts)}." if total > 1 else f"The one {what} {parts[0][2:]}."
+
+
+def _searches(result: Result) -> list[Finding]:
+    """A search asks one question; that a hypothesis breaks at some levels is how it finds the answer."""
+    return [finding for finding in result.findings if finding.kind == "search"]
+
+
+def _reasons(result: Result) -> tuple[str, ...]:
+    """Why the run ended as it did, as far as no finding says it."""
+    said = {finding.sentence for finding in result.findings}
+    return tuple(reason for reason in result.reasons if reason not in said)[:SHOWN]
+
+
+def _details(findings: Sequence[Finding]) -> tuple[str, ...]:
+    """The sentences of what did not hold, then of what is undecided; one verified finding speaks for itself."""
+    troubled = [finding for finding in sorted(findings, key=severity) if finding.verdict is not Verdict.VERIFIED]
+    shown = troubled or list(findings if len(findings) <= SHOWN else ())
+    told = [told_of(finding) for finding in shown[:SHOWN]]
+    if len(shown) > SHOWN:
+        told.append(f"\u2026 and {words.count(len(shown) - SHOWN)} more below.")
+    return tuple(told)
+
+
+def severity(finding: Finding) -> int:
+    """0 for what was refuted, the strongest news; 3 for what holds."""
+    return (Verdict.FALSIFIED, Verdict.NO_TRAFFIC, Verdict.INCONCLUSIVE, Verdict.VERIFIED).index(finding.verdict)
+
+
+def told_of(finding: Finding) -> str:
+    """The finding in a sentence that can stand alone: whose it is, and what was found."""
+    phase = "" if finding.title.startswith(finding.phase) else finding.phase
+    whose = " \u00b7 ".join(part for part in (finding.title, phase) if part)
+    return f"{whose}: {finding.sentence}" if finding.sentence else whose
+
+
+def _guarantee(result: Result) -> str:
+    if not result.findings:
+        return ""
+    sure, risk = words.exact(result.plan.confidence, "share"), words.exact(1 - result.plan.confidence, "share")
+    return (
+        f"Verdicts at {sure} confidence: a run as a whole is wrong at most {risk} of the time, whenever it is stopped."
+    )
+
+
+def repeat_command(plan: Plan) -> str:
+    """The command that repeats the run, its seed included: the same requests meet the same faults."""
+    command = [*plan.command] or ["chaos", "run", plan.file]
+    if not any(each.startswith("--seed") for each in command):
+        command += ["--seed", str(plan.seed)]
+    return shlex.join(command)

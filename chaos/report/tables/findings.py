@@ -1,0 +1,117 @@
+"""The expectations as rows of ready text, grouped by subject: what the page's first table shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chaos.claims.finding import Finding
+from chaos.journal.result import Result
+from chaos.report.data import numbers as words
+from chaos.report.tables.banner import severity
+from chaos.report.tables.forest import Row, forest_row
+
+SECTIONS = (
+    ("Rules", "What the rules configure, what the gateway drew, and what users got.", None),
+    ("Hypotheses", "What was asked of the application while the faults were on.", {"hypothesis"}),
+    (
+        "Masking and amplification",
+        "Which faults users never noticed, and what one request of theirs cost upstream.",
+        {"masking", "amplification"},
+    ),
+    ("Safeguards", "Bounds that stop a run.", {"safeguard"}),
+    ("Search", "The largest fault at which the hypothesis still holds.", {"search"}),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FindingRow:
+    """One expectation as the page shows it."""
+
+    finding: Finding
+    title: str
+    context: str
+    anchor: str
+    place: str
+    configured: str
+    tolerance: str
+    drawn: str
+    drawn_of: str
+    observed: str
+    observed_of: str
+    interval: str
+    interval_confidence: str
+    n: str
+    forest: Row | None
+    needed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    title: str
+    intro: str
+    rows: tuple[FindingRow, ...]
+
+
+def sections(result: Result) -> tuple[Section, ...]:
+    """The findings by subject; what was refuted comes first, within a subject and among them. Empty subjects are left
+    out."""
+    named = {kind for _, _, kinds in SECTIONS if kinds for kind in kinds}
+    made = []
+    for title, intro, kinds in SECTIONS:
+        chosen = [
+            each
+            for each in sorted(result.findings, key=severity)
+            if (each.kind in kinds if kinds else each.kind not in named)
+        ]
+        if chosen:
+            made.append(Section(title, intro, tuple(finding_row(each, len(result.phases) > 1) for each in chosen)))
+    return tuple(sorted(made, key=_urgency))
+
+
+def _urgency(section: Section) -> int:
+    """A search's answer comes before the levels that it tried."""
+    first = section.rows[0].finding
+    return -1 if first.kind == "search" else severity(first)
+
+
+def finding_row(finding: Finding, several_phases: bool = False) -> FindingRow:
+    width = words.spread(finding.interval)
+    context = [finding.rule_name, finding.task, f"phase {finding.phase}" if finding.phase and several_phases else ""]
+    seen = finding.observed or finding.drawn
+    return FindingRow(
+        finding=finding,
+        title=finding.title,
+        context=" \u00b7 ".join(part for part in context if part and part != finding.title),
+        anchor=anchor_of(finding.where),
+        place=finding.where.rpartition("/")[2],
+        configured=words.configured(finding),
+        tolerance=words.tolerance(finding),
+        drawn=words.share(finding.drawn.share, width) if finding.drawn else words.NONE,
+        drawn_of=words.tally(finding.drawn) if finding.drawn else "",
+        observed=words.quantity(finding.estimate, finding.unit, width),
+        observed_of=words.tally(finding.observed) if finding.observed and finding.unit == "share" else "",
+        interval=words.interval(finding.interval, finding.unit),
+        interval_confidence=words.confidence(finding.alpha),
+        n=words.count(seen.n) if seen else words.NONE,
+        forest=forest_row(finding),
+        needed=_needed(finding),
+    )
+
+
+def anchor_of(where: str) -> str:
+    """The page's anchor for `file:line:column`, empty without one."""
+    file, _, rest = (
+        where.partition(":") if where.count(":") < 2 else (where.rsplit(":", 2)[0], "", where.rsplit(":", 2)[1])
+    )
+    return line_anchor(file, int(rest)) if rest.isdigit() else ""
+
+
+def line_anchor(file: str, line: int) -> str:
+    return "line-" + "".join(letter if letter.isalnum() else "-" for letter in file) + f"-{line}"
+
+
+def _needed(finding: Finding) -> str:
+    """How many more requests would decide; empty where the sentence says so already."""
+    if not finding.needed or "more requests" in finding.sentence:
+        return ""
+    return f"about {words.count(finding.needed)} more requests would decide"

@@ -1,0 +1,33 @@
+"""The gateway's book beside the users': what each rule decided, and how many answers carried its name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from chaos.journal.result import Result
+from chaos.report.data import numbers as words
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    phase: str
+    rule: str
+    cells: tuple[str, ...]
+
+
+def ledgers(result: Result, table: pd.DataFrame) -> tuple[LedgerRow, ...]:
+    """The gateway's counters per phase and rule, beside what the users' side counted of the same route."""
+    names = {each.rule: each.rule_name for each in result.findings if each.rule}
+    names |= {str(rule.get("key")): str(rule.get("name")) for rule in result.plan.rules if rule.get("name")}
+    seen = table.groupby(["phase", "route"])["count"].sum().to_dict()
+    made = []
+    for phase, counted in ((result.counters or {}).get("phases") or {}).items():
+        for rule, counts in counted.items():
+            fields = ("requests", "delay", "abort", "delay_abort", "forwarded", "upstream_requests")
+            cells = [words.count(counts.get(field, 0)) for field in fields]
+            name = names.get(rule, rule)
+            found = seen.get((phase, name))
+            made.append(LedgerRow(phase, name, (*cells, words.count(found) if found is not None else words.NONE)))
+    return tuple(made)

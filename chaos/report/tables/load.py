@@ -1,0 +1,82 @@
+"""What the load was to be, beside what it was."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chaos.journal.result import Result
+from chaos.report.data import frames
+from chaos.report.data import numbers as words
+
+
+@dataclass(frozen=True, slots=True)
+class LoadRow:
+    what: str
+    planned: str
+    delivered: str
+    note: str = ""
+
+
+def load(result: Result) -> tuple[LoadRow, ...]:
+    """Planned beside delivered."""
+    plan, got = result.plan.load, result.delivered
+    rate = plan.get("arrival_rate")
+    errors = sum(got.errors.values())
+    causes = ", ".join(f"{words.count(count)} {frames.status_text(kind)}" for kind, count in sorted(got.errors.items()))
+    rows = [
+        LoadRow(
+            "Users",
+            words.count(plan["users"]) if plan.get("users") else words.NONE,
+            f"{words.count(got.peak_users)} at most",
+        ),
+        LoadRow(
+            "Requests",
+            words.count(plan["requests"]) if plan.get("requests") else _otherwise(plan),
+            words.count(got.requests),
+        ),
+        LoadRow(
+            "Duration",
+            words.seconds(plan["duration"]) if plan.get("duration") else _otherwise(plan),
+            words.seconds(got.seconds),
+        ),
+        LoadRow(
+            "Requests per second",
+            f"{words.short_count(rate)} (arrival rate)" if rate else "as fast as the answers come",
+            words.short_count(got.rate),
+            _rate_note(rate, got.rate),
+        ),
+        LoadRow("Requests without a response", "0", words.count(errors), causes),
+        LoadRow(
+            "Load process, share of a core",
+            "below 100 %",
+            f"{words.whole_share(got.cpu)} at the median, {words.whole_share(got.peak_cpu)} at most",
+            _cpu_note(got.peak_cpu),
+        ),
+    ]
+    if rate:
+        rows.append(
+            LoadRow(
+                "Arrivals that found no idle user",
+                "0",
+                words.count(got.late),
+                "they waited for one; their latency counts from when they were due" if got.late else "",
+            )
+        )
+    return tuple(rows)
+
+
+def _otherwise(plan: Mapping[str, Any]) -> str:
+    """What bounds a run that this number does not bound."""
+    return words.NONE if plan.get("requests") or plan.get("duration") else "until decided"
+
+
+def _rate_note(planned: float | None, delivered: float) -> str:
+    if planned and delivered < 0.95 * planned:
+        return f"only {words.whole_share(delivered / planned)} of what was planned: latency verdicts rest on less load"
+    return ""
+
+
+def _cpu_note(peak: float) -> str:
+    return "short of CPU: latencies include the load's own waiting" if peak > 0.9 else ""

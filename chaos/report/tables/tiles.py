@@ -1,0 +1,65 @@
+"""The few numbers of a run that everybody asks for first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from chaos.errors import ExitCode
+from chaos.journal.result import Result
+from chaos.report.data import frames
+from chaos.report.data import numbers as words
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    what: str
+    value: str
+    note: str = ""
+
+
+def tiles(result: Result, table: pd.DataFrame) -> tuple[Tile, ...]:
+    """The few numbers that everybody asks for first."""
+    got = result.delivered
+    made = [
+        Tile("Requests", words.count(got.requests), f"in {words.seconds(got.seconds)}" if got.seconds else ""),
+        Tile("Requests per second", words.short_count(got.rate), f"{words.plural(got.peak_users, 'user')} at most"),
+    ]
+    if got.requests:
+        failed = int(table.loc[(table["status"] == 0) | (table["status"] >= 400), "count"].sum())
+        faulted = int(table.loc[table["fault"] != "", "count"].sum())
+        everything = frames.merged(table["latency"])
+        made += [
+            _faults(result, faulted),
+            Tile(
+                "Failed for users",
+                words.share(failed / got.requests),
+                f"{words.count(failed)} answers of 4xx, 5xx or none",
+            ),
+            Tile(
+                "Median latency",
+                words.measured(everything.quantile(0.5)),
+                f"p99 {words.measured(everything.quantile(0.99))}",
+            ),
+        ]
+    made.append(Tile("Exit code", str(result.exit_code), _exit_name(result.exit_code)))
+    return tuple(made)
+
+
+def _faults(result: Result, faulted: int) -> Tile:
+    """What met a fault: the load's own requests or, when it is an application's calls that do, those."""
+    counters = ((result.counters or {}).get("phases") or {}).values()
+    rules = [rule for phase in counters for rule in phase.values()]
+    injected = sum(rule.get("abort", 0) + rule.get("delay", 0) - rule.get("delay_abort", 0) for rule in rules)
+    if not faulted and injected:
+        calls = sum(rule.get("requests", 0) for rule in rules)
+        return Tile("Faults injected", words.count(injected), f"into {words.count(calls)} calls of the application")
+    return Tile("Met a fault", words.share(faulted / result.delivered.requests), f"{words.count(faulted)} requests")
+
+
+def _exit_name(code: int) -> str:
+    try:
+        return ExitCode(code).name.lower().replace("_", " ")
+    except ValueError:
+        return ""

@@ -1,0 +1,90 @@
+"""From files to everything a command needs to know before a process starts: what was read, who answers, what is wrong.
+
+`read_files` opens the files; the rest is the core's work on their text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from chaos.errors import InvalidInput, Problem
+from chaos.experiment.overrides import parse_override
+from chaos.experiment.read import Reading, read_experiment
+from chaos.experiment.safety import safety_problems, task_problems
+from chaos.experiment.services import Addresses, ServicePlan, plan_services, registry_of
+from chaos.experiment.tasks import load_tasks
+from chaos.mesh.check.report import check_documents, refusals
+from chaos.mesh.upstream.registry import Registry
+from chaos.run.plan.files import beside, read_text
+
+_PLANNED = ("127.0.0.1", 1)
+"""Stands for the address of what has not been started; what follows from the rules does not depend on it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """One experiment, read and looked at. `problems` is all that there is to say, in the order of the files.
+
+    `refused` are the errors with which nothing can start. An error of an analyzer, such as an unknown destination, is
+    none of them: a cluster takes such rules, and answers 503."""
+
+    reading: Reading
+    services: ServicePlan
+    problems: tuple[Problem, ...]
+    refused: tuple[Problem, ...]
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        return tuple(problem for problem in self.problems if problem.severity == "error")
+
+    def require(self) -> Prepared:
+        """Itself. Raises InvalidInput with everything that a cluster would refuse, or that we cannot run."""
+        if self.refused:
+            raise InvalidInput(self.refused)
+        return self
+
+    def require_sound(self) -> Prepared:
+        """Itself. Raises InvalidInput with every error, those of the analyzers too."""
+        if self.errors:
+            raise InvalidInput(self.errors)
+        return self
+
+    def registry(self, addresses: Addresses | None = None) -> Registry:
+        """With the addresses of what was started; without them, stand-ins, for those who only ask about rules."""
+        if addresses is None:
+            addresses = {instance.key: _PLANNED for instance in self.services.instances()}
+        return registry_of(self.reading, self.services, addresses)
+
+
+def read_files(files: Sequence[str], overrides: Sequence[str] = ()) -> Reading:
+    """Read one experiment from one or more files. Raises InvalidInput when a file cannot be read at all."""
+    sources = [(file, read_text(file)) for file in files]
+    return read_experiment(sources, _load, [parse_override(text) for text in overrides])
+
+
+def _load(base: str, name: str) -> tuple[str, str]:
+    path = beside(base, name)
+    return path, read_text(path)
+
+
+def prepare(files: Sequence[str], overrides: Sequence[str] = (), *, thorough: bool = True) -> Prepared:
+    """Read and check. Raises InvalidInput only when a file cannot be read; what is wrong inside is in `problems`."""
+    return check(read_files(files, overrides), thorough=thorough)
+
+
+def check(reading: Reading, *, thorough: bool = True) -> Prepared:
+    """Look at what was read: shape, admission, our own document, and (when thorough) analyzers and pitfalls."""
+    services = plan_services(reading)
+    own = [*services.problems, *safety_problems(reading, services)]
+    if thorough:
+        own += task_problems(reading, services, load_tasks(reading.experiment.spec.load.tasks))
+    refused = [*reading.errors, *own, *refusals(reading.resources)]
+    said = [*reading.problems, *own, *(check_documents(reading.files) if thorough else refused)]
+    return Prepared(reading, services, _in_order(said, reading), _in_order(refused, reading))
+
+
+def _in_order(problems: Iterable[Problem], reading: Reading) -> tuple[Problem, ...]:
+    """Each once, by file and line."""
+    files = {file: index for index, file in enumerate(reading.texts)}
+    return tuple(sorted(dict.fromkeys(problems), key=lambda each: (files.get(each.location.file, -1), each.location)))

@@ -1,0 +1,58 @@
+"""The rules of each phase: the experiment's own, those of other files, or the same ones at another fault level."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from chaos.claims.hypotheses.fault_levels import Values, as_text, at_level, istio_values
+from chaos.claims.hypotheses.search import Quantity
+from chaos.errors import InvalidInput
+from chaos.experiment.services import proxy_of
+from chaos.mesh.compile.rules import Rules, compile_rules
+from chaos.mesh.source.document import Path
+from chaos.run.plan.checked import Prepared
+from chaos.run.plan.files import beside, read_text
+from chaos.run.plan.phases import RunPhase
+from chaos.run.plan.rule_files import with_documents
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PhaseRules:
+    """A phase with the rules that are compiled from its text."""
+
+    phase: RunPhase
+    rules: Rules
+
+
+def own_values(prepared: Prepared) -> Values:
+    """The experiment's Istio documents."""
+    return istio_values(document.value for file in prepared.reading.files for document in file)
+
+
+def with_rules(prepared: Prepared, phase: RunPhase, own: Rules, at: Path) -> PhaseRules:
+    """The phase with its text and rules; `at` is where the experiment speaks of it. Raises InvalidInput."""
+    if not phase.rules and phase.vary is None:
+        return PhaseRules(phase, own)
+    values = _of_files(prepared, phase.rules) if phase.rules else own_values(prepared)
+    if phase.vary is not None:
+        try:
+            values = at_level(values, Quantity.parse(phase.vary[0]), phase.vary[1])
+        except ValueError as error:
+            raise InvalidInput([prepared.reading.problem(at, str(error))]) from None
+    text = as_text(values)
+    checked = with_documents(prepared, text, file=f"phase {phase.name}").require()
+    rules = compile_rules(checked.reading.resources, checked.registry(), proxy_of(prepared.reading))
+    return PhaseRules(replace(phase, text=text), rules)
+
+
+def _of_files(prepared: Prepared, names: tuple[str, ...]) -> Values:
+    from chaos.mesh.source.document import read_documents
+
+    values: Values = []
+    for name in names:
+        path = beside(prepared.reading.file, name)
+        read = read_documents(read_text(path), path)
+        if read.problems:
+            raise InvalidInput(read.problems)
+        values += istio_values(document.value for document in read)
+    return values

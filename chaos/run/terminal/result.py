@@ -1,0 +1,63 @@
+"""How a run ended, as an exit code and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from chaos.claims.finding import Finding
+from chaos.errors import ExitCode
+from chaos.verify.verdict import Verdict, worst
+
+_CODES = {
+    Verdict.VERIFIED: ExitCode.VERIFIED,
+    Verdict.FALSIFIED: ExitCode.FALSIFIED,
+    Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
+    Verdict.NO_TRAFFIC: ExitCode.NO_TRAFFIC,
+}
+
+# The environment first: what else a run says is not worth much when its processes died. Then the strongest news.
+_WORST_FIRST = (
+    ExitCode.INTERRUPTED,
+    ExitCode.USAGE,
+    ExitCode.ENVIRONMENT,
+    ExitCode.FALSIFIED,
+    ExitCode.SAFEGUARD,
+    ExitCode.NO_TRAFFIC,
+    ExitCode.INCONCLUSIVE,
+    ExitCode.VERIFIED,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """One run. `folder` is None when it never got that far."""
+
+    name: str
+    file: str
+    outcome: str
+    exit_code: ExitCode
+    reasons: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    folder: Path | None = None
+    requests: int = 0
+    seconds: float = 0.0
+
+
+def outcome_of(findings: Sequence[Finding]) -> tuple[str, ExitCode, tuple[str, ...]]:
+    """What the findings say of the run: outcome, exit code and the sentences that explain it."""
+    verdict = worst(finding.verdict for finding in findings)
+    reasons = tuple(_words(finding) for finding in findings if finding.verdict is verdict)
+    return verdict.value, _CODES[verdict], () if verdict is Verdict.VERIFIED else reasons
+
+
+def _words(finding: Finding) -> str:
+    name = f"{finding.rule_name or finding.task}: " if finding.rule_name or finding.task else ""
+    return finding.sentence or f"{name}{finding.title}: {finding.verdict.value}"
+
+
+def worst_code(codes: Iterable[ExitCode]) -> ExitCode:
+    """Of several runs."""
+    found = set(codes)
+    return next((code for code in _WORST_FIRST if code in found), ExitCode.VERIFIED)

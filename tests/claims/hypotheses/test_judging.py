@@ -1,0 +1,179 @@
+"""What users see, against what would be acceptable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from chaos.claims.finding import Finding, Tally
+from chaos.claims.hypotheses.expression import Names, parse_expression
+from chaos.claims.hypotheses.judging import Hypotheses
+from chaos.claims.judge.shares import Judge
+from chaos.protocol.digest import Digest, Key
+from chaos.verify.verdict import Verdict
+
+V, F, U, NONE = Verdict.VERIFIED, Verdict.FALSIFIED, Verdict.INCONCLUSIVE, Verdict.NO_TRAFFIC
+
+NAMES = Names(("baseline", "fault", "recovery"), ("cart", "other"), ("webserver",))
+
+
+def second(
+    n: int, *, phase: str = "", task: str = "cart", failing: float = 0.0, latency: float = 0.05, seed: int = 0
+) -> Digest:
+    """A second of users: some fail with 503, latencies spread around a median."""
+    random = np.random.default_rng([n, seed, round(failing * 1000), round(latency * 1e6)])
+    digest = Digest()
+    for took, fails in zip(random.lognormal(0, 0.3, n) * latency, random.random(n) < failing, strict=True):
+        digest.add(Key(phase, task, "", "", 503 if fails else 200), int(took * 1e6))
+    return digest
+
+
+def judged(text: str, digests: Iterable[Digest], counters: dict[str, Any] | None = None, **options: Any) -> Finding:
+    """The last finding of a run that is judged every second."""
+    hosts = {"webserver": ("virtualservice/default/webserver/0",)}
+    judge = Judge((), hypotheses=Hypotheses([parse_expression(text, NAMES)], hosts))
+    (finding,) = judge.findings(counters)
+    for digest in digests:
+        judge.observe(digest)
+        (finding,) = judge.findings(counters, **options)
+    return finding
+
+
+@pytest.mark.parametrize(("failing", "verdict"), [(0.02, V), (0.1, F), (0.049, U)])
+def test_a_share_against_its_limit(failing: float, verdict: Verdict) -> None:
+    found = judged("failures < 5%", [second(300, failing=failing, seed=i) for i in range(10)])
+    assert (found.verdict, found.kind, found.sense, found.unit) == (verdict, "hypothesis", "below", "share")
+    assert found.configured == 0.05 and found.observed is not None and found.observed.n == 3000
+    assert "5\u202f%" in found.sentence and "failed" in found.sentence
+
+
+@pytest.mark.parametrize(("latency", "verdict"), [(0.05, V), (0.3, F)])
+def test_a_quantile_against_its_limit(latency: float, verdict: Verdict) -> None:
+    found = judged("p99 < 200ms", [second(500, latency=latency, seed=i) for i in range(6)])
+    assert (found.verdict, found.unit, found.configured) == (verdict, "seconds", 0.2)
+    low, high = found.interval or (None, None)
+    assert low is not None and found.estimate is not None and low <= found.estimate <= (high or 10)
+
+
+def test_a_99th_percentile_wants_more_than_a_hundred_requests() -> None:
+    found = judged("p99 < 200ms", [second(100)])
+    assert found.verdict is U and found.needed is not None and 100 < found.needed < 3000
+
+
+def test_requests_that_were_never_answered_are_slow() -> None:
+    digest = second(1000)
+    for _ in range(100):
+        digest.add(Key("", "cart", "", "", 0, error="refused"), 100)
+    found = judged("p95 < 200ms", [digest])
+    assert found.verdict is F and found.estimate is None and "has no end" in found.sentence
+
+
+def test_a_comparison_of_two_measures() -> None:
+    base = [second(1000, phase="baseline", seed=i) for i in range(3)]
+    slow = [second(1000, phase="fault", latency=0.15, seed=i) for i in range(3)]
+    equal = [second(1000, phase="fault", seed=9 + i) for i in range(3)]
+    worse = judged("fault: p95 < 1.5 * baseline.p95", [*base, *slow])
+    same = judged("fault: p95 < 1.5 * baseline.p95", [*base, *equal])
+    assert (worse.verdict, same.verdict) == (F, V)
+    assert worse.unit == "ratio" and worse.configured == 1.5 and worse.estimate == pytest.approx(3, rel=0.1)
+    assert "times baseline.p95" in worse.sentence
+
+
+def test_only_its_own_phase_and_task_count() -> None:
+    digests = [second(500, phase="fault", failing=0.5), second(500, phase="recovery", seed=2)]
+    digests.append(second(500, phase="recovery", task="other", failing=0.5, seed=3))
+    assert judged("recovery.cart.failures < 5%", digests).verdict is V
+    assert judged("fault: failures < 5%", digests).verdict is F
+    assert judged("failures > 5%", digests).verdict is V
+
+
+def test_within_leaves_out_the_time_that_recovery_may_take() -> None:
+    digests = [second(500, phase="recovery", latency=2.0 if i < 4 else 0.05, seed=i) for i in range(12)]
+    assert judged("recovery: p99 < 200ms", digests).verdict is F
+    assert judged("recovery: p99 < 200ms within 5s", digests).verdict is V
+    assert judged("recovery: p99 < 200ms within 2s", digests).verdict is F
+
+
+def test_nothing_seen_is_never_a_success() -> None:
+    assert judged("failures < 5%", []).verdict is NONE
+    assert judged("recovery: failures < 5%", [second(100, phase="fault")]).verdict is NONE
+
+
+def test_a_client_short_of_cpu_proves_nothing_about_latency_but_does_about_shares() -> None:
+    digests = [second(500, seed=i) for i in range(6)]
+    late = judged("p99 < 200ms", digests, starved="the client had no CPU left")
+    assert (late.verdict, late.cause) == (U, "starved") and "no CPU left" in late.sentence
+    assert judged("failures < 5%", digests, starved="the client had no CPU left").verdict is V
+
+
+def counters(abort: int, requests: int, upstream: int | None = None) -> dict[str, Any]:
+    forwarded = requests - abort
+    counts = {"requests": requests, "abort": abort, "forwarded": forwarded, "upstream_requests": upstream or forwarded}
+    return {"phases": {"": {"virtualservice/default/webserver/0": counts}}}
+
+
+def masked(text: str, seen: int, hidden: int) -> Finding:
+    """Followed by id: of the requests that were aborted on their way, `seen` failed and `hidden` ended well."""
+    hypotheses = Hypotheses([parse_expression(text)], {"webserver": ("virtualservice/default/webserver/0",)})
+    ids = [f"{number:036d}" for number in range(seen + hidden)]
+    rule = "virtualservice/default/webserver/0"
+    hypotheses.masking.add_faulted({"id": i + "-retry1", "rule": rule, "fault": "abort", "phase": ""} for i in ids)
+    hypotheses.masking.add_faulted([{"id": "f" * 36, "rule": "other", "fault": "abort", "phase": ""}])
+    rows: list[list[Any]] = [[i, "cart", 503 if n < seen else 200, "", ""] for n, i in enumerate(ids)]
+    hypotheses.masking.add_sample([*rows, ["f" * 36, "cart", 503, "", ""], ["e" * 36, "cart", 200, "", ""]])
+    judge = Judge((), hypotheses=hypotheses)
+    judge.observe(second(1000))
+    (finding,) = judge.findings(counters(seen + hidden, 5000))
+    return finding
+
+
+def test_masking_follows_requests_by_their_id() -> None:
+    good, bad = masked("masked(webserver) > 90%", 10, 990), masked("masked(webserver) > 90%", 500, 500)
+    assert (good.verdict, bad.verdict) == (V, F)
+    assert good.observed == Tally(990, 1000) and good.kind == "masking" and "ended well" in good.sentence
+
+
+def test_without_ids_totals_prove_what_they_can() -> None:
+    """2 % of 2 000 users failed while 1 000 calls were aborted: at least 960 aborts were masked."""
+    good = judged("masked(webserver) > 90%", [second(2000, failing=0.02)], counters(1000, 5000))
+    assert good.verdict is V and "at least" in good.sentence.lower() and "ids are not passed on" in good.sentence
+    unknown = judged("masked(webserver) > 90%", [second(2000, failing=0.5)], counters(1000, 5000))
+    assert unknown.verdict is U
+
+
+def test_amplification_counts_calls_per_user_request() -> None:
+    hypotheses = Hypotheses(
+        [parse_expression("amplification(webserver) < 3")], {"webserver": ("virtualservice/default/webserver/0",)}
+    )
+    judge = Judge((), hypotheses=hypotheses)
+    found = None
+    for number in range(1, 31):
+        judge.observe(second(100, seed=number))
+        (found,) = judge.findings(counters(100 * number, 200 * number + number % 3, 110 * number))
+    assert found is not None and found.verdict is V and found.unit == "ratio"
+    assert found.estimate == pytest.approx(2.1, abs=0.02) and "calls" in found.sentence
+
+
+def test_hypotheses_share_alpha_with_the_rest() -> None:
+    judge = Judge((), 0.99, Hypotheses([parse_expression("failures < 5%"), parse_expression("p99 < 1s")]))
+    assert [finding.alpha for finding in judge.findings(None)] == [pytest.approx(0.005)] * 2
+
+
+def test_a_limit_that_is_kept_is_falsified_in_at_most_1_run_of_100() -> None:
+    """400 seeded runs on the very limit, judged every second: chance alone shows over 16 in less than 1 of 10^5."""
+    random = np.random.default_rng(9)
+    expression = parse_expression("failures < 5%")
+    wrong = 0
+    for _ in range(400):
+        judge, verdicts = Judge((), hypotheses=Hypotheses([expression])), set()
+        for n in (50, 100, 200, 400, 800):
+            digest, k = Digest(), int(random.binomial(n, 0.05))
+            for i in range(n):
+                digest.add(Key("", "cart", "", "", 503 if i < k else 200), 1000)
+            judge.observe(digest)
+            verdicts |= {finding.verdict for finding in judge.findings(None)}
+        wrong += F in verdicts
+    assert wrong <= 16

@@ -1,0 +1,310 @@
+"""Truthful: right gateways are verified, wrong ones falsified with the cause named, too little traffic leaves it
+open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from support.simulated_gateway import SimulatedGateway
+
+from chaos.claims.effects import Effect, PhaseEffects, Retries
+from chaos.claims.expectations import expectations
+from chaos.claims.finding import Finding, Tally
+from chaos.claims.judge.shares import Judge, divide
+from chaos.verify.verdict import Verdict
+
+V, F, U, NONE = Verdict.VERIFIED, Verdict.FALSIFIED, Verdict.INCONCLUSIVE, Verdict.NO_TRAFFIC
+
+WEB = Effect("virtualservice/default/web/0", "web[0]", "web.yaml:9:5", ("GET /",), destinations=(("web:80", 1.0),))
+ABORT = replace(WEB, abort_share=0.5, abort_status=400)
+DELAY = replace(WEB, delay_share=0.5, delay=5.0)
+
+
+def judged(effect: Effect, gateway: SimulatedGateway, seconds: int, rate: int, **options: Any) -> dict[str, Finding]:
+    """The findings by kind when the run is over, judged every second on the way."""
+    judge = Judge(expectations([PhaseEffects("", (effect,))], tagged=gateway.tagged))
+    findings: Sequence[Finding] = []
+    for digest in gateway.seconds(seconds, rate):
+        judge.observe(digest)
+        findings = judge.findings(gateway.counters if gateway.tagged else None, **options)
+    return {finding.kind: finding for finding in findings}
+
+
+def test_half_of_the_requests_aborted_is_verified() -> None:
+    found = judged(ABORT, SimulatedGateway(abort=lambda _: 0.5), 20, 1000)
+    abort = found["abort"]
+    assert (abort.verdict, abort.title, abort.ledgers) == (V, "abort 400", ("configured", "drawn", "observed"))
+    assert abort.observed == abort.drawn and abort.observed is not None and abort.observed.n == 20_000
+    assert abort.where == "web.yaml:9:5" and "were aborted with 400" in abort.sentence
+    low, high = abort.interval or (0, 0)
+    assert low is not None and high is not None and 0.48 <= low < 0.5 < high <= 0.52
+    assert found["route"].verdict is V and found["route"].title == "to web"
+
+
+def test_45_percent_for_50_is_falsified_and_the_dice_are_named() -> None:
+    abort = judged(ABORT, SimulatedGateway(abort=lambda _: 0.45), 20, 1000)["abort"]
+    assert (abort.verdict, abort.cause) == (F, "dice")
+    assert "the gateway itself drew" in abort.sentence and "dice are off" in abort.sentence
+
+
+def test_too_few_requests_leave_it_open_and_say_how_many_would_tell() -> None:
+    abort = judged(ABORT, SimulatedGateway(abort=lambda _: 0.5), 1, 200)["abort"]
+    assert abort.verdict is U and abort.needed is not None and 1_000 < abort.needed < 20_000
+    assert "more requests would tell" in abort.sentence
+
+
+def test_no_request_is_never_a_success() -> None:
+    judge = Judge(expectations([PhaseEffects("", (ABORT,))]))
+    assert {finding.verdict for finding in judge.findings({"phases": {}})} == {NONE}
+    assert {finding.verdict for finding in judge.findings(None)} == {NONE}
+
+
+def test_aborts_that_something_hides_are_told_from_dice_that_are_off() -> None:
+    abort = judged(ABORT, SimulatedGateway(abort=lambda _: 0.5, hide=0.2), 20, 1000)["abort"]
+    assert (abort.verdict, abort.cause) == (F, "hidden") and "on the way to the clients hid it" in abort.sentence
+
+
+def test_a_count_that_is_off_is_told_too() -> None:
+    gateway = SimulatedGateway(abort=lambda _: 0.5)
+    judge = Judge(expectations([PhaseEffects("", (ABORT,))]))
+    for digest in gateway.seconds(20, 1000):
+        judge.observe(digest)
+    gateway.counts["abort"] //= 2
+    abort = next(finding for finding in judge.findings(gateway.counters) if finding.kind == "abort")
+    assert (abort.verdict, abort.cause) == (F, "count") and "one of the two counts is off" in abort.sentence
+
+
+def test_one_draw_per_connection_is_found_though_the_share_may_be_right() -> None:
+    gateway = SimulatedGateway(abort=lambda _: 0.5, per_connection=True)
+    gateway.constant[:] = [0.25, 0.75] * 10
+    abort = judged(ABORT, gateway, 10, 1000)["abort"]
+    assert (abort.verdict, abort.cause) == (F, "per-connection")
+    assert "once per connection instead of once per request" in abort.sentence
+
+
+def test_a_fault_that_is_drawn_twice_is_named() -> None:
+    abort = judged(ABORT, SimulatedGateway(abort=lambda _: 0.5, twice=True), 10, 1000)["abort"]
+    assert (abort.verdict, abort.cause) == (F, "drawn-twice") and "drawn twice" in abort.sentence
+
+
+def test_right_on_average_but_stopping_after_a_minute_is_falsified() -> None:
+    gateway = SimulatedGateway(abort=lambda second: 0.5 if second < 60 else 0.0)
+    abort = judged(ABORT, gateway, 70, 400)["abort"]
+    assert (abort.verdict, abort.cause) == (F, "drift") and "claimed of every moment" in abort.sentence
+
+
+def test_a_verdict_that_was_reached_stays_when_stragglers_come_in() -> None:
+    """`until: decided` stops at the first moment; the requests still under way must not undo it."""
+    gateway = SimulatedGateway(abort=lambda _: 0.5, seed=3)
+    judge = Judge(expectations([PhaseEffects("", (ABORT,))]))
+    second, abort = 0, None
+    while abort is None or abort.verdict is U:
+        judge.observe(gateway.second(second, 500))
+        abort = next(finding for finding in judge.findings(gateway.counters) if finding.kind == "abort")
+        second += 1
+    assert abort.verdict is V
+    gateway.abort = lambda _: 0.6
+    judge.observe(gateway.second(second, 200))
+    later = next(finding for finding in judge.findings(gateway.counters) if finding.kind == "abort")
+    assert later.verdict is V and later.needed is None
+    assert later.interval is not None and abort.interval is not None and later.interval[1] is not None
+    assert later.interval[1] <= (abort.interval[1] or 0)
+
+
+def test_a_delay_is_judged_by_its_share_and_by_its_length() -> None:
+    found = judged(DELAY, SimulatedGateway(delay=lambda _: 0.5), 20, 1000)
+    assert found["delay"].verdict is V and found["added-delay"].verdict is V
+    assert found["added-delay"].unit == "seconds" and found["added-delay"].estimate == pytest.approx(5.0, abs=0.01)
+    assert "longer than" in found["added-delay"].sentence
+
+
+def test_a_delay_that_is_10_percent_short_is_falsified() -> None:
+    found = judged(DELAY, SimulatedGateway(delay=lambda _: 0.5, added=4.5), 20, 1000)
+    assert (found["added-delay"].verdict, found["added-delay"].cause) == (F, "delay")
+    assert "too short" in found["added-delay"].sentence and "10" in found["added-delay"].sentence
+
+
+def test_a_delay_that_is_right_in_the_middle_and_not_fixed_is_falsified() -> None:
+    found = judged(DELAY, SimulatedGateway(delay=lambda _: 0.5, jitter=2.0), 20, 1000)["added-delay"]
+    assert (found.verdict, found.cause) == (F, "delay") and "the delay is not fixed at 5s" in found.sentence
+
+
+def test_a_slow_machine_does_not_fail_a_right_delay() -> None:
+    gateway = SimulatedGateway(delay=lambda _: 0.5, added=0.5, slowness=0.3)
+    found = judged(replace(DELAY, delay=0.5), gateway, 30, 2000)
+    assert found["added-delay"].verdict is V
+
+
+def test_a_client_short_of_cpu_makes_latencies_prove_nothing() -> None:
+    found = judged(DELAY, SimulatedGateway(delay=lambda _: 0.5), 20, 1000, starved="the load process had no CPU left")
+    assert (found["added-delay"].verdict, found["added-delay"].cause) == (U, "starved")
+    assert "no CPU left" in found["added-delay"].sentence
+    assert found["delay"].verdict is V
+
+
+def test_a_rule_that_delays_everything_is_judged_by_the_whole_latency() -> None:
+    found = judged(replace(DELAY, delay_share=1.0), SimulatedGateway(delay=lambda _: 1.0), 10, 1000)
+    assert found["added-delay"].verdict is V and "no undelayed one" in found["added-delay"].sentence
+
+
+def test_delay_and_abort_together() -> None:
+    both = replace(DELAY, delay=1.0, delay_share=0.2, abort_share=0.5, abort_status=503)
+    gateway = SimulatedGateway(abort=lambda _: 0.5, delay=lambda _: 0.2, status=503, added=1.0)
+    found = judged(both, gateway, 30, 1000)
+    assert {finding.verdict for finding in found.values()} == {V}
+
+
+def test_weights_are_verified_and_swapped_weights_are_not() -> None:
+    split = replace(WEB, destinations=(("web:80/v1", 0.8), ("web:80/v2", 0.2)))
+    judge = Judge(expectations([PhaseEffects("", (split,))]))
+    gateway = SimulatedGateway(destinations={"web:80/v1": 0.8, "web:80/v2": 0.2})
+    for digest in gateway.seconds(20, 1000):
+        judge.observe(digest)
+    findings = judge.findings(gateway.counters)
+    assert [finding.title for finding in findings] == ["takes web[0]", "to web/v1", "to web/v2"]
+    assert {finding.verdict for finding in findings} == {V}
+    swapped = judged(split, SimulatedGateway(destinations={"web:80/v1": 0.2, "web:80/v2": 0.8}), 5, 1000)
+    assert swapped["destination"].verdict is F
+
+
+def test_two_destinations_are_one_claim_and_three_are_three() -> None:
+    def alphas(*shares: float) -> list[float]:
+        labels = tuple((f"web:80/v{number}", share) for number, share in enumerate(shares))
+        made = expectations([PhaseEffects("", (replace(WEB, destinations=labels),))])
+        return [alpha for each, alpha in zip(made, divide(0.99, made), strict=True) if each.kind == "destination"]
+
+    assert alphas(0.8, 0.2) == [pytest.approx(0.008)] * 2
+    assert alphas(0.5, 0.3, 0.2) == [pytest.approx(0.01 * 4 / 13)] * 3
+
+
+RETRIES = Retries(3, lambda status: status >= 500)
+
+
+def test_retries_leave_q_to_the_power_of_their_tries() -> None:
+    """A quarter fails; three retries leave 0.25^4 = 0.39 %."""
+    found = judged(replace(WEB, retries=RETRIES), SimulatedGateway(failing=0.25, attempts=3), 15, 2000)
+    residual = found["residual"]
+    assert residual.verdict is V and residual.configured == pytest.approx(0.0039, rel=0.15)
+    assert "4 in a row" in residual.sentence
+
+
+def test_retries_that_are_not_made_are_falsified() -> None:
+    residual = judged(replace(WEB, retries=RETRIES), SimulatedGateway(failing=0.25, attempts=2), 10, 1000)["residual"]
+    assert residual.verdict is F and "given up with retries left" in residual.sentence
+
+
+def test_retries_behind_an_application_are_judged_by_the_gateways_counts() -> None:
+    gateway = SimulatedGateway(failing=0.25, attempts=3)
+    for _ in gateway.seconds(20, 2000):
+        pass
+    judge = Judge(expectations([PhaseEffects("", (replace(WEB, retries=RETRIES, tasks=None),))]))
+    (residual,) = judge.findings(gateway.counters)
+    assert (residual.verdict, residual.ledgers) == (V, ("configured", "drawn"))
+
+
+def test_an_upstream_that_never_fails_leaves_nothing_to_retry() -> None:
+    residual = judged(replace(WEB, retries=RETRIES), SimulatedGateway(attempts=3), 15, 1000)["residual"]
+    assert residual.verdict is V and "nothing to retry" in residual.sentence
+
+
+def test_a_rule_behind_an_application_is_judged_by_the_gateways_own_count() -> None:
+    """The load talks to the application; the application's calls pass through the gateway."""
+    gateway = SimulatedGateway(abort=lambda _: 0.5)
+    for _ in gateway.seconds(20, 1000):
+        pass
+    judge = Judge(expectations([PhaseEffects("", (replace(ABORT, tasks=None),))]))
+    (abort,) = judge.findings(gateway.counters)
+    assert (abort.verdict, abort.ledgers, abort.observed) == (V, ("configured", "drawn"), None)
+    assert "gateway's own count" in abort.sentence
+
+
+def test_a_gateway_without_tags_is_judged_from_outside() -> None:
+    """Aborts by status and body, delays by their shift; no drawn ledger."""
+    both = replace(ABORT, delay_share=0.3, delay=0.5)
+    gateway = SimulatedGateway(abort=lambda _: 0.5, delay=lambda _: 0.3, added=0.5, tagged=False)
+    found = judged(both, gateway, 20, 1000)
+    assert set(found) == {"abort", "delay", "added-delay"}
+    assert {finding.verdict for finding in found.values()} == {V}
+    assert found["abort"].ledgers == ("configured", "observed")
+    wrong = judged(ABORT, SimulatedGateway(abort=lambda _: 0.45, tagged=False), 20, 1000)["abort"]
+    assert wrong.verdict is F and wrong.drawn is None
+
+
+@pytest.mark.parametrize(
+    ("gateway", "cause"),
+    [
+        (SimulatedGateway(abort=lambda _: 0.5, twice=True, tagged=False), "drawn-twice"),
+        (SimulatedGateway(abort=lambda _: 0.5, per_connection=True, tagged=False), "per-connection"),
+        (SimulatedGateway(abort=lambda s: 0.5 if s < 30 else 0.0, tagged=False), "drift"),
+        (SimulatedGateway(abort=lambda _: 0.5, delay=lambda _: 0.3, added=0.45, tagged=False), "delay"),
+    ],
+)
+def test_causes_are_named_from_outside_too(gateway: SimulatedGateway, cause: str) -> None:
+    both = replace(ABORT, delay_share=0.3, delay=0.5) if cause == "delay" else ABORT
+    found = judged(both, gateway, 35, 400)
+    assert [finding.cause for finding in found.values() if finding.verdict is F] == [cause]
+
+
+def test_while_faults_are_off_none_may_fire() -> None:
+    made = expectations([PhaseEffects("baseline", (ABORT,), faults=False), PhaseEffects("fault", (ABORT,))])
+    assert [(each.phase, each.kind, each.share) for each in made] == [
+        ("baseline", "route", 1.0),
+        ("baseline", "abort", 0.0),
+        ("fault", "route", 1.0),
+        ("fault", "abort", 0.5),
+    ]
+    assert len({each.id for each in made}) == 4
+
+
+@pytest.mark.parametrize(("stray", "verdict"), [(0.0, V), (0.0005, F)])
+def test_a_fault_that_fires_all_the_same_is_found(stray: float, verdict: Verdict) -> None:
+    judge = Judge(expectations([PhaseEffects("recovery", (ABORT,), faults=False)]))
+    gateway = SimulatedGateway(abort=lambda _: stray, phase="recovery", seed=5)
+    for digest in gateway.seconds(10, 1000):
+        judge.observe(digest)
+    assert {f.kind: f.verdict for f in judge.findings(gateway.counters)}["abort"] is verdict
+
+
+def test_a_redirect_is_expected_of_every_request() -> None:
+    redirect = Effect("virtualservice/default/web/0", "web[0]", tasks=("GET /",), reply="redirect", reply_status=301)
+    (only,) = expectations([PhaseEffects("", (redirect,))])
+    assert (only.kind, only.title, only.share, only.status) == ("redirect", "redirected 301", 1.0, 301)
+
+
+@pytest.mark.parametrize(
+    ("gateway", "says"),
+    [
+        (SimulatedGateway(destinations={"other:80": 1.0}), "went to other"),
+        (SimulatedGateway(name="canary"), "took canary"),
+        (SimulatedGateway(name=""), "took no rule and were answered with 200"),
+    ],
+)
+def test_a_request_that_goes_astray_is_told_with_where_it_went(gateway: SimulatedGateway, says: str) -> None:
+    route = judged(WEB, gateway, 1, 100)["route"]
+    assert (route.verdict, route.cause) == (F, "routing") and f"100 {says}." in route.sentence
+
+
+def test_a_redirect_that_is_none_is_told_with_what_came_instead() -> None:
+    redirect = Effect("virtualservice/default/web/0", "web[0]", tasks=("GET /",), reply="redirect", reply_status=301)
+    found = judged(redirect, SimulatedGateway(), 1, 100)["redirect"]
+    assert (found.verdict, found.cause) == (F, "routing") and "100 were answered with 200 by web." in found.sentence
+
+
+def test_alpha_is_divided_among_all_that_is_expected() -> None:
+    """What is hard to decide has four times as much as what one request may refute."""
+    judge = Judge(expectations([PhaseEffects("", (DELAY,))]), 0.99)
+    alphas = {finding.kind: finding.alpha for finding in judge.findings(None)}
+    assert sum(alphas.values()) == pytest.approx(0.01) and alphas["delay"] == pytest.approx(4 * alphas["route"])
+
+
+def test_requests_without_an_answer_are_no_evidence() -> None:
+    gateway = SimulatedGateway(abort=lambda _: 0.5)
+    judge = Judge(expectations([PhaseEffects("", (ABORT,))]))
+    digest = gateway.second(0, 100)
+    digest.add(next(iter(digest.tallies))._replace(status=0, route="", fault="", error="timeout"), 10)
+    judge.observe(digest)
+    assert {finding.observed for finding in judge.findings(None) if finding.kind == "abort"} != {Tally(0, 0)}
+    assert next(f.observed.n for f in judge.findings(None) if f.kind == "route" and f.observed) == 100

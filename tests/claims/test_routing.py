@@ -1,0 +1,91 @@
+"""From the scenario's files to what is expected of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from chaos.claims.effects import PhaseEffects
+from chaos.claims.expectations import Expectation, expectations
+from chaos.claims.routing import effects_of, untouched
+from chaos.experiment.tasks import LoadTask, load_tasks
+from chaos.mesh.compile.rules import Rules, compile_rules
+from chaos.mesh.names import Proxy
+from chaos.run.plan.checked import prepare
+
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+WEB = "virtualservice/default/webserver/0"
+
+
+def rules_and_tasks(name: str) -> tuple[Rules, tuple[LoadTask, ...]]:
+    prepared = prepare([str(EXPERIMENTS / f"{name}.yaml")])
+    reading = prepared.reading
+    tasks = load_tasks(reading.experiment.spec.load.tasks)
+    return compile_rules(reading.resources, prepared.registry(), Proxy()), tasks
+
+
+def expected(name: str) -> list[Expectation]:
+    rules, tasks = rules_and_tasks(name)
+    return list(expectations([PhaseEffects("", effects_of(rules, tasks))]))
+
+
+def told(name: str) -> list[tuple[str, str, float | None]]:
+    return [(each.kind, each.title, each.share) for each in expected(name)]
+
+
+def test_abort50() -> None:
+    assert told("abort50") == [("route", "to webserverv1", 1.0), ("abort", "abort 400", 0.5)]
+    route, abort = expected("abort50")
+    assert abort.rule == WEB and abort.id == f"{WEB}#abort" and abort.status == 400 and abort.tasks == ("GET /",)
+    assert "abort50.yaml:" in abort.where
+    assert route.labels == ("webserverv1.default.svc.cluster.local:80",)
+
+
+def test_delay50() -> None:
+    assert told("delay50") == [
+        ("route", "to webserverv1", 1.0),
+        ("delay", "delay 5s", 0.5),
+        ("added-delay", "added delay 5s", 5.0),
+    ]
+
+
+def test_split() -> None:
+    kinds = told("split")
+    assert [(kind, share) for kind, _, share in kinds] == [("route", 1.0), ("destination", 0.8), ("destination", 0.2)]
+
+
+def test_redirect() -> None:
+    (redirect,) = [each for each in expected("redirect") if each.kind == "redirect"]
+    assert (redirect.status, redirect.share) == (301, 1.0)
+
+
+def test_retries() -> None:
+    assert [kind for kind, _, _ in told("retries")] == ["route", "residual"]
+    residual = expected("retries")[1]
+    assert residual.retries is not None and residual.retries.attempts == 3
+    assert residual.failed(500) and not residual.failed(404)
+
+
+@pytest.mark.parametrize("name", ["routing", "rewrite", "match"])
+def test_every_rule_that_a_task_takes_has_its_route(name: str) -> None:
+    found = expected(name)
+    assert found and {each.kind for each in found} == {"route"} and len({each.id for each in found}) == len(found)
+
+
+def test_a_rule_reached_by_an_application_alone_is_expected_too() -> None:
+    """The load goes to `proxy`, whose calls to webserver pass through the gateway."""
+    rules, tasks = rules_and_tasks("abort50-proxy")
+    direct = [replace(task, direct=True) for task in tasks]
+    assert effects_of(rules, direct) == ()
+    (effect,) = effects_of(rules, direct, others=True)
+    assert effect.tasks is None and effect.abort_share == 0.5
+
+
+def test_a_task_that_no_route_takes_is_expected_to_get_404() -> None:
+    rules, _ = rules_and_tasks("abort50")
+    (effect,) = effects_of(rules, [LoadTask("lost", "GET", "http://nowhere/")])
+    (only,) = expectations([PhaseEffects("", (effect,))])
+    assert (only.kind, only.status, only.tasks) == ("no-route", 404, ("lost",))
+    assert [info.key for info in untouched(rules, [effect])] == [WEB]

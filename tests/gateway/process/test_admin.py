@@ -1,0 +1,142 @@
+"""The admin API, as a client on the same machine sees it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import pytest
+from support.decisions import HandRules, aborting, direct
+from support.scripted import InProcess, gateway, get
+
+from chaos.errors import InvalidInput
+from chaos.gateway.process.app import admin
+from chaos.gateway.process.options import GatewayOptions, bind
+
+
+@dataclass
+class Api:
+    proxy: InProcess
+    session: aiohttp.ClientSession
+
+    async def call(self, method: str, path: str, body: Any = None, **kwargs: Any) -> tuple[int, Any]:
+        data = {"json": body} if isinstance(body, dict) else {"data": body}
+        async with self.session.request(method, path, **data, **kwargs) as response:
+            is_json = response.content_type == "application/json"
+            return response.status, await (response.json() if is_json else response.text())
+
+
+def _parse(text: str) -> HandRules:
+    """Rules that answer everything with the text; `bad` is invalid."""
+    if text == "bad":
+        raise InvalidInput.at("rules", "no such field", line=3, column=5, path="spec.http")
+    return HandRules(lambda request, draws: direct(200, text.encode()))
+
+
+@asynccontextmanager
+async def api(token: str | None = None) -> AsyncIterator[Api]:
+    listener = bind("127.0.0.1:0", "--admin")[0]
+    base = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    async with gateway(aborting()) as proxy:
+        options = GatewayOptions(load=aborting, parse=_parse, admin_token=token)
+        proxy.control._options = options
+        async with admin(options, proxy.control, listener), aiohttp.ClientSession(base) as session:
+            yield Api(proxy, session)
+
+
+async def test_health() -> None:
+    async with api() as call:
+        assert await call.call("GET", "/health") == (200, {"status": "ok", "workers": 1, "generation": 1})
+        call.proxy.plane.draining = True
+        assert (await call.call("GET", "/health"))[0] == 503
+
+
+async def test_rules_are_replaced_at_once_or_not_at_all() -> None:
+    async with api() as call:
+        assert await call.call("PUT", "/rules", "first") == (200, {"generation": 2})
+        assert (await call.proxy.ask(get())).body == b"first"
+        status, body = await call.call("PUT", "/rules", "bad")
+        assert status == 400
+        assert body["problems"] == [
+            {
+                "file": "rules",
+                "line": 3,
+                "column": 5,
+                "path": "spec.http",
+                "message": "no such field",
+                "severity": "error",
+            }
+        ]
+        assert (await call.proxy.ask(get())).body == b"first"
+        assert (await call.call("GET", "/rules?format=yaml"))[1] == "first"
+        assert (await call.call("GET", "/rules"))[1] == {"generation": 2, "rules": []}
+        assert (await call.call("PUT", "/rules", b"\xff"))[0] == 400
+
+
+async def test_faults_and_phases() -> None:
+    async with api() as call:
+        assert await call.call("PUT", "/faults", {"enabled": False}) == (200, {"enabled": False})
+        assert call.proxy.plane.faults is False
+        status, body = await call.call("PUT", "/phase", {"name": "fault", "scale": {"abort": 0.5}})
+        assert (status, body) == (200, {"name": "fault", "faults": True, "scale": {"abort": 0.5}})
+        await call.proxy.ask(get())
+        assert call.proxy.counts("fault")["requests"] == 1
+
+
+WRONG = [
+    ("PUT", "/faults", "no json", "the body is not JSON"),
+    ("PUT", "/faults", "[]", "the body is not a JSON object"),
+    ("PUT", "/faults", {}, "enabled must be true or false, not null"),
+    ("PUT", "/faults", {"enabled": "yes"}, 'enabled must be true or false, not "yes"'),
+    ("PUT", "/faults", {"enable": True}, "unknown field 'enable'"),
+    ("PUT", "/phase", {"name": 1}, "name must be a text, not 1"),
+    ("PUT", "/phase", {"name": "a", "scale": {"latency": 1}}, "scale must be an object"),
+    ("PUT", "/phase", {"name": "a", "scale": {"abort": -1}}, "scale.abort must be a number from 0, not -1"),
+    ("GET", "/faulted?after=x", None, "after='x' is not a number"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "message"), WRONG)
+async def test_what_is_wrong_is_said(method: str, path: str, body: Any, message: str) -> None:
+    async with api() as call:
+        status, answer = await call.call(method, path, body)
+        assert status == 400 and message in answer["error"]
+
+
+async def test_unknown_paths_and_methods_are_json_too() -> None:
+    async with api() as call:
+        assert await call.call("GET", "/nothing") == (404, {"error": "Not Found"})
+        assert (await call.call("DELETE", "/rules"))[0] == 405
+
+
+async def test_counters_and_faulted_and_metrics() -> None:
+    async with api() as call:
+        await call.proxy.ask(get("/x", "x-request-id: 7"))
+        _, counters = await call.call("GET", "/counters")
+        rule = counters["phases"][""]["virtualservice/default/web/0"]
+        assert (rule["requests"], rule["abort"], rule["statuses"]) == (1, 1, {"503": 1})
+        assert (counters["workers"], counters["unmatched"]) == (1, 0)
+        _, faulted = await call.call("GET", "/faulted?after=0")
+        assert (faulted["next"], faulted["total"], faulted["faulted"][0]["id"]) == (1, 1, "7")
+        status, text = await call.call("GET", "/metrics")
+        assert status == 200
+        assert 'chaos_abort_total{phase="",rule="virtualservice/default/web/0"} 1.0' in text
+        assert 'chaos_statuses_total{phase="",rule="virtualservice/default/web/0",status="503"} 1.0' in text
+
+
+async def test_a_token_is_asked_for_when_there_is_one() -> None:
+    async with api(token="secret") as call:
+        assert (await call.call("GET", "/health"))[0] == 401
+        assert (await call.call("GET", "/health", headers={"authorization": "Bearer wrong"}))[0] == 401
+        assert (await call.call("GET", "/health", headers={"authorization": "Bearer secret"}))[0] == 200
+
+
+async def test_a_web_page_cannot_call_it() -> None:
+    """Neither from another origin, nor by a name that was made to lead here (DNS rebinding)."""
+    async with api() as call:
+        assert (await call.call("GET", "/counters", headers={"origin": "http://evil.example"}))[0] == 403
+        assert (await call.call("GET", "/counters", headers={"host": "evil.example"}))[0] == 403
+        assert (await call.call("GET", "/counters", headers={"host": "localhost:1"}))[0] == 200

@@ -1,0 +1,152 @@
+# ruff: noqa: E501 - a row of a table stays on one line
+"""Documents become resources; whatever does not have an Istio resource's shape is located and explained."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from chaos.errors import InvalidInput
+from chaos.mesh.read.documents import load_resources, read_resources
+from chaos.mesh.source.document import read_documents
+
+HEAD = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: t}\nspec:\n  hosts: [web]\n"
+ROUTE = "  - route: [{destination: {host: web}}]\n"
+
+
+def problems(text: str) -> list[str]:
+    documents = read_documents(text, "f.yaml")
+    return [str(problem) for problem in (*documents.problems, *read_resources(documents)[1])]
+
+
+def test_a_resource_knows_who_it_is_and_where_its_fields_stand() -> None:
+    text = HEAD.replace(
+        "{name: t}", "{name: t, namespace: shop, creationTimestamp: 2024-01-31T12:00:00Z, labels: {a: b}}"
+    )
+    (service,) = load_resources(text + "  http:\n" + ROUTE + "    timeout: 1m30s\n").virtual_services
+    assert (service.kind, service.namespace, service.name, service.labels) == (
+        "VirtualService",
+        "shop",
+        "t",
+        {"a": "b"},
+    )
+    assert service.creation_timestamp == datetime(2024, 1, 31, 12, tzinfo=UTC)
+    assert service.spec.http[0].timeout == 90.0
+    assert service.spec.http[0].route[0].destination.host == "web"
+    assert str(service.locate(("spec", "http", 0, "timeout"))) == "rules.yaml:8:14"
+
+
+def test_the_namespace_is_default_when_absent() -> None:
+    assert load_resources(HEAD).virtual_services[0].namespace == "default"
+
+
+def test_resources_sort_oldest_first_then_by_name() -> None:
+    def document(name: str, moment: str) -> str:
+        return HEAD.replace("{name: t}", f"{{name: {name}, creationTimestamp: {moment}}}")
+
+    text = "---\n".join(
+        [document("c", "2024-01-01T00:00:00Z"), document("b", "2023-01-01T00:00:00+01:00"), document("a", "~")]
+    )
+    found = load_resources(text).virtual_services
+    assert [service.name for service in sorted(found, key=lambda service: service.precedence)] == ["a", "b", "c"]
+
+
+def test_a_list_of_items_is_read_like_a_stream() -> None:
+    text = """
+apiVersion: v1
+kind: List
+items:
+- apiVersion: networking.istio.io/v1beta1
+  kind: DestinationRule
+  metadata: {name: d}
+  spec: {host: web, subsets: [{name: v1}]}
+"""
+    (rule,) = load_resources(text).destination_rules
+    assert rule.spec.subsets[0].name == "v1"
+    assert rule.locate(("spec", "host")).line == 8
+    assert rule.path(("spec", "host")) == "items[0].spec.host"
+
+
+def test_an_experiment_document_is_passed_over() -> None:
+    assert problems("apiVersion: chaos/v1alpha1\nkind: Experiment\nspec: {anything: [at, all]}") == []
+
+
+def test_a_null_field_counts_as_absent_as_in_kubernetes() -> None:
+    (service,) = load_resources(HEAD + "  http:\n" + ROUTE + "    timeout:\n    fault: null\n").virtual_services
+    assert service.spec.http[0].timeout is None
+
+
+SHAPES = [
+    ("wieght: 5", "8:5: spec.http[0].wieght: unknown field `wieght`; known here: corsPolicy, delegate"),
+    ("timeout: 5", "8:14: spec.http[0].timeout: 5 is not a duration; write it with a unit: 5s or 5ms"),
+    ("timeout: '5'", "8:14: spec.http[0].timeout: '5' is not a duration; write it like 5s, 100ms or 1m30s"),
+    ("time_out: 5s", "8:5: spec.http[0].time_out: unknown field `time_out`; did you mean `timeout`?"),
+    ("cors_policy: {}", "8:5: spec.http[0].cors_policy: unknown field `cors_policy`; did you mean `corsPolicy`?"),
+    ("retries: {attempts: '3'}", '8:25: spec.http[0].retries.attempts: expected a whole number, not "3"; write 3 without quotes'),
+    ("retries: {attempts: 2.5}", "8:25: spec.http[0].retries.attempts: expected a whole number, not 2.5"),
+    ("retries: [3]", "8:5: spec.http[0].retries: expected a mapping, not a list; leave out the `- `"),
+    ("match: {uri: {exact: /}}", "8:5: spec.http[0].match: expected a list, not a mapping; begin the item with `- `"),
+    ("match: [{uri: {exact: 1}}]", '8:27: spec.http[0].match[0].uri.exact: expected a text, not 1; write "1" in quotes'),
+    ("match: [{uri: {perfix: /}}]", "8:20: spec.http[0].match[0].uri.perfix: unknown field `perfix`; did you mean `prefix`?"),
+    ("match: [{headers: {x: }}]", "8:24: spec.http[0].match[0].headers.x: expected a mapping, not null"),
+    ("match: [{headers: {x: {prfix: a}}}]", "8:28: spec.http[0].match[0].headers.x.prfix: unknown field `prfix`; did you mean `prefix`?"),
+    ("match: [{port: -1}]", "8:20: spec.http[0].match[0].port: -1 is less than 0"),
+    ("match: [{ignoreUriCase: 'yes'}]", '8:29: spec.http[0].match[0].ignoreUriCase: expected true or false, not "yes"'),
+    ("fault: {abort: {percentage: 50}}", "8:33: spec.http[0].fault.abort.percentage: expected a mapping, not 50; write {value: 50}"),
+    ("fault: {abort: {percentage: {value: '50'}}}", '8:41: spec.http[0].fault.abort.percentage.value: expected a number, not "50"; write 50 without quotes'),
+    ("fault: {abort: {httpstatus: 500}}", "8:21: spec.http[0].fault.abort.httpstatus: unknown field `httpstatus`; did you mean `httpStatus`?"),
+    ("corsPolicy: {unmatchedPreflights: IGNOR}", '8:39: spec.http[0].corsPolicy.unmatchedPreflights: "IGNOR" is not known; expected UNSPECIFIED, FORWARD or IGNORE; did you mean IGNORE?'),
+    ("mirrors: [{}]", "8:15: spec.http[0].mirrors[0].destination: required, but missing"),
+    ("mirror: {hots: a}", "8:5: spec.http[0].mirror.host: required, but missing"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "expected"), SHAPES)
+def test_a_wrong_shape_is_explained(line: str, expected: str) -> None:
+    assert f"f.yaml:{expected}" in "\n".join(problems(HEAD + "  http:\n" + ROUTE + f"    {line}\n"))
+
+
+ENVELOPES = [
+    ("[a]", "1:1: expected a mapping with apiVersion, kind, metadata and spec, not a list"),
+    ("just words", '1:1: expected a mapping with apiVersion, kind, metadata and spec, not "just words"'),
+    ("a: 1", "1:1: kind: expected VirtualService, DestinationRule, ServiceEntry, Gateway or Experiment, not null"),
+    (HEAD.replace("VirtualService", "VirtualServcie"), '2:7: kind: unknown kind "VirtualServcie"; did you mean VirtualService?'),
+    (HEAD.replace("VirtualService", "Sidecar"), "2:7: kind: chaos does not implement Sidecar"),
+    (HEAD.replace("io/v1", "io/v2"), '1:13: apiVersion: "networking.istio.io/v2" is not known for a VirtualService; write networking.istio.io/v1'),
+    (HEAD.replace("networking.istio.io/v1", "v1"), '1:13: apiVersion: "v1" is not known for a VirtualService'),
+    (HEAD.replace("metadata: {name: t}", "metadata: {}"), "3:1: metadata.name: required, but missing"),
+    (HEAD.replace("metadata: {name: t}\n", ""), "1:1: metadata: required, but missing: a VirtualService needs metadata.name"),
+    (HEAD.replace("{name: t}", "{name: A_b}"), '3:18: metadata.name: "A_b" is no name for Kubernetes'),
+    (HEAD.replace("{name: t}", "{name: t, namespace: a.b}"), '3:32: metadata.namespace: "a.b" is no namespace'),
+    (HEAD.replace("{name: t}", "{name: t, creationTimestamp: soon}"), '3:40: metadata.creationTimestamp: "soon" is no time'),
+    (HEAD + "http: []\n", "6:1: http: unknown field `http`; it belongs under `spec`"),
+    (HEAD + "specs: {}\n", "6:1: specs: unknown field `specs`; did you mean `spec`?"),
+    (HEAD + "---\n" + HEAD, "9:18: metadata.name: a second VirtualService default/t; the first is at f.yaml:3:18"),
+    ("apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: g}", "1:13: apiVersion: this is a Gateway of the Kubernetes Gateway API"),
+    ("apiVersion: chaos/v1\nkind: Experiment", '1:13: apiVersion: "chaos/v1" is not known for an Experiment; write chaos/v1alpha1'),
+    ("apiVersion: v1\nkind: List\nitems: 5", "3:8: items: expected a list, not 5"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "expected"), ENVELOPES)
+def test_what_is_no_istio_resource_is_explained(text: str, expected: str) -> None:
+    assert any(problem.startswith(f"f.yaml:{expected}") for problem in problems(text)), problems(text)
+
+
+def test_kubernetes_own_objects_are_passed_over_with_an_info() -> None:
+    """A copied manifest has Services and Deployments beside the VirtualService."""
+    documents = read_documents(
+        "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {ports: [{port: 80}]}", "f.yaml"
+    )
+    assert [problem.severity for problem in read_resources(documents)[1]] == ["info"]
+
+
+def test_every_problem_of_a_file_comes_at_once() -> None:
+    assert len(problems(HEAD + "  http:\n" + ROUTE + "    timeout: 5\n    retires: 3\n---\n[a]\n---\nkind: X")) == 4
+
+
+def test_load_resources_raises_all_of_it() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        load_resources(HEAD + "  http:\n" + ROUTE + "    timeout: 5\n    retires: 3\n")
+    assert len(caught.value.problems) == 2
