@@ -104,7 +104,14 @@ def registry_of(reading: Reading, plan: ServicePlan, addresses: Addresses) -> Re
         for place, instances in plan.places.items()
     ]
     proxy = proxy_of(reading)
-    return Registry.of(entries, proxy.namespace).with_service_entries(reading.resources.service_entries, proxy)
+    verbatim = entry_hosts(reading.resources)
+    registry = Registry.of(entries, proxy.namespace, verbatim=verbatim)
+    return registry.with_service_entries(reading.resources.service_entries, proxy)
+
+
+def entry_hosts(resources: Resources) -> frozenset[str]:
+    """Hosts of ServiceEntries: they are taken as they are written, one word too."""
+    return frozenset(host.lower() for entry in resources.service_entries for host in entry.spec.hosts)
 
 
 def fixed_addresses(reading: Reading, plan: ServicePlan) -> dict[str, tuple[str, int]]:
@@ -134,9 +141,10 @@ def plan_services(reading: Reading) -> ServicePlan:
         return _implied(reading)
     places: dict[Place, tuple[Instance, ...]] = {}
     problems: list[Problem] = []
+    entries = entry_hosts(reading.resources)
     for key, service in spec.services.items():
         try:
-            place = _place(key, spec.proxy.namespace)
+            place = _place(key, spec.proxy.namespace, entries)
         except ValueError as error:
             problems.append(reading.problem(("spec", "services", key), str(error)))
             continue
@@ -147,9 +155,13 @@ def plan_services(reading: Reading) -> ServicePlan:
     return ServicePlan(places, (), tuple(problems))
 
 
-def _place(key: str, namespace: str) -> Place:
-    """Raises ValueError for what is not host[:port]."""
+def _place(key: str, namespace: str, entries: frozenset[str]) -> Place:
+    """A one-word name means the ServiceEntry of this name, else the Kubernetes service of the proxy's namespace. Raises
+    ValueError for what is not host[:port], and for a wildcard that no entry has."""
     host, port = parse_host_port(key)
+    host = host.lower()
+    if host in entries:
+        return Place(host, port or DEFAULT_PORT)
     if not host or "/" in host or is_wildcard(host) or any(char.isspace() for char in host):
         raise ValueError(
             f"{key!r} is not host[:port]; write it like webserver or webserver.default.svc.cluster.local:80"

@@ -63,11 +63,21 @@ class Rule:
     `key` is unique and stable across reloads: `virtualservice/<namespace>/<name>/<index>`, for a delegate's rule
     followed by `/<namespace>/<name>/<index>` of the delegate, and `service/<host>:<port>` for the default route of a
     registered service without a VirtualService. `name` is what people read (the HTTPRoute's name, or
-    `<VirtualService>[<index>]`) and what x-chaos-route carries."""
+    `<VirtualService>[<index>]`) and what x-chaos-route carries. A rule that counts on several listeners is a Rule on
+    each: both end in `@<port>` on all but the first."""
 
     key: str
     name: str
     location: Location | None = None
+
+    @property
+    def base_key(self) -> str:
+        """The key of the HTTPRoute itself, whatever the listener."""
+        return self.key.partition("@")[0]
+
+    def at(self, listener: int) -> Rule:
+        """The same rule on a further listener."""
+        return Rule(f"{self.base_key}@{listener}", f"{self.name}@{listener}", self.location)
 
 
 # --------------------------------------------------------------------------------------------- upstream side

@@ -17,13 +17,15 @@ CLUSTER_DOMAIN = "svc.cluster.local"
 class Proxy:
     """Whose proxy the gateway plays: a sidecar (`gateway` is `mesh`), or an Istio Gateway, `name` or `namespace/name`.
 
-    `namespace` and `labels` are the client's workload (a sidecar) or the Gateway's namespace; `port` is the listener's,
-    which `match.port` is compared with: by default 80 for a sidecar, the first server's for a Gateway."""
+    `namespace` and `labels` are the client's workload (a sidecar) or the Gateway's namespace. `port`: the proxy has
+    only this listener; None: a sidecar's listener is the port that a request's Host names, a Gateway's that of its
+    first server. `companions` are the other Gateways that the same workload serves."""
 
     gateway: str = MESH
     namespace: str = "default"
     labels: Mapping[str, str] = field(default_factory=dict)
     port: int | None = None
+    companions: tuple[str, ...] = ()
 
     @property
     def is_gateway(self) -> bool:
@@ -34,20 +36,29 @@ class Proxy:
         """As VirtualServices are bound to it: `mesh`, or `namespace/name`."""
         return qualified(self.gateway, self.namespace)
 
+    @property
+    def gateway_names(self) -> tuple[str, ...]:
+        """All that VirtualServices may name to exist here."""
+        return (self.gateway_name, *self.companions)
+
 
 def qualified(gateway: str, namespace: str) -> str:
-    """A gateway's name with its namespace: `mesh` stays, `gw` is `<namespace>/gw`, `./gw` too."""
+    """A gateway's name with its namespace: `mesh` stays, `gw` is `<namespace>/gw`, `./gw` too. The legacy spellings
+    `gw.ns` and `gw.ns.svc.cluster.local` are `ns/gw` (istio resolveGatewayName)."""
     if gateway == MESH:
         return gateway
     owner, slash, name = gateway.partition("/")
-    if not slash:
-        return f"{namespace}/{gateway}"
-    return f"{namespace if owner == '.' else owner}/{name}"
+    if slash:
+        return f"{namespace if owner == '.' else owner}/{name}"
+    if "." in gateway:
+        name, owner = gateway.split(".")[:2]
+        return f"{owner}/{name}"
+    return f"{namespace}/{gateway}"
 
 
 def full_name(name: str, namespace: str) -> str:
-    """A name without a dot becomes `<name>.<namespace>.svc.cluster.local`; dotted names, `*` and addresses stay."""
-    name = name.lower()
+    """A name without a dot becomes `<name>.<namespace>.svc.cluster.local`; dotted names, `*` and addresses stay.
+    Case is kept: destinations are compared as written."""
     if "." in name or name == "*" or is_address(name):
         return name
     return f"{name}.{namespace}.{CLUSTER_DOMAIN}"
@@ -83,11 +94,15 @@ def is_wildcard(host: str) -> bool:
 
 def covers(pattern: str, host: str) -> bool:
     """Whether every name that `host` means is meant by `pattern` too: `*.b.c` covers `a.b.c` and `*.a.b.c`, not
-    `b.c`."""
+    `b.c`. No dot is needed, and `*a.b` covers `a.b` (istio host.Name SubsetOf)."""
     if not is_wildcard(pattern):
         return pattern == host
-    suffix = pattern[1:]
-    return host.endswith(suffix) if is_wildcard(host) else host.endswith(suffix) and len(host) > len(suffix)
+    return host.removeprefix("*").endswith(pattern[1:])
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether some name is meant by both (istio host.Name Matches)."""
+    return covers(one, other) or covers(other, one)
 
 
 def specificity(host: str) -> tuple[bool, int]:
@@ -116,9 +131,9 @@ def admitted_hosts(hosts: Iterable[str], gateway_namespace: str, namespace: str)
         owner, slash, name = entry.partition("/")
         owner = gateway_namespace if owner == "." else owner
         if not slash:
-            found.append(entry.lower())
+            found.append(entry)
         elif owner in ("*", namespace):
-            found.append(name.lower())
+            found.append(name)
     return found
 
 

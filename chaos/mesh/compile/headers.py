@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from chaos.mesh.compile.cors import Cors
-from chaos.mesh.decision import PENDING_TIME, Forward, Headers, Reply, Request
+from chaos.mesh.compile.retry_headers import STRIPPED, obeyed
+from chaos.mesh.decision import PENDING_TIME, Forward, Headers, Reply, Request, RetryPolicy
 from chaos.mesh.headers.command_operators import Exchange
 from chaos.mesh.headers.grpc import is_grpc
 from chaos.mesh.headers.local_reply import operated, render
@@ -45,10 +46,12 @@ class RouteHeadwork:
     again: Callable[[Request], Forward] | None = None
     service_time_by_rule: bool = False
     answers_alike: bool = False
+    sets_retries: bool = False  # a rule's headers say what Envoy retries
 
     def __post_init__(self) -> None:
         self.answers_alike = not self.response_levels and self.cors is None
         self.service_time_by_rule = any(level.touches(SERVICE_TIME) for level in self.response_levels)
+        self.sets_retries = any(level.writes(STRIPPED) for level in self.request_levels)
 
     def upstream_headers(self, request: Request, forward: Forward) -> Headers:
         headers = self.proxy.incoming(request)
@@ -56,6 +59,8 @@ class RouteHeadwork:
             headers = self._with_timeout(request, headers, forward.timeout)
         for level in self.request_levels:
             headers = level.apply(headers, lambda kept: self._sent(request, kept))
+        if self.sets_retries:
+            headers = [pair for pair in headers if pair[0] not in STRIPPED]
         if forward.original_path is not None:
             headers = _replaced(headers, b"x-envoy-original-path", forward.original_path)
         if forward.original_host is not None:
@@ -64,6 +69,13 @@ class RouteHeadwork:
             headers.append((b"content-length", b"0"))  # Envoy's codec does, for methods that may have a body
         headers.insert(0, (b"host", forward.authority))
         return headers
+
+    def retry(self, request: Request, policy: RetryPolicy | None) -> RetryPolicy | None:
+        """The retry policy of a request: the rule's, and what the rule's own headers say."""
+        headers: Headers = []
+        for level in self.request_levels:
+            headers = level.apply(headers, lambda kept: self._sent(request, kept))
+        return obeyed(policy, headers)
 
     def _with_timeout(self, request: Request, headers: Headers, timeout: float | None) -> Headers:
         """Tells upstream how long it has: the smaller of timeout and perTryTimeout, to gRPC in its own way too."""

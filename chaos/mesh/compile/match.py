@@ -16,7 +16,6 @@ from chaos.mesh.headers.names import MERGED_REQUEST, values_of
 from chaos.mesh.headers.proxy import ProxyHeaders
 from chaos.mesh.model.message import StringMatch
 from chaos.mesh.model.virtual_service import HTTPMatchRequest
-from chaos.mesh.names import Proxy, qualified
 from chaos.mesh.regex import full_match
 
 Test = Callable[[Request, bytes, bytes], bool]  # request, normalised path, `?query` or nothing
@@ -78,35 +77,8 @@ class CompiledMatch:
         """All that has to be tested, the path first."""
         return (self.uri.condition, *self.others) if self.uri and not self.uri.is_any_path else self.others
 
-    @property
-    def is_catch_all(self) -> bool:
-        """Istio's isCatchAllMatch: nothing after such an entry is ever used."""
-        anything = self.uri is None or (self.uri.kind, self.uri.text) in (
-            ("prefix", "/"),
-            ("prefix", ""),
-            ("regex", ".*"),
-        )
-        return anything and not self.others
-
 
 EVERYTHING = CompiledMatch(None, (), None)
-
-
-def failed_selector(entry: HTTPMatchRequest, proxy: Proxy, listener: int, namespace: str) -> str | None:
-    """Which static selector leaves this entry out for this proxy, in words; None when it stays.
-
-    With `gateways` only membership counts: sourceLabels and sourceNamespace are ignored (istio sourceMatchHTTP)."""
-    if entry.port and entry.port != listener:
-        return f"port {entry.port} is not the listener's port {listener}"
-    if entry.gateways:
-        bound = {qualified(gateway, namespace) for gateway in entry.gateways}
-        return None if proxy.gateway_name in bound else f"gateways do not include {proxy.gateway_name}"
-    for key, value in entry.source_labels.items():
-        if proxy.labels.get(key) != value:
-            return f"sourceLabels: the client has {key}={proxy.labels.get(key, '(no such label)')}, not {value}"
-    if entry.source_namespace and entry.source_namespace != proxy.namespace:
-        return f"sourceNamespace {entry.source_namespace} is not the client's namespace {proxy.namespace}"
-    return None
 
 
 def compile_match(entry: HTTPMatchRequest, headers: ProxyHeaders) -> CompiledMatch:

@@ -72,8 +72,13 @@ def _path(redirect: HTTPRedirect, uri: UriCondition | None) -> Callable[[bytes, 
         return lambda path, query: fixed + query
     if redirect.prefix_rewrite:
         rewrite = replace_matched(uri, redirect.prefix_rewrite)
-        return lambda path, query: rewrite(path) + query
+        return lambda path, query: _rooted(rewrite(path)) + query
     return lambda path, query: path + query
+
+
+def _rooted(path: bytes) -> bytes:
+    """With a slash in front, which Envoy puts where a prefix rewrite leaves none."""
+    return path if path.startswith(b"/") else b"/" + path
 
 
 def _request_host(request: Request, scheme: bytes, port: bytes, headers: ProxyHeaders) -> bytes:

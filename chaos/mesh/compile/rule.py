@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
 from chaos.errors import Location, Problem
+from chaos.mesh.compile.clusters import Clusters
 from chaos.mesh.compile.cors import compile_cors
-from chaos.mesh.compile.delegate import EffectiveRule
 from chaos.mesh.compile.fault import ABORT_BODY, AbortSpec, Fault, read_fault
-from chaos.mesh.compile.forward import Branch, again, forwarder, mirror_share
+from chaos.mesh.compile.forward import Branch, MakeForward, again, forwarder, mirror_share
 from chaos.mesh.compile.headers import RouteHeadwork, see
 from chaos.mesh.compile.match import CompiledMatch
 from chaos.mesh.compile.redirect import DEFAULT_CODE, Locate, compile_location, own_location
@@ -25,11 +25,13 @@ from chaos.mesh.decision import (
     Cluster,
     DirectResponse,
     Draws,
+    Forward,
     Headers,
     Preflight,
     Redirect,
     Reply,
     Request,
+    RetryPolicy,
     Rule,
 )
 from chaos.mesh.headers.command_operators import Exchange
@@ -41,7 +43,8 @@ from chaos.mesh.headers.proxy import ProxyHeaders
 from chaos.mesh.model.message import Destination
 from chaos.mesh.model.virtual_service import Headers as WrittenHeaders
 from chaos.mesh.model.virtual_service import HTTPRoute, HTTPRouteDestination
-from chaos.mesh.upstream.clusters import Clusters
+from chaos.mesh.resolve.delegate import EffectiveRule
+from chaos.mesh.upstream.registry import Service
 from chaos.mesh.upstream.retry import compile_retry
 from chaos.units import Percent as Parts
 
@@ -73,8 +76,9 @@ class Route:
 class RuleCompiler:
     """Compiles one rule; what its match entries share is made once."""
 
-    def __init__(self, effective: EffectiveRule, around: Surroundings):
+    def __init__(self, effective: EffectiveRule, around: Surroundings, match_name: str = ""):
         self.effective = effective
+        self.route_name = f"{effective.route.name}.{match_name}" if match_name else effective.route.name
         self.route: HTTPRoute = effective.route
         self.around = around
         self.server = around.headers.server
@@ -182,7 +186,7 @@ class RuleCompiler:
         headwork = replace(branch.headwork)  # it knows its rewrite, which differs between match entries
         make = forwarder(replace(branch, headwork=headwork), rewrite, self.timeout, self.retry, self.mirrors)
         headwork.again = again(make)
-        return make
+        return _with_retry_headers(make, headwork, self.retry) if headwork.sets_retries else make
 
     # ------------------------------------------------------------------ destinations
 
@@ -204,7 +208,7 @@ class RuleCompiler:
             self._response_levels(written.headers),
             compile_cors(self.route.cors_policy, self.server),
             self.retry.per_try_timeout if self.retry else None,
-            outbound.encode(),
+            f"{outbound};".encode(),  # Istio names clusters with room for a suffix that is empty here
         )
         name = self.around.clusters.name(destination, namespace)
         cluster = self.around.clusters.find(destination, namespace)
@@ -259,7 +263,7 @@ class RuleCompiler:
         )
 
     def _constants(self) -> dict[str, bytes]:
-        return {"ROUTE_NAME": self.route.name.encode(), "DOWNSTREAM_LOCAL_PORT": b"%d" % self.around.listener}
+        return {"ROUTE_NAME": self.route_name.encode(), "DOWNSTREAM_LOCAL_PORT": b"%d" % self.around.listener}
 
     def _unsupported(self, what: str) -> None:
         rule = self.effective.rule
@@ -280,14 +284,21 @@ class RuleCompiler:
         return seen
 
 
-def default_route(rule: Rule, ordinal: int, host: str, port: int, around: Surroundings, match: CompiledMatch) -> Route:
+def default_route(rule: Rule, ordinal: int, service: Service, around: Surroundings, match: CompiledMatch) -> Route:
     """The one route to a registered service without a VirtualService: no timeout, default retries."""
-    destination = Destination.model_validate({"host": host, "port": {"number": port}})
-    cluster = around.clusters.find(destination, "")
-    outbound = around.clusters.outbound_name(destination, "").encode()
-    headwork = RouteHeadwork(around.headers, (), (), None, None, outbound)
-    branch = Branch(around.clusters.name(destination, ""), 1, cluster, headwork, None)
+    host, port = service.host, around.listener
+    headwork = RouteHeadwork(around.headers, (), (), None, None, f"outbound|{port}||{host};".encode())
+    branch = Branch(f"{host}:{port}", 1, around.clusters.of_service(service), headwork, None)
     return Route(rule, ordinal, match, forwarder(branch, None, None, compile_retry(None), ()))
+
+
+def _with_retry_headers(make: MakeForward, headwork: RouteHeadwork, policy: RetryPolicy | None) -> Act:
+    """The same, retried as the rule's own request headers say."""
+
+    def act(request: Request, path: bytes, query: bytes, draws: Draws) -> Forward:
+        return replace(make(request, path, query, draws), retry=headwork.retry(request, policy))
+
+    return act
 
 
 def _drawer(weights: list[int]) -> Callable[[Draws], int]:

@@ -7,26 +7,16 @@ faults, act. Everything else here happens once, when the rules are compiled.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-from chaos.errors import Location, Problem
-from chaos.mesh.compile.delegate import EffectiveRule, effective_rules
+from chaos.errors import Problem
+from chaos.mesh.compile.clusters import Clusters
 from chaos.mesh.compile.fault import Fault, FaultOverride
 from chaos.mesh.compile.hosts import HostTable
-from chaos.mesh.compile.match import EVERYTHING, CompiledMatch, compile_match, failed_selector
+from chaos.mesh.compile.match import EVERYTHING, compile_match
 from chaos.mesh.compile.route_table import RouteTable
 from chaos.mesh.compile.rule import Route, RuleCompiler, Surroundings, default_route
 from chaos.mesh.compile.summary import RuleInfo, info_of, info_of_service
-from chaos.mesh.compile.virtual_hosts import (
-    Bound,
-    VirtualHost,
-    full_hosts,
-    gateway_hosts,
-    is_bound,
-    listener_port,
-    proxy_in_full,
-    sidecar_hosts,
-)
 from chaos.mesh.decision import BadRequest, Cluster, Decision, Draws, NoRoute, Request, Rule
 from chaos.mesh.headers.local_reply import ReplyMaker
 from chaos.mesh.headers.proxy import ProxyHeaders
@@ -34,23 +24,37 @@ from chaos.mesh.model.resources import Resource, Resources
 from chaos.mesh.model.virtual_service import VirtualService
 from chaos.mesh.names import Proxy
 from chaos.mesh.paths import normalise
-from chaos.mesh.upstream.clusters import Clusters
-from chaos.mesh.upstream.registry import Registry
+from chaos.mesh.resolve.delegate import EffectiveRule
+from chaos.mesh.resolve.entries import Entry, LeftOut
+from chaos.mesh.resolve.mesh import Listener, ResolvedMesh, resolve
+from chaos.mesh.resolve.virtual_hosts import HTTP_PORT, VirtualHost
+from chaos.mesh.upstream.registry import Registry, Service
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LeftOut:
-    """A match entry that cannot count for this proxy, or comes after a catch-all; for explaining."""
+class CompiledHost:
+    """A virtual host of one listener with its routes compiled."""
 
-    owner: Resource[VirtualService]  # the VirtualService whose hosts it would serve
-    rule: EffectiveRule
-    place: int
-    reason: str
+    source: VirtualHost
+    listener: int
+    routes: tuple[Route, ...]
 
     @property
-    def location(self) -> Location | None:
-        places = self.rule.entries
-        return places[self.place] if places else self.rule.rule.location
+    def host(self) -> str:
+        return self.source.host
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        return self.source.domains
+
+    @property
+    def owners(self) -> tuple[Resource[VirtualService], ...]:
+        return self.source.owners
+
+    @property
+    def shown(self) -> str:
+        """As one writes it in a URL: with the port unless it is 80."""
+        return self.host if self.listener == HTTP_PORT else f"{self.host}:{self.listener}"
 
 
 class Rules:
@@ -58,29 +62,23 @@ class Rules:
 
     def __init__(
         self,
-        proxy: Proxy,
-        listener: int,
-        hosts: tuple[VirtualHost, ...],
+        mesh: ResolvedMesh,
+        hosts: tuple[CompiledHost, ...],
         rules: tuple[RuleInfo, ...],
         faults: tuple[Fault | None, ...],
         *,
         clusters: Mapping[str, Cluster],
         problems: tuple[Problem, ...] = (),
-        left_out: tuple[LeftOut, ...] = (),
-        registry: Registry,
     ):
-        self.proxy = proxy
-        self.listener = listener
+        self.mesh = mesh
         self.virtual_hosts = hosts
         self.rules = rules
         self.clusters = clusters
         self.problems = problems
-        self.left_out = left_out
-        self.registry = registry
-        self.headers = ProxyHeaders(gateway=proxy.is_gateway)
+        self.headers = ProxyHeaders(gateway=self.proxy.is_gateway)
         self.server_name = self.headers.server
         self._faults = faults
-        self._table = HostTable(_tables(hosts))
+        self._table = HostTable(_domains(mesh, hosts), only=mesh.only)
         self._no_route = ReplyMaker(404, b"", server=self.server_name)
         self._bad_request = ReplyMaker(400, b"", server=self.server_name)
 
@@ -113,9 +111,26 @@ class Rules:
     # ------------------------------------------------------------------ what is in them
 
     @property
+    def proxy(self) -> Proxy:
+        return self.mesh.proxy
+
+    @property
+    def registry(self) -> Registry:
+        return self.mesh.registry
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """Match entries that cannot take a request of this proxy, by listener."""
+        return self.mesh.left_out
+
+    @property
     def hosts(self) -> tuple[str, ...]:
         """Every name that leads to a virtual host."""
-        return tuple(domain for host in self.virtual_hosts for domain in host.domains)
+        return tuple(dict.fromkeys(domain for host in self.virtual_hosts for domain in host.domains))
+
+    def listener_of(self, authority: bytes) -> int:
+        """The port of the listener that a request with this Host arrives at, whether or not there is one."""
+        return self._table.listener_of(authority)
 
     @property
     def replaces_request_ids(self) -> bool:
@@ -143,14 +158,15 @@ class Rules:
 
         Raises ValueError for a key that is no rule, and for a number that has no fault to go to."""
         faults = list(self._faults)
-        places = {info.key: place for place, info in enumerate(self.rules)}
         for key, override in overrides.items():
-            if key not in places:
+            places = [place for place, info in enumerate(self.rules) if key in (info.key, info.rule.base_key)]
+            if not places:
                 raise ValueError(f"there is no rule {key}")
-            fault = faults[places[key]]
-            if fault is None:
-                raise ValueError(f"rule {key} has no fault that could change")
-            faults[places[key]] = fault.overridden(override)
+            for place in places:  # a rule that counts on several listeners is changed on all of them
+                fault = faults[place]
+                if fault is None:
+                    raise ValueError(f"rule {key} has no fault that could change")
+                faults[place] = fault.overridden(override)
         return self._with(tuple(faults))
 
     def _with(self, faults: tuple[Fault | None, ...]) -> Rules:
@@ -168,107 +184,101 @@ def compile_rules(resources: Resources, registry: Registry, proxy: Proxy | None 
     """Rules for a proxy. The resources have passed validation; what only shows now is in `Rules.problems`.
 
     ServiceEntries add to the registry where it has no endpoints for a port yet."""
-    proxy = proxy_in_full(proxy or Proxy(), resources.gateways)
-    return _Compilation(resources, registry.with_service_entries(resources.service_entries, proxy), proxy).rules()
+    return _Compilation(resolve(resources, registry, proxy)).rules()
+
+
+@dataclass(slots=True, eq=False)
+class _Compiled:
+    """One rule of one listener. `ordinal` is its place among all; a match entry with a name has a compiler of its own,
+    since header values may say it (%ROUTE_NAME%)."""
+
+    compiler: RuleCompiler
+    ordinal: int
+    by_match: dict[str, RuleCompiler] = field(default_factory=dict)
+
+    @property
+    def rule(self) -> Rule:
+        return self.compiler.effective.rule
+
+    def named(self, match: str) -> RuleCompiler:
+        """The compiler for entries of this name."""
+        if not match:
+            return self.compiler
+        if match not in self.by_match:
+            self.by_match[match] = RuleCompiler(self.compiler.effective, self.compiler.around, match)
+        return self.by_match[match]
 
 
 class _Compilation:
-    def __init__(self, resources: Resources, registry: Registry, proxy: Proxy):
-        self.resources = resources
-        self.registry = registry
-        self.proxy = proxy
-        self.listener = listener_port(proxy, resources.gateways)
-        clusters = Clusters(registry, resources.destination_rules, proxy, self.listener)
-        self.around = Surroundings(ProxyHeaders(gateway=proxy.is_gateway), self.listener, clusters)
+    """The rules of all listeners. A rule that counts on several listeners is compiled for each, as its ports differ."""
+
+    def __init__(self, mesh: ResolvedMesh):
+        self.mesh = mesh
+        self.headers = ProxyHeaders(gateway=mesh.proxy.is_gateway)
+        self.clusters: dict[str, Cluster] = {}
+        self.problems = list(mesh.problems)
         self.infos: list[RuleInfo] = []
         self.faults: list[Fault | None] = []
-        self.left_out: list[LeftOut] = []
+        self.hosts: list[CompiledHost] = []
 
     def rules(self) -> Rules:
-        bound = self._bound()
-        if self.proxy.is_gateway:
-            hosts = gateway_hosts(bound, self.resources.gateways, self.proxy, self.listener)
-        else:
-            hosts, ignored = sidecar_hosts(bound, self.registry, self.proxy, self._defaults())
-            self.around.problems.extend(ignored)
-        served = _served(hosts)
+        for listener in self.mesh.listeners:
+            self._listen(listener)
+        served = _served(self.hosts)
         return Rules(
-            self.proxy,
-            self.listener,
-            tuple(hosts),
+            self.mesh,
+            tuple(self.hosts),
             tuple(info.with_hosts(served.get(info.key, ())) for info in self.infos),
             tuple(self.faults),
-            clusters=self.around.clusters.made,
-            problems=tuple(self.around.problems),
-            left_out=tuple(self.left_out),
-            registry=self.registry,
+            clusters=self.clusters,
+            problems=tuple(self.problems),
         )
 
-    def _bound(self) -> list[Bound]:
-        """The VirtualServices that exist for the proxy, in the order of precedence."""
-        known = {(each.namespace, each.name): each for each in self.resources.virtual_services}
-        ordered = sorted(self.resources.virtual_services, key=lambda resource: resource.precedence)
-        return [
-            Bound(resource, full_hosts(resource), tuple(self._routes(resource, known)))
-            for resource in ordered
-            if is_bound(resource, self.proxy)
-        ]
-
-    def _routes(
-        self, resource: Resource[VirtualService], known: Mapping[tuple[str, str], Resource[VirtualService]]
-    ) -> Iterable[Route]:
-        """The routes of one VirtualService; everything after its first catch-all is dropped."""
-        effective, problems = effective_rules(resource, known)
-        self.around.problems.extend(problems)
-        closed: Rule | None = None
-        for rule in effective:
-            if closed is not None:
-                self.left_out.append(
-                    LeftOut(resource, rule, 0, f"comes after {closed.name}, which takes every request")
-                )
-                continue
-            for route in self._rule(resource, rule):
-                yield route
-                if route.match.is_catch_all:
-                    closed = route.rule
-                    break
-
-    def _rule(self, owner: Resource[VirtualService], effective: EffectiveRule) -> list[Route]:
-        matches = self._matches(owner, effective)
-        if not matches:
-            return []
-        compiler = RuleCompiler(effective, self.around)
-        fault = compiler.fault()
-        ordinal = self._add(info_of(compiler, fault), fault)
-        places = effective.entries or (effective.rule.location,)
-        return [
-            Route(effective.rule, ordinal, match, compiler.act(match), place, places[place]) for place, match in matches
-        ]
-
-    def _matches(self, owner: Resource[VirtualService], effective: EffectiveRule) -> list[tuple[int, CompiledMatch]]:
-        """The entries that count for this proxy; a rule without entries takes everything."""
-        if not effective.route.match:
-            return [(0, EVERYTHING)]
-        counted = []
-        for place, entry in enumerate(effective.route.match):
-            failed = failed_selector(entry, self.proxy, self.listener, effective.namespace)
-            if failed is None:
-                counted.append((place, compile_match(entry, self.around.headers)))
+    def _listen(self, listener: Listener) -> None:
+        """Compile one listener's virtual hosts; those of one VirtualService share their routes."""
+        clusters = Clusters(
+            self.mesh.registry,
+            self.mesh.destination_rules,
+            listener.port,
+            gateway=self.mesh.proxy.is_gateway,
+            made=self.clusters,
+        )
+        around = Surroundings(self.headers, listener.port, clusters, self.problems)
+        compiled: dict[EffectiveRule, _Compiled] = {}
+        made: dict[tuple[Entry, ...], tuple[Route, ...]] = {}
+        for host in listener.virtual_hosts:
+            if host.service is not None:
+                routes: tuple[Route, ...] = (self._default(host.service, around),)
+            elif host.entries in made:
+                routes = made[host.entries]
             else:
-                self.left_out.append(LeftOut(owner, effective, place, failed))
-        return counted
+                routes = made[host.entries] = tuple(self._route(entry, around, compiled) for entry in host.entries)
+            self.hosts.append(CompiledHost(host, listener.port, routes))
 
-    def _defaults(self) -> dict[str, Route]:
-        """The default route of every registered service, used where no VirtualService has its host."""
-        routes: dict[str, Route] = {}
-        for host, service in self.registry.services.items():
-            port = service.port(None, self.listener)
-            port = port if port in service.ports else next(iter(service.ports))
-            rule = Rule(f"service/{host}:{port}", f"{host}:{port}")
-            route = default_route(rule, len(self.infos), host, port, self.around, EVERYTHING)
-            self._add(info_of_service(rule, f"{host}:{port}", self.around.clusters.made.get(f"{host}:{port}")), None)
-            routes[host] = route
-        return routes
+    def _route(self, entry: Entry, around: Surroundings, compiled: dict[EffectiveRule, _Compiled]) -> Route:
+        found = compiled.get(entry.rule)
+        if found is None:
+            compiler = RuleCompiler(self._named(entry.rule, around.listener), around)
+            fault = compiler.fault()
+            found = compiled[entry.rule] = _Compiled(compiler, self._add(info_of(compiler, fault), fault))
+        match = EVERYTHING if entry.match is None else compile_match(entry.match, self.headers)
+        compiler = found.named(entry.match.name if entry.match is not None else "")
+        return Route(found.rule, found.ordinal, match, compiler.act(match), entry.place, entry.location)
+
+    def _named(self, effective: EffectiveRule, listener: int) -> EffectiveRule:
+        """The rule under a name of its own when it counts on another listener already: `key@8080`."""
+        taken = {info.key for info in self.infos}
+        if effective.rule.key not in taken:
+            return effective
+        return replace(effective, rule=effective.rule.at(listener))
+
+    def _default(self, service: Service, around: Surroundings) -> Route:
+        """The default route of a registered service, used where no VirtualService has its host."""
+        name = f"{service.host}:{around.listener}"
+        rule = Rule(f"service/{name}", name)
+        route = default_route(rule, len(self.infos), service, around, EVERYTHING)
+        self._add(info_of_service(rule, name, self.clusters.get(name)), None)
+        return route
 
     def _add(self, info: RuleInfo, fault: Fault | None) -> int:
         self.infos.append(info)
@@ -276,21 +286,21 @@ class _Compilation:
         return len(self.infos) - 1
 
 
-def _tables(hosts: Iterable[VirtualHost]) -> Iterable[tuple[str, RouteTable]]:
-    """One table for all names of a VirtualService: its hosts and their aliases share the routes."""
+def _domains(mesh: ResolvedMesh, hosts: Iterable[CompiledHost]) -> Iterable[tuple[str, int, RouteTable]]:
+    """Every name with its listener and its table; hosts that share their routes share the table."""
     made: dict[tuple[Route, ...], RouteTable] = {}
     for host in hosts:
         table = made.get(host.routes)
         if table is None:
             table = made[host.routes] = RouteTable(host.routes)
         for domain in host.domains:
-            yield domain, table
+            yield domain, host.listener, table
 
 
-def _served(hosts: Iterable[VirtualHost]) -> dict[str, tuple[str, ...]]:
-    """By rule key: the hosts through which it is reached."""
+def _served(hosts: Iterable[CompiledHost]) -> dict[str, tuple[str, ...]]:
+    """By rule key: the hosts through which it is reached, with the port where that is not 80."""
     served: dict[str, dict[str, None]] = {}
     for host in hosts:
         for route in host.routes:
-            served.setdefault(route.rule.key, {})[host.host] = None
+            served.setdefault(route.rule.key, {})[host.shown] = None
     return {key: tuple(names) for key, names in served.items()}

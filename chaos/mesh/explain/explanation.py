@@ -11,12 +11,12 @@ from difflib import get_close_matches
 from typing import Any
 
 from chaos.errors import Location
+from chaos.mesh.compile.hosts import without_port
 from chaos.mesh.compile.match import Condition
 from chaos.mesh.compile.route_table import RouteTable
 from chaos.mesh.compile.rule import Route
-from chaos.mesh.compile.rules import Rules
+from chaos.mesh.compile.rules import CompiledHost, Rules
 from chaos.mesh.compile.summary import RuleInfo
-from chaos.mesh.compile.virtual_hosts import VirtualHost
 from chaos.mesh.decision import (
     Abort,
     Action,
@@ -31,6 +31,7 @@ from chaos.mesh.decision import (
 )
 from chaos.mesh.draws import FixedDraws
 from chaos.mesh.paths import normalise
+from chaos.mesh.upstream.registry import Service
 
 _HOSTS_SHOWN = 12
 _FIRST_TRY = (b"x-envoy-attempt-count", b"1")
@@ -85,15 +86,17 @@ class Fate:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`normalised` is the target as it is matched, None when it is refused; `known_hosts` are offered when none
-    fits."""
+    """`listener` is the port that the request arrives at; `normalised` the target as it is matched, None when it is
+    refused; `nothing_here` says why no virtual host has it, and `known_hosts` are then offered."""
 
     method: str
     host: str
+    listener: int
     target: str
     normalised: str | None
     virtual_host: str | None
     virtual_services: tuple[tuple[str, str], ...]
+    nothing_here: str
     known_hosts: tuple[str, ...]
     considered: tuple[Considered, ...]
     skipped: tuple[Skipped, ...]
@@ -102,7 +105,8 @@ class Explanation:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON; the rule as its own plain dict."""
-        parts = {name: getattr(self, name) for name in ("method", "host", "target", "normalised", "virtual_host")}
+        names = ("method", "host", "listener", "target", "normalised", "virtual_host", "nothing_here")
+        parts = {name: getattr(self, name) for name in names}
         return parts | {
             "virtual_services": [{"name": name, "where": where} for name, where in self.virtual_services],
             "known_hosts": list(self.known_hosts),
@@ -124,10 +128,12 @@ def explain(rules: Rules, request: Request) -> Explanation:
     return Explanation(
         method=request.method.decode(),
         host=request.authority.decode(),
+        listener=rules.listener_of(request.authority),
         target=request.target.decode("latin-1"),
         normalised=None if normal is None else (normal + mark + query).decode("latin-1"),
         virtual_host=host.host if host else None,
         virtual_services=_sources(host),
+        nothing_here=nothing_here(rules, request.authority) if host is None else "",
         known_hosts=_offered(rules, request) if host is None else (),
         considered=_considered(table, request, normal, mark + query) if table and normal else (),
         skipped=_skipped(rules, host),
@@ -136,11 +142,47 @@ def explain(rules: Rules, request: Request) -> Explanation:
     )
 
 
-def _host_of(rules: Rules, table: RouteTable | None) -> VirtualHost | None:
+def _host_of(rules: Rules, table: RouteTable | None) -> CompiledHost | None:
     return next((host for host in rules.virtual_hosts if table and host.routes == table.routes), None)
 
 
-def _sources(host: VirtualHost | None) -> tuple[tuple[str, str], ...]:
+def nothing_here(rules: Rules, authority: bytes) -> str:
+    """Why no virtual host has requests with this Host: its listener does not exist, the service has no HTTP there, or
+    nobody knows the name."""
+    port = rules.listener_of(authority)
+    name = without_port(authority).decode("latin-1").lower()
+    service = _service_called(rules, name)
+    if service is not None:
+        return _not_on(service, port)
+    if rules.mesh.only is None and port not in {listener.port for listener in rules.mesh.listeners}:
+        return f"{_no_listener(rules, port)}"
+    return f"no virtual host is called {name}"
+
+
+def _service_called(rules: Rules, name: str) -> Service | None:
+    services = rules.registry.services.values()
+    return next((each for each in services if name in each.aliases(rules.proxy.namespace)), None)
+
+
+def _not_on(service: Service, port: int) -> str:
+    name = service.host.split(".", 1)[0] if service.host.endswith(".svc.cluster.local") else service.host
+    if port in service.ports:
+        protocol = service.ports[port].protocol
+        return f"{name} speaks {protocol} on port {port}: HTTP rules are never applied there"
+    ports = [number for number in service.ports if service.speaks_http(number)]
+    if not ports:
+        return f"{name} has no HTTP on any port"
+    several = "ports are" if len(ports) > 1 else "port is"
+    shown = ", ".join(map(str, ports))
+    return f"{name} has no HTTP on port {port}: its {several} {shown}; ask for http://{name}:{ports[0]}/"
+
+
+def _no_listener(rules: Rules, port: int) -> str:
+    ports = ", ".join(str(listener.port) for listener in rules.mesh.listeners) or "none"
+    return f"listener {port} does not exist: HTTP ports here are {ports}"
+
+
+def _sources(host: CompiledHost | None) -> tuple[tuple[str, str], ...]:
     owners = host.owners if host else ()
     return tuple((f"{each.namespace}/{each.name}", str(each.locate(("spec",)))) for each in owners)
 
@@ -179,12 +221,12 @@ def _where(location: Location | None) -> str:
     return str(location) if location else ""
 
 
-def _skipped(rules: Rules, host: VirtualHost | None) -> tuple[Skipped, ...]:
+def _skipped(rules: Rules, host: CompiledHost | None) -> tuple[Skipped, ...]:
     owners = host.owners if host else ()
     return tuple(
         Skipped(left.rule.rule.name, _where(left.location), left.reason)
         for left in rules.left_out
-        if any(left.owner is owner for owner in owners)
+        if host is not None and left.listener == host.listener and any(left.owner is owner for owner in owners)
     )
 
 

@@ -9,7 +9,7 @@ route's.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chaos.mesh.decision import Headers
 from chaos.mesh.headers.command_operators import Exchange, Part, UnsupportedCommand, compile_format
@@ -31,12 +31,17 @@ class Level:
     set: tuple[tuple[bytes, Value], ...]
     add: tuple[tuple[bytes, Value], ...]
     merged: frozenset[bytes]  # names whose lines are joined
+    authority: bytes | None = None  # Host as formatters see it here, where an earlier level has set it
 
     def __bool__(self) -> bool:
         return bool(self.remove or self.set or self.add)
 
     def touches(self, name: bytes) -> bool:
         return name in self.remove or any(name == changed for changed, _ in (*self.set, *self.add))
+
+    def writes(self, names: frozenset[bytes]) -> bool:
+        """Whether it sets or adds one of these headers."""
+        return any(name in names for name, _ in (*self.set, *self.add))
 
     @property
     def is_static(self) -> bool:
@@ -47,6 +52,8 @@ class Level:
         remove = self.remove
         kept = [pair for pair in headers if pair[0] not in remove] if remove else list(headers)
         seen = None if self.is_static else exchange(kept)
+        if seen is not None and self.authority is not None:
+            seen.authority = self.authority
         overwrites = _values(self.set, seen)
         additions = _values(self.add, seen)
         for name, value in overwrites:
@@ -99,7 +106,12 @@ def compile_levels(
     def level(*operations: HeaderOperations | None) -> Level:
         return _level([o for o in operations if o], merged, untouched, constants, unsupported)
 
-    levels = (level(destination), level(route)) if several else (level(route, destination),)
+    if not several:
+        levels = [level(route, destination)]
+    else:
+        host = host_of(destination)
+        # One of several destinations sets Host before the rule's own operations are looked at.
+        levels = [level(destination), replace(level(route), authority=host.encode() if host else None)]
     return tuple(level for level in levels if level)
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound=Message, covariant=True)
 
-_EARLIEST = datetime.min.replace(tzinfo=UTC)
+_LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,8 +46,9 @@ class Resource(Generic[T]):
 
     @property
     def precedence(self) -> tuple[datetime, str, str]:
-        """Sorts as Istio does: oldest first (no timestamp counts as oldest), then by name, then by namespace."""
-        return self.creation_timestamp or _EARLIEST, self.name, self.namespace
+        """Sorts as Istio does: oldest first, then by name, then by namespace. A document without a timestamp is created
+        when it is applied, after all that have one."""
+        return self.creation_timestamp or _LATEST, self.name, self.namespace
 
     def locate(self, path: Path = ()) -> Location:
         """Line and column of a field, as `("spec", "http", 0, "fault")`; of its nearest parent when it is absent."""

@@ -5,58 +5,97 @@ itself."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from chaos.mesh.decision import Endpoint
 from chaos.mesh.model.resources import Resource
 from chaos.mesh.model.service_entry import ServiceEntry, ServicePort, WorkloadEntry
-from chaos.mesh.names import Proxy, exported, full_name, namespace_of
+from chaos.mesh.names import Proxy, aliases, exported, full_name, is_wildcard, namespace_of
+from chaos.mesh.upstream.protocols import may_be_http, protocol_of
 
 DEFAULT_PORT = 80
 
 
 @dataclass(frozen=True, slots=True)
+class Port:
+    """A port of a service: what it speaks (protocols.py) and the endpoints behind it. No endpoint is allowed: `no
+    healthy upstream`."""
+
+    endpoints: tuple[Endpoint, ...] = ()
+    protocol: str = "HTTP"
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
-    """A registered host, its ports and the endpoints behind each of them (none is allowed: `no healthy upstream`)."""
+    """A registered host and its ports. `host` is as registered: complete for a Kubernetes service, verbatim for a
+    ServiceEntry (`ledger` stays `ledger`), a wildcard there for every name under it. `addresses`: virtual IPs."""
 
     host: str
     namespace: str
-    ports: Mapping[int, tuple[Endpoint, ...]]
+    ports: Mapping[int, Port]
+    headless: bool = False
+    addresses: tuple[str, ...] = ()
 
-    def port(self, wanted: int | None, listener: int) -> int:
-        """The port a destination means: the one it names, else the only one, else the listener's."""
-        if wanted:
-            return wanted
-        return next(iter(self.ports)) if len(self.ports) == 1 else listener
+    def aliases(self, client_namespace: str) -> tuple[str, ...]:
+        """Every Host that means it to a client in this namespace, the host itself first."""
+        names = aliases(self.host, client_namespace)
+        if self.headless:  # also each of its pods
+            names += tuple(f"*.{name}" for name in names)
+        return (*names, *self.addresses)
+
+    def speaks_http(self, port: int) -> bool:
+        """Whether it has this port and HTTP rules apply there."""
+        return port in self.ports and may_be_http(self.ports[port].protocol)
 
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """Services by their full names."""
+    """What one proxy sees: services by their registered hosts."""
 
     services: Mapping[str, Service] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, entries: Iterable[tuple[str, int | None, Iterable[Endpoint]]], namespace: str = "default") -> Registry:
-        """From (host, port, endpoints); short hosts belong to `namespace`, port None is 80. Repeats of a port add
-        up."""
+    def of(
+        cls,
+        entries: Iterable[tuple[str, int | None, Iterable[Endpoint]]],
+        namespace: str = "default",
+        *,
+        verbatim: Collection[str] = (),
+    ) -> Registry:
+        """From (host, port, endpoints); short hosts belong to `namespace` unless they are `verbatim` names of entries;
+        port None is 80. Repeats of a port add up, and every port speaks HTTP."""
         services: dict[str, Service] = {}
         for host, port, endpoints in entries:
-            _add(services, full_name(host, namespace), namespace, port or DEFAULT_PORT, tuple(endpoints))
+            name, number = host if host in verbatim else full_name(host, namespace), port or DEFAULT_PORT
+            known = services.get(name) or Service(name, namespace_of(name) or namespace, {})
+            had = known.ports.get(number, Port())
+            services[name] = _with_port(known, number, Port(had.endpoints + tuple(endpoints)))
         return cls(services)
 
     def get(self, host: str) -> Service | None:
         return self.services.get(host)
 
+    def destination(self, host: str) -> Service | None:
+        """The service that a destination means: one of this name, never a wildcard entry."""
+        return None if is_wildcard(host) else self.services.get(host)
+
     def with_service_entries(self, entries: Iterable[Resource[ServiceEntry]], proxy: Proxy) -> Registry:
-        """With the ServiceEntries that the proxy's namespace sees. Where a port has endpoints already, those stay: the
-        experiment says where things really are."""
+        """With the ServiceEntries that the proxy's namespace sees, and without the hosts that only others see. Where
+        a port has endpoints already, those stay: the experiment says where things really are."""
         services = dict(self.services)
+        entries = tuple(entries)
+        seen = [entry for entry in entries if exported(entry.spec.export_to, entry.namespace, proxy.namespace)]
         for entry in entries:
-            if exported(entry.spec.export_to, entry.namespace, proxy.namespace):
+            if entry not in seen:
                 for host in entry.spec.hosts:
-                    _add_entry(services, full_name(host, entry.namespace), entry)
+                    services.pop(host.lower(), None)
+        made: dict[str, list[Resource[ServiceEntry]]] = {}
+        for entry in sorted(seen, key=lambda entry: entry.precedence):
+            for host in entry.spec.hosts:
+                made.setdefault(host.lower(), []).append(entry)
+        for host, found in made.items():
+            services[host] = _of_entries(host, found, self.services.get(host))
         return replace(self, services=services)
 
 
@@ -70,19 +109,21 @@ def parse_host_port(text: str) -> tuple[str, int | None]:
     return host, int(port)
 
 
-def _add(services: dict[str, Service], host: str, namespace: str, port: int, endpoints: tuple[Endpoint, ...]) -> None:
-    known = services.get(host)
-    ports = dict(known.ports) if known else {}
-    ports[port] = ports.get(port, ()) + endpoints
-    services[host] = Service(host, known.namespace if known else namespace_of(host) or namespace, ports)
+def _with_port(service: Service, number: int, port: Port) -> Service:
+    return replace(service, ports={**service.ports, number: port})
 
 
-def _add_entry(services: dict[str, Service], host: str, entry: Resource[ServiceEntry]) -> None:
-    known = services.get(host)
-    for port in entry.spec.ports:
-        if not (known and known.ports.get(port.number)):
-            endpoints = tuple(endpoint for w in entry.spec.endpoints if (endpoint := _endpoint(w, port)))
-            _add(services, host, entry.namespace, port.number, endpoints)
+def _of_entries(host: str, entries: Sequence[Resource[ServiceEntry]], located: Service | None) -> Service:
+    """The service that entries of one host make together, older ones first. `located` says where its ports are."""
+    service = Service(host, entries[0].namespace, {})
+    for entry in entries:
+        for port in entry.spec.ports:
+            if port.number not in service.ports:
+                written = tuple(found for workload in entry.spec.endpoints if (found := _endpoint(workload, port)))
+                known = located.ports.get(port.number) if located else None
+                endpoints = known.endpoints if known and known.endpoints else written
+                service = _with_port(service, port.number, Port(endpoints, protocol_of(port.protocol)))
+    return service
 
 
 def _endpoint(workload: WorkloadEntry, port: ServicePort) -> Endpoint | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from support.mesh import decide, forwarded, request, rules_of, taken, virtual_service
 
-from chaos.mesh.compile.delegate import has_conflict
 from chaos.mesh.compile.rules import Rules
 from chaos.mesh.decision import DirectResponse
 from chaos.mesh.model.virtual_service import HTTPMatchRequest
+from chaos.mesh.resolve.delegate import has_conflict
 
 SERVICES = {"web:80": [{}], "cart.team.svc.cluster.local:80": [{}]}
 

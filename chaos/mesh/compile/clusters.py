@@ -1,0 +1,80 @@
+"""Every cluster that rules lead to: which service, port and subset a destination means, and what stands behind it.
+
+Source: istio GetDestinationCluster (route.go), buildOutboundClusters (cluster.go)."""
+
+from __future__ import annotations
+
+from chaos.mesh.decision import Cluster
+from chaos.mesh.model.message import Destination
+from chaos.mesh.names import full_name
+from chaos.mesh.resolve.destination_rules import DestinationRules
+from chaos.mesh.upstream.policy import DEFAULT_POLICY, endpoints_with, make_cluster, read_policy
+from chaos.mesh.upstream.registry import Registry, Service
+
+
+class Clusters:
+    """Clusters as the rules of one listener mean them. Each is made once for all listeners (`made`), so that its state
+    in the gateway is one too."""
+
+    def __init__(
+        self, registry: Registry, rules: DestinationRules, listener: int, *, gateway: bool, made: dict[str, Cluster]
+    ):
+        self._registry = registry
+        self._rules = rules
+        self._listener = listener
+        self._gateway = gateway
+        self.made = made
+
+    def name(self, destination: Destination, namespace: str) -> str:
+        """`host:port` or `host:port/subset`, also for one that does not exist."""
+        host = full_name(destination.host, namespace)
+        label = f"{host}:{self.port(host, destination)}"
+        return f"{label}/{destination.subset}" if destination.subset else label
+
+    def outbound_name(self, destination: Destination, namespace: str) -> str:
+        """Istio's own name for it, as %UPSTREAM_CLUSTER% shows it."""
+        host = full_name(destination.host, namespace)
+        return f"outbound|{self.port(host, destination)}|{destination.subset}|{host}"
+
+    def port(self, host: str, destination: Destination) -> int:
+        """The port that it names; else the only one of the service for a Gateway, and the listener's for a sidecar,
+        which looks at services on its listener alone."""
+        if destination.port and destination.port.number:
+            return destination.port.number
+        service = self._registry.destination(host)
+        if self._gateway and service is not None and len(service.ports) == 1:
+            return next(iter(service.ports))
+        return self._listener
+
+    def find(self, destination: Destination, namespace: str) -> Cluster | None:
+        """None for an unknown service, port or subset; a cluster without endpoints when nothing is selected."""
+        host = full_name(destination.host, namespace)
+        return self._cluster(self._registry.get(host), self.port(host, destination), destination)
+
+    def of_service(self, service: Service) -> Cluster | None:
+        """What the default route of a service on this listener leads to."""
+        return self._cluster(service, self._listener, None)
+
+    def _cluster(self, service: Service | None, port: int, destination: Destination | None) -> Cluster | None:
+        if service is None or port not in service.ports:
+            return None
+        subset = destination.subset if destination else ""
+        name = f"{service.host}:{port}/{subset}" if subset else f"{service.host}:{port}"
+        if name not in self.made:
+            cluster = self._make(name, service, port, subset)
+            if cluster is None:
+                return None
+            self.made[name] = cluster
+        return self.made[name]
+
+    def _make(self, name: str, service: Service, port: int, wanted: str) -> Cluster | None:
+        rule = self._rules.find(service.host, service.namespace)
+        policy = read_policy(rule.traffic_policy, port, DEFAULT_POLICY) if rule else DEFAULT_POLICY
+        endpoints = service.ports[port].endpoints
+        if wanted:
+            subset = rule.subset(wanted) if rule else None
+            if subset is None:
+                return None
+            endpoints = endpoints_with(endpoints, subset.labels)
+            policy = read_policy(subset.traffic_policy, port, policy)
+        return make_cluster(name, endpoints, policy)

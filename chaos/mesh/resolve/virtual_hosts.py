@@ -1,0 +1,159 @@
+"""Which hosts exist on a sidecar's listener, and which entries of which VirtualService each of them has.
+
+Source: istio BuildSidecarVirtualHostWrapper, separateVSHostsAndServices (route.go), BuildSidecarOutboundVirtualHosts,
+selectVirtualServices (httproute.go)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from chaos.errors import Problem
+from chaos.mesh.model.resources import Resource
+from chaos.mesh.model.virtual_service import VirtualService
+from chaos.mesh.names import covers, is_wildcard, overlap, specificity
+from chaos.mesh.resolve.bindings import Bound
+from chaos.mesh.resolve.entries import Entry
+from chaos.mesh.upstream.protocols import is_http
+from chaos.mesh.upstream.registry import Registry, Service
+
+HTTP_PORT = 80
+"""The only listener on which hosts that are no service have rules of their own."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VirtualHost:
+    """Names that lead here, without ports, and what is behind them: entries of VirtualServices, or else `service`, a
+    registered service's default route. `owners` are the VirtualServices."""
+
+    host: str
+    domains: tuple[str, ...]
+    entries: tuple[Entry, ...] = ()
+    owners: tuple[Resource[VirtualService], ...] = ()
+    service: Service | None = None
+
+
+Counted = Mapping[int, tuple[Entry, ...]]
+"""By a Bound's place: its entries that count on the listener."""
+
+
+@dataclass(frozen=True, slots=True)
+class SidecarHosts:
+    """Finds the virtual hosts of one listener. `bound` in the order in which they count; `visible` is what the proxy
+    sees, `port` the listener's."""
+
+    bound: Sequence[Bound]
+    registry: Registry
+    port: int
+    namespace: str
+    problems: list[Problem] = field(default_factory=list)
+
+    def hosts(self, counted: Counted) -> list[VirtualHost]:
+        """In order; of names that are claimed twice the first claim counts."""
+        here = {host.lower(): each for host, each in self.registry.services.items() if self.port in each.ports}
+        served: dict[str, VirtualHost] = {}
+        best = most_specific(self.bound, self.registry)
+        for place, bound in enumerate(self.bound):
+            if counted[place] and (self.port == HTTP_PORT or _concerns(bound, here)):
+                for host in self._claimed(place, bound, here, best):
+                    self._add(served, host, bound, counted[place], here.get(host))
+        for host, service in here.items():
+            if host not in served and service.speaks_http(self.port):
+                served[host] = VirtualHost(host, service.aliases(self.namespace), service=service)
+        return _with_free_domains(served, here)
+
+    def _claimed(self, place: int, bound: Bound, here: Mapping[str, Service], best: Mapping[str, int]) -> list[str]:
+        """The hosts that a VirtualService has on this listener: names that are no service, then services.
+
+        Names need a listener, which only a port that is said to speak HTTP makes for everybody; and other ports than
+        80 serve them beside a service of the same VirtualService alone."""
+        names, services = _names_and_services(place, bound, here, best)
+        spoken = [host for host in services if here[host].speaks_http(self.port)]
+        listens = any(is_http(service.ports[self.port].protocol) for service in here.values())
+        return [*(names if listens and (self.port == HTTP_PORT or spoken) else ()), *spoken]
+
+    def _add(
+        self,
+        served: dict[str, VirtualHost],
+        host: str,
+        bound: Bound,
+        entries: tuple[Entry, ...],
+        service: Service | None,
+    ) -> None:
+        before = served.get(host)
+        if before is not None:
+            if before.owners and before.owners[0] is not bound.source:
+                self.problems.append(_ignored(bound.source, host, before.owners[0]))
+            return
+        domains = service.aliases(self.namespace) if service else (host,)
+        served[host] = VirtualHost(host, domains, entries, (bound.source,))
+
+
+def _concerns(bound: Bound, here: Mapping[str, Service]) -> bool:
+    """Whether any host of it is a service on the listener, or lies under a wildcard entry there."""
+    for host in map(str.lower, bound.hosts):
+        if host in here or any(overlap(host, each) for each in here if is_wildcard(host) or is_wildcard(each)):
+            return True
+    return False
+
+
+def _names_and_services(
+    place: int, bound: Bound, here: Mapping[str, Service], best: Mapping[str, int]
+) -> tuple[list[str], list[str]]:
+    """A VirtualService's hosts apart. A wildcard stands for the services that it is the best match of; for itself only
+    when it has nothing to do with any service."""
+    names: list[str] = []
+    services: list[str] = []
+    for host in map(str.lower, bound.hosts):
+        if not is_wildcard(host):
+            (services if host in here else names).append(host)
+            continue
+        touched = [each for each in here if overlap(host, each)]
+        services += [each for each in touched if best.get(each) == place]
+        if not touched:
+            names.append(host)
+    return names, list(dict.fromkeys(services))
+
+
+def most_specific(bound: Sequence[Bound], registry: Registry) -> dict[str, int]:
+    """By service: the place of the VirtualService with the most specific host for it, whether or not it has a rule for
+    this proxy; of equals the first."""
+    exact: dict[str, int] = {}
+    wild: dict[str, int] = {}
+    for place, entry in enumerate(bound):
+        for host in map(str.lower, entry.hosts):
+            (wild if is_wildcard(host) else exact).setdefault(host, place)
+    patterns = sorted(wild, key=specificity)
+    best: dict[str, int] = {}
+    for service in map(str.lower, registry.services) if wild else ():
+        found = exact.get(service)
+        if found is None:
+            found = next((wild[pattern] for pattern in patterns if covers(pattern, service)), None)
+        if found is not None:
+            best[service] = found
+    return best
+
+
+def _with_free_domains(served: Mapping[str, VirtualHost], here: Mapping[str, Service]) -> list[VirtualHost]:
+    """Each name belongs to the first that claims it, and an alias never hides a service's own name (dedupeDomains)."""
+    taken: set[str] = set()
+    found: list[VirtualHost] = []
+    for host in served.values():
+        others = {name for name in host.domains if name != host.host and name in here and name in served}
+        free = [name for name in host.domains if name not in taken and name not in others]
+        taken.update(free)
+        if free:
+            found.append(VirtualHost(host.host, tuple(free), host.entries, host.owners, host.service))
+    return found
+
+
+def _ignored(resource: Resource[VirtualService], host: str, winner: Resource[VirtualService]) -> Problem:
+    path = ("spec", "hosts")
+    text = f"ignored for {host}: VirtualService {winner.namespace}/{winner.name} comes first (a sidecar uses only one)"
+    return Problem(resource.locate(path), resource.path(path), text, "warning", "IST0109")
+
+
+def http_listeners(services: Iterable[Service]) -> list[int]:
+    """The ports on which some service speaks HTTP: 80 first, then the others in order."""
+    ports = {port for service in services for port in service.ports if service.speaks_http(port)}
+    return sorted(ports, key=lambda port: (port != HTTP_PORT, port))
