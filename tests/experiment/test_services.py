@@ -8,6 +8,7 @@ import yaml
 from chaos.errors import InvalidInput
 from chaos.experiment.read import Reading, read_experiment
 from chaos.experiment.services import fixed_addresses, plan_services, registry_of
+from chaos.mesh.upstream.registry import Port
 
 SUFFIX = ".default.svc.cluster.local"
 
@@ -100,7 +101,7 @@ def test_with_services_the_registry_is_complete():
 def test_a_service_without_endpoints_is_known_and_has_none():
     reading = read({"services": {"web:80": {"endpoints": []}}})
     service = registry_of(reading, plan_services(reading), {}).get(f"web{SUFFIX}")
-    assert service is not None and service.ports == {80: ()}
+    assert service is not None and service.ports == {80: Port()}
 
 
 def test_addresses_of_what_was_started_fill_the_registry():
@@ -109,7 +110,7 @@ def test_addresses_of_what_was_started_fill_the_registry():
     (instance,) = plan.instances()
     service = registry_of(reading, plan, {instance.key: ("127.0.0.1", 4000)}).get(f"web{SUFFIX}")
     assert service is not None
-    (endpoint,) = service.ports[80]
+    (endpoint,) = service.ports[80].endpoints
     assert (endpoint.address, endpoint.port, endpoint.labels) == ("127.0.0.1", 4000, (("version", "v1"),))
 
 

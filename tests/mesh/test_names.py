@@ -10,11 +10,11 @@ from support.mesh import forwarded, request, rules_of, taken, virtual_service
 from chaos.mesh.compile.hosts import HostTable, without_port
 from chaos.mesh.decision import Endpoint
 from chaos.mesh.names import Proxy, aliases, covers, exported, full_name, intersection, qualified, specificity
-from chaos.mesh.upstream.registry import Registry, parse_host_port
+from chaos.mesh.upstream.registry import Port, Registry, parse_host_port
 
 FULL_NAMES = [
     ("web", "web.ns.svc.cluster.local"),
-    ("WEB", "web.ns.svc.cluster.local"),
+    ("WEB", "WEB.ns.svc.cluster.local"),
     ("web.default", "web.default"),
     ("*", "*"),
     ("*.com", "*.com"),
@@ -42,6 +42,9 @@ COVERS = [
     ("*.x.y", "a.x.y", True),
     ("*.x.y", "a.b.x.y", True),
     ("*.x.y", "x.y", False),
+    ("*x.y", "x.y", True),
+    ("*x.y", "ax.y", True),
+    ("*x.y", "*.x.y", True),
     ("*.x.y", "*.a.x.y", True),
     ("*.a.x.y", "*.x.y", False),
     ("*.x.y", "*.x.y", True),
@@ -72,7 +75,7 @@ def test_an_intersection_is_covered_by_both_sides(left: str, right: str) -> None
 @given(st.lists(HOSTS, min_size=1, max_size=6, unique=True), HOSTS.filter(lambda host: not host.startswith("*")))
 def test_the_host_table_finds_the_most_specific_pattern(patterns: list[str], host: str) -> None:
     fitting = sorted((pattern for pattern in patterns if covers(pattern, host)), key=specificity)
-    found = HostTable((pattern, pattern) for pattern in patterns).find(host.upper().encode() + b":80")
+    found = HostTable((pattern, 80, pattern) for pattern in patterns).find(host.upper().encode() + b":80")
     assert found == (fitting[0] if fitting else None)
 
 
@@ -102,6 +105,7 @@ def test_exported(export_to: list[str], owner: str, namespace: str, seen: bool) 
 
 def test_gateways_are_qualified() -> None:
     assert [qualified(name, "ns") for name in ("mesh", "gw", "a/gw", "./gw")] == ["mesh", "ns/gw", "a/gw", "ns/gw"]
+    assert [qualified(name, "ns") for name in ("gw.a", "gw.a.svc.cluster.local")] == ["a/gw", "a/gw"]
 
 
 HOST_PORTS = [("web", ("web", None)), ("web:80", ("web", 80)), ("[::1]:80", ("[::1]", 80)), ("::1", ("::1", None))]
@@ -122,7 +126,7 @@ def test_endpoints_of_one_port_add_up() -> None:
     one, two = Endpoint("127.0.0.1", 1), Endpoint("127.0.0.1", 2)
     registry = Registry.of([("web", None, [one]), ("web.default.svc.cluster.local", 80, [two])])
     service = registry.get("web.default.svc.cluster.local")
-    assert service is not None and service.ports == {80: (one, two)}
+    assert service is not None and service.ports == {80: Port((one, two))}
 
 
 SERVICE_ENTRY = """---
@@ -147,12 +151,12 @@ def test_a_service_entry_registers_its_hosts() -> None:
         Endpoint("127.0.0.2", 9000, (("version", "v1"),), 3),
         Endpoint("127.0.0.3", 9001),
     )
-    assert rules.registry.services["api.example.com"].ports[81][1] == Endpoint("127.0.0.3", 81)
+    assert rules.registry.services["api.example.com"].ports[81].endpoints[1] == Endpoint("127.0.0.3", 81)
 
 
 def test_listed_endpoints_stay_beside_a_service_entry() -> None:
     rules = rules_of(SERVICE_ENTRY.replace("EXPORT", ""), {"api.example.com:80": [{}]})
-    assert [endpoint.port for endpoint in rules.registry.services["api.example.com"].ports[80]] == [20000]
+    assert [endpoint.port for endpoint in rules.registry.services["api.example.com"].ports[80].endpoints] == [20000]
 
 
 def test_a_hidden_service_entry_does_not_exist() -> None:

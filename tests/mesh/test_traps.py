@@ -138,7 +138,7 @@ def test_15_cors_echoes_the_origin_never_checks_the_method_and_faults_come_first
 
 
 def test_16_port_80_in_a_redirect_does_not_remove_the_requests_port() -> None:
-    action = decide(web("- redirect: {port: 80, uri: /}"), request("/", host="web:8080")).action
+    action = decide(web("- redirect: {port: 80, uri: /}", proxy=Proxy(port=80)), request("/", host="web:8080")).action
     assert isinstance(action, Redirect)
     assert by_name(action.reply.headers)["location"] == ["http://web:8080/"]
 
@@ -175,7 +175,7 @@ def test_21_match_port_is_the_listeners() -> None:
     rule = "- {name: hit, match: [{port: 9080}], directResponse: {status: 200}}"
     asked = request("/", host="web:9080")
     assert taken(web(rule), asked) != "hit"
-    assert taken(web(rule, proxy=Proxy(port=9080)), request("/", host="web:1")) == "hit"
+    assert taken(web(rule, {"web:9080": [{}]}, Proxy(port=9080)), request("/", host="web:1")) == "hit"
 
 
 def test_22_a_regex_must_match_all_and_ignores_ignore_uri_case() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.mesh import NEVER, request, rules_of, taken, virtual_service, web
+from support.mesh import NEVER, WEB, request, rules_of, taken, virtual_service, web
 
 from chaos.mesh.compile.rules import Rules
 from chaos.mesh.names import Proxy
@@ -13,7 +13,8 @@ REST = "\n- {name: rest, directResponse: {status: 200}}"
 
 def entry(match: str, proxy: Proxy | None = None) -> Rules:
     """One rule `hit` with this match entry, then `rest`."""
-    return web(f"- name: hit\n  match: [{{{match}}}]\n  directResponse: {{status: 200}}{REST}", proxy=proxy)
+    services = {f"web:{proxy.port or 80}": [{}]} if proxy else WEB
+    return web(f"- name: hit\n  match: [{{{match}}}]\n  directResponse: {{status: 200}}{REST}", services, proxy)
 
 
 PATHS = [

@@ -11,7 +11,8 @@ from chaos.mesh.names import Proxy
 
 
 def redirected(redirect: str, asked: Request | str = "/", match: str = "", proxy: Proxy | None = None) -> Reply:
-    rules = web(f"- {{{match}redirect: {redirect}}}", proxy=proxy)
+    proxy = proxy or Proxy(port=80)  # whatever port the request's Host names
+    rules = web(f"- {{{match}redirect: {redirect}}}", {f"web:{proxy.port}": [{}]}, proxy)
     action = decide(rules, asked).action
     assert isinstance(action, Redirect)
     return action.reply

@@ -45,9 +45,10 @@ def test_a_single_destination(destination: str, name: str | None) -> None:
     assert cluster(to(destination)) == name
 
 
-def test_a_service_with_one_port_is_meant_by_whatever_listener() -> None:
+def test_a_sidecars_destination_without_a_port_means_the_listeners() -> None:
+    """A service of another port is then an unknown cluster."""
     rules = web("- route: [{destination: {host: v1}}]", {"web:80": [{}], "v1:9080": [{}]})
-    assert cluster(rules) == "v1:9080"
+    assert forwarded(rules).cluster is None
 
 
 def test_known_without_endpoints_is_not_unknown() -> None:

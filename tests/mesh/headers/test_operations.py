@@ -84,7 +84,7 @@ FORMATTERS = [
     ("%QUERY_PARAM(q)%", "5"),
     ("%STREAM_ID%", "id-1"),
     ("%RESPONSE_CODE% %RESPONSE_FLAGS%", "0 -"),
-    ("%UPSTREAM_CLUSTER%", "outbound|80||web.default.svc.cluster.local"),
+    ("%UPSTREAM_CLUSTER%", "outbound|80||web.default.svc.cluster.local;"),
     ("%REQ(accept)%", "1,2"),
     ("%REQ(x-multi)%", "1"),
     ("50%% of %REQ(x-in)%", "50% of abc"),

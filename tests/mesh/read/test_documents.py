@@ -41,7 +41,7 @@ def test_the_namespace_is_default_when_absent() -> None:
     assert load_resources(HEAD).virtual_services[0].namespace == "default"
 
 
-def test_resources_sort_oldest_first_then_by_name() -> None:
+def test_resources_sort_oldest_first_and_those_without_a_time_last() -> None:
     def document(name: str, moment: str) -> str:
         return HEAD.replace("{name: t}", f"{{name: {name}, creationTimestamp: {moment}}}")
 
@@ -49,7 +49,7 @@ def test_resources_sort_oldest_first_then_by_name() -> None:
         [document("c", "2024-01-01T00:00:00Z"), document("b", "2023-01-01T00:00:00+01:00"), document("a", "~")]
     )
     found = load_resources(text).virtual_services
-    assert [service.name for service in sorted(found, key=lambda service: service.precedence)] == ["a", "b", "c"]
+    assert [service.name for service in sorted(found, key=lambda service: service.precedence)] == ["b", "c", "a"]
 
 
 def test_a_list_of_items_is_read_like_a_stream() -> None:

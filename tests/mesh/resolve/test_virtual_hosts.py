@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import pytest
-from support.mesh import request, rules_of, taken, virtual_service
+from support.mesh import forwarded, request, rules_of, taken, virtual_service
 
+from chaos.mesh.compile.fault import FaultOverride
 from chaos.mesh.compile.rules import Rules
 from chaos.mesh.names import Proxy
+from chaos.units import Percent
 
 WEB = {"web:80": [{}]}
 
 
 def answer(name: str) -> str:
     return f"- {{name: {name}, directResponse: {{status: 200}}}}"
+
+
+FAULTY = """
+- name: x
+  fault: {abort: {percentage: {value: 50}, httpStatus: 400}}
+  route: [{destination: {host: multi}}]
+"""
 
 
 def reached(rules: Rules, host: str, target: str = "/") -> str | None:
@@ -23,11 +32,14 @@ ALIASES = [
     ("web", "hit"),
     ("WEB", "hit"),
     ("web:80", "hit"),
-    ("web:12345", "hit"),
+    ("web:12345", None),
     ("web.default", "hit"),
     ("web.default.svc", "hit"),
     ("web.default.svc.cluster.local", "hit"),
-    ("web.default.svc.cluster.local:9080", "hit"),
+    ("web.default.svc.cluster.local:80", "hit"),
+    ("web.default.svc.cluster.local:9080", None),
+    ("web:99999999", None),
+    ("web:http", None),
     ("web.default.svc.cluster.local.", "hit"),
     ("web.default.svc.cluster", None),
     ("web.other", None),
@@ -50,7 +62,8 @@ def test_the_bare_name_means_the_clients_namespace() -> None:
 
 def test_a_host_that_is_no_registered_service_answers_to_that_name_alone() -> None:
     rules = rules_of(virtual_service(answer("hit"), hosts="[shop.example.com, ghost]"), WEB)
-    assert reached(rules, "shop.example.com:81") == "hit"
+    assert reached(rules, "shop.example.com:80") == "hit"
+    assert reached(rules, "shop.example.com:81") is None
     assert reached(rules, "shop.example.com.") is None
     assert reached(rules, "ghost.default.svc.cluster.local") == "hit"
     assert reached(rules, "ghost") is None
@@ -143,7 +156,8 @@ def test_binding_and_export_decide_what_exists() -> None:
 
 def test_a_registered_service_without_virtual_service_has_its_own_route() -> None:
     rules = rules_of("", {"web:8080": [{}]})
-    assert reached(rules, "web") == "web.default.svc.cluster.local:8080"
+    assert reached(rules, "web:8080") == "web.default.svc.cluster.local:8080"
+    assert reached(rules, "web") is None
     assert [(info.key, info.is_default) for info in rules.rules] == [
         ("service/web.default.svc.cluster.local:8080", True)
     ]
@@ -201,7 +215,7 @@ def test_a_gateway_concatenates_and_moves_catch_alls_to_the_end() -> None:
 
 def test_the_listener_is_the_first_servers_unless_the_proxy_says_another() -> None:
     document = virtual_service(answer("hit"), hosts="[a.org]")
-    assert at_gateway("[b.org]", document).listener == 8080
+    assert at_gateway("[b.org]", document).listener_of(b"a.org") == 8080
     assert reached(at_gateway("[b.org]", document), "a.org") is None
     assert reached(at_gateway("[b.org]", document, port=9090), "a.org") == "hit"
 
@@ -215,3 +229,119 @@ def test_a_gateways_name_may_leave_out_the_namespace_when_there_is_only_one() ->
         "  http:", "  gateways: [edge/gw]\n  http:"
     )
     assert reached(rules_of(documents, WEB, Proxy(gateway="gw", namespace="istio-system")), "a.org") == "hit"
+
+
+BOOKINFO = {"ratings:9080": [{}], "reviews:9080": [{}], "multi:80": [{}], "multi:8080": [{}]}
+
+
+def test_a_sidecar_has_a_listener_for_each_http_port() -> None:
+    """The port that Host names says which; a service's rules are where it has a port."""
+    documents = virtual_service(answer("ratings"), hosts="[ratings]", name="ratings")
+    documents += virtual_service(
+        "- {name: other, match: [{port: 8080}], directResponse: {status: 200}}\n" + answer("rest"),
+        hosts="[multi]",
+        name="multi",
+    )
+    rules = rules_of(documents, BOOKINFO)
+    rows = {
+        "ratings:9080": "ratings",
+        "ratings": None,
+        "ratings.default.svc.cluster.local": "ratings@80",  # a virtual host without a service, on 80 alone
+        "reviews:9080": "reviews.default.svc.cluster.local:9080",
+        "multi": "rest",
+        "multi:8080": "other",
+        "multi:9080": None,
+        "ratings:7777": None,
+    }
+    found = {host: reached(rules, host) for host in rows}
+    assert found == {**rows, "ratings:9080": "ratings@9080", "ratings.default.svc.cluster.local": "ratings"}
+
+
+def test_a_listener_that_is_named_takes_whatever_port_host_names() -> None:
+    rules = rules_of(virtual_service(answer("hit"), hosts="[ratings]"), BOOKINFO, Proxy(port=9080))
+    assert {reached(rules, host) for host in ("ratings", "ratings:80", "ratings:9080", "ratings:1")} == {"hit"}
+
+
+def test_a_rule_on_two_listeners_has_a_key_for_each_and_overrides_change_both() -> None:
+    rules = rules_of(virtual_service(FAULTY, hosts="[multi]", name="multi"), BOOKINFO)
+    own = [info for info in rules.rules if not info.is_default]
+    base = "virtualservice/default/multi/0"
+    assert [(info.key, info.rule.base_key) for info in own] == [(base, base), (f"{base}@8080", base)]
+    changed = rules.scaled({base: FaultOverride(abort=Percent.of(7))})
+    assert [str(info.abort) for info in changed.rules if not info.is_default] == [str(Percent.of(7))] * 2
+
+
+def test_rules_for_hosts_that_are_no_service_stand_beside_a_service_on_its_port() -> None:
+    """And on 80, where some service is said to speak HTTP."""
+    documents = virtual_service(answer("hit"), hosts="[foo.com, ratings]")
+    rules = rules_of(documents, BOOKINFO)
+    assert reached(rules, "foo.com") is not None and reached(rules, "foo.com:9080") is not None
+    assert reached(rules, "foo.com:8080") is None
+    assert reached(rules_of(documents, {"ratings:9080": [{}]}), "foo.com") is None
+
+
+def test_a_virtual_service_without_a_rule_for_this_proxy_keeps_its_service_from_wildcards() -> None:
+    unreachable = "- {name: x, match: [{sourceLabels: {a: b}}], directResponse: {status: 200}}"
+    documents = virtual_service(unreachable) + virtual_service(answer("wild"), name="w", hosts="['*.local']")
+    assert reached(rules_of(documents, WEB), "web") == "web.default.svc.cluster.local:80"
+    same_host = virtual_service(unreachable) + virtual_service(answer("second"), name="z")
+    assert reached(rules_of(same_host, WEB), "web") == "second"
+
+
+def exporting(name: str, to: str, **more: str) -> str:
+    document = virtual_service(answer(name), name=name, hosts="[web.default.svc.cluster.local]", **more)
+    return document.replace("  http:", f"  exportTo: {to}\n  http:")
+
+
+def test_private_rules_come_before_those_exported_by_name_and_these_before_public_ones() -> None:
+    """Whatever their age."""
+    public = exporting("public", "['*']", creationTimestamp="2001-01-01T00:00:00Z")
+    named = exporting("named", "[default]", namespace="other", creationTimestamp="2002-01-01T00:00:00Z")
+    private = exporting("private", "['.']")
+    assert reached(rules_of(public + named + private, WEB), "web") == "private"
+    assert reached(rules_of(public + named, WEB), "web") == "named"
+
+
+WORKLOAD = """---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: NAME}
+spec:
+  selector: {istio: SELECTOR}
+  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]
+"""
+
+
+def test_gateways_for_the_same_workload_play_together() -> None:
+    selectors = {"one": "in", "two": "in", "three": "out"}
+    documents = [WORKLOAD.replace("NAME", name).replace("SELECTOR", label) for name, label in selectors.items()]
+    for name in selectors:
+        bound = virtual_service(answer(name), name=name, hosts=f"[{name}.org]")
+        documents.append(bound.replace("  http:", f"  gateways: [{name}]\n  http:"))
+    rules = rules_of("".join(documents), WEB, Proxy(gateway="one"))
+    assert [reached(rules, host) for host in ("one.org", "two.org", "three.org")] == ["one", "two", None]
+
+
+def test_hosts_of_gateway_rules_and_destinations_are_compared_as_written() -> None:
+    assert forwarded(rules_of(virtual_service("- route: [{destination: {host: WEB}}]"), WEB)).cluster is None
+    assert reached(rules_of(virtual_service(answer("hit"), hosts="[WEB]"), WEB), "web") == "hit"
+
+
+ENTRIES = """---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: entries}
+spec:
+  hosts: [ledger, '*.wild.org']
+  ports: [{number: 80, name: http, protocol: HTTP}, {number: 443, name: tls, protocol: TLS}]
+  resolution: STATIC
+  endpoints: [{address: 127.0.0.1}]
+"""
+
+
+def test_entries_keep_their_names_and_a_wildcard_serves_every_name_under_it() -> None:
+    rules = rules_of(ENTRIES + virtual_service(answer("hit"), hosts="[ledger]"), WEB)
+    assert reached(rules, "ledger") == "ledger:80"  # the rule is for ledger.default.svc.cluster.local
+    assert reached(rules, "a.wild.org") == "*.wild.org:80"
+    assert forwarded(rules, request("/", host="a.wild.org")).cluster is not None
+    assert reached(rules, "ledger:443") is None
