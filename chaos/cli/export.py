@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from chaos.engines.envoy.mesh import Service
-    from chaos.run.plan.checked import Prepared
 
 export = typer.Typer(
     help="Write the rules as another proxy's configuration.",
@@ -37,37 +33,16 @@ def envoy(
     from chaos.run.plan.checked import prepare
 
     prepared = prepare(files).require()
-    proxy = proxy_of(prepared.reading)
+    addresses = fixed_addresses(prepared.reading, prepared.services)
     document = export_envoy(
         prepared.reading.resources,
-        _services(prepared, fixed_addresses(prepared.reading, prepared.services)),
-        gateway=proxy.gateway,
-        namespace=proxy.namespace,
-        labels=dict(proxy.labels),
-        port=proxy.port,
+        prepared.registry(addresses),
+        proxy_of(prepared.reading),
         listen=_address(listen, "--listen"),
         admin=_address(admin, "--admin") if admin else None,
     )
     typer.echo(as_text(document), nl=False)
     return 0
-
-
-def _services(prepared: Prepared, addresses: dict[str, tuple[str, int]]) -> list[Service]:
-    from chaos.engines.envoy.clusters import ClusterEndpoint
-    from chaos.engines.envoy.mesh import Service
-
-    registry = prepared.registry(addresses)
-    return [
-        Service(
-            service.host,
-            service.namespace,
-            {
-                port: [ClusterEndpoint(each.address, each.port, dict(each.labels), each.weight) for each in endpoints]
-                for port, endpoints in service.ports.items()
-            },
-        )
-        for service in registry.services.values()
-    ]
 
 
 def _address(text: str, option: str) -> tuple[str, int]:

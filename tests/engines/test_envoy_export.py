@@ -12,15 +12,16 @@ from typing import Any
 import pytest
 from support.envoy import available
 
-from chaos.engines.envoy.clusters import ClusterEndpoint
 from chaos.engines.envoy.export import as_text, export_envoy
-from chaos.engines.envoy.mesh import Service
 from chaos.engines.envoy_binary import envoy_binary, find_envoy
 from chaos.errors import EnvironmentFailed
+from chaos.mesh.decision import Endpoint
 from chaos.mesh.model.resources import Resources
+from chaos.mesh.names import Proxy
 from chaos.mesh.read.documents import load_resources
+from chaos.mesh.upstream.registry import Registry
 
-WEB = Service("web.default.svc.cluster.local", "default", {80: [ClusterEndpoint("127.0.0.1", 9001, {"version": "v1"})]})
+WEB = Registry.of([("web", 80, [Endpoint("127.0.0.1", 9001, (("version", "v1"),))])])
 UNLIMITED = 2**32 - 1
 
 
@@ -36,8 +37,8 @@ def destination_rule(spec: str) -> str:
     return f"{head}spec: {{host: web, {spec}}}\n"
 
 
-def exported(text: str, **options: Any) -> dict[str, Any]:
-    return export_envoy(load_resources(text), [WEB], **options)
+def exported(text: str, **proxy: Any) -> dict[str, Any]:
+    return export_envoy(load_resources(text), WEB, Proxy(**proxy))
 
 
 def routes(text: str) -> list[dict[str, Any]]:
@@ -64,13 +65,23 @@ ROUTE = "route: [{destination: {host: web}}]"
 
 
 def test_a_service_has_all_its_names() -> None:
-    assert hosts(exported(virtual_service(f"{{{ROUTE}}}")))[0]["domains"] == [
-        "web.default.svc.cluster.local", "web.default.svc.cluster.local.", "web", "web.default", "web.default.svc",
-    ]  # fmt: skip
+    names = ["web.default.svc.cluster.local", "web.default.svc.cluster.local.", "web.default", "web.default.svc", "web"]
+    document = virtual_service(f"{{{ROUTE}}}")
+    assert hosts(exported(document))[0]["domains"] == [*names, *(f"{name}:80" for name in names)]
+    assert hosts(exported(document, port=80))[0]["domains"] == names  # one listener, whatever port Host names
+
+
+def test_every_listener_has_its_own_names() -> None:
+    registry = Registry.of([("web", 80, []), ("api", 9080, [])])
+    found = {host["name"]: host["domains"][0] for host in hosts(export_envoy(Resources(), registry))}
+    assert found == {
+        "web.default.svc.cluster.local:80": "web.default.svc.cluster.local",
+        "api.default.svc.cluster.local:9080": "api.default.svc.cluster.local:9080",
+    }
 
 
 def test_a_service_without_rules_has_a_default_route() -> None:
-    (host,) = hosts(export_envoy(Resources(), [WEB]))
+    (host,) = hosts(export_envoy(Resources(), WEB))
     assert host["routes"][0]["name"] == "default"
     assert host["routes"][0]["route"]["cluster"] == "outbound|80||web.default.svc.cluster.local"
 

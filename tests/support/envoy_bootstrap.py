@@ -6,38 +6,38 @@ from typing import Any
 
 import yaml
 
-from chaos.engines.envoy.clusters import ClusterEndpoint
 from chaos.engines.envoy.export import export_envoy
-from chaos.engines.envoy.mesh import Service
-from chaos.engines.envoy.names import namespace_of
+from chaos.mesh.decision import Endpoint
+from chaos.mesh.names import Proxy
 from chaos.mesh.read.documents import load_resources
+from chaos.mesh.upstream.registry import Registry
 
 
 def envoy_bootstrap(experiment: str) -> dict[str, Any]:
     """A bootstrap that listens, and offers its admin interface, on ports of the kernel's choice."""
     documents = [document for document in yaml.safe_load_all(experiment) if document["kind"] == "Experiment"]
     spec = documents[0]["spec"] if documents else {}
-    proxy = spec.get("proxy", {})
+    proxy = Proxy(**spec.get("proxy", {}))
+    resources = load_resources(experiment)
+    entries = [host for entry in resources.service_entries for host in entry.spec.hosts]
     return export_envoy(
-        load_resources(experiment),
-        _services(spec.get("services", {})),
-        gateway=proxy.get("gateway", "mesh"),
-        namespace=proxy.get("namespace", "default"),
-        labels=proxy.get("labels", {}),
-        port=proxy.get("port"),
+        resources,
+        Registry.of(_services(spec.get("services", {})), proxy.namespace, verbatim=entries),
+        proxy,
         listen=("127.0.0.1", 0),
         admin=("127.0.0.1", 0),
     )
 
 
-def _services(services: dict[str, Any]) -> list[Service]:
-    ports: dict[str, dict[int, list[ClusterEndpoint]]] = {}
+def _services(services: dict[str, Any]) -> list[tuple[str, int, list[Endpoint]]]:
+    found = []
     for key, service in services.items():
         host, _, port = key.rpartition(":")
-        ports.setdefault(host, {})[int(port)] = [_endpoint(entry) for entry in service["endpoints"]]
-    return [Service(host, namespace_of(host, "default"), found) for host, found in ports.items()]
+        found.append((host, int(port), [_endpoint(entry) for entry in service["endpoints"]]))
+    return found
 
 
-def _endpoint(entry: dict[str, Any]) -> ClusterEndpoint:
+def _endpoint(entry: dict[str, Any]) -> Endpoint:
     address, _, port = entry["address"].rpartition(":")
-    return ClusterEndpoint(address, int(port), entry.get("labels", {}), entry.get("weight", 1))
+    labels = tuple(sorted(entry.get("labels", {}).items()))
+    return Endpoint(address, int(port), labels, entry.get("weight", 1))

@@ -32,10 +32,12 @@ def bootstrap(
     address: str,
     port: int,
     gateway: bool,
+    ignore_port: bool,
     admin: tuple[str, int] | None = None,
 ) -> Json:
-    """What `envoy -c` takes. `gateway` is the ingress role: it trusts nothing the client says about its own address."""
-    manager = _connection_manager(virtual_hosts, gateway)
+    """What `envoy -c` takes. `gateway` is the ingress role: it trusts nothing the client says about its own address.
+    `ignore_port`: domains are names without ports, and the port in Host does not count."""
+    manager = _connection_manager(virtual_hosts, gateway, ignore_port)
     listener = {
         "name": "gateway" if gateway else "outbound",
         "address": _socket(address, port),
@@ -52,7 +54,7 @@ def bootstrap(
     return whole
 
 
-def _connection_manager(virtual_hosts: Sequence[Json], gateway: bool) -> Json:
+def _connection_manager(virtual_hosts: Sequence[Json], gateway: bool, ignore_port: bool) -> Json:
     return typed(
         "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         stat_prefix="gateway" if gateway else "outbound",
@@ -69,7 +71,7 @@ def _connection_manager(virtual_hosts: Sequence[Json], gateway: bool) -> Json:
         route_config={
             "name": "http",
             "virtual_hosts": list(virtual_hosts),
-            "ignore_port_in_host_matching": True,
+            "ignore_port_in_host_matching": ignore_port,
             # A route to a subset that nobody defined is an answer of its own (503, NC), not a broken configuration.
             "validate_clusters": False,
             "max_direct_response_body_size_bytes": _MAX_DIRECT_RESPONSE_BYTES,

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from chaos.engines.envoy.bootstrap import Json, typed
-from chaos.engines.envoy.names import is_address
 from chaos.engines.envoy.values import duration
+from chaos.mesh.decision import Endpoint
 from chaos.mesh.model.destination_rule import (
     ConnectionPoolSettings,
     ConsistentHashLB,
-    DestinationRule,
     HTTPSettings,
     LoadBalancerSettings,
     OutlierDetection,
@@ -20,17 +18,12 @@ from chaos.mesh.model.destination_rule import (
     TCPSettings,
     TrafficPolicy,
 )
+from chaos.mesh.names import is_address
+from chaos.mesh.resolve.destination_rules import MergedRule
+from chaos.mesh.upstream.policy import endpoints_with
 
 _UNLIMITED = 2**32 - 1
 _SIMPLE = {"RANDOM": "RANDOM", "ROUND_ROBIN": "ROUND_ROBIN"}
-
-
-@dataclass(frozen=True, slots=True)
-class ClusterEndpoint:
-    address: str
-    port: int
-    labels: Mapping[str, str]
-    weight: int = 1
 
 
 def cluster_name(host: str, port: int, subset: str) -> str:
@@ -39,11 +32,11 @@ def cluster_name(host: str, port: int, subset: str) -> str:
 
 
 def cluster(
-    host: str, port: int, endpoints: Sequence[ClusterEndpoint], rule: DestinationRule | None, subset: Subset | None
+    host: str, port: int, endpoints: Sequence[Endpoint], rule: MergedRule | None, subset: Subset | None
 ) -> Json:
     """One port of a service, or of one subset of it."""
     name = cluster_name(host, port, subset.name if subset else "")
-    chosen = [point for point in endpoints if subset is None or subset.labels.items() <= point.labels.items()]
+    chosen = endpoints_with(tuple(endpoints), subset.labels if subset else {})
     policy = effective_policy(rule.traffic_policy if rule else None, subset.traffic_policy if subset else None, port)
     pool = policy.connection_pool or ConnectionPoolSettings()
     tcp, http = pool.tcp or TCPSettings(), pool.http or HTTPSettings()
@@ -58,10 +51,11 @@ def cluster(
     options = _protocol_options(tcp, http)
     if options:
         whole["typed_extension_protocol_options"] = options
+    # Istio always sets it: Envoy alone would go on sending to ejected endpoints once half of them are.
+    panic = policy.outlier_detection.min_health_percent if policy.outlier_detection is not None else 0
+    whole["common_lb_config"] = {"healthy_panic_threshold": {"value": panic}}
     if policy.outlier_detection is not None:
         whole["outlier_detection"] = _outlier_detection(policy.outlier_detection)
-        panic = {"value": policy.outlier_detection.min_health_percent}
-        whole["common_lb_config"] = {"healthy_panic_threshold": panic}
     return whole
 
 
@@ -118,7 +112,7 @@ def hash_policy(consistent_hash: ConsistentHashLB | None) -> Json | None:
     return None
 
 
-def _endpoint(point: ClusterEndpoint) -> Json:
+def _endpoint(point: Endpoint) -> Json:
     address = {"socket_address": {"address": point.address, "port_value": point.port}}
     return {"endpoint": {"address": address}, "load_balancing_weight": max(point.weight, 1)}
 

@@ -24,13 +24,6 @@ def route_match(match: HTTPMatchRequest | None) -> Json:
     return translated
 
 
-def is_catch_all(route: Json) -> bool:
-    """Whether no request gets past this route (IsCatchAllRoute): Istio drops what follows it in a VirtualService."""
-    match = route["match"]
-    everything = match.get("prefix") == "/" or match.get("safe_regex", {}).get("regex") == ".*"
-    return everything and not match.get("headers") and not match.get("query_parameters")
-
-
 def string_matcher(match: StringMatch) -> Json:
     """Envoy's StringMatcher; only for a match that says what to compare with."""
     if match.exact is not None:

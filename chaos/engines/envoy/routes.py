@@ -1,4 +1,4 @@
-"""One VirtualService's rules as Envoy routes, for one listener (BuildHTTPRoutesForVirtualService, TranslateRoute).
+"""Resolved match entries as Envoy routes, for one listener (TranslateRoute).
 
 What depends on the mesh (which cluster a destination is, whether it hashes) comes in as `Destinations`."""
 
@@ -13,7 +13,7 @@ from typing import Protocol
 from chaos.engines.envoy.bootstrap import Json
 from chaos.engines.envoy.filters import per_filter_config
 from chaos.engines.envoy.headers import LISTS, authority, header_operations
-from chaos.engines.envoy.match import is_catch_all, route_match
+from chaos.engines.envoy.match import route_match
 from chaos.engines.envoy.retry import retry_policy
 from chaos.engines.envoy.values import duration, per_million
 from chaos.mesh.model.message import Destination, Percent
@@ -24,6 +24,7 @@ from chaos.mesh.model.virtual_service import (
     HTTPRoute,
     HTTPRouteDestination,
 )
+from chaos.mesh.resolve.entries import Entry
 
 _REDIRECT_CODES = {
     0: "MOVED_PERMANENTLY",
@@ -36,42 +37,33 @@ _REDIRECT_CODES = {
 
 
 class Destinations(Protocol):
-    """The clusters that the destinations of one VirtualService stand for."""
+    """The clusters that destinations stand for; short hosts resolve in `namespace`."""
 
-    def cluster(self, destination: Destination) -> str: ...
-    def hash_policy(self, destination: Destination) -> Json | None: ...
+    def cluster(self, destination: Destination, namespace: str) -> str: ...
+    def hash_policy(self, destination: Destination, namespace: str) -> Json | None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
-    """Whose routes these are: what `port`, `sourceLabels`, `sourceNamespace` and `gateways` of a match refer to.
+class Written:
+    """One rule as it is written, where its short names resolve, and on which listener it stands."""
 
-    `gateway` is `mesh` or `namespace/name`; `port` the listener's."""
-
-    port: int
+    rule: HTTPRoute
     namespace: str
-    labels: dict[str, str]
-    gateway: str = "mesh"
+    port: int
+    destinations: Destinations
+
+    def cluster(self, destination: Destination) -> str:
+        return self.destinations.cluster(destination, self.namespace)
+
+    def hash_policy(self, destination: Destination) -> Json | None:
+        return self.destinations.hash_policy(destination, self.namespace)
 
 
-def routes(rules: Sequence[HTTPRoute], client: Client, destinations: Destinations) -> list[Json]:
-    """In order; nothing after a route that takes every request."""
-    translated: list[Json] = []
-    for rule in rules:
-        for match in rule.match or (None,):
-            if not _applies(match, client):
-                continue
-            translated.append(_route(rule, match, client, destinations))
-            if is_catch_all(translated[-1]):
-                return translated
-        if not rule.match:
-            return translated
-    return translated
-
-
-def catch_alls_last(translated: Sequence[Json]) -> list[Json]:
-    """Where several VirtualServices share a host of a gateway (SortVHostRoutes)."""
-    return sorted(translated, key=is_catch_all)
+def routes(entries: Sequence[Entry], port: int, destinations: Destinations) -> list[Json]:
+    """One route for each entry, in order."""
+    return [
+        _route(Written(entry.rule.route, entry.rule.namespace, port, destinations), entry.match) for entry in entries
+    ]
 
 
 def default_route(cluster: str, hash_policy: Json | None) -> Json:
@@ -82,27 +74,16 @@ def default_route(cluster: str, hash_policy: Json | None) -> Json:
     return {"name": "default", "match": route_match(None), "route": action}
 
 
-def _applies(match: HTTPMatchRequest | None, client: Client) -> bool:
-    """The static selectors (sourceMatchHTTP). `gateways` alone counts when it is there: labels are not looked at."""
-    if match is None:
-        return True
-    if match.port and match.port != client.port:
-        return False
-    if match.gateways:
-        return client.gateway in match.gateways
-    labels = match.source_labels.items() <= client.labels.items()
-    return labels and match.source_namespace in ("", client.namespace)
-
-
-def _route(rule: HTTPRoute, match: HTTPMatchRequest | None, client: Client, destinations: Destinations) -> Json:
+def _route(written: Written, match: HTTPMatchRequest | None) -> Json:
+    rule = written.rule
     name = f"{rule.name}.{match.name}" if match is not None and match.name else rule.name
     route: Json = {"name": name, "match": route_match(match), **header_operations(rule.headers)}
     if rule.redirect is not None:
-        route["redirect"] = _redirect(rule.redirect, client.port)
+        route["redirect"] = _redirect(rule.redirect, written.port)
     elif rule.direct_response is not None:
         route["direct_response"] = _direct_response(rule.direct_response)
     else:
-        _forward(route, rule, destinations)
+        _forward(route, written)
     configs = per_filter_config(rule)
     if configs:
         route["typed_per_filter_config"] = configs
@@ -143,19 +124,20 @@ def _direct_response(response: HTTPDirectResponse) -> Json:
     return action
 
 
-def _forward(route: Json, rule: HTTPRoute, destinations: Destinations) -> None:
+def _forward(route: Json, written: Written) -> None:
     """`rule.route` as a route action; a single destination's header operations are appended to the route's own."""
+    rule = written.rule
     action: Json = {**_timeouts(rule.timeout), **_rewrite(rule)}
-    mirrors = _mirrors(rule, destinations)
+    mirrors = _mirrors(written)
     if mirrors:
         action["request_mirror_policies"] = mirrors
-    hashes = [destinations.hash_policy(part.destination) for part in _weighted(rule)]
+    hashes = [written.hash_policy(part.destination) for part in _weighted(rule)]
     if any(hashes):
         action["hash_policy"] = [policy for policy in hashes if policy is not None]
     if len(rule.route) == 1:
-        _single(route, action, rule.route[0], destinations)
+        _single(route, action, rule.route[0], written)
     else:
-        clusters = [_cluster_weight(part, destinations) for part in _weighted(rule)]
+        clusters = [_cluster_weight(part, written) for part in _weighted(rule)]
         action["weighted_clusters"] = {"clusters": clusters}
     policy = retry_policy(rule.retries, consistent_hash=len(rule.route) == 1 and any(hashes))
     if policy is not None:
@@ -191,7 +173,8 @@ def _rewrite(rule: HTTPRoute) -> Json:
     return action
 
 
-def _mirrors(rule: HTTPRoute, destinations: Destinations) -> list[Json]:
+def _mirrors(written: Written) -> list[Json]:
+    rule = written.rule
     wanted: list[tuple[Destination, Percent | None]] = []
     if rule.mirror is not None:
         share = rule.mirror_percentage
@@ -201,7 +184,7 @@ def _mirrors(rule: HTTPRoute, destinations: Destinations) -> list[Json]:
     wanted += [(mirror.destination, mirror.percentage) for mirror in rule.mirrors]
     return [
         {
-            "cluster": destinations.cluster(destination),
+            "cluster": written.cluster(destination),
             "runtime_fraction": {"default_value": per_million(share or Percent(value=100.0))},
             "trace_sampled": False,
             "disable_shadow_host_suffix_append": True,
@@ -211,8 +194,8 @@ def _mirrors(rule: HTTPRoute, destinations: Destinations) -> list[Json]:
     ]
 
 
-def _single(route: Json, action: Json, part: HTTPRouteDestination, destinations: Destinations) -> None:
-    action["cluster"] = destinations.cluster(part.destination)
+def _single(route: Json, action: Json, part: HTTPRouteDestination, written: Written) -> None:
+    action["cluster"] = written.cluster(part.destination)
     operations = header_operations(part.headers)
     for name in LISTS:
         if name in operations:
@@ -222,8 +205,8 @@ def _single(route: Json, action: Json, part: HTTPRouteDestination, destinations:
         action.setdefault("host_rewrite_literal", host)
 
 
-def _cluster_weight(part: HTTPRouteDestination, destinations: Destinations) -> Json:
-    cluster: Json = {"name": destinations.cluster(part.destination), "weight": part.weight}
+def _cluster_weight(part: HTTPRouteDestination, written: Written) -> Json:
+    cluster: Json = {"name": written.cluster(part.destination), "weight": part.weight}
     cluster.update(header_operations(part.headers))
     host = authority(part.headers)
     if host:
