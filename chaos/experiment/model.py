@@ -64,6 +64,10 @@ class Service(Model):
     command: Annotated[tuple[str, ...], BeforeValidator(_command)] | None = Field(default=None, min_length=1)
     """A program and its arguments; a single text is handed to the shell. It gets PORT, HTTP_PROXY and CHAOS_GATEWAY."""
 
+    protocol: Literal["HTTP", "HTTP2", "GRPC", "GRPC-WEB", "HTTPS", "TLS", "TCP", "MONGO", "REDIS", "MYSQL"] = "HTTP"
+    """What the port speaks, as the name or appProtocol of a Kubernetes Service's port says it. HTTP rules are never
+    applied to HTTPS, TLS, TCP and the databases. A ServiceEntry says it itself."""
+
     version: str | None = None
     versions: tuple[str, ...] | None = Field(default=None, min_length=1)
     instances: int = Field(default=1, ge=1, le=64)
@@ -93,7 +97,7 @@ class Service(Model):
             | ({"url", "retries"} if self.builtin == "proxy" else set()),
             "command": {"env", "cwd", "port", "readiness", "labels", "version"},
         }[kinds[0]]
-        for name in sorted(self.model_fields_set - allowed - set(kinds)):
+        for name in sorted(self.model_fields_set - allowed - set(kinds) - {"protocol"}):
             raise ValueError(f"{camel_case(name)} does not go with {self.builtin or kinds[0]}")
         if self.version and self.versions:
             raise ValueError("version and versions exclude each other")

@@ -61,6 +61,7 @@ class ServicePlan:
     places: Mapping[Place, tuple[Instance, ...]] = field(default_factory=dict)
     implied: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    protocols: Mapping[Place, str] = field(default_factory=dict)
 
     def instances(self) -> Iterator[Instance]:
         """Each once."""
@@ -105,7 +106,8 @@ def registry_of(reading: Reading, plan: ServicePlan, addresses: Addresses) -> Re
     ]
     proxy = proxy_of(reading)
     verbatim = entry_hosts(reading.resources)
-    registry = Registry.of(entries, proxy.namespace, verbatim=verbatim)
+    protocols = {(place.host, place.port): protocol for place, protocol in plan.protocols.items()}
+    registry = Registry.of(entries, proxy.namespace, verbatim=verbatim, protocols=protocols)
     return registry.with_service_entries(reading.resources.service_entries, proxy)
 
 
@@ -141,6 +143,7 @@ def plan_services(reading: Reading) -> ServicePlan:
         return _implied(reading)
     places: dict[Place, tuple[Instance, ...]] = {}
     problems: list[Problem] = []
+    protocols: dict[Place, str] = {}
     entries = entry_hosts(reading.resources)
     for key, service in spec.services.items():
         try:
@@ -152,7 +155,8 @@ def plan_services(reading: Reading) -> ServicePlan:
             problems.append(reading.problem(("spec", "services", key), f"{place} is listed twice"))
         else:
             places[place] = tuple(_instances(place, service))
-    return ServicePlan(places, (), tuple(problems))
+            protocols[place] = service.protocol
+    return ServicePlan(places, (), tuple(problems), protocols)
 
 
 def _place(key: str, namespace: str, entries: frozenset[str]) -> Place:

@@ -7,7 +7,7 @@ not covered yet; a rule for which none is found is named in a note, never passed
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
@@ -73,14 +73,26 @@ Taken = Callable[[LoadTask], tuple[str, str] | None]
 """Which rule takes a request: its key and the name that people read; None for no rule."""
 
 
-def derive_tasks(resources: Resources, taken: Taken) -> tuple[LoadTask, ...]:
-    """A request for each rule that a request can be found for, named after the rule, in the order of the rules."""
+def derive_tasks(resources: Resources, taken: Taken, ports: Sequence[int] = (80,)) -> tuple[LoadTask, ...]:
+    """A request for each rule that a request can be found for, named after the rule, in the order of the rules. `ports`
+    are those of the proxy's listeners, the one that a URL without a port means first."""
     found: dict[str, LoadTask] = {}
-    for candidate in _candidates(resources):
-        rule = taken(candidate)
-        if rule is not None and rule[0] not in found:
-            found[rule[0]] = replace(candidate, name=rule[1])
+    for plain in _candidates(resources):
+        for candidate in _on_ports(plain, ports):
+            rule = taken(candidate)
+            if rule is not None and rule[0] not in found:
+                found[rule[0]] = replace(candidate, name=rule[1])
     return tuple(_named_apart(found.values()))
+
+
+def _on_ports(task: LoadTask, ports: Sequence[int]) -> Iterator[LoadTask]:
+    """The request to each listener; as it is when its URL names a port already."""
+    if urlsplit(task.url).port is not None:
+        yield task
+        return
+    netloc = urlsplit(task.url).netloc
+    for port in ports:
+        yield task if port == 80 else replace(task, url=task.url.replace(netloc, f"{netloc}:{port}", 1))
 
 
 def _candidates(resources: Resources) -> Iterator[LoadTask]:

@@ -110,7 +110,7 @@ class RuleCompiler:
             abort.status,
             ABORT_BODY,
             server=self.server,
-            levels=self._response_levels(own),
+            levels=self._response_levels(own) if self.branches else (),  # Envoy: of routes that forward alone
             seen=self._seen(b"FI", b"fault_filter_abort"),
             grpc_status=abort.grpc_status,
         )

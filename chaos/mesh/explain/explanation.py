@@ -150,16 +150,17 @@ def nothing_here(rules: Rules, authority: bytes) -> str:
     """Why no virtual host has requests with this Host: its listener does not exist, the service has no HTTP there, or
     nobody knows the name."""
     port = rules.listener_of(authority)
-    name = without_port(authority).decode("latin-1").lower()
-    service = _service_called(rules, name)
+    service = service_called(rules, authority)
     if service is not None:
         return _not_on(service, port)
     if rules.mesh.only is None and port not in {listener.port for listener in rules.mesh.listeners}:
-        return f"{_no_listener(rules, port)}"
-    return f"no virtual host is called {name}"
+        return _no_listener(rules, port)
+    return f"no virtual host is called {without_port(authority).decode('latin-1')}"
 
 
-def _service_called(rules: Rules, name: str) -> Service | None:
+def service_called(rules: Rules, authority: bytes) -> Service | None:
+    """The registered service that this Host names, whatever its ports."""
+    name = without_port(authority).decode("latin-1").lower()
     services = rules.registry.services.values()
     return next((each for each in services if name in each.aliases(rules.proxy.namespace)), None)
 
@@ -188,7 +189,10 @@ def _sources(host: CompiledHost | None) -> tuple[tuple[str, str], ...]:
 
 
 def _offered(rules: Rules, request: Request) -> tuple[str, ...]:
-    """Names that were perhaps meant; else the first that there are."""
+    """Names that were perhaps meant; else the first that there are. None for a service that is known: its port is what
+    is wrong."""
+    if service_called(rules, request.authority) is not None:
+        return ()
     close = get_close_matches(request.authority.decode().lower(), rules.hosts, n=3)
     return tuple(close or [host.host for host in rules.virtual_hosts][:_HOSTS_SHOWN])
 

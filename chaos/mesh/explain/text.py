@@ -31,9 +31,11 @@ def _lines(explanation: Explanation) -> Iterator[str]:
 def _host(explanation: Explanation) -> Iterator[str]:
     if explanation.virtual_host is None:
         offered = ", ".join(explanation.known_hosts)
-        yield f"  no virtual host answers to {explanation.host}" + (f"; known: {offered}" if offered else "")
+        yield f"  listener {explanation.listener}: {explanation.nothing_here}"
+        if offered:
+            yield f"  known: {offered}"
         return
-    yield f"  virtual host {explanation.virtual_host}"
+    yield f"  listener {explanation.listener}, virtual host {explanation.virtual_host}"
     for name, where in explanation.virtual_services:
         yield f"  VirtualService {name}  {where}"
     if not explanation.virtual_services:

@@ -62,15 +62,16 @@ class Registry:
         namespace: str = "default",
         *,
         verbatim: Collection[str] = (),
+        protocols: Mapping[tuple[str, int], str] | None = None,
     ) -> Registry:
         """From (host, port, endpoints); short hosts belong to `namespace` unless they are `verbatim` names of entries;
-        port None is 80. Repeats of a port add up, and every port speaks HTTP."""
+        port None is 80. Repeats of a port add up, and a port speaks HTTP unless `protocols` says otherwise."""
         services: dict[str, Service] = {}
         for host, port, endpoints in entries:
             name, number = host if host in verbatim else full_name(host, namespace), port or DEFAULT_PORT
             known = services.get(name) or Service(name, namespace_of(name) or namespace, {})
-            had = known.ports.get(number, Port())
-            services[name] = _with_port(known, number, Port(had.endpoints + tuple(endpoints)))
+            had = known.ports.get(number, Port(protocol=(protocols or {}).get((name, number), "HTTP")))
+            services[name] = _with_port(known, number, replace(had, endpoints=had.endpoints + tuple(endpoints)))
         return cls(services)
 
     def get(self, host: str) -> Service | None:

@@ -6,15 +6,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chaos.errors import InvalidInput, Problem
+from chaos.experiment.listeners import listener_problems
 from chaos.experiment.overrides import parse_override
 from chaos.experiment.read import Reading, read_experiment
 from chaos.experiment.safety import safety_problems, task_problems
-from chaos.experiment.services import Addresses, ServicePlan, plan_services, registry_of
+from chaos.experiment.services import Addresses, ServicePlan, plan_services, proxy_of, registry_of
 from chaos.experiment.tasks import load_tasks
 from chaos.mesh.check.report import check_documents, refusals
+from chaos.mesh.compile.rules import compile_rules
+from chaos.mesh.names import full_name
 from chaos.mesh.upstream.registry import Registry
 from chaos.run.plan.files import beside, read_text
 
@@ -78,10 +81,23 @@ def check(reading: Reading, *, thorough: bool = True) -> Prepared:
     services = plan_services(reading)
     own = [*services.problems, *safety_problems(reading, services)]
     if thorough:
-        own += task_problems(reading, services, load_tasks(reading.experiment.spec.load.tasks))
+        own += _task_problems(reading, services)
     refused = [*reading.errors, *own, *refusals(reading.resources)]
     said = [*reading.problems, *own, *(check_documents(reading.files) if thorough else refused)]
     return Prepared(reading, services, _in_order(said, reading), _in_order(refused, reading))
+
+
+def _task_problems(reading: Reading, services: ServicePlan) -> list[Problem]:
+    """What is wrong with the tasks, and with the port that the proxy is said to have."""
+    tasks = load_tasks(reading.experiment.spec.load.tasks)
+    found = task_problems(reading, services, tasks)
+    if found or reading.errors or refusals(reading.resources):
+        return found
+    addresses = {instance.key: _PLANNED for instance in services.instances()}
+    rules = compile_rules(reading.resources, registry_of(reading, services, addresses), proxy_of(reading))
+    applications, namespace = services.applications(), proxy_of(reading).namespace
+    through = [replace(task, direct=full_name(task.host, namespace) in applications) for task in tasks]
+    return listener_problems(reading, rules, through)
 
 
 def _in_order(problems: Iterable[Problem], reading: Reading) -> tuple[Problem, ...]:

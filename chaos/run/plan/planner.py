@@ -139,7 +139,8 @@ def _tasks(prepared: Prepared, rules: Rules) -> tuple[tuple[LoadTask, ...], list
         if problems:
             raise InvalidInput(problems)
         return tasks, []
-    tasks = derive_tasks(reading.resources, lambda task: _taken(rules, task))
+    ports = [80] if rules.mesh.only is not None else [listener.port for listener in rules.mesh.listeners]
+    tasks = derive_tasks(reading.resources, lambda task: _taken(rules, task), ports)
     services = reading.resources.virtual_services
     if services and not any(each.spec.hosts for each in services):
         message = (

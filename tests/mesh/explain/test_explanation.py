@@ -89,7 +89,7 @@ def test_a_host_nobody_has_is_answered_with_those_there_are() -> None:
     found = explained("http://wep/")
     assert (found.virtual_host, found.rule, found.fate.status) == (None, None, 404)
     assert "web" in found.known_hosts
-    assert "no virtual host answers to wep; known: " in explanation_text(found)
+    assert "no virtual host is called wep\n  known: web" in explanation_text(found)
 
 
 def test_no_rule_takes_it() -> None:

@@ -1,0 +1,38 @@
+"""Tasks and proxies that miss the mesh's listeners: a port on which nobody speaks HTTP.
+
+A sidecar has a listener for each port on which some service speaks HTTP; the port in a URL says which one answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from chaos.errors import Problem
+from chaos.experiment.read import Reading
+from chaos.experiment.tasks import LoadTask
+from chaos.mesh.compile.rules import Rules
+from chaos.mesh.explain.explanation import nothing_here, service_called
+
+
+def listener_problems(reading: Reading, rules: Rules, tasks: Iterable[LoadTask]) -> list[Problem]:
+    """A proxy.port that is no listener; tasks that ask a known service on a port where it has no HTTP."""
+    found = _proxy_port(reading, rules)
+    for index, task in enumerate(tasks):
+        authority = urlsplit(task.url).netloc.rpartition("@")[2].encode()
+        if task.direct or found or rules.table(authority) is not None or service_called(rules, authority) is None:
+            continue
+        message = f"in a mesh nothing answers {task.url}: {nothing_here(rules, authority)}"
+        found.append(reading.problem(("spec", "load", "tasks", index), message, code="no-listener"))
+    return found
+
+
+def _proxy_port(reading: Reading, rules: Rules) -> list[Problem]:
+    port = reading.experiment.spec.proxy.port
+    if port is None or rules.proxy.is_gateway:
+        return []
+    services = rules.registry.services.values()
+    ports = sorted({number for service in services for number in service.ports if service.speaks_http(number)})
+    if port in ports or not ports:
+        return []
+    message = f"listener {port} does not exist: HTTP ports here are {', '.join(map(str, ports))}"
+    return [reading.problem(("spec", "proxy", "port"), message, code="no-listener")]
