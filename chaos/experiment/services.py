@@ -108,7 +108,7 @@ def registry_of(reading: Reading, plan: ServicePlan, addresses: Addresses) -> Re
     verbatim = entry_hosts(reading.resources)
     protocols = {(place.host, place.port): protocol for place, protocol in plan.protocols.items()}
     registry = Registry.of(entries, proxy.namespace, verbatim=verbatim, protocols=protocols)
-    return registry.with_service_entries(reading.resources.service_entries, proxy)
+    return registry.with_documents(reading.resources, proxy)
 
 
 def entry_hosts(resources: Resources) -> frozenset[str]:
@@ -221,13 +221,18 @@ def _implied(reading: Reading) -> ServicePlan:
     """A built-in service for each host in the rules; one instance for each subset, so that each subset has someone."""
     spec = reading.experiment.spec
     declared = {host for entry in reading.resources.service_entries for host in entry.spec.hosts}
+    ports = {
+        full_name(each.name, each.namespace): [port.port for port in each.spec.ports]
+        for each in reading.resources.services
+    }
     places: dict[Place, tuple[Instance, ...]] = {}
-    for place in _hosts_in_rules(reading.resources, spec.proxy.gateway, spec.proxy.port or DEFAULT_PORT):
-        if place.host not in declared and place not in places:
-            places[place] = next(
-                (found for other, found in places.items() if other.host == place.host),
-                tuple(_for_subsets(place, reading.resources)),
-            )
+    for named in _hosts_in_rules(reading.resources, spec.proxy.gateway, spec.proxy.port or DEFAULT_PORT):
+        for place in [Place(named.host, port) for port in ports.get(named.host, (named.port,))]:
+            if place.host not in declared and place not in places:
+                places[place] = next(
+                    (found for other, found in places.items() if other.host == place.host),
+                    tuple(_for_subsets(place, reading.resources)),
+                )
     return ServicePlan(places, tuple(dict.fromkeys(short_name_shown(place.host) for place in places)))
 
 

@@ -49,7 +49,7 @@ class Clusters:
     def find(self, destination: Destination, namespace: str) -> Cluster | None:
         """None for an unknown service, port or subset; a cluster without endpoints when nothing is selected."""
         host = full_name(destination.host, namespace)
-        return self._cluster(self._registry.get(host), self.port(host, destination), destination)
+        return self._cluster(self._registry.destination(host), self.port(host, destination), destination)
 
     def of_service(self, service: Service) -> Cluster | None:
         """What the default route of a service on this listener leads to."""

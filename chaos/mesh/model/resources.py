@@ -17,6 +17,7 @@ from chaos.mesh.source.document import Document, Path, field_path
 if TYPE_CHECKING:
     from chaos.mesh.model.destination_rule import DestinationRule
     from chaos.mesh.model.gateway import Gateway
+    from chaos.mesh.model.kubernetes_service import KubernetesService
     from chaos.mesh.model.service_entry import ServiceEntry
     from chaos.mesh.model.virtual_service import VirtualService
 
@@ -68,12 +69,14 @@ class Resource(Generic[T]):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Resources:
-    """Everything read, each kind in the order of the files."""
+    """Everything read, each kind in the order of the files. Iterating gives Istio's kinds; `services` are of
+    Kubernetes."""
 
     virtual_services: tuple[Resource[VirtualService], ...] = ()
     destination_rules: tuple[Resource[DestinationRule], ...] = ()
     service_entries: tuple[Resource[ServiceEntry], ...] = ()
     gateways: tuple[Resource[Gateway], ...] = ()
+    services: tuple[Resource[KubernetesService], ...] = ()
 
     def __iter__(self) -> Iterator[Resource[Any]]:
         yield from self.virtual_services
@@ -89,4 +92,6 @@ class Resources:
         def kind(name: str) -> tuple[Resource[Any], ...]:
             return tuple(resource for resource in resources if resource.kind == name)
 
-        return cls(kind("VirtualService"), kind("DestinationRule"), kind("ServiceEntry"), kind("Gateway"))
+        return cls(
+            kind("VirtualService"), kind("DestinationRule"), kind("ServiceEntry"), kind("Gateway"), kind("Service")
+        )

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chaos.errors import InvalidInput, Problem
+from chaos.mesh.model.kubernetes_service import KubernetesService
 from chaos.mesh.model.message import Message, Metadata
 from chaos.mesh.model.resources import Resource, Resources
 from chaos.mesh.read.shape import nearest, one_of, shown, validate_model
@@ -21,6 +22,7 @@ from chaos.mesh.source.document import Document, Path, field_path, one_line, rea
 GROUP = "networking.istio.io"
 VERSIONS = ("v1", "v1beta1", "v1alpha3")
 KINDS = ("VirtualService", "DestinationRule", "ServiceEntry", "Gateway")
+SERVICE = "Service"  # Kubernetes' own: it says which ports a host has and what they speak
 EXPERIMENT = "chaos/v1alpha1"
 
 # Istio's other kinds change what requests do, so leaving them out in silence would be a lie.
@@ -32,7 +34,7 @@ _UNSUPPORTED = {
 _BESIDE = {
     "ClusterRole", "ClusterRoleBinding", "ConfigMap", "CronJob", "DaemonSet", "Deployment", "EndpointSlice",
     "HorizontalPodAutoscaler", "Ingress", "Job", "Namespace", "NetworkPolicy", "PersistentVolume",
-    "PersistentVolumeClaim", "Pod", "PodDisruptionBudget", "ReplicaSet", "Role", "RoleBinding", "Secret", "Service",
+    "PersistentVolumeClaim", "Pod", "PodDisruptionBudget", "ReplicaSet", "Role", "RoleBinding", "Secret",
     "ServiceAccount", "StatefulSet", "Endpoints",
 }  # fmt: skip
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -121,6 +123,8 @@ def _strange(item: Item) -> Problem | None:
         return item.problem(("kind",), f"expected {one_of([*KINDS, 'Experiment'])}, not {shown(kind)}")
     if not isinstance(version, str) or not version:
         return item.problem(("apiVersion",), f"expected {_right_version(kind)}, not {shown(version)}")
+    if kind == SERVICE and version == "v1":
+        return None
     if kind in KINDS:
         return _wrong_version(item, kind, version)
     if kind == "Experiment":
@@ -167,6 +171,10 @@ def model_of(kind: str) -> type[Message]:
         from chaos.mesh.model.destination_rule import DestinationRule
 
         return DestinationRule
+    if kind == SERVICE:
+        from chaos.mesh.model.kubernetes_service import KubernetesService
+
+        return KubernetesService
     if kind == "ServiceEntry":
         from chaos.mesh.model.service_entry import ServiceEntry
 
@@ -179,13 +187,29 @@ def model_of(kind: str) -> type[Message]:
 def read_resource(item: Item) -> tuple[Resource[Any] | None, list[Problem]]:
     """One resource, or None with every problem of its shape."""
     metadata, problems = read_metadata(item)
-    problems += _unknown_keys(item)
+    if item.kind != SERVICE:
+        problems += _unknown_keys(item)
     model = model_of(item.kind)
     spec, found = validate_model(model, spec_of(item), item.document, (*item.prefix, "spec"))
     problems += found
+    if isinstance(spec, KubernetesService):
+        problems += [item.problem(("spec", *path), text) for path, text in _bad_service(spec)]
     if spec is None or metadata is None or problems:
         return None, problems
     return resource_at(item, metadata, spec), []
+
+
+def _bad_service(spec: KubernetesService) -> Iterator[tuple[Path, str]]:
+    """What the API server says of a Service's ports."""
+    if not spec.ports and not spec.is_headless and spec.type != "ExternalName":
+        yield ("ports",), "required, but missing: a Service needs at least one port"
+    if spec.type == "ExternalName" and not spec.external_name:
+        yield ("externalName",), "required, but missing: the name that this Service stands for"
+    for index, port in enumerate(spec.ports):
+        if not 1 <= port.port <= 65535:
+            yield ("ports", index, "port"), f"{port.port} is not a port; write a number from 1 to 65535"
+        elif len(spec.ports) > 1 and not port.name:
+            yield ("ports", index), "needs a name: a Service with several ports names each of them"
 
 
 def spec_of(item: Item) -> Any:

@@ -49,7 +49,7 @@ class ResolvedMesh:
 def resolve(resources: Resources, registry: Registry, proxy: Proxy | None = None) -> ResolvedMesh:
     """Settle what a proxy has. The resources have passed validation; what only shows now is in `problems`."""
     proxy = proxy_in_full(proxy or Proxy(), resources.gateways)
-    registry = registry.with_service_entries(resources.service_entries, proxy)
+    registry = registry.with_documents(resources, proxy)
     bound, problems = bound_virtual_services(resources, proxy)
     only = gateway_listener(proxy, resources.gateways) if proxy.is_gateway else proxy.port
     ports = http_listeners(registry.services.values()) if only is None else [only]

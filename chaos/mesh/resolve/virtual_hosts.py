@@ -50,7 +50,8 @@ class SidecarHosts:
 
     def hosts(self, counted: Counted) -> list[VirtualHost]:
         """In order; of names that are claimed twice the first claim counts."""
-        here = {host.lower(): each for host, each in self.registry.services.items() if self.port in each.ports}
+        registered = self.registry.services.items()
+        here = {host.lower(): each for host, each in registered if self.port in each.ports and not each.stands_for}
         served: dict[str, VirtualHost] = {}
         best = most_specific(self.bound, self.registry)
         for place, bound in enumerate(self.bound):
@@ -59,7 +60,7 @@ class SidecarHosts:
                     self._add(served, host, bound, counted[place], here.get(host))
         for host, service in here.items():
             if host not in served and service.speaks_http(self.port):
-                served[host] = VirtualHost(host, service.aliases(self.namespace), service=service)
+                served[host] = VirtualHost(host, self.registry.names(service, self.namespace), service=service)
         return _with_free_domains(served, here)
 
     def _claimed(self, place: int, bound: Bound, here: Mapping[str, Service], best: Mapping[str, int]) -> list[str]:
@@ -85,7 +86,7 @@ class SidecarHosts:
             if before.owners and before.owners[0] is not bound.source:
                 self.problems.append(_ignored(bound.source, host, before.owners[0]))
             return
-        domains = service.aliases(self.namespace) if service else (host,)
+        domains = self.registry.names(service, self.namespace) if service else (host,)
         served[host] = VirtualHost(host, domains, entries, (bound.source,))
 
 

@@ -9,10 +9,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from chaos.mesh.decision import Endpoint
-from chaos.mesh.model.resources import Resource
+from chaos.mesh.model.kubernetes_service import EXPORT_TO, KubernetesService
+from chaos.mesh.model.resources import Resource, Resources
 from chaos.mesh.model.service_entry import ServiceEntry, ServicePort, WorkloadEntry
 from chaos.mesh.names import Proxy, aliases, exported, full_name, is_wildcard, namespace_of
-from chaos.mesh.upstream.protocols import may_be_http, protocol_of
+from chaos.mesh.upstream.protocols import may_be_http, protocol_of, protocol_of_service_port
 
 DEFAULT_PORT = 80
 
@@ -36,6 +37,7 @@ class Service:
     ports: Mapping[int, Port]
     headless: bool = False
     addresses: tuple[str, ...] = ()
+    stands_for: str = ""  # the name that a Service of type ExternalName is another name of
 
     def aliases(self, client_namespace: str) -> tuple[str, ...]:
         """Every Host that means it to a client in this namespace, the host itself first."""
@@ -78,8 +80,31 @@ class Registry:
         return self.services.get(host)
 
     def destination(self, host: str) -> Service | None:
-        """The service that a destination means: one of this name, never a wildcard entry."""
-        return None if is_wildcard(host) else self.services.get(host)
+        """The service that a destination means: one of this name, or what it is another name of; never a wildcard
+        entry."""
+        found = None if is_wildcard(host) else self.services.get(host)
+        return self.services.get(found.stands_for) if found is not None and found.stands_for else found
+
+    def names(self, service: Service, client_namespace: str) -> tuple[str, ...]:
+        """Every Host that means a service, those of its other names among them."""
+        others = [each for each in self.services.values() if each.stands_for == service.host]
+        return tuple(name for each in (service, *others) for name in each.aliases(client_namespace))
+
+    def with_documents(self, resources: Resources, proxy: Proxy) -> Registry:
+        """With the Services and ServiceEntries of the documents that the proxy's namespace sees, and without those that
+        only others see. Where a port has endpoints here already, those stay: the experiment says where things really
+        are."""
+        return self._with_services(resources.services, proxy).with_service_entries(resources.service_entries, proxy)
+
+    def _with_services(self, documents: Iterable[Resource[KubernetesService]], proxy: Proxy) -> Registry:
+        services = dict(self.services)
+        for document in documents:
+            host = full_name(document.name, document.namespace)
+            located = services.pop(host, None)
+            export_to = [entry.strip() for entry in document.annotations.get(EXPORT_TO, "").split(",") if entry.strip()]
+            if exported(export_to, document.namespace, proxy.namespace):
+                services[host] = _of_kubernetes(host, document, located)
+        return replace(self, services=services)
 
     def with_service_entries(self, entries: Iterable[Resource[ServiceEntry]], proxy: Proxy) -> Registry:
         """With the ServiceEntries that the proxy's namespace sees, and without the hosts that only others see. Where
@@ -112,6 +137,18 @@ def parse_host_port(text: str) -> tuple[str, int | None]:
 
 def _with_port(service: Service, number: int, port: Port) -> Service:
     return replace(service, ports={**service.ports, number: port})
+
+
+def _of_kubernetes(host: str, document: Resource[KubernetesService], located: Service | None) -> Service:
+    """A Service's own ports and protocols; `located` says where they are."""
+    spec = document.spec
+    ports: dict[int, Port] = {}
+    for port in spec.ports:
+        known = located.ports.get(port.port) if located else None
+        protocol = protocol_of_service_port(port.name, port.port, port.app_protocol, port.protocol)
+        ports[port.port] = Port(known.endpoints if known else (), protocol)
+    address = () if spec.is_headless or not spec.cluster_ip else (spec.cluster_ip,)
+    return Service(host, document.namespace, ports, spec.is_headless, address, spec.external_name)
 
 
 def _of_entries(host: str, entries: Sequence[Resource[ServiceEntry]], located: Service | None) -> Service:

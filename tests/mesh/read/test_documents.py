@@ -136,9 +136,7 @@ def test_what_is_no_istio_resource_is_explained(text: str, expected: str) -> Non
 
 def test_kubernetes_own_objects_are_passed_over_with_an_info() -> None:
     """A copied manifest has Services and Deployments beside the VirtualService."""
-    documents = read_documents(
-        "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {ports: [{port: 80}]}", "f.yaml"
-    )
+    documents = read_documents("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\ndata: {}", "f.yaml")
     assert [problem.severity for problem in read_resources(documents)[1]] == ["info"]
 
 
