@@ -14,6 +14,7 @@ from chaos.gateway.process.control import Control
 from chaos.gateway.process.options import GatewayOptions, bind
 from chaos.gateway.state.counters import Ledger
 from chaos.gateway.state.worker_state import Plane, RuleSet
+from support.clock import Clock
 from support.raw_client import Answer, read_answer
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
@@ -198,13 +199,15 @@ class Client:
 
 
 @asynccontextmanager
-async def gateway(rules: RuleSet, **settings: object) -> AsyncIterator[InProcess]:
+async def gateway(rules: RuleSet, *, clock: Clock | None = None, **settings: object) -> AsyncIterator[InProcess]:
     settings.setdefault("drain_seconds", 1.0)
     options = GatewayOptions(load=lambda: rules, parse=lambda _: rules, **settings)  # type: ignore[arg-type]
     listener = bind("127.0.0.1:0", "--listen")[0]
     port = listener.getsockname()[1]
     async with running(options, rules, listener) as control:
         proxy = InProcess(port, control, control.plane)
+        if clock is not None:
+            clock.install(control.plane)
         try:
             yield proxy
         finally:

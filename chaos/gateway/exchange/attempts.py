@@ -33,12 +33,15 @@ class Tries(Replies):
         return True
 
     def _try_answered(self, status: int) -> None:
-        if self.per_try is not None:
-            self.per_try.cancel()
-            self.per_try = None
+        self._end_per_try()
         detector = host_of(self).detector
         if detector is not None:
             detector.answered(status)
+
+    def _end_per_try(self) -> None:
+        if self.per_try is not None:
+            self.per_try.cancel()
+            self.per_try = None
 
     def upstream_failed(self, failure: Failure, reason: str) -> None:
         self._try_failed(failure, reason)
@@ -53,7 +56,8 @@ class Tries(Replies):
 
     def _resend(self) -> None:
         """An idle connection turned out to be dead, and not a byte of the request was taken: the same try, on another
-        connection."""
+        connection. Its timer ends here; left running it would end the request a second time."""
+        self._end_per_try()
         self.connection = None
         host = host_of(self)
         host.active -= 1
@@ -114,9 +118,7 @@ class Tries(Replies):
 
     def _let_go(self, connection: Upstream | None) -> None:
         """This try's connection is not needed any more; it lives on only if its answer was complete."""
-        if self.per_try is not None:
-            self.per_try.cancel()
-            self.per_try = None
+        self._end_per_try()
         self.connection = None
         if self.host is None:
             return

@@ -6,8 +6,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from support.decisions import cluster, to
-from support.scripted import OK, Peer, always, chunked, gateway, get, in_turn, post, until, upstream
+from support.clock import Clock
+from support.decisions import cluster, retrying, to
+from support.scripted import OK, InProcess, Peer, Server, always, chunked, gateway, get, in_turn, post, until, upstream
+
+from chaos.gateway.upstream.connection import Upstream
+from chaos.mesh.decision import Failure
 
 
 async def test_head_has_the_headers_of_get_and_no_body() -> None:
@@ -197,23 +201,10 @@ async def test_a_request_that_met_a_dead_connection_is_sent_again_when_not_an_oc
     """Upstream closes its idle connection just as the next request goes out on it. The kernel tells that nothing was
     acknowledged, so even a POST is safe to send again; it counts as one try."""
 
-    async def script(peer: Peer) -> None:
-        await peer.request()
-        await peer.send(OK)
-        if peer.server.connections == 1:
-            await peer.reader.read()  # until the test closes it
-        while True:
-            await peer.request()
-            await peer.send(OK)
-
-    async with upstream(script) as web, gateway(to(cluster(web.port))) as proxy:
+    async with upstream(_first_connection_dies) as web, gateway(to(cluster(web.port))) as proxy:
         client = await proxy.open()
         assert (await client.ask(data)).status == 200
-        pool = proxy.plane.pools()["web.default.svc.cluster.local:80"]
-        (connection,) = pool.hosts[0].idle
-        connection.transport.pause_reading()  # the FIN is on its way, and this loop has not seen it yet
-        web.close_connections()
-        await until(lambda: web.closed)
+        connection = await _closed_unseen(proxy, web)
         client.writer.write(data)
         await until(lambda: connection.served == 2)
         connection.transport.resume_reading()
@@ -222,6 +213,47 @@ async def test_a_request_that_met_a_dead_connection_is_sent_again_when_not_an_oc
         counts = proxy.counts()
         assert (counts["upstream_requests"], counts["tries"], counts["upstream_failures"]) == (2, {"1": 2}, 0)
         assert web.connections == 2
+
+
+async def test_the_timer_of_a_request_that_met_a_dead_connection_ends_with_the_connection() -> None:
+    """Left behind, it would answer the request a second time, and the client would take that for the next answer."""
+    clock = Clock()
+    retry = retrying(1, Failure.RESET, per_try_timeout=0.1)
+    async with upstream(_first_connection_dies) as web:
+        rules = to(cluster(web.port), retry=retry)
+        async with gateway(rules, clock=clock) as proxy:
+            client = await proxy.open()
+            assert (await client.ask(get())).status == 200
+            connection = await _closed_unseen(proxy, web)
+            client.writer.write(get())
+            await until(lambda: connection.served == 2)
+            connection.transport.resume_reading()
+            assert (await client.answer()).status == 200
+            assert clock.pending == []
+            clock.advance(1.0)
+            assert [(await client.ask(get())).status for _ in range(2)] == [200, 200]
+            assert proxy.counts()["statuses"] == {"200": 4}
+
+
+async def _first_connection_dies(peer: Peer) -> None:
+    """The first connection serves one request, and then nothing until the test closes it."""
+    await peer.request()
+    await peer.send(OK)
+    if peer.server.connections == 1:
+        await peer.reader.read()
+    while True:
+        await peer.request()
+        await peer.send(OK)
+
+
+async def _closed_unseen(proxy: InProcess, web: Server) -> Upstream:
+    """The gateway's idle connection, which upstream has closed and the gateway does not know of yet."""
+    (host,) = proxy.plane.pools()["web.default.svc.cluster.local:80"].hosts
+    (connection,) = host.idle
+    connection.transport.pause_reading()
+    web.close_connections()
+    await until(lambda: web.closed)
+    return connection
 
 
 async def test_a_request_that_upstream_has_read_is_not_sent_again() -> None:
