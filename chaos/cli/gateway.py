@@ -69,7 +69,7 @@ def _serve(
 ) -> int:
     import os
 
-    from chaos.gateway.process.app import run_gateway
+    from chaos.gateway.process.main import run_gateway
     from chaos.gateway.process.options import GatewayOptions
     from chaos.run.plan.rule_files import RuleFiles
     from chaos.run.processes.gateway import SUPERVISED

@@ -83,7 +83,7 @@ async def test_nothing_a_client_or_an_upstream_sends_breaks_the_gateway(seed: in
                     client.writer.transport.abort()
                 elif chance.random() < 0.5 and not client.writer.transport.is_closing():
                     client.writer.write_eof()
-            await until(lambda: all(one.current is None or one.current.connection for one in proxy.plane.connections))
+            await until(lambda: all(one.current is None or one.current.attempt for one in proxy.plane.connections))
             for client in proxy.clients:
                 client.writer.transport.abort()
             await until(lambda: not proxy.plane.connections)

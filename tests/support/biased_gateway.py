@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from chaos.gateway.process.app import run_gateway
+from chaos.gateway.process.main import run_gateway
 from chaos.gateway.process.options import GatewayOptions
 from chaos.mesh.decision import Decision, Draws, Request
 from chaos.run.plan.rule_files import RuleFiles

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from chaos.gateway.state.worker_state import Plane
+from chaos.gateway.state.worker_state import WorkerState
 
 
 class Timer(asyncio.TimerHandle):
@@ -24,7 +24,7 @@ class Clock:
     seconds: float = 1000.0
     timers: list[Timer] = field(default_factory=list)
 
-    def install(self, plane: Plane) -> None:
+    def install(self, plane: WorkerState) -> None:
         plane.now, plane.after = self.now, self.after
 
     def now(self) -> float:

@@ -73,11 +73,16 @@ class HandRules:
 
     answer: Callable[[Request, Draws], Any]
     seen: list[Request] = field(default_factory=list)
+    server_name: bytes = b"envoy"
+    replaces_request_ids: bool = False
 
     def decide(self, request: Request, draws: Draws) -> Decision:
         self.seen.append(request)
         answer = self.answer(request, draws)
         return answer if isinstance(answer, Decision) else Decision(answer, RULE)
+
+    def listing(self) -> list[tuple[Rule, tuple[str, ...]]]:
+        return []
 
 
 def to(cluster: Cluster | None, **settings: Any) -> HandRules:

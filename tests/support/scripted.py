@@ -13,7 +13,7 @@ from chaos.gateway.process.app import running
 from chaos.gateway.process.control import Control
 from chaos.gateway.process.options import GatewayOptions, bind
 from chaos.gateway.state.counters import Ledger
-from chaos.gateway.state.worker_state import Plane, RuleSet
+from chaos.gateway.state.worker_state import RuleSet, WorkerState
 from support.clock import Clock
 from support.raw_client import Answer, read_answer
 
@@ -151,7 +151,7 @@ async def _closed(writer: asyncio.StreamWriter) -> None:
 class InProcess:
     port: int
     control: Control
-    plane: Plane
+    plane: WorkerState
     clients: list[Client] = field(default_factory=list)
 
     async def open(self) -> Client:

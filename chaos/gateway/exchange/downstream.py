@@ -9,24 +9,23 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import deque
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from chaos.gateway.exchange.exchange import Exchange
-from chaos.gateway.exchange.local_replies import Replies
 from chaos.gateway.exchange.plain_heads import PlainRequest, plain_request
 from chaos.gateway.exchange.wire import METHODS
+from chaos.gateway.state.worker_state import BEAT_SECONDS, WorkerState
 from chaos.gateway.upstream.connection import HIGH_WATER
 from chaos.mesh.decision import Headers, Request
-
-if TYPE_CHECKING:
-    from chaos.gateway.state.worker_state import Plane
 
 MAX_HEADERS = 100  # Envoy's defaults (http_connection_manager.proto): more is answered with 431
 MAX_HEAD_BYTES = 60 * 1024
 MAX_AUTHORITIES = 10_000  # Hosts remembered as well-formed
 MAX_WAITING = 32  # pipelined requests kept before reading pauses
+IDLE_SECONDS = 3600.0  # without a request (Envoy's idle_timeout)
+HEAD_SECONDS = 300.0  # for a request's head to arrive
 LINGER_SECONDS = 1.0  # after a last answer to a client that may still be sending (Envoy's delayed_close_timeout)
 
 # What `connection` must not take from a request on its way (Envoy's sanitizeConnectionHeader).
@@ -46,9 +45,9 @@ class Downstream(asyncio.Protocol):
     closing = False  # nothing that still arrives matters
     current: Exchange | None = None  # being answered
     receiving: Exchange | None = None  # its request is not complete
-    beat = 0  # of the plane, when this connection last did something
+    beat = 0  # of the worker, when this connection last did something
 
-    def __init__(self, plane: Plane):
+    def __init__(self, plane: WorkerState):
         self.plane = plane
         self.waiting: deque[Exchange] = deque()
         self._parser: Any = HttpRequestParser(self)
@@ -81,8 +80,8 @@ class Downstream(asyncio.Protocol):
         self._parse(data)
         if current is None:
             self.advance()
-        elif current.has_body and current is self.current:
-            current.request_progressed()
+        elif current is self.current:
+            current.progressed()
         if len(self.waiting) > MAX_WAITING:
             self._hold(_PIPELINE)
 
@@ -91,11 +90,8 @@ class Downstream(asyncio.Protocol):
         method, target, headers, fields = plain
         authority = fields.get(b"host")
         exchange = self.current = Exchange(self, method, target, authority, headers, fields)
-        exchange.complete = True
         if authority not in self.plane.authorities:
             self._check(exchange, authority)
-        else:
-            exchange.plain = method != b"HEAD"
         exchange.begin()
 
     def _parse(self, data: bytes) -> None:
@@ -146,7 +142,7 @@ class Downstream(asyncio.Protocol):
             exchange.request.url_scheme = scheme
             if scheme == b"https" and plane.replaces_ids:  # a gateway knows that it does not speak TLS here
                 exchange.turn_away(plane.refusals[403])
-        exchange.trailers = self._headers = []
+        self._headers = []  # what follows are trailers
         if b"content-length" in fields or b"transfer-encoding" in fields:
             self._expect_body(exchange, fields)
         if b"connection" in fields or not parser.should_keep_alive():
@@ -212,15 +208,12 @@ class Downstream(asyncio.Protocol):
     def on_body(self, data: bytes) -> None:
         exchange = self.receiving
         if exchange is not None:
-            exchange.body.append(data)
-            exchange.size += len(data)
-            if exchange.mirrors:
-                exchange.unmirrored.append(data)
+            exchange.received(data)
 
     def on_message_complete(self) -> None:
         exchange = self.receiving
         if exchange is not None:
-            exchange.complete = True
+            exchange.finished(self._headers)
             self.receiving = None
 
     # ------------------------------------------------------------------------------------------ out of the ordinary
@@ -234,7 +227,7 @@ class Downstream(asyncio.Protocol):
             return
         protocol = dict(exchange.request.headers).get(b"upgrade", b"").lower()
         if protocol == b"websocket":
-            exchange.websocket = True
+            exchange.ask_for_websocket()
             self._after_upgrade = rest
         elif protocol == b"h2c":
             self._read_on(self.waiting.pop(), rest)
@@ -268,7 +261,6 @@ class Downstream(asyncio.Protocol):
         self._after_upgrade = b""
         if exchange is None:
             exchange = Exchange(self, b"", b"", b"", [], {})
-            exchange.complete = True
             self.waiting.append(exchange)
         if exchange is self.current:
             exchange.refuse(self.plane.refusals[status])
@@ -290,11 +282,9 @@ class Downstream(asyncio.Protocol):
         if self._held & _PIPELINE and len(waiting) < MAX_WAITING:
             self._release(_PIPELINE)
 
-    def exchange_done(self, exchange: Replies) -> None:
+    def exchange_done(self) -> None:
         self.current = None
-        if exchange.close:
-            self.finish(linger=not exchange.complete or exchange.refusal is not None)
-        elif self.waiting:
+        if self.waiting:
             self.advance()
 
     def write(self, data: bytes) -> None:
@@ -304,12 +294,12 @@ class Downstream(asyncio.Protocol):
     def pause_writing(self) -> None:
         self.full = True
         if self.current is not None:
-            self.current.downstream_full()
+            self.current.client_full()
 
     def resume_writing(self) -> None:
         self.full = False
         if self.current is not None:
-            self.current.downstream_drained()
+            self.current.client_drained()
 
     def hold_body(self, hold: bool) -> None:
         if hold:
@@ -363,6 +353,7 @@ class Downstream(asyncio.Protocol):
     def finish(self, *, linger: bool) -> None:
         """The last answer is on its way. A client that may still be sending gets a second to read it before the
         reset."""
+        self.current = None
         self.closing = True
         if not linger:
             self.close()
@@ -372,6 +363,14 @@ class Downstream(asyncio.Protocol):
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.plane.after(LINGER_SECONDS, self.transport.abort)
+
+    def cut(self) -> None:
+        """The answer cannot be completed: the client learns it from the connection."""
+        self.current = None
+        self.close()
+
+    def abort(self) -> None:
+        self.transport.abort()
 
     def close(self) -> None:
         """Closes once what has been written is on its way; a client that does not read it loses it after a while."""
@@ -385,14 +384,21 @@ class Downstream(asyncio.Protocol):
         if self.current is None and not self.waiting and not self.in_head:
             self.close()
 
-    def idle_out(self) -> None:
+    def close_if_idle(self, beat: int) -> None:
+        """Ends a connection on which nothing has happened for too long."""
+        silent = (beat - self.beat) * BEAT_SECONDS
+        if silent <= (HEAD_SECONDS if self.in_head else IDLE_SECONDS):
+            return
         if self.in_head:
             self._refuse(408)
             self.advance()
         elif self.current is None:
             self.close()
 
-    def take_after_upgrade(self) -> bytes:
+    def become_tunnel(self, protocol: asyncio.Protocol) -> bytes:
+        """Hands the transport to another protocol. Returns what has been read since the request that asked for it."""
+        self.current = None
+        self.transport.set_protocol(protocol)
         early, self._after_upgrade = self._after_upgrade or b"", b""
         return early
 

@@ -1,239 +1,528 @@
-"""One request from its decision to the last byte of its answer: the short way.
+"""One request from its decision to the end of its answer: what happens next, and when it is over.
 
 Everything happens in callbacks; there is no task per request. What nearly all requests take reads top to bottom:
 
-    begin -> act -> _forward -> _try -> upstream_connected -> upstream_whole
+    begin -> act -> _forward -> _attempt -> attempt_connected -> attempt_answered
 
-An abort leaves it at `act`. What is rarer is in the layers below: local answers (replies.py), tries that fail
-(tries.py), bodies in pieces (bodies.py). A Decision is executed and never questioned."""
+An abort leaves it at `act`. A Decision is executed and never questioned.
+
+An exchange owns what it needs: the attempt in flight (attempt.py), the request's body if it has one (request_body.py),
+the answer while it passes in pieces (answer.py), its place among the retries (retries.py), two timers. Nothing of them
+outlives it: `_end` is the only way to DONE (states.py) and ends all of them, and there is no way out of DONE, so that a
+request is answered once."""
 
 from __future__ import annotations
 
+import asyncio
 import random
-from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable
 
-from chaos.gateway.exchange.attempts import host_of
-from chaos.gateway.exchange.bodies import Bodies
+from chaos.gateway.exchange import states
+from chaos.gateway.exchange.affinity import NewCookie, new_cookie
+from chaos.gateway.exchange.answer import Answer, framing_line, interim_heads, shared_head
+from chaos.gateway.exchange.attempt import Attempt
+from chaos.gateway.exchange.client import Client
+from chaos.gateway.exchange.local_reply import CLOSE, NO_HEALTHY_UPSTREAM, TIMED_OUT, reply_bytes, unreachable
+from chaos.gateway.exchange.mirror import Mirrors
 from chaos.gateway.exchange.plain_heads import plain_answer
-from chaos.gateway.exchange.tunnel import open_tunnel
-from chaos.gateway.exchange.wire import (
-    CRLF,
-    END_OF_HEAD,
-    FIELD,
-    FIRST_ATTEMPT,
-    SERVICE_TIMES,
-    STATUS_LINES,
-    WITHOUT_LENGTH,
-    service_time,
-)
-from chaos.gateway.upstream.balancer import choose, cookie_of
+from chaos.gateway.exchange.request_body import RequestBody
+from chaos.gateway.exchange.retries import Retries, may_retry
+from chaos.gateway.exchange.states import State
+from chaos.gateway.exchange.tags import own_tags, reply_tags
+from chaos.gateway.exchange.tunnel import open_tunnel, switching_head
+from chaos.gateway.exchange.upstream_head import FIRST_ATTEMPT, last_line, upstream_head
+from chaos.gateway.exchange.wire import CRLF, END_OF_HEAD, SERVICE_TIMES, service_time
+from chaos.gateway.state.counters import Ledger
+from chaos.gateway.upstream.balancer import choose
 from chaos.gateway.upstream.connection import Upstream
-from chaos.mesh.decision import PENDING_TIME, Abort, Cluster, Failure, Forward, HashKey, Headers
-
-if TYPE_CHECKING:
-    from chaos.gateway.upstream.pool import Host
+from chaos.gateway.upstream.pool import Host, Pool
+from chaos.mesh.decision import Decision, Failure, Forward, Headers, Reply, Request
 
 
-class Exchange(Bodies):
+class Exchange:
+    __slots__ = (
+        "_answer", "_attempts", "_cookie", "_fault", "_forward_to", "_forwarded", "_head", "_ledger", "_mirrors",
+        "_pool", "_retries", "_timeout", "_timer", "_websocket", "_worker", "attempt", "body", "client",
+        "close", "decision", "draw_id", "refusal", "request", "state",
+    )  # fmt: skip
+
+    # Set by `begin`
+    decision: Decision
+    _ledger: Ledger
+    _fault: str  # that was drawn, as x-chaos-fault names it
+    # Set by `_forward`
+    _forward_to: Forward
+    _pool: Pool
+    _head: bytes  # of the upstream request, without its last line
+    _attempts: int  # so far
+    _timeout: asyncio.TimerHandle | None  # the route's
+    _cookie: NewCookie | None
+    _mirrors: Mirrors | None
+    _retries: Retries | None
+    _answer: Answer | None
+
+    def __init__(
+        self,
+        client: Client,
+        method: bytes,
+        target: bytes,
+        authority: bytes | None,
+        headers: Headers,
+        fields: dict[bytes, bytes],
+    ):
+        self.client = client
+        worker = self._worker = client.plane
+        request = Request(method, target, authority or b"", headers, b"http", client.remote, b"", fields)
+        self.request = request
+        given = fields.get(b"x-request-id")
+        request.id = given if given and not worker.replaces_ids else worker.new_id()
+        self.draw_id = given or request.id  # the draws follow from the client's id, also where a gateway replaces it
+        self.state = states.WAITING
+        self.body: RequestBody | None = None  # None when the request has come with its head
+        self.refusal: Reply | None = None  # the request is answered with this, before any routing
+        self.close = False  # the connection, after the answer
+        self._websocket = False  # it asks for one
+        self._timer: asyncio.TimerHandle | None = None  # the delay, or the back-off
+        self._forwarded = False  # the rule's action is to forward it
+        self.attempt: Attempt | None = None  # in flight
+
+    # ------------------------------------------------------------------------------------------ the request arrives
+
+    def expect_body(self, *, chunked: bool) -> None:
+        self.body = RequestBody(chunked=chunked)
+
+    def received(self, data: bytes) -> None:
+        """Takes a piece of the body. The parser is at work: `progressed` acts on it."""
+        if self.body is not None:
+            self.body.receive(data)
+
+    def finished(self, trailers: Headers) -> None:
+        """The whole request is here."""
+        if self.body is not None:
+            self.body.finish(trailers)
+
+    def turn_away(self, reply: Reply) -> None:
+        """Answers with this when its turn comes, and with nothing after it. The first reason counts."""
+        self.refusal = self.refusal or reply
+        self.close = True
+
+    def ask_for_websocket(self) -> None:
+        """If upstream does not agree, the connection closes: what follows in the client's stream is no HTTP."""
+        self._websocket = True
+        self.close = True
+
+    @property
+    def complete(self) -> bool:
+        """Whether the whole request has been received."""
+        return self.body is None or self.body.complete
+
+    # ------------------------------------------------------------------------------------------ the short way
+
     def begin(self) -> None:
         if self.refusal is not None:
             self._reply(self.refusal)
             return
-        plane = self.plane
-        decision = self.decision = plane.decide(self.request, plane.draws(self.draw_id))
-        ledger = self.ledger = plane.phase.ledger(decision.rule)
-        fault = self.fault = ledger.count(decision)
+        worker = self._worker
+        decision = self.decision = worker.decide(self.request, worker.draws(self.draw_id))
+        ledger = self._ledger = worker.phase.ledger(decision.rule)
+        fault = self._fault = ledger.count(decision)
         if fault:
-            plane.faulted.record(plane.phase.name, self.draw_id, self.request, ledger.key, fault)
+            worker.faulted.record(worker.phase.name, self.draw_id, self.request, ledger.key, fault)
         if decision.delay:
-            self.waited = True
-            self.timer = plane.after(decision.delay, self.act)
+            self._enter(states.DELAYED)
+            self._timer = worker.after(decision.delay, self.act)
         else:
             self.act()
 
     def act(self) -> None:
         action = self.decision.action
-        if type(action) is Forward:
+        if isinstance(action, Forward):
             self._forward(action)
             return
-        reply = cast(Abort, action).reply
-        ledger, plane = self.ledger, self.plane
+        reply, ledger = action.reply, self._ledger
         if (
-            self.plain
-            and ledger.reply is reply
-            and ledger.reply_date is plane.date
-            and not self.waited
+            ledger.reply is reply
+            and ledger.reply_date is self._worker.date
+            and self.body is None
+            and not (self.close or self.decision.delay or self._worker.draining)
             and self.request.method != b"HEAD"
         ):
-            # A rule's aborts are the same octets for a second, until the date changes.
+            # A rule's aborts are the same bytes for a second, until the date changes.
             ledger.statuses[reply.status] += 1
-            self.downstream.transport.write(ledger.reply_bytes)
-            self.downstream.exchange_done(self)
+            self._end()
+            self.client.transport.write(ledger.reply_bytes)
+            self.client.exchange_done()
         else:
             self._reply(reply)
 
     def _forward(self, forward: Forward) -> None:
-        self.forward = forward
-        cluster = forward.cluster
+        self._forwarded = True
+        self._forward_to = forward
+        self._attempts = 0
+        self._timeout = self._cookie = self._mirrors = self._retries = self._answer = None
+        request, body, worker, cluster = self.request, self.body, self._worker, forward.cluster
         if cluster is None:
             self._local(503, b"")
             return
-        pool = self.pool = self.plane.pool(cluster)
-        if forward.timeout is not None and self.complete:
-            self.timeout = self.plane.after(forward.timeout, self._timed_out)
-        request = self.request
+        pool = self._pool = worker.pool(cluster)
+        if forward.timeout is not None and (body is None or body.complete):
+            self._timeout = worker.after(forward.timeout, self._timed_out)
         if cluster.hash_key is not None:
-            self._give_cookie(cluster.hash_key)
-        host = choose(pool, self.hashed or request)
+            self._cookie = new_cookie(request, cluster.hash_key)
+        host = choose(pool, request if self._cookie is None else self._cookie.request)
         if host is None:
-            self._local(503, b"no healthy upstream")
+            self._local(503, NO_HEALTHY_UPSTREAM)
             return
-        headers = forward.headwork.upstream_headers(request, forward)
-        parts = (request.method, b" ", forward.target, b" HTTP/1.1\r\n", CRLF.join(map(FIELD, headers)), CRLF)
-        head = b"".join(parts)
-        if self.websocket or request.method not in WITHOUT_LENGTH:
-            head = self._frame_request(head)
-        self.head = head
+        head = self._head = upstream_head(request, forward, body, self._websocket)
         if forward.mirrors:
-            self._start_mirrors(forward)
-        self._try(host)
+            self._ledger.mirrored += len(forward.mirrors)
+            self._mirrors = Mirrors(worker, request, forward, head, body, self.client.local)
+        self._attempt(host)
 
-    def _try(self, host: Host) -> None:
-        self.host = host
-        self.tries += 1
-        connection = host.acquire(self)
+    def _attempt(self, host: Host) -> None:
+        self._attempts += 1
+        attempt = self.attempt = Attempt(self, host, self._ledger, self._forward_to.retry)
+        connection = host.acquire(attempt)
         if connection is not None:
-            self.upstream_connected(connection)
+            attempt.connection = connection
+            self.attempt_connected(attempt, connection)
+        elif self.attempt is attempt:  # else it has failed already
+            self._enter(states.CONNECTING)
 
-    def upstream_connected(self, connection: Upstream) -> None:
-        self.connection = connection
-        self.ledger.upstream_requests += 1
-        tries = self.tries
-        head = self.head + (FIRST_ATTEMPT if tries == 1 else b"x-envoy-attempt-count: %d\r\n\r\n" % tries)
-        if self.has_body:
-            head += self._body_to_send()
-        connection.send(self, head, self.request.method == b"HEAD", self.websocket)
-        self.sent_at = self.plane.now()
-        if self.complete:
-            retry = self.forward.retry
-            if retry is not None and retry.per_try_timeout is not None:
-                self.per_try = self.plane.after(retry.per_try_timeout, self._try_timed_out)
+    def attempt_connected(self, attempt: Attempt, connection: Upstream) -> None:
+        self._enter(states.SENT)
+        self._ledger.upstream_requests += 1
+        body, policy = self.body, self._forward_to.retry
+        data = self._head + (FIRST_ATTEMPT if self._attempts == 1 else last_line(self._attempts))
+        if body is not None:
+            data += self._take_body(body)
+        connection.send(attempt, data, self.request.method == b"HEAD", self._websocket)
+        attempt.sent_at = self._worker.now()
+        if policy is not None and policy.per_try_timeout is not None and (body is None or body.complete):
+            attempt.limit(self._worker.after)
 
-    def upstream_whole(self, connection: Upstream, data: bytes) -> bool:
-        """What came first, if it is a plain answer and all of it: it leaves in one write. Otherwise False.
+    def attempt_answered(self, attempt: Attempt, data: bytes) -> bool:
+        """Forwards an answer that came complete in its first read, in one write. Returns False if it needs the parser.
 
-        Many answers begin with the same octets (their date changes once a second); what became of such a head is
-        remembered, where it depends on nothing but rule and destination."""
+        Many answers begin with the same bytes (their date changes once a second); what becomes of such a head is
+        remembered where it depends on nothing but rule and destination."""
         head, _, body = data.partition(END_OF_HEAD)
-        ledger = self.ledger
-        known = ledger.answers.get(self.forward.headwork)
+        ledger, forward = self._ledger, self._forward_to
+        known = ledger.answers.get(forward.headwork)
         made = known.get(head) if known is not None else None
         if made is None or made[2] != len(body):
             answer = plain_answer(head, body)
             if answer is None:
                 return False
             status, headers = answer
-            retriable = self._is_retriable(status, headers)
+            attempt.answered(status)
+            retriable = attempt.is_retriable(status, headers, True)
             if retriable and self._may_retry():
-                self._give_back(connection)
-                self._back_off()
+                self._back_off(attempt, attempt.host.give_back)
                 return True
-            shared = self._shared_head(status, headers)
-            if not retriable and self.forward.headwork.answers_alike and b"\r\ndate: " in shared:
-                ledger.remember(self.forward.headwork, head, (status, shared, len(body)))
+            shared = shared_head(self.request, forward, ledger, status, headers, self._milliseconds(attempt))
+            if not retriable and forward.headwork.answers_alike and b"\r\ndate: " in shared:
+                ledger.remember(forward.headwork, head, (status, shared, len(body)))
         else:
             status, shared, _ = made
-            ledger.upstream_statuses[status] += 1
-            self._try_answered(status)
-        self.status = status
+            attempt.answered(status)
         ledger.statuses[status] += 1
-        self.downstream.transport.write(b"".join((shared, self._own_lines(status, shared), CRLF, body)))
-        self._give_back(connection)
-        self._finish()
+        lines = self._own_lines(attempt, status, shared)
+        self._end(attempt.host.give_back)
+        self.client.transport.write(b"".join((shared, lines, CRLF, body)))
+        if self.close:
+            self._hand_back()
+        else:
+            self.client.exchange_done()
         return True
 
-    def _give_back(self, connection: Upstream) -> None:
-        self.connection = None
-        if self.has_body and not self.sent_all:  # it still waits for the rest of a request
-            connection.close()
-        host_of(self).give_back(connection)
-
-    def upstream_received(self, connection: Upstream) -> None:
-        """What is not plain: a part of an answer, or one that ends, passes or fails in its own way."""
-        if self.status:
-            self._pass_on(connection)
-            return
-        if connection.interim:
-            self._pass_on_interim(connection)
-        status = connection.status
-        if connection.malformed:
-            self._try_failed(Failure.RESET, "protocol error", status=502)
-        elif status:
-            if self._is_retriable(status, connection.headers) and self._may_retry():
-                self._let_go(connection)
-                self._back_off()
-            else:
-                self._answer(connection, status)
-
-    def _answer(self, connection: Upstream, status: int) -> None:
-        self.status = status
-        self.ledger.statuses[status] += 1
-        if status == 101:
-            open_tunnel(self, connection)
-            return
-        shared = self._shared_head(status, connection.headers)
-        self.downstream.write(shared + self._own_lines(status, shared) + CRLF)
-        self._pass_on(connection)
-        if self.downstream.full and self.connection is connection:
-            connection.transport.pause_reading()
-
-    def _shared_head(self, status: int, headers: Headers) -> bytes:
-        """Status line and headers of upstream's answer as the client gets them, and where it comes from; with CRLFs."""
-        headers = self.forward.headwork.downstream_headers(self.request, status, headers)
-        if status == 204:  # a length has no place there (RFC 9110 8.6); Envoy drops it, too
-            headers = [header for header in headers if header[0] != b"content-length"]
-        head = STATUS_LINES[status] + CRLF.join(map(FIELD, headers)) + CRLF
-        if b"\r\nx-chaos-" in head and self.ledger.tagged:  # of another gateway, behind us, on another request
-            headers = [header for header in headers if not header[0].startswith(b"x-chaos-")]
-            head = STATUS_LINES[status] + CRLF.join(map(FIELD, headers)) + CRLF
-        if self.forward.headwork.service_time_by_rule:
-            head = head.replace(PENDING_TIME, b"%d" % self._milliseconds())
-        return head + self.ledger.tags_to(cast("Cluster", self.forward.cluster).name)
-
-    def _own_lines(self, status: int, shared: bytes) -> bytes:
-        """The lines of this answer alone."""
-        if self.forward.headwork.service_time_by_rule:
+    def _own_lines(self, attempt: Attempt, status: int, shared: bytes) -> bytes:
+        """The header lines of this answer alone; decides whether the connection closes after it."""
+        if self._forward_to.headwork.service_time_by_rule:
             lines = b""
         else:
-            milliseconds = self._milliseconds()
+            milliseconds = self._milliseconds(attempt)
             lines = SERVICE_TIMES[milliseconds] if milliseconds < 100 else service_time(milliseconds)
-        if self.fault or self.tries > 1:
-            lines += self._fault_tag() + self._attempts_tag()
+        if self._fault or self._attempts > 1:
+            lines += own_tags(self._ledger, self._fault, self._attempts)
         if b"\r\ndate: " not in shared:
-            lines += self.plane.date
+            lines += self._worker.date
         if b"\r\ncontent-length: " not in shared:
-            lines += self._framing_line(status, shared)
-        if self.close or not self.complete or self.websocket or self.plane.draining:
-            lines += self._closing_line()
-        return lines + self.cookie if self.cookie else lines
+            lines += framing_line(shared, status, self.request.method)
+        body = self.body
+        if self.close or self._worker.draining or (body is not None and not body.complete):
+            # The rest of a request that is not all here would be read as the next one.
+            self.close = self.close or not self.complete or self._last()
+            lines += CLOSE if self.close else b""
+        return lines if self._cookie is None else lines + self._cookie.line
 
-    def _closing_line(self) -> bytes:
-        """For a request that is not all here, too: its rest would be read as the next one."""
-        self.close = self.close or not self.complete or self.websocket or self._last()
-        return b"connection: close\r\n" if self.close else b""
+    def _milliseconds(self, attempt: Attempt) -> int:
+        """The time that upstream took for the attempt."""
+        return int((self._worker.now() - attempt.sent_at) * 1000)
 
-    def _milliseconds(self) -> int:
-        """That upstream took."""
-        return int((self.plane.now() - self.sent_at) * 1000)
+    # ------------------------------------------------------------------------------------------ the end
 
-    def _give_cookie(self, key: HashKey) -> None:
-        """A client without the cookie that its requests are hashed by gets one (httpCookie with a ttl)."""
-        if key.cookie is None or key.cookie_ttl is None or cookie_of(self.request, key.cookie) is not None:
+    def _enter(self, state: State) -> None:
+        if state not in self.state.then:
+            raise RuntimeError(f"an exchange does not go from {self.state} to {state}")
+        self.state = state
+
+    def _end(self, hand_over: Callable[[Upstream], None] | None = None) -> None:
+        """Ends the exchange and all that belongs to it; the connection of its attempt goes to `hand_over` (see
+        Attempt.end). Only the last write to the client remains to be done."""
+        if self.state is states.DONE:
+            raise RuntimeError("an exchange ends once")
+        self.state = states.DONE
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._forwarded:
+            if self._timeout is not None:
+                self._timeout.cancel()
+            if self.attempt is not None:
+                self._end_attempt(self.attempt, hand_over)
+            if self._attempts:
+                self._ledger.tries[self._attempts] += 1
+            if self._retries is not None:
+                self._retries.end()
+        if self.body is not None:
+            self._end_body(self.body)
+
+    def _end_attempt(self, attempt: Attempt, hand_over: Callable[[Upstream], None] | None = None) -> None:
+        self.attempt = None
+        connection = attempt.connection
+        if self.body is not None and not self.body.sent and connection is not None:
+            connection.keep_alive = False  # it still waits for the rest of a request
+            hand_over = None
+        attempt.end(hand_over)
+
+    def _end_body(self, body: RequestBody) -> None:
+        self.client.hold_body(False)
+        if self._forwarded and self._mirrors is not None and not body.complete:
+            self._mirrors.cut_short()
+
+    def _hand_back(self) -> None:
+        """The last byte of the answer is written: the connection turns to its next request, or closes."""
+        if self.close:
+            self.client.finish(linger=self.refusal is not None or not self.complete)
+        else:
+            self.client.exchange_done()
+
+    def _cut(self) -> None:
+        """The answer cannot be completed: the client learns it from the connection."""
+        self._end()
+        self.client.cut()
+
+    def cancel(self) -> None:
+        """The client is gone."""
+        if self.refusal is None and self.state is not states.ANSWERING:
+            self._ledger.statuses[0] += 1
+        if self._forwarded and self._mirrors is not None:
+            self._mirrors.cut_short()
+        self._end()
+
+    # ------------------------------------------------------------------------------------------ local replies
+
+    def _reply(self, reply: Reply) -> None:
+        """Answers with a reply of our own, now."""
+        lines, head_only, remembered = b"", self.request.method == b"HEAD", False
+        self.close = self.close or reply.closes
+        if self.refusal is None:
+            self._ledger.statuses[reply.status] += 1
+            self.close = self.close or self._is_early() or self._last()
+            forward, attempts = (self._forward_to, self._attempts) if self._forwarded else (None, 0)
+            lines = reply_tags(self._ledger, forward, self._fault, attempts)
+            remembered = not (self.close or self.decision.delay or self._forwarded or head_only)
+        self.close = self.close or not self.complete
+        if self.close:
+            lines += CLOSE
+        date = self._worker.date
+        data = reply_bytes(reply, head_only, lines, date)
+        if remembered:
+            self._ledger.remember_reply(reply, date, data)
+        self._end()
+        self.client.write(data)
+        self._hand_back()
+
+    def _local(self, status: int, body: bytes) -> None:
+        """Answers as the router, with the rule's response operations."""
+        self._reply(self._forward_to.headwork.local_reply(self.request, status, body))
+
+    def _is_early(self) -> bool:
+        """Whether a reply precedes the request's body. Envoy looks at this when the head has come: a body in the same
+        read is a body still to come."""
+        if self.body is None or (self._forwarded and self._attempts):
+            return False
+        return not (self.decision.delay and self.body.complete)
+
+    def _last(self) -> bool:
+        """Whether the gateway is going down and this connection has nothing more to answer."""
+        return self._worker.draining and not self.client.waiting
+
+    def refuse(self, reply: Reply) -> None:
+        """The rest of the request turned out to be malformed."""
+        if self.state is states.ANSWERING:
+            self._cut()
             return
-        value = b"%016x" % random.getrandbits(64)
-        headers = [*self.request.headers, (b"cookie", key.cookie + b"=" + value)]
-        self.hashed = replace(self.request, headers=headers)
-        age = b"; Max-Age=%d" % key.cookie_ttl if key.cookie_ttl else b""
-        path = b"; Path=" + key.cookie_path if key.cookie_path else b""
-        self.cookie = b'set-cookie: %b="%b"%b%b; HttpOnly\r\n' % (key.cookie, value, age, path)
+        self._ledger.statuses[reply.status] += 1
+        self.refusal, self.close = reply, True
+        self._reply(reply)
+
+    # ------------------------------------------------------------------------------------------ attempts that fail
+
+    def attempt_lost(self, attempt: Attempt, connection: Upstream) -> None:
+        if self.state is states.ANSWERING:
+            self._cut()
+        elif connection.undelivered and (self.body is None or self.body.replayable):
+            self._send_again(attempt)
+        else:
+            self.attempt_failed(attempt, Failure.RESET, Failure.RESET.value)
+
+    def _send_again(self, attempt: Attempt) -> None:
+        """An idle connection turned out to be dead, and not a byte of the request was taken: another connection, which
+        does not count as another attempt."""
+        self._end_attempt(attempt)
+        self._attempts -= 1
+        self._ledger.upstream_requests -= 1
+        self._rewind()
+        self._attempt(attempt.host)
+
+    def _rewind(self) -> None:
+        if self.body is not None:
+            self.body.rewind()
+
+    def attempt_failed(self, attempt: Attempt, failure: Failure, reason: str, status: int = 503) -> None:
+        if failure is not Failure.OVERFLOW:
+            attempt.failed()
+            if attempt.is_retriable(failure, [], self.state is states.SENT) and self._may_retry():
+                self._back_off(attempt)
+                return
+        if failure is Failure.PER_TRY_TIMEOUT:
+            self._local(504, TIMED_OUT)
+        else:
+            self._local(status, unreachable(reason, self._attempts))
+
+    def _may_retry(self) -> bool:
+        return may_retry(self._forward_to.retry, self._attempts, self.body, self._retries, self._pool)
+
+    def _back_off(self, attempt: Attempt, hand_over: Callable[[Upstream], None] | None = None) -> None:
+        policy = self._forward_to.retry
+        assert policy is not None
+        self._end_attempt(attempt, hand_over)
+        self._enter(states.BACKING_OFF)
+        self._retries = self._retries or Retries(self._pool)
+        if policy.avoid_previous_hosts:
+            self._retries.avoided.append(attempt.host)
+        self._timer = self._worker.after(policy.backoff(self._attempts, random.random()), self._retry)
+
+    def _retry(self) -> None:
+        self._rewind()
+        request = self.request if self._cookie is None else self._cookie.request
+        host = choose(self._pool, request, self._retries.avoided if self._retries is not None else ())
+        if host is None:
+            self._local(503, NO_HEALTHY_UPSTREAM)
+        else:
+            self._attempt(host)
+
+    # ------------------------------------------------------------------------------------------ time
+
+    def _timed_out(self) -> None:
+        """The route's timeout. It spans all attempts and the body of the answer (Envoy's router)."""
+        if self.state is states.ANSWERING:
+            self._cut()
+            return
+        if self.state is states.SENT and self.attempt is not None:
+            self.attempt.failed()
+        self._local(504, TIMED_OUT)
+
+    # ------------------------------------------------------------------------------------------ bodies in pieces
+
+    def progressed(self) -> None:
+        """More of the request has come, or its end."""
+        body, attempt = self.body, self.attempt
+        if body is None:
+            return
+        if self._forwarded and self._mirrors is not None:
+            self._mirrors.send(body)
+        connection = attempt.connection if attempt is not None else None
+        if connection is not None and not body.sent:
+            connection.write(self._take_body(body))
+        elif body.over_limit:
+            self.client.hold_body(True)
+        if self._forwarded and body.complete:
+            self._request_complete()
+
+    def _request_complete(self) -> None:
+        """Timeouts begin when the whole request has been received (Envoy's router)."""
+        seconds = self._forward_to.timeout
+        if seconds is not None and self._timeout is None:
+            self._timeout = self._worker.after(seconds, self._timed_out)
+        if self.state is states.SENT and self.attempt is not None:
+            self.attempt.limit(self._worker.after)
+
+    def _take_body(self, body: RequestBody) -> bytes:
+        data = body.take()
+        self.client.hold_body(False)
+        return data
+
+    def attempt_received(self, attempt: Attempt, connection: Upstream) -> None:
+        """What did not come in one piece: a part of an answer, or one that ends, passes or fails in its own way."""
+        if self._answer is not None:
+            self._pass_on(self._answer, connection)
+            return
+        if connection.interim:
+            self.client.write(interim_heads(connection))
+        status = connection.status
+        if connection.malformed:
+            self.attempt_failed(attempt, Failure.RESET, "protocol error", status=502)
+        elif status:
+            attempt.answered(status)
+            if attempt.is_retriable(status, connection.headers, True) and self._may_retry():
+                self._back_off(attempt)
+            else:
+                self._begin_answer(attempt, connection, status)
+
+    def _begin_answer(self, attempt: Attempt, connection: Upstream, status: int) -> None:
+        forward, ledger, request = self._forward_to, self._ledger, self.request
+        ledger.statuses[status] += 1
+        if status == 101:
+            self._become_tunnel(attempt, connection, forward)
+            return
+        self._enter(states.ANSWERING)
+        shared = shared_head(request, forward, ledger, status, connection.headers, self._milliseconds(attempt))
+        lines = self._own_lines(attempt, status, shared)
+        answer = self._answer = Answer(status, shared, request.method)
+        self.client.write(shared + lines + CRLF)
+        self._pass_on(answer, connection)
+        if self.client.full and self.attempt is attempt:
+            attempt.pause()
+
+    def _pass_on(self, answer: Answer, connection: Upstream) -> None:
+        """More of an answer whose head has gone out."""
+        if connection.malformed:
+            self._cut()
+            return
+        for piece in answer.take(connection):
+            self.client.write(piece)
+        if connection.ended:
+            self._end()
+            self._hand_back()
+
+    def _become_tunnel(self, attempt: Attempt, connection: Upstream, forward: Forward) -> None:
+        """Passes a 101 on and joins the two connections. All timeouts end here, as in Envoy."""
+        headers = forward.headwork.downstream_headers(self.request, 101, connection.headers)
+        head = switching_head(headers, reply_tags(self._ledger, forward, self._fault, self._attempts))
+        self._end(attempt.host.detach)
+        open_tunnel(self.client, connection, head)
+
+    # ------------------------------------------------------------------------------------------ back-pressure
+
+    def attempt_full(self, full: bool) -> None:
+        self.client.hold_upstream(full)
+
+    def client_full(self) -> None:
+        if self.attempt is not None and self.state is states.ANSWERING:
+            self.attempt.pause()
+
+    def client_drained(self) -> None:
+        if self.attempt is not None:
+            self.attempt.resume()

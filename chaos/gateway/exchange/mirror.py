@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import TYPE_CHECKING
 
+from chaos.gateway.exchange.request_body import RequestBody
+from chaos.gateway.state.worker_state import WorkerState
+from chaos.gateway.upstream.balancer import choose
 from chaos.gateway.upstream.connection import Upstream
-from chaos.mesh.decision import Failure
-
-if TYPE_CHECKING:
-    from chaos.gateway.state.worker_state import Plane
-    from chaos.gateway.upstream.pool import Host
+from chaos.gateway.upstream.pool import Host
+from chaos.mesh.decision import Failure, Forward, Request
 
 BUFFER_LIMIT = 1 << 20  # bytes that wait for a slow mirror; then the copy is given up, the original never waits
 LONGEST_SECONDS = 60.0  # without a timeout on the route
-
 
 _FORWARDED_FOR = re.compile(rb"\r\nx-forwarded-for: ([^\r]*)\r\n")
 _EXPECTED_TIMEOUT = re.compile(rb"(\r\nx-envoy-expected-rq-timeout-ms: )\d+\r\n")
@@ -36,14 +34,44 @@ def mirrored_head(head: bytes, own_address: bytes, timeout: float | None) -> byt
     return head + b"x-envoy-internal: true\r\nx-envoy-attempt-count: 1\r\n\r\n"
 
 
+class Mirrors:
+    """The copies of one request. They get its body as it comes, whatever becomes of the original."""
+
+    def __init__(
+        self, worker: WorkerState, request: Request, forward: Forward, head: bytes, body: RequestBody | None, own: bytes
+    ):
+        """Sends `head` to every mirror that has an endpoint; `own` is this proxy's address."""
+        head_only, timeout = request.method == b"HEAD", forward.timeout
+        hosts = [choose(worker.pool(cluster), request) for cluster in forward.mirrors]
+        copied = mirrored_head(head, own, timeout)
+        self._copies = [Mirror(worker, host, copied, head_only, timeout) for host in hosts if host is not None]
+        self._ended = body is None
+        if body is not None:
+            self.send(body)
+
+    def send(self, body: RequestBody) -> None:
+        """Sends what has come of the body."""
+        if self._ended:
+            return
+        data = body.take_copy()
+        self._ended = body.complete
+        for copy in self._copies:
+            copy.send(data, body.complete)
+
+    def cut_short(self) -> None:
+        """The client is gone, or the rest of the body will not come."""
+        for copy in self._copies:
+            copy.cut_short()
+
+
 class Mirror:
-    def __init__(self, plane: Plane, host: Host, head: bytes, head_only: bool, timeout: float | None):
+    def __init__(self, worker: WorkerState, host: Host, head: bytes, head_only: bool, timeout: float | None):
         self.host = host
         self.head_only = head_only
         self.connection: Upstream | None = None
         self._waiting = [head]
         self._done = False
-        self._timer: asyncio.TimerHandle = plane.after(timeout or LONGEST_SECONDS, self.cut_short)
+        self._timer: asyncio.TimerHandle = worker.after(timeout or LONGEST_SECONDS, self.cut_short)
         connection = host.acquire(self)
         if connection is not None:
             self.upstream_connected(connection)

@@ -1,17 +1,14 @@
-"""After a 101: octets both ways, with back-pressure, until one side closes."""
+"""After a 101: bytes both ways, with back-pressure, until one side closes."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
 
+from chaos.gateway.exchange.client import Client
 from chaos.gateway.exchange.wire import CRLF, STATUS_LINES, header_block
-
-if TYPE_CHECKING:
-    from chaos.gateway.exchange.exchange import Exchange
-    from chaos.gateway.upstream.connection import Upstream
-    from chaos.gateway.upstream.pool import Host
+from chaos.gateway.upstream.connection import Upstream
+from chaos.mesh.decision import Headers
 
 
 class Relay(asyncio.Protocol):
@@ -37,25 +34,21 @@ class Relay(asyncio.Protocol):
         self._on_close(exc)
 
 
-def open_tunnel(exchange: Exchange, connection: Upstream) -> None:
-    """Passes the 101 on and joins the two connections. The route's timeout ends here, as in Envoy."""
-    downstream, host = exchange.downstream, cast("Host", exchange.host)
-    headers = exchange.forward.headwork.downstream_headers(exchange.request, 101, connection.headers)
-    head = STATUS_LINES[101] + header_block(headers) + CRLF + exchange._tags()
+def switching_head(headers: Headers, tags: bytes) -> bytes:
+    """The head of the 101 as the client gets it."""
+    head = STATUS_LINES[101] + header_block(headers) + CRLF + tags
     if b"\r\nupgrade: " not in head:
         head += b"upgrade: websocket\r\n"
     if b"\r\nconnection: " not in head:
         head += b"connection: Upgrade\r\n"
-    if exchange.timeout is not None:
-        exchange.timeout.cancel()
-    early = downstream.take_after_upgrade()
-    exchange.connection = None
-    exchange._end_tries()
-    host.detach(connection)
-    client, server = downstream.transport, connection.transport
-    downstream.write(head + CRLF + (connection.upgraded or b""))
-    server.set_protocol(Relay(server, client, connection.connection_lost))
-    client.set_protocol(Relay(client, server, downstream.connection_lost))
-    downstream.current = None
+    return head + CRLF
+
+
+def open_tunnel(client: Client, connection: Upstream, head: bytes) -> None:
+    """Sends the 101 and joins the two connections. The exchange is over, and both transports are the tunnel's."""
+    server, downstream = connection.transport, client.transport
+    client.write(head + (connection.upgraded or b""))
+    server.set_protocol(Relay(server, downstream, connection.connection_lost))
+    early = client.become_tunnel(Relay(downstream, server, client.connection_lost))
     if early:
         server.write(early)

@@ -38,7 +38,6 @@ WITHOUT_LENGTH = frozenset((b"GET", b"HEAD", b"DELETE", b"OPTIONS", b"TRACE", b"
 
 
 FIELD = b": ".join  # of a name and a value
-FIRST_ATTEMPT = b"x-envoy-attempt-count: 1\r\n\r\n"
 
 
 def service_time(milliseconds: int) -> bytes:

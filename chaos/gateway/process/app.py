@@ -1,14 +1,10 @@
-"""`chaos gateway`: binds, says where it listens, serves until it is told to stop, drains, ends.
-
-One worker is this process. Several are children that share the port (`workers.py`); then this process is only their
-admin API."""
+"""What a gateway process is made of: a data plane, the admin API, and the wish to stop."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
 import os
-import resource
 import signal
 import socket
 import sys
@@ -16,39 +12,14 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-import uvloop
 from aiohttp import web
 
 from chaos.gateway.process.admin import admin_app
 from chaos.gateway.process.control import Control, Controls
-from chaos.gateway.process.options import GatewayOptions, bind, url_of
+from chaos.gateway.process.options import GatewayOptions, url_of
 from chaos.gateway.process.reload import watch
 from chaos.gateway.process.server import serving
-from chaos.gateway.state.worker_state import Plane, RuleSet
-
-
-def run_gateway(options: GatewayOptions) -> int:
-    """Serves until SIGTERM or SIGINT; the exit code. Raises InvalidInput or EnvironmentFailed before it has begun."""
-    options.check()
-    rules = options.load()
-    _allow_many_connections()
-    listeners = bind(options.listen, "--listen", copies=options.workers)
-    admin_listener = bind(options.admin, "--admin")[0]
-    if options.workers > 1:
-        from chaos.gateway.process.workers import run_workers
-
-        return run_workers(options, rules, listeners, admin_listener)
-    return uvloop.run(_serve(options, rules, listeners[0], admin_listener))
-
-
-async def _serve(
-    options: GatewayOptions, rules: RuleSet, listener: socket.socket, admin_listener: socket.socket
-) -> int:
-    stop = Stop(options)
-    async with running(options, rules, listener) as control, admin(options, control, admin_listener):
-        announce(admin_listener, listener)
-        await stop.requested.wait()
-    return 0
+from chaos.gateway.state.worker_state import RuleSet, WorkerState
 
 
 @asynccontextmanager
@@ -56,7 +27,7 @@ async def running(
     options: GatewayOptions, rules: RuleSet, listener: socket.socket, worker: int = 0
 ) -> AsyncIterator[Control]:
     """One worker's data plane, accepting on a bound socket until the block ends."""
-    plane = Plane(rules, seed=options.seed, tagged=options.tags, worker=worker)
+    plane = WorkerState(rules, seed=options.seed, tagged=options.tags, worker=worker)
     gc.collect()
     gc.freeze()  # the rules and the modules will not become garbage: the collector need not look at them again
     async with serving(plane, listener, options.drain_seconds):
@@ -107,11 +78,3 @@ class Stop:
             while os.read(sys.stdin.fileno(), 4096):
                 pass
         os._exit(0)
-
-
-def _allow_many_connections() -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 65536 if hard == resource.RLIM_INFINITY else min(hard, 65536)
-    if soft < wanted:
-        with suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from chaos.gateway.process.options import GatewayOptions
 from chaos.gateway.state.counters import Json
-from chaos.gateway.state.worker_state import Plane, RuleSet
+from chaos.gateway.state.worker_state import RuleSet, WorkerState
 
 
 class Controls(Protocol):
@@ -33,7 +33,7 @@ class Controls(Protocol):
 class Control:
     workers = 1
 
-    def __init__(self, plane: Plane, options: GatewayOptions):
+    def __init__(self, plane: WorkerState, options: GatewayOptions):
         self.plane = plane
         self._options = options
         self._source = ""

@@ -16,13 +16,13 @@ from aiohttp import web
 
 from chaos.gateway.exchange.downstream import Downstream
 from chaos.gateway.process.options import BACKLOG
-from chaos.gateway.state.worker_state import Plane
+from chaos.gateway.state.worker_state import WorkerState
 
 POLL_SECONDS = 0.02  # how often draining looks whether the last connection has gone
 
 
 class Server(web.Server):
-    def __init__(self, plane: Plane):
+    def __init__(self, plane: WorkerState):
         super().__init__(_never)
         self._plane = plane
 
@@ -42,7 +42,7 @@ class Server(web.Server):
         while self._plane.connections and loop.time() < end:  # noqa: ASYNC110 - an event would cost every connection
             await asyncio.sleep(POLL_SECONDS)
         for connection in list(self._plane.connections):
-            connection.transport.abort()
+            connection.abort()
 
 
 async def _never(request: web.BaseRequest) -> NoReturn:
@@ -50,7 +50,7 @@ async def _never(request: web.BaseRequest) -> NoReturn:
 
 
 @asynccontextmanager
-async def serving(plane: Plane, listener: socket.socket, drain_seconds: float) -> AsyncIterator[None]:
+async def serving(plane: WorkerState, listener: socket.socket, drain_seconds: float) -> AsyncIterator[None]:
     """Accepts connections for `plane` on a bound socket; leaves when the last request in flight has been answered."""
     runner = web.ServerRunner(Server(plane), shutdown_timeout=drain_seconds)
     await runner.setup()

@@ -80,6 +80,10 @@ class Ledger:
             known.clear()
         known[head] = made
 
+    def remember_reply(self, reply: Reply, date: bytes, data: bytes) -> None:
+        """Keeps the bytes of a local reply for the next request that gets it, while the date is the same."""
+        self.reply, self.reply_date, self.reply_bytes = reply, date, data
+
     def count(self, decision: Decision) -> str:
         """Counts a request and what was drawn for it; returns the fault as x-chaos-fault names it, `""` for none."""
         self.requests += 1

@@ -5,30 +5,49 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from chaos.gateway.exchange.wire import empty, refusal
 from chaos.gateway.state.counters import Json, Phase
 from chaos.gateway.state.faulted import Faulted
 from chaos.gateway.state.repeats import Repeats
 from chaos.gateway.upstream.pool import IDLE_SECONDS, Pool
-from chaos.mesh.decision import Cluster, Decision, Draws, Request
+from chaos.mesh.decision import Cluster, Decision, Draws, Request, Rule
 from chaos.mesh.draws import keyed_draws
 
-if TYPE_CHECKING:
-    from chaos.gateway.exchange.downstream import Downstream
-
-CONNECTION_IDLE_SECONDS = 3600.0  # Envoy's idle_timeout
-HEAD_SECONDS = 300.0  # for a request's head to arrive
 BEAT_SECONDS = 5.0  # how often connections are looked at
 
 
 class RuleSet(Protocol):
     """What the gateway needs of compiled rules (chaos/mesh/compile/rules.py)."""
 
+    @property
+    def server_name(self) -> bytes:
+        """The `server` header of replies."""
+
+    @property
+    def replaces_request_ids(self) -> bool:
+        """Whether upstream gets another x-request-id than the client has sent, as from an Istio gateway."""
+
     def decide(self, request: Request, draws: Draws) -> Decision: ...
+
+    def listing(self) -> Sequence[tuple[Rule, Sequence[str]]]:
+        """Every rule with the hosts it applies to."""
+
+
+class ClientConnection(Protocol):
+    """A client's connection as the worker sees it."""
+
+    def close_if_idle(self, beat: int) -> None:
+        """End if nothing has happened for too long; `beat` is now."""
+
+    def drain(self) -> None:
+        """Take no new requests."""
+
+    def abort(self) -> None:
+        """End at once."""
 
 
 class Scaled:
@@ -60,7 +79,7 @@ class Scaled:
         return self._draws.mirror(index)
 
 
-class Plane:
+class WorkerState:
     def __init__(self, rules: RuleSet, *, seed: int | str | None = None, tagged: bool = True, worker: int = 0):
         self._loop = asyncio.get_running_loop()
         self.now = self._loop.time
@@ -71,7 +90,7 @@ class Plane:
         self.draws: Callable[[bytes], Draws] = self._keyed
         self.tagged = tagged
         self.draining = False
-        self.connections: set[Downstream] = set()
+        self.connections: set[ClientConnection] = set()
         self.authorities: set[bytes] = set()  # seen and found to be well-formed
         self.faulted = Faulted()
         self.phases: dict[str, Phase] = {}
@@ -94,8 +113,8 @@ class Plane:
         self._pools = {}
         for phase in self.phases.values():
             phase.forget_rules()
-        server = getattr(rules, "server_name", b"envoy")
-        self.replaces_ids = bool(getattr(rules, "replaces_request_ids", False))
+        server = rules.server_name
+        self.replaces_ids = rules.replaces_request_ids
         self.refusals = {status: refusal(status, server) for status in (400, 403, 408, 426, 431, 501)}
         self.no_route, self.no_host, self.forbidden = (empty(status, server) for status in (404, 400, 403))
 
@@ -152,7 +171,7 @@ class Plane:
     def rules_in_force(self) -> list[dict[str, Any]]:
         return [
             {"key": rule.key, "name": rule.name, "where": str(rule.location or ""), "hosts": list(hosts)}
-            for rule, hosts in getattr(self.rules, "listing", tuple)()
+            for rule, hosts in self.rules.listing()
         ]
 
     # ------------------------------------------------------------------------------------------ time
@@ -167,9 +186,7 @@ class Plane:
         """Once per beat: closes what has been idle for too long."""
         self.beat += 1
         for connection in list(self.connections):
-            silent = (self.beat - connection.beat) * BEAT_SECONDS
-            if silent > (HEAD_SECONDS if connection.in_head else CONNECTION_IDLE_SECONDS):
-                connection.idle_out()
+            connection.close_if_idle(self.beat)
         if self.beat % int(IDLE_SECONDS / BEAT_SECONDS) == 0:
             for pool in self._pools_by_name.values():
                 for host in pool.hosts:

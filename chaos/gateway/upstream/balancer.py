@@ -6,12 +6,9 @@ import hashlib
 import random
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
+from chaos.gateway.upstream.pool import Host, Pool
 from chaos.mesh.decision import Balancing, HashKey, Request
-
-if TYPE_CHECKING:
-    from chaos.gateway.upstream.pool import Host, Pool
 
 HOST_PICKS = 5  # picks that try to avoid the endpoints of earlier tries (Istio: hostSelectionRetryMaxAttempts)
 RING_POINTS = (

@@ -1,4 +1,4 @@
-"""One connection to an endpoint: sends what it is given, parses the answer, tells whoever owns the try.
+"""One connection to an endpoint: sends what it is given, parses the answer, tells its owner.
 
 The parser's callbacks only record. When a read has been parsed the owner is told once, and finds what has arrived so
 far in `status`, `headers`, `pieces` and `ended`; so a small answer is one call and can be one write."""
@@ -8,14 +8,12 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from collections.abc import Callable
+from typing import Any, Protocol, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from chaos.mesh.decision import Failure, Headers
-
-if TYPE_CHECKING:
-    from chaos.gateway.upstream.pool import Host
 
 MAX_HEADERS = 100  # Envoy's default; more is a protocol error
 MAX_HEAD_BYTES = 80 * 1024
@@ -24,7 +22,7 @@ TCP_INFO_BYTES_ACKED = 120  # offset in struct tcp_info (linux/tcp.h)
 
 
 class Owner(Protocol):
-    """Whoever made the try: an exchange, or a mirrored copy."""
+    """Whoever sends a request: an attempt, or a mirrored copy."""
 
     def upstream_connected(self, connection: Upstream) -> None:
         """The connection is yours until you release it: send."""
@@ -33,8 +31,8 @@ class Owner(Protocol):
         """There will be no connection for you."""
 
     def upstream_whole(self, connection: Upstream, data: bytes) -> bool:
-        """The first of the answer. True if it was all, and plain (heads.py), and has been dealt with: the connection
-        can serve again, and has been given back. False to have it parsed."""
+        """Take the first read of the answer if it is a whole answer, and plain (plain_heads.py). Returns True when it
+        has been dealt with and the connection given back, False to have it parsed."""
 
     def upstream_received(self, connection: Upstream) -> None:
         """More of the answer is here; look at the connection's fields."""
@@ -63,7 +61,7 @@ class Upstream(asyncio.Protocol):
     malformed = False
     surplus = False  # more came than the answer: a second one, or none that HTTP knows
     upgraded: bytes | None = None  # after a 101: what already came in the new protocol
-    plain = True  # the answer may be one that is passed on in one go (heads.plain_answer)
+    plain = True  # the answer may be one that is passed on in one go (plain_heads.plain_answer)
     heard = False  # a byte of the answer has arrived
     head_only = False  # the request was HEAD
     upgrading = False  # the request asked for another protocol
@@ -75,8 +73,8 @@ class Upstream(asyncio.Protocol):
     written_before = 0  # of which before the request in flight
     served_when_seen = -1  # `served` when the pool last looked for idle connections
 
-    def __init__(self, host: Host):
-        self.host = host
+    def __init__(self, on_close: Callable[[Upstream], None]):
+        self._on_close = on_close
         self.interim: list[tuple[int, Headers]] = []  # 1xx answers not yet passed on
         self.pieces: list[bytes] = []  # of the body, not yet passed on
         self._parser: Any = HttpResponseParser(self)
@@ -242,7 +240,7 @@ class Upstream(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = True
-        self.host.forget(self)
+        self._on_close(self)
         owner, self.owner = self.owner, None
         if owner is not None:
             owner.upstream_lost(self)

@@ -101,7 +101,7 @@ class Host:
         try:
             async with asyncio.timeout(self.pool.cluster.connect_timeout):
                 _, connection = await asyncio.get_running_loop().create_connection(
-                    lambda: Upstream(self), self.endpoint.address, self.endpoint.port
+                    lambda: Upstream(self.forget), self.endpoint.address, self.endpoint.port
                 )
         except TimeoutError:
             reason = "connection timeout"

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import struct
+import termios
 import time
 
 import pytest
+from support.clock import Clock
 from support.decisions import (
     ABORT_REPLY,
     RULE,
@@ -20,8 +24,23 @@ from support.decisions import (
     to,
 )
 from support.raw_client import Answer
-from support.scripted import OK, Peer, always, always_ok, chunked, gateway, get, in_turn, post, until, upstream
+from support.scripted import (
+    OK,
+    InProcess,
+    Peer,
+    always,
+    always_ok,
+    chunked,
+    gateway,
+    get,
+    in_turn,
+    post,
+    until,
+    upstream,
+)
 
+from chaos.gateway.exchange.request_body import REPLAY_LIMIT
+from chaos.gateway.upstream.connection import HIGH_WATER
 from chaos.mesh.decision import Abort, Balancing, Decision, Failure
 
 UNREACHABLE = "upstream connect error or disconnect/reset before headers. "
@@ -353,7 +372,7 @@ async def test_a_body_that_arrives_during_a_delay_is_held_back_beyond_the_buffer
             client.writer.write(post(b"x" * (32 << 20)))
             await until(lambda: any(one.reading_paused for one in proxy.plane.connections))
             (connection,) = proxy.plane.connections
-            assert connection.current is not None and connection.current.size < 4 << 20
+            assert connection.current.body.size < 4 << 20
             assert (await client.answer()).status == 200
             assert len(web.bodies[0]) == 32 << 20
 
@@ -655,15 +674,108 @@ async def test_keep_alive_serves_many_requests_on_one_connection_each_side() -> 
 
 async def test_what_follows_a_request_in_the_pipeline_starts_no_second_timer_for_it() -> None:
     """A timer left behind would end a try that has long been answered."""
+    clock = Clock()
     retry = retrying(1, Failure.PER_TRY_TIMEOUT, per_try_timeout=30.0)
-    async with upstream(_hang) as web, gateway(to(cluster(web.port), retry=retry, timeout=30.0)) as proxy:
+    async with upstream(_hang) as web, gateway(to(cluster(web.port), retry=retry, timeout=60.0), clock=clock) as proxy:
         client = await proxy.open()
         client.writer.write(post(b"hello"))
         await until(lambda: web.heads)
         (connection,) = proxy.plane.connections
-        exchange = connection.current
-        assert exchange is not None and exchange.per_try is not None
-        timers = exchange.per_try, exchange.timeout
+        assert [timer.when() - clock.seconds for timer in clock.pending] == [30.0, 60.0]
         client.writer.write(get()[:10])
         await until(lambda: connection.in_head)
-        assert (exchange.per_try, exchange.timeout) == timers
+        assert [timer.when() - clock.seconds for timer in clock.pending] == [30.0, 60.0]
+
+
+# ------------------------------------------------------------------------------------------------ nothing stays behind
+
+
+async def test_a_body_that_was_held_back_during_a_delay_does_not_stop_the_next_request() -> None:
+    """The rest of the body waits while the buffer is full; the reply ends the waiting, too."""
+    clock = Clock()
+    body = b"x" * (REPLAY_LIMIT + 1)
+    async with gateway(aborting(delay=30.0), clock=clock) as proxy:
+        client = await proxy.open()
+        client.writer.write(post(body))
+        (connection,) = await _connections(proxy)
+        await until(lambda: connection.current and connection.current.complete and connection.reading_paused)
+        clock.advance(30.0)
+        answer = await client.answer()
+        assert (answer.status, answer.values("connection")) == (503, [])
+        client.writer.write(get())
+        await until(lambda: connection.current)
+        clock.advance(30.0)
+        assert (await client.answer()).status == 503
+
+
+async def test_an_upstream_that_stopped_reading_does_not_stop_the_next_request() -> None:
+    """Reading pauses while upstream's connection is full. It goes on when that connection is given up."""
+    clock, looked = Clock(), asyncio.Event()
+
+    async def deaf(peer: Peer) -> None:
+        peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await looked.wait()
+
+    async with upstream(deaf) as web, gateway(to(cluster(web.port), timeout=30.0), clock=clock) as proxy:
+        client = await proxy.open()
+        client.writer.write(get("/", "transfer-encoding: chunked", method="POST"))
+        (connection,) = await _connections(proxy)
+        await until(lambda: connection.current and connection.current.attempt.connection)
+        body, server = connection.current.body, connection.current.attempt.connection.transport
+        await _fill(client.writer.transport, connection.transport, server)
+        client.writer.write(_chunk(b"x" * 2000) + b"0\r\n\r\n")
+        await until(lambda: body.complete)
+        assert connection.reading_paused
+        clock.advance(30.0)
+        assert (await client.answer()).status == 504
+        client.writer.write(get())
+        await until(lambda: connection.current)
+        looked.set()
+
+
+async def test_a_connection_whose_answer_the_client_did_not_take_serves_the_next_request() -> None:
+    """Reading upstream pauses while the client's connection is full. It goes on when the answer has come."""
+
+    async def serve(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+        while True:
+            await peer.request()
+            await peer.send(OK)
+
+    async with upstream(serve) as web, gateway(to(cluster(web.port))) as proxy:
+        client = await proxy.open()
+        client.writer.write(get())
+        client.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        (connection,) = await _connections(proxy)
+        await until(lambda: connection.current and connection.current.attempt.connection.status)
+        (peer,) = web.peers
+        await _fill(peer.writer.transport, connection.current.attempt.connection.transport, connection.transport)
+        await peer.send(_chunk(b"x" * 2000) + b"0\r\n\r\n")
+        await until(lambda: connection.current is None)
+        assert connection.full
+        assert (await proxy.ask(get())).body == b"ok"
+        assert web.connections == 1
+
+
+async def _connections(proxy: InProcess) -> set[object]:
+    await until(lambda: proxy.plane.connections)
+    return proxy.plane.connections
+
+
+def _chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+async def _fill(sender: asyncio.Transport, receiver: asyncio.Transport, next_one: asyncio.Transport) -> None:
+    """Sends chunks from one end of a connection until so much waits behind the other that 2 000 bytes more are too
+    many."""
+    while (waiting := next_one.get_write_buffer_size()) < HIGH_WATER - 1000:
+        sender.write(_chunk(b"x" * min(50_000, HIGH_WATER - 500 - waiting)))
+        await until(lambda: not (sender.get_write_buffer_size() or _bytes(sender, "out") or _bytes(receiver, "in")))
+
+
+def _bytes(transport: asyncio.Transport, queue: str) -> int:
+    """That the kernel holds of a connection: not yet acknowledged, or not yet read."""
+    kind = {"out": termios.TIOCOUTQ, "in": termios.FIONREAD}[queue]
+    return int(struct.unpack("i", fcntl.ioctl(transport.get_extra_info("socket"), kind, b"\0" * 4))[0])

@@ -29,7 +29,7 @@ import sys
 sys.path.insert(0, {tests!r})
 from pathlib import Path
 from chaos.errors import ChaosError, InvalidInput
-from chaos.gateway.process.app import run_gateway
+from chaos.gateway.process.main import run_gateway
 from chaos.gateway.process.options import GatewayOptions
 from chaos.mesh.decision import Abort, Decision
 from support.decisions import ABORT_REPLY, RULE, HandRules, delayed, direct

@@ -1,0 +1,81 @@
+"""A request's body while it passes: buffered until upstream takes it, and kept while it may have to be sent again."""
+
+from __future__ import annotations
+
+from chaos.gateway.exchange.wire import chunk, last_chunk
+from chaos.mesh.decision import Headers
+
+REPLAY_LIMIT = 1 << 20  # bytes of a request's body that are kept to send it again (Envoy's buffer limit)
+
+
+class RequestBody:
+    """`complete` once all of it is here, `sent` once all of it has been taken for the attempt in flight."""
+
+    __slots__ = (
+        "_kept",
+        "_pieces",
+        "_trailers",
+        "chunked",
+        "complete",
+        "copied",
+        "replayable",
+        "sent",
+        "size",
+    )
+
+    def __init__(self, *, chunked: bool):
+        self.chunked = chunked
+        self.size = 0  # bytes received
+        self.complete = False
+        self.sent = False
+        self.replayable = True  # all that has come is still here
+        self._pieces: list[bytes] = []  # received, not yet sent
+        self._kept: list[bytes] = []  # sent, kept for another attempt
+        self.copied: list[bytes] | None = None  # received, not yet sent to mirrors; None without mirrors
+        self._trailers: Headers = []
+
+    @property
+    def over_limit(self) -> bool:
+        """Whether it is too long to be kept."""
+        return self.size > REPLAY_LIMIT
+
+    def receive(self, data: bytes) -> None:
+        self._pieces.append(data)
+        self.size += len(data)
+        if self.copied is not None:
+            self.copied.append(data)
+
+    def finish(self, trailers: Headers) -> None:
+        self.complete = True
+        self._trailers = trailers
+
+    def take(self) -> bytes:
+        """The bytes that have come and have not been sent, framed for upstream."""
+        pieces, self._pieces = self._pieces, []
+        if self.over_limit:
+            self.replayable = False
+            self._kept = []
+        elif self.replayable:
+            self._kept += pieces
+        self.sent = self.complete
+        return self.framed(pieces)
+
+    def rewind(self) -> None:
+        """From the start again, for another attempt."""
+        self._pieces = self._kept + self._pieces
+        self._kept = []
+        self.sent = False
+
+    def take_copy(self) -> bytes:
+        """The bytes that have come and have not been sent to the mirrors; the first time, all that upstream has not
+        got yet."""
+        pieces = list(self._pieces) if self.copied is None else self.copied
+        self.copied = []
+        return self.framed(pieces)
+
+    def framed(self, pieces: list[bytes]) -> bytes:
+        """The pieces as the next bytes of the body; the end of it, too, once it is complete."""
+        if not self.chunked:
+            return b"".join(pieces)
+        data = b"".join(map(chunk, pieces))
+        return data + last_chunk(self._trailers) if self.complete else data

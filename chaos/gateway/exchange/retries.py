@@ -1,0 +1,31 @@
+"""Whether another attempt may follow, and what a request that is tried again holds meanwhile."""
+
+from __future__ import annotations
+
+from chaos.gateway.exchange.request_body import RequestBody
+from chaos.gateway.upstream.pool import Host, Pool
+from chaos.mesh.decision import RetryPolicy
+
+
+class Retries:
+    """One request's place among those of its cluster that are being tried again (Envoy's max_retries): taken with the
+    first retry, given back when the request is over."""
+
+    __slots__ = ("_pool", "avoided")
+
+    def __init__(self, pool: Pool):
+        self._pool = pool
+        self.avoided: list[Host] = []  # endpoints of earlier attempts
+        pool.retrying += 1
+
+    def end(self) -> None:
+        self._pool.retrying -= 1
+
+
+def may_retry(
+    policy: RetryPolicy | None, attempts: int, body: RequestBody | None, retries: Retries | None, pool: Pool
+) -> bool:
+    """Whether a request may be sent once more after so many attempts, if its last outcome is one to retry."""
+    if policy is None or attempts > policy.attempts or not (body is None or body.replayable):
+        return False
+    return retries is not None or pool.retrying < pool.max_retries

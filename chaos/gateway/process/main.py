@@ -1,0 +1,47 @@
+"""`chaos gateway`: binds, says where it listens, serves until it is told to stop, drains, ends.
+
+One worker is this process. Several are children that share the port (`workers.py`); then this process is only their
+admin API."""
+
+from __future__ import annotations
+
+import resource
+import socket
+from contextlib import suppress
+
+import uvloop
+
+from chaos.gateway.process.app import Stop, admin, announce, running
+from chaos.gateway.process.options import GatewayOptions, bind
+from chaos.gateway.process.workers import run_workers
+from chaos.gateway.state.worker_state import RuleSet
+
+
+def run_gateway(options: GatewayOptions) -> int:
+    """Serves until SIGTERM or SIGINT; the exit code. Raises InvalidInput or EnvironmentFailed before it has begun."""
+    options.check()
+    rules = options.load()
+    _allow_many_connections()
+    listeners = bind(options.listen, "--listen", copies=options.workers)
+    admin_listener = bind(options.admin, "--admin")[0]
+    if options.workers > 1:
+        return run_workers(options, rules, listeners, admin_listener)
+    return uvloop.run(_serve(options, rules, listeners[0], admin_listener))
+
+
+async def _serve(
+    options: GatewayOptions, rules: RuleSet, listener: socket.socket, admin_listener: socket.socket
+) -> int:
+    stop = Stop(options)
+    async with running(options, rules, listener) as control, admin(options, control, admin_listener):
+        announce(admin_listener, listener)
+        await stop.requested.wait()
+    return 0
+
+
+def _allow_many_connections() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 65536 if hard == resource.RLIM_INFINITY else min(hard, 65536)
+    if soft < wanted:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
