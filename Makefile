@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help run test lint types format browser bench fuzz calibration schema clean
+.PHONY: help run test lint types format browser bench fuzz interleave calibration schema clean
 
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,6 +30,9 @@ bench: $(VENV)/.installed-dev  ## every figure of docs/performance.md, beside it
 
 fuzz: $(VENV)/.installed-dev  ## generated rules and requests: the gateway beside the real Envoy, for as long as you like
 	CHAOS_FUZZ_REQUESTS=$${CHAOS_FUZZ_REQUESTS:-20000} $(BIN)/python -m pytest tests/conformance/test_fuzz.py -s
+
+interleave: $(VENV)/.installed-dev  ## resets, timeouts, retries and disconnects at random: whose answer is it? (CHAOS_INTERLEAVE_SEED)
+	CHAOS_INTERLEAVE_REQUESTS=$${CHAOS_INTERLEAVE_REQUESTS:-120000} $(BIN)/python -m pytest tests/gateway/test_interleaving.py -s
 
 calibration: $(VENV)/.installed-dev  ## the verdicts' error rates, by simulation, in full
 	$(BIN)/python -m benchmarks.calibration
