@@ -234,3 +234,8 @@ async def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - any condition, not only those that know of an event
             await asyncio.sleep(0.002)
+
+
+def stalled(transport: asyncio.WriteTransport) -> bool:
+    """Whether the writer must wait, because the kernel takes no more. Once the reader has stopped, that stays so."""
+    return transport.get_write_buffer_size() > transport.get_write_buffer_limits()[1]

@@ -6,7 +6,6 @@ import asyncio
 import fcntl
 import struct
 import termios
-import time
 
 import pytest
 from support.clock import Clock
@@ -35,11 +34,13 @@ from support.scripted import (
     get,
     in_turn,
     post,
+    stalled,
     until,
     upstream,
 )
 
 from chaos.gateway.exchange.request_body import REPLAY_LIMIT
+from chaos.gateway.exchange.states import DELAYED
 from chaos.gateway.upstream.connection import HIGH_WATER
 from chaos.mesh.decision import Abort, Balancing, Decision, Failure
 
@@ -120,15 +121,19 @@ async def test_after_a_delay_the_body_has_come_and_the_connection_stays() -> Non
 
 
 async def test_a_delayed_request_is_sent_on_when_the_delay_is_over() -> None:
+    clock = Clock()
     async with upstream() as web:
         target = cluster(web.port)
-        async with gateway(HandRules(lambda request, draws: delayed(0.08, forward(target, request)))) as proxy:
-            began = time.monotonic()
-            asked = asyncio.ensure_future(proxy.ask(post(b"hello")))
-            await asyncio.sleep(0.03)
-            assert web.heads == []
-            answer = await asked
-            assert time.monotonic() - began > 0.079
+        rules = HandRules(lambda request, draws: delayed(5.0, forward(target, request)))
+        async with gateway(rules, clock=clock) as proxy:
+            client = await proxy.open()
+            client.writer.write(post(b"hello"))
+            await until(lambda: clock.pending)
+            clock.advance(4.999)
+            (connection,) = proxy.plane.connections
+            assert (connection.current.state, proxy.counts()["upstream_requests"]) == (DELAYED, 0)
+            clock.advance(0.001)
+            answer = await client.answer()
             assert (answer.status, web.bodies) == (200, [b"hello"])
             assert tags(answer)["x-chaos-fault"] == "delay"
 
@@ -313,10 +318,7 @@ async def test_back_pressure_from_a_client_that_does_not_read() -> None:
         transport = client.writer.transport
         transport.pause_reading()  # type: ignore[attr-defined]
         await until(lambda: any(one.full for one in proxy.plane.connections))
-        stalled_at = -1
-        while stalled_at != sent:
-            stalled_at = sent
-            await asyncio.sleep(0.1)
+        await until(lambda: stalled(web.peers[0].writer.transport))
         assert sent < 24 << 20, "only what socket buffers and one high-water mark hold"
         (connection,) = proxy.plane.connections
         assert connection.transport.get_write_buffer_size() < 2 << 20
@@ -329,7 +331,7 @@ async def test_back_pressure_from_an_upstream_that_does_not_read() -> None:
     go_on = asyncio.Event()
     total = 64 << 20
 
-    async def stalled(peer: Peer) -> None:
+    async def deaf(peer: Peer) -> None:
         head = await peer.head()
         peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
         await go_on.wait()
@@ -339,7 +341,7 @@ async def test_back_pressure_from_an_upstream_that_does_not_read() -> None:
             left -= len(await peer.reader.read(1 << 20))
         await peer.send(OK)
 
-    async with upstream(stalled) as web, gateway(to(cluster(web.port))) as proxy:
+    async with upstream(deaf) as web, gateway(to(cluster(web.port))) as proxy:
         client = await proxy.open()
         client.writer.write(get("/", f"content-length: {total}", method="POST"))
         sent = 0
@@ -354,10 +356,7 @@ async def test_back_pressure_from_an_upstream_that_does_not_read() -> None:
 
         pushing = asyncio.ensure_future(push())
         await until(lambda: any(one.reading_paused for one in proxy.plane.connections))
-        stalled_at = -1
-        while stalled_at != sent:
-            stalled_at = sent
-            await asyncio.sleep(0.1)
+        await until(lambda: stalled(client.writer.transport))
         assert sent < 24 << 20
         go_on.set()
         await pushing
@@ -365,14 +364,17 @@ async def test_back_pressure_from_an_upstream_that_does_not_read() -> None:
 
 
 async def test_a_body_that_arrives_during_a_delay_is_held_back_beyond_the_buffer() -> None:
+    clock = Clock()
     async with upstream() as web:
         target = cluster(web.port)
-        async with gateway(HandRules(lambda request, draws: delayed(0.5, forward(target, request)))) as proxy:
+        rules = HandRules(lambda request, draws: delayed(5.0, forward(target, request)))
+        async with gateway(rules, clock=clock) as proxy:
             client = await proxy.open()
             client.writer.write(post(b"x" * (32 << 20)))
             await until(lambda: any(one.reading_paused for one in proxy.plane.connections))
             (connection,) = proxy.plane.connections
             assert connection.current.body.size < 4 << 20
+            clock.advance(5.0)
             assert (await client.answer()).status == 200
             assert len(web.bodies[0]) == 32 << 20
 
@@ -481,56 +483,85 @@ async def _hang(peer: Peer) -> None:
 
 
 async def test_the_routes_timeout_is_504_and_cancels_upstream() -> None:
-    async with upstream(_hang) as web, gateway(to(cluster(web.port), timeout=0.05)) as proxy:
+    clock = Clock()
+    async with upstream(_hang) as web, gateway(to(cluster(web.port), timeout=3.0), clock=clock) as proxy:
         client = await proxy.open()
-        answer = await client.ask(get())
-        assert (answer.status, answer.body, answer.values("connection")) == (504, b"upstream request timeout", [])
-        await until(lambda: web.closed)
-        assert (await client.ask(get())).status == 504
+        for n in (1, 2):
+            client.writer.write(get())
+            await until(lambda n=n: len(web.heads) == n)
+            clock.advance(2.999)
+            assert clock.pending
+            clock.advance(0.001)
+            answer = await client.answer()
+            assert (answer.status, answer.body, answer.values("connection")) == (504, b"upstream request timeout", [])
+            await until(lambda n=n: web.closed == n)
 
 
 async def test_the_timeout_starts_when_the_whole_request_is_here_and_after_the_delay() -> None:
+    clock = Clock()
     async with upstream() as web:
         target = cluster(web.port)
-        rules = HandRules(lambda request, draws: delayed(0.1, forward(target, request, timeout=0.05)))
-        async with gateway(rules) as proxy:
+        rules = HandRules(lambda request, draws: delayed(3.0, forward(target, request, timeout=1.0)))
+        async with gateway(rules, clock=clock) as proxy:
             client = await proxy.open()
             client.writer.write(get("/", "content-length: 5", method="POST"))
-            await asyncio.sleep(0.25)
+            await until(lambda: clock.pending)
+            clock.advance(3.0)
+            await until(lambda: web.heads)
+            assert clock.pending == []
+            clock.advance(60.0)
             answer = await client.ask(b"hello")
             assert (answer.status, web.bodies) == (200, [b"hello"])
 
 
 async def test_the_timeout_spans_the_body_of_the_answer() -> None:
+    clock = Clock()
+
     async def slow_body(peer: Peer) -> None:
         await peer.request()
         await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf")
         await peer.reader.read()
 
-    async with upstream(slow_body) as web, gateway(to(cluster(web.port), timeout=0.05)) as proxy:
+    async with upstream(slow_body) as web, gateway(to(cluster(web.port), timeout=1.0), clock=clock) as proxy:
         client = await proxy.open()
         client.writer.write(get())
-        text = await asyncio.wait_for(client.reader.read(), 10)
-        assert text.endswith(b"half")
+        await client.reader.readuntil(b"\r\n\r\nhalf")
+        clock.advance(1.0)
+        assert await client.ended()
         await until(lambda: web.closed)
 
 
 async def test_the_timeout_of_a_try_does_not_span_the_body() -> None:
+    clock, go_on = Clock(), asyncio.Event()
+
     async def slow_body(peer: Peer) -> None:
         await peer.request()
         await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf")
-        await asyncio.sleep(0.15)
+        await go_on.wait()
         await peer.send(b"-empty")
 
-    retry = retrying(1, Failure.PER_TRY_TIMEOUT, per_try_timeout=0.05)
-    async with upstream(slow_body) as web, gateway(to(cluster(web.port), retry=retry)) as proxy:
-        assert (await proxy.ask(get())).body == b"half-empty"
+    retry = retrying(1, Failure.PER_TRY_TIMEOUT, per_try_timeout=1.0)
+    async with upstream(slow_body) as web, gateway(to(cluster(web.port), retry=retry), clock=clock) as proxy:
+        client = await proxy.open()
+        client.writer.write(get())
+        assert (await client.reader.readuntil(b"\r\n\r\nhalf")).startswith(b"HTTP/1.1 200 OK\r\n")
+        assert clock.pending == []
+        clock.advance(60.0)
+        go_on.set()
+        assert await client.reader.readexactly(6) == b"-empty"
 
 
 async def test_tries_that_time_out_are_retried_and_the_last_is_504() -> None:
-    retry = retrying(2, Failure.PER_TRY_TIMEOUT, per_try_timeout=0.03)
-    async with upstream(_hang) as web, gateway(to(cluster(web.port), retry=retry)) as proxy:
-        answer = await proxy.ask(get())
+    clock = Clock()
+    retry = retrying(2, Failure.PER_TRY_TIMEOUT, per_try_timeout=1.0)
+    async with upstream(_hang) as web, gateway(to(cluster(web.port), retry=retry), clock=clock) as proxy:
+        client = await proxy.open()
+        client.writer.write(get())
+        for n in (1, 2, 3):
+            await until(lambda n=n: len(web.heads) == n)
+            clock.advance(1.0)  # the attempt is over
+            clock.advance(0.1)  # and the back-off
+        answer = await client.answer()
         assert (answer.status, answer.body) == (504, b"upstream request timeout")
         counts = proxy.counts()
         assert (counts["tries"], counts["upstream_requests"], counts["upstream_failures"]) == ({"3": 1}, 3, 3)
@@ -538,12 +569,19 @@ async def test_tries_that_time_out_are_retried_and_the_last_is_504() -> None:
 
 
 async def test_the_route_timeout_spans_all_tries() -> None:
-    retry = retrying(50, Failure.PER_TRY_TIMEOUT, per_try_timeout=0.03)
-    async with upstream(_hang) as web, gateway(to(cluster(web.port), retry=retry, timeout=0.1)) as proxy:
-        began = time.monotonic()
-        assert (await proxy.ask(get())).status == 504
-        assert 0.09 < time.monotonic() - began < 5
-        assert len(web.heads) < 10
+    clock = Clock()
+    retry = retrying(50, Failure.PER_TRY_TIMEOUT, per_try_timeout=1.0)
+    async with upstream(_hang) as web, gateway(to(cluster(web.port), retry=retry, timeout=3.5), clock=clock) as proxy:
+        client = await proxy.open()
+        client.writer.write(get())
+        for n in (1, 2, 3):
+            await until(lambda n=n: len(web.heads) == n)
+            clock.advance(1.1)
+        await until(lambda: len(web.heads) == 4)
+        assert clock.pending
+        clock.advance(0.2)
+        assert (await client.answer()).status == 504
+        assert (clock.pending, len(web.heads)) == ([], 4)
 
 
 # ------------------------------------------------------------------------------------------------ retries
@@ -573,13 +611,18 @@ async def test_an_answer_that_was_not_retried_only_for_want_of_attempts_is_retri
 async def test_answers_that_begin_alike_are_alike_but_for_what_is_their_own() -> None:
     """The second answer takes the remembered way: tags of its own, bodies of its own, and counts."""
     head = b"HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+    clock = Clock()
     dated = head + b"X-Chaos-Route: other\r\ncontent-length: 3\r\n\r\n"
     async with upstream(in_turn(dated + b"one", dated + b"two", dated + b"six")) as web:
         target = cluster(web.port)
-        rules = HandRules(lambda request, draws: delayed(0.01 * (len(rules.seen) == 3), forward(target, request)))
-        async with gateway(rules) as proxy:
+        rules = HandRules(lambda request, draws: delayed(1.0 * (len(rules.seen) == 3), forward(target, request)))
+        async with gateway(rules, clock=clock) as proxy:
             client = await proxy.open()
-            answers = [await client.ask(get()) for _ in range(3)]
+            answers = [await client.ask(get()) for _ in range(2)]
+            client.writer.write(get())
+            await until(lambda: clock.pending)
+            clock.advance(1.0)
+            answers.append(await client.answer())
         assert [answer.body for answer in answers] == [b"one", b"two", b"six"]
         assert [answer.values("x-chaos-fault") for answer in answers] == [[], [], ["delay"]]
         assert [answer.values("x-chaos-route") for answer in answers] == [["web[0]"]] * 3

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-
+from support.clock import Clock
 from support.decisions import ABORT_REPLY, HandRules, aborting, cluster, delayed, to
-from support.scripted import Peer, always, gateway, get, until, upstream
+from support.scripted import Peer, always, gateway, get, stalled, until, upstream
 
 from chaos.mesh.decision import Abort
 
@@ -23,7 +22,8 @@ async def _echo(peer: Peer) -> None:
 
 
 async def test_octets_pass_both_ways_after_the_101() -> None:
-    async with upstream(_echo) as web, gateway(to(cluster(web.port), timeout=0.2)) as proxy:
+    clock = Clock()
+    async with upstream(_echo) as web, gateway(to(cluster(web.port), timeout=2.0), clock=clock) as proxy:
         client = await proxy.open()
         client.writer.write(UPGRADE + b"early ")
         head = (await client.reader.readuntil(b"\r\n\r\n")).lower()
@@ -32,7 +32,7 @@ async def test_octets_pass_both_ways_after_the_101() -> None:
         assert b"sec-websocket-accept: x\r\n" in head and b"x-chaos-route: web[0]\r\n" in head
         assert await client.reader.readexactly(12) == b"hello early "
         assert b"\r\nupgrade: websocket\r\n" in web.heads[0].lower()
-        await asyncio.sleep(0.3)  # the route's timeout has ended with the 101
+        assert clock.pending == [], "the route's timeout has ended with the 101"
         client.writer.write(bytes(range(256)) * 4000)
         assert await client.reader.readexactly(1_024_000) == bytes(range(256)) * 4000
         assert proxy.counts()["statuses"] == {"101": 1}
@@ -71,10 +71,7 @@ async def test_back_pressure_holds_in_a_tunnel() -> None:
         client.writer.write(UPGRADE)
         await client.reader.readuntil(b"\r\n\r\n")
         client.writer.transport.pause_reading()  # type: ignore[attr-defined]
-        stalled_at = -1
-        while stalled_at != sent:
-            stalled_at = sent
-            await asyncio.sleep(0.1)
+        await until(lambda: stalled(web.peers[0].writer.transport))
         assert sent < 40 << 20
         assert web.connections == 1
 
@@ -105,6 +102,11 @@ async def test_the_timeout_lasts_until_the_101() -> None:
         await peer.head()
         await peer.reader.read()
 
-    async with upstream(silent) as web, gateway(to(cluster(web.port), timeout=0.05)) as proxy:
-        answer = await proxy.ask(UPGRADE)
+    clock = Clock()
+    async with upstream(silent) as web, gateway(to(cluster(web.port), timeout=2.0), clock=clock) as proxy:
+        client = await proxy.open()
+        client.writer.write(UPGRADE)
+        await until(lambda: web.heads)
+        clock.advance(2.0)
+        answer = await client.answer()
         assert (answer.status, answer.body) == (504, b"upstream request timeout")
