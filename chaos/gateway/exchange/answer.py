@@ -9,12 +9,12 @@ from chaos.mesh.decision import PENDING_TIME, Forward, Headers, Request
 
 
 def shared_head(
-    request: Request, forward: Forward, ledger: Ledger, status: int, headers: Headers, milliseconds: int
+    request: Request, forward: Forward, ledger: Ledger, status: int, headers: Headers, seconds: float
 ) -> bytes:
     """Status line and headers as the client gets them, and where the answer comes from; each line with its CRLF.
 
-    Depends on the request only where the rule's operations do, and on `milliseconds` only where the rule changes the
-    service time; else it can be remembered."""
+    Depends on the request only where the rule's operations do, and on `seconds`, that upstream took, only where the
+    rule changes the service time; else it can be remembered."""
     headwork = forward.headwork
     headers = headwork.downstream_headers(request, status, headers)
     if status == 204:  # a length has no place there (RFC 9110 8.6); Envoy drops it, too
@@ -24,7 +24,7 @@ def shared_head(
         headers = [header for header in headers if not header[0].startswith(b"x-chaos-")]
         head = STATUS_LINES[status] + CRLF.join(map(FIELD, headers)) + CRLF
     if headwork.service_time_by_rule:
-        head = head.replace(PENDING_TIME, b"%d" % milliseconds)
+        head = head.replace(PENDING_TIME, b"%d" % (seconds * 1000))
     return head + ledger.tags_to(forward.cluster.name) if forward.cluster is not None else head
 
 

@@ -134,7 +134,8 @@ class Attempt:
             self.end()
 
     def upstream_whole(self, connection: Upstream, data: bytes) -> bool:
-        return self._owner is not None and self._owner.attempt_answered(self, data)
+        owner = self._owner
+        return owner is not None and owner.attempt_answered(self, data)
 
     def upstream_received(self, connection: Upstream) -> None:
         if self._owner is not None:

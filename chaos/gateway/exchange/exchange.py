@@ -220,7 +220,7 @@ class Exchange:
             if retriable and self._may_retry():
                 self._back_off(attempt, attempt.host.give_back)
                 return True
-            shared = shared_head(self.request, forward, ledger, status, headers, self._milliseconds(attempt))
+            shared = shared_head(self.request, forward, ledger, status, headers, self._worker.now() - attempt.sent_at)
             if not retriable and forward.headwork.answers_alike and b"\r\ndate: " in shared:
                 ledger.remember(forward.headwork, head, (status, shared, len(body)))
         else:
@@ -241,7 +241,7 @@ class Exchange:
         if self._forward_to.headwork.service_time_by_rule:
             lines = b""
         else:
-            milliseconds = self._milliseconds(attempt)
+            milliseconds = int((self._worker.now() - attempt.sent_at) * 1000)
             lines = SERVICE_TIMES[milliseconds] if milliseconds < 100 else service_time(milliseconds)
         if self._fault or self._attempts > 1:
             lines += own_tags(self._ledger, self._fault, self._attempts)
@@ -255,10 +255,6 @@ class Exchange:
             self.close = self.close or not self.complete or self._last()
             lines += CLOSE if self.close else b""
         return lines if self._cookie is None else lines + self._cookie.line
-
-    def _milliseconds(self, attempt: Attempt) -> int:
-        """The time that upstream took for the attempt."""
-        return int((self._worker.now() - attempt.sent_at) * 1000)
 
     # ------------------------------------------------------------------------------------------ the end
 
@@ -488,7 +484,7 @@ class Exchange:
             self._become_tunnel(attempt, connection, forward)
             return
         self._enter(states.ANSWERING)
-        shared = shared_head(request, forward, ledger, status, connection.headers, self._milliseconds(attempt))
+        shared = shared_head(request, forward, ledger, status, connection.headers, self._worker.now() - attempt.sent_at)
         lines = self._own_lines(attempt, status, shared)
         answer = self._answer = Answer(status, shared, request.method)
         self.client.write(shared + lines + CRLF)
