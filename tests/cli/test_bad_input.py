@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import socket
 from pathlib import Path
@@ -53,6 +54,10 @@ BAD = {
         experiment("{services: {web: {endpoints: [{address: 192.0.2.1:80}]}}}").encode(),
         "192.0.2.1 is not on this machine",
     ),
+    "a redirect that Envoy has not": (
+        (SERVICE.partition("  - route")[0] + "  - redirect: {uri: /x, redirectCode: 305}\n").encode(),
+        "spec.http[0].redirect.redirectCode: Envoy has no redirect 305",
+    ),
     "same name twice": (f"{SERVICE}---\n{SERVICE}".encode(), "a second VirtualService default/web"),
     "duplicate key": (SERVICE.replace("spec:", "spec: {}\nspec:").encode(), ":5:1: "),
 }
@@ -87,6 +92,30 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     ended = chaos("run", tmp_path / "missing.yaml")
     assert ended.returncode == 2
     assert "missing.yaml:1:1: there is no such file" in ended.stderr + ended.stdout
+
+
+@pytest.mark.parametrize("command", ["validate", "plan", "run"])
+def test_what_is_no_file_is_told_at_once(command: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "socket"))
+        for name in (tmp_path / "pipe", tmp_path / "socket", Path("/dev/zero"), Path("/dev/null"), tmp_path):
+            ended = chaos(command, name)
+            said = ended.stdout + ended.stderr
+            assert ended.returncode == 2, said
+            assert f"{name}:1:1: " in said and "Traceback" not in said
+
+
+def test_a_pipe_that_somebody_writes_to_is_read(tmp_path: Path) -> None:
+    """As `chaos validate <(helm template .)` gives."""
+    ours, theirs = os.pipe()
+    with os.fdopen(theirs, "w") as writer:
+        writer.write(SERVICE)
+    try:
+        ended = chaos("validate", f"/proc/{os.getpid()}/fd/{ours}")
+    finally:
+        os.close(ours)
+    assert (ended.returncode, "Traceback" in ended.stderr) == (0, False), ended.stdout + ended.stderr
 
 
 def test_every_problem_of_a_file_is_told_at_once(tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ from chaos.mesh.headers.proxy import ProxyHeaders
 from chaos.mesh.model.virtual_service import HTTPRedirect
 
 DEFAULT_CODE = 301
-CODES = frozenset((301, 302, 303, 307, 308))  # Envoy has no other
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _PORT_AT_END = re.compile(r":\d+$")

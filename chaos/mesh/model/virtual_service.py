@@ -85,6 +85,10 @@ class HTTPRouteDestination(Message):
     """Header changes for this destination alone."""
 
 
+REDIRECT_CODES = (301, 302, 303, 307, 308)
+"""All redirects that Envoy has."""
+
+
 class HTTPRedirect(Message):
     """Answer with a redirect; nothing is sent upstream."""
 

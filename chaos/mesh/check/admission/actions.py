@@ -12,6 +12,7 @@ from chaos.mesh.check.admission import values
 from chaos.mesh.check.admission.match import only_one
 from chaos.mesh.check.cursor import At
 from chaos.mesh.model.virtual_service import (
+    REDIRECT_CODES,
     Abort,
     CorsPolicy,
     Delay,
@@ -43,6 +44,7 @@ GRPC_STATUS = [
     "UNAUTHENTICATED",
 ]
 _CORS_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE", "*"]
+_CODES = f"{', '.join(map(str, REDIRECT_CODES[:-1]))} or {REDIRECT_CODES[-1]}"
 _LARGE_BODY, _MAX_BODY = 100 * 1024, 1024 * 1024
 
 
@@ -104,8 +106,16 @@ def validate_redirect(at: At, redirect: HTTPRedirect | None, matches: tuple[HTTP
     location = (redirect.uri, redirect.prefix_rewrite, redirect.authority, redirect.scheme)
     if not any(location) and redirect.port is None and redirect.derive_port is None:
         at.error("leads nowhere; give uri, prefixRewrite, authority, scheme or a port")
-    if redirect.redirect_code and not 300 <= redirect.redirect_code <= 399:
-        at.into("redirectCode").error(f"{redirect.redirect_code} is no redirect; use 300 to 399")
+    code = redirect.redirect_code
+    if code and not 300 <= code <= 399:
+        at.into("redirectCode").error(f"{code} is no redirect; use {_CODES}")
+    elif code and code not in REDIRECT_CODES:
+        # Istio's admission takes it, and istiod sends a route without an action: asked of both, and of Envoy 1.40.
+        at.into("redirectCode").error(
+            f"Envoy has no redirect {code}: it would refuse every rule of this listener, those of other hosts too, "
+            f"though Istio's admission takes it; use {_CODES}",
+            "redirect-code",
+        )
     if redirect.scheme not in ("", "http", "https"):
         at.into("scheme").error(f"{shown(redirect.scheme)} is refused; use http or https")
     if redirect.port:

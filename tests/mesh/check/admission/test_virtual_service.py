@@ -413,6 +413,9 @@ ANSWERS = [
     ("redirect: {uri: /x, redirectCode: 308}", None),
     ("redirect: {uri: /x, redirectCode: 200}", "error http[0].redirect.redirectCode: 200 is no redirect"),
     ("redirect: {uri: /x, redirectCode: 400}", "error http[0].redirect.redirectCode:"),
+    ("redirect: {uri: /x, redirectCode: 300}", "error http[0].redirect.redirectCode: Envoy has no redirect 300"),
+    ("redirect: {uri: /x, redirectCode: 305}", "error http[0].redirect.redirectCode: Envoy has no redirect 305"),
+    ("redirect: {uri: /x, redirectCode: 399}", "error http[0].redirect.redirectCode: Envoy has no redirect 399"),
     (
         "redirect: {uri: /x, prefixRewrite: /y}",
         "error http[0].redirect.prefixRewrite: uri and prefixRewrite cannot stand together",
