@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent / "chaos"
 
 CORE = (
+    "printable",
     "errors",
     "units",
     "mesh",
@@ -22,6 +23,7 @@ CORE = (
 EDGES = {"gateway", "load", "services", "report", "engines"}
 MAY_IMPORT: dict[str, set[str]] = {
     **{layer: set(CORE[:place]) for place, layer in enumerate(CORE)},
+    "errors": set(),
     "units": {"errors"},
     "verify": {"errors", "units"},
     **{edge: set(CORE) for edge in EDGES},

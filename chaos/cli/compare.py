@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from chaos.cli.output import say
+
 
 def compare(
     a: Annotated[Path, typer.Argument(metavar="A", help="Folder of the earlier run.")],
@@ -19,6 +21,6 @@ def compare(
     from chaos.report.pages.compare import compare as compare_runs
 
     paths = compare_runs(a, b, out)
-    typer.echo("the runs differ" if paths.different else "no difference that these runs could have seen")
-    typer.echo(f"comparison: {paths.html}")
+    say("the runs differ" if paths.different else "no difference that these runs could have seen")
+    say(f"comparison: {paths.html}")
     return 0

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chaos.cli.output import say
+
 if TYPE_CHECKING:
     from chaos.run.processes.services import Services
 
@@ -37,13 +39,13 @@ def demo(
 
 def _quiet(text: str) -> None:
     if not text.startswith(("listening on", "admin on")):
-        typer.echo(text)
+        say(text)
 
 
 def _explain(url: str, services: Services) -> None:
     proxy = next(key for key in services.addresses if "/proxy" in key)
     host, port = services.addresses[proxy]
-    typer.echo(f"proxy, whose calls to webserver pass through the gateway:   http://{host}:{port}/")
-    typer.echo(f"webserver, through the gateway:   curl -i -H 'host: webserver' {url}/")
-    typer.echo(f"a quarter of these fails by itself:   curl -i -H 'host: webserverv1' {url}/failssometimes")
-    typer.echo("Ctrl-C ends it.")
+    say(f"proxy, whose calls to webserver pass through the gateway:   http://{host}:{port}/")
+    say(f"webserver, through the gateway:   curl -i -H 'host: webserver' {url}/")
+    say(f"a quarter of these fails by itself:   curl -i -H 'host: webserverv1' {url}/failssometimes")
+    say("Ctrl-C ends it.")

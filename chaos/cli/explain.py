@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from chaos.cli.output import say
+
 
 class Format(StrEnum):
     TEXT = "text"
@@ -45,7 +47,7 @@ def explain(
     if output is Format.JSON:
         import json
 
-        typer.echo(json.dumps(found.as_dict(), indent=1))
+        say(json.dumps(found.as_dict(), indent=1))
     else:
-        typer.echo(explanation_text(found).rstrip("\n"))
+        say(explanation_text(found).rstrip("\n"))
     return 0

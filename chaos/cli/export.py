@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from chaos.cli.output import say
+
 export = typer.Typer(
     help="Write the rules as another proxy's configuration.",
     no_args_is_help=True,
@@ -41,7 +43,7 @@ def envoy(
         listen=_address(listen, "--listen"),
         admin=_address(admin, "--admin") if admin else None,
     )
-    typer.echo(as_text(document), nl=False)
+    say(as_text(document), nl=False)
     return 0
 
 

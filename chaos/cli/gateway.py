@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from chaos.cli.output import say
+
 
 def gateway(
     files: Annotated[
@@ -43,7 +45,7 @@ def gateway(
     if not needs_services(prepared):
         return _serve(files, {}, overrides, listen, admin, admin_token, workers, seed, tags, watch)
     if prepared.services.note:
-        typer.echo(prepared.services.note, err=True)
+        say(prepared.services.note, err=True)
     arguments = [*files, "--listen", listen, "--admin", admin, "--workers", str(workers)]
     arguments += ["--seed", str(seed)] if seed is not None else []
     arguments += ["--tags" if tags else "--no-tags", "--watch" if watch else "--no-watch"]
@@ -52,7 +54,7 @@ def gateway(
 
 
 def _say(text: str) -> None:
-    typer.echo(text)
+    say(text)
 
 
 def _serve(

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from chaos.cli.output import say
+
 
 def init(
     file: Annotated[Path, typer.Argument(metavar="[FILE]", help="The experiment file to write.")] = Path(
@@ -31,5 +33,5 @@ def init(
         schema.write_text(json.dumps(experiment_schema(), indent=1) + "\n")
     except OSError as error:
         raise InvalidInput.at(str(file), f"cannot be written: {error.strerror}") from None
-    typer.echo(f"{file}: half of the calls to {host} fail with 503; run it with: chaos run {file}")
+    say(f"{file}: half of the calls to {host} fail with 503; run it with: chaos run {file}")
     return 0

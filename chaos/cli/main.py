@@ -21,6 +21,7 @@ from chaos.cli.explain import explain
 from chaos.cli.export import export
 from chaos.cli.gateway import gateway
 from chaos.cli.init import init
+from chaos.cli.output import say
 from chaos.cli.plan import plan
 from chaos.cli.replay import replay
 from chaos.cli.report import report
@@ -44,7 +45,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"chaos {__version__}")
+        say(f"chaos {__version__}")
         raise typer.Exit
 
 
@@ -89,10 +90,10 @@ def call(arguments: list[str]) -> int:
         result: Any = typer.main.get_command(app).main(arguments, prog_name="chaos", standalone_mode=False)
         return int(result) if isinstance(result, int) else 0
     except ChaosError as error:
-        typer.echo(str(error), err=True)
+        say(str(error), err=True)
         return int(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        typer.echo("interrupted", err=True)
+        say("interrupted", err=True)
         return int(ExitCode.INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains while it ends
@@ -113,5 +114,5 @@ def _unexpected(error: Exception) -> int:
     with tempfile.NamedTemporaryFile("w", prefix="chaos-", suffix=".log", delete=False) as log:
         traceback.print_exception(error, file=log)
     what = str(error).splitlines()[0] if str(error) else ""
-    typer.echo(f"chaos failed: {type(error).__name__}{': ' if what else ''}{what} (details in {log.name})", err=True)
+    say(f"chaos failed: {type(error).__name__}{': ' if what else ''}{what} (details in {log.name})", err=True)
     return int(ExitCode.ENVIRONMENT)

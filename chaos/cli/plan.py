@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from chaos.cli.output import say
+
 if TYPE_CHECKING:
     from chaos.run.plan.run_plan import Outset
 
@@ -31,10 +33,10 @@ def plan(
     if output is Format.JSON:
         import json
 
-        typer.echo(json.dumps(outset.forecast(), indent=1))
+        say(json.dumps(outset.forecast(), indent=1))
         return 0
     for line in plan_text(outset):
-        typer.echo(line)
+        say(line)
     return 0
 
 

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from chaos.cli.output import say
+
 
 class Fault(StrEnum):
     ABORT = "abort"
@@ -43,17 +45,17 @@ def replay(
             raise InvalidInput.at(str(run), "no request of this run met such a fault")
         if only_list:
             for each in requests:
-                typer.echo("\t".join((each.id, each.fault, each.task, each.rule)))
+                say("\t".join((each.id, each.fault, each.task, each.rule)))
             return 0
-        typer.echo(f"{planned.outset.name}: {len(requests)} requests again, seed {planned.outset.seed}")
+        say(f"{planned.outset.name}: {len(requests)} requests again, seed {planned.outset.seed}")
         sent = send(planned, gateway)
     for line in outcome_lines(sent.digest):
-        typer.echo(line)
+        say(line)
     changed = [] if gateway else differences(planned, sent)
     for line in changed:
-        typer.echo(f"not as before: {line}")
+        say(f"not as before: {line}")
     if not changed and not gateway:
-        typer.echo("every one met the same fault as before")
+        say("every one met the same fault as before")
     return int(ExitCode.FALSIFIED if changed else ExitCode.VERIFIED)
 
 

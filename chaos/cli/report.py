@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from chaos.cli.output import say
+
 
 def report(
     runs: Annotated[
@@ -21,5 +23,5 @@ def report(
         paths = render(run)
         if paths.root is not None:
             render_index(paths.root)
-        typer.echo(f"{paths.outcome}: {paths.html}")
+        say(f"{paths.outcome}: {paths.html}")
     return 0

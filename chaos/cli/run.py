@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chaos.cli.output import say
+
 if TYPE_CHECKING:
     from chaos.run.terminal.view import View
 
@@ -45,12 +47,12 @@ def run(
         report=report,
         command=("chaos", *(argument for argument in sys.argv[1:] if argument not in files)),
     )
-    results = run_files(files, options, _view, lambda text: typer.echo(text, err=True))
+    results = run_files(files, options, _view, lambda text: say(text, err=True))
     if len(results) > 1:
         from chaos.run.terminal.summary import table_of_runs
 
         for line in table_of_runs(results):
-            typer.echo(line)
+            say(line)
     return exit_code(results)
 
 

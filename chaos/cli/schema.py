@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import typer
+from chaos.cli.output import say
 
 
 def schema() -> None:
@@ -11,4 +11,4 @@ def schema() -> None:
 
     from chaos.experiment.schema import experiment_schema
 
-    typer.echo(json.dumps(experiment_schema(), indent=2))
+    say(json.dumps(experiment_schema(), indent=2))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from chaos.protocol.tags import decode_tag
+
 MARK = b"\r\nx-chaos-"
 ENVOY_ABORT = b"fault filter abort"  # the body of Envoy's fault filter (FaultFilter::abortWithStatus)
 
@@ -27,11 +29,11 @@ def of_headers(headers: Iterable[tuple[str, str]]) -> Tags:
     found = {name.lower(): value.strip() for name, value in headers}
     attempts = found.get("x-chaos-attempts", "1")
     return Tags(
-        route=found.get("x-chaos-route", ""),
-        destination=found.get("x-chaos-destination", ""),
+        route=decode_tag(found.get("x-chaos-route", "")),
+        destination=decode_tag(found.get("x-chaos-destination", "")),
         fault=found.get("x-chaos-fault", ""),
         attempts=int(attempts) if attempts.isascii() and attempts.isdigit() else 1,
-        phase=found.get("x-chaos-phase"),
+        phase=decode_tag(found["x-chaos-phase"]) if "x-chaos-phase" in found else None,
     )
 
 

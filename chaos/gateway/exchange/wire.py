@@ -60,11 +60,6 @@ def last_chunk(trailers: list[tuple[bytes, bytes]]) -> bytes:
     return b"0\r\n%b\r\n\r\n" % header_block(trailers) if trailers else LAST_CHUNK
 
 
-def token(text: str) -> bytes:
-    """A header value that nothing in `text` can break out of."""
-    return "".join(character if character.isprintable() else "?" for character in text).encode()
-
-
 def reply_head(reply: Reply) -> bytes:
     """Status line and headers, each line with its CRLF; the caller adds `date` and the empty line."""
     return STATUS_LINES[reply.status] + b"".join([b"%b: %b\r\n" % header for header in reply.headers])

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from chaos.gateway.exchange.wire import token
 from chaos.mesh.decision import Abort, Decision, Forward, Headwork, Reply, Rule
+from chaos.protocol.tags import encode_tag
 
 Json = dict[str, Any]
 
@@ -70,7 +70,7 @@ class Ledger:
         """The response tags of a request forwarded to this cluster."""
         tags = self.destination_tags.get(destination)
         if tags is None:
-            tags = self.tags + b"x-chaos-destination: %b\r\n" % token(destination) if self.tagged else b""
+            tags = self.tags + b"x-chaos-destination: %b\r\n" % encode_tag(destination) if self.tagged else b""
             self.destination_tags[destination] = tags
         return tags
 
@@ -134,8 +134,8 @@ class Phase:
         return found
 
     def _tags(self, name: str) -> bytes:
-        route = b"x-chaos-route: %b\r\n" % token(name) if name else b""
-        phase = b"x-chaos-phase: %b\r\n" % token(self.name) if self.name else b""
+        route = b"x-chaos-route: %b\r\n" % encode_tag(name) if name else b""
+        phase = b"x-chaos-phase: %b\r\n" % encode_tag(self.name) if self.name else b""
         return route + phase if self.tagged else b""
 
     def forget_rules(self) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 
 from chaos.errors import Location, Problem
 from chaos.mesh.decision import Rule
@@ -13,6 +14,7 @@ from chaos.mesh.model.message import Destination, StringMatch
 from chaos.mesh.model.resources import Resource
 from chaos.mesh.model.virtual_service import HTTPMatchRequest, HTTPRoute, VirtualService
 from chaos.mesh.names import exported, full_name, qualified
+from chaos.mesh.source.document import one_line
 
 VirtualServices = Mapping[tuple[str, str], Resource[VirtualService]]
 
@@ -82,10 +84,22 @@ def _unusable(route: HTTPRoute, delegate: Resource[VirtualService] | None, root:
 def _own(root: Resource[VirtualService], index: int, route: HTTPRoute) -> EffectiveRule:
     rule = Rule(
         f"virtualservice/{root.namespace}/{root.name}/{index}",
-        route.name or f"{root.name}[{index}]",
+        shown_name(route.name) or f"{root.name}[{index}]",
         root.locate(("spec", "http", index)),
     )
     return EffectiveRule(rule, route, root.namespace, root, _places(root, index, route))
+
+
+LONGEST_NAME = 200
+
+
+def shown_name(name: str) -> str:
+    """A rule's name as it goes into tags, tables and terminals: control characters spelt out, and a very long one cut,
+    with a mark of the whole that keeps it apart from others."""
+    text = one_line(name)
+    if len(text) <= LONGEST_NAME:
+        return text
+    return f"{text[:LONGEST_NAME]}…{blake2b(name.encode('utf-8', 'surrogatepass'), digest_size=4).hexdigest()}"
 
 
 def _places(owner: Resource[VirtualService], index: int, route: HTTPRoute) -> tuple[Location, ...]:
@@ -112,7 +126,7 @@ def _delegated(
     route = below.model_copy(update={**inherited, "name": name, "match": tuple(match for match, _ in matches)})
     rule = Rule(
         f"virtualservice/{root.namespace}/{root.name}/{index}/{delegate.namespace}/{delegate.name}/{inner}",
-        name or f"{delegate.name}[{inner}]",
+        shown_name(name) or f"{delegate.name}[{inner}]",
         delegate.locate(("spec", "http", inner)),
     )
     return EffectiveRule(rule, route, delegate.namespace, delegate, tuple(place for _, place in matches))

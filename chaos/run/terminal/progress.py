@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from chaos.claims.finding import Finding
+from chaos.printable import printable
 from chaos.run.terminal.result import RunResult
 from chaos.run.terminal.summary import estimate_of, interval_of, number, summary_lines, target_of
 from chaos.run.terminal.view import State, View
@@ -37,7 +38,7 @@ class PlainView(View):
         self._next = time.monotonic() + PLAIN_EVERY
 
     def _line(self, text: str) -> None:
-        print(text, file=self._stream, flush=True)
+        print(printable(text), file=self._stream, flush=True)
 
     def begin(self, name: str, description: str, folder: Path) -> None:
         self._line(f"{name}: {description}" if description else name)
@@ -74,7 +75,7 @@ class LiveView(View):
         from rich.live import Live
         from rich.text import Text
 
-        self._console.print(Text.assemble((name, "bold"), f"  {description}"))
+        self._console.print(Text.assemble((printable(name), "bold"), f"  {printable(description)}"))
         self._live = Live(
             Text("starting ...", style="dim"), console=self._console, refresh_per_second=4, transient=True
         )
@@ -82,7 +83,7 @@ class LiveView(View):
 
     def event(self, level: str, text: str) -> None:
         style = {"warning": "yellow", "error": "bold red"}.get(level, "dim")
-        self._console.print(text, style=style, markup=False, highlight=False)
+        self._console.print(printable(text), style=style, markup=False, highlight=False)
 
     def update(self, state: State) -> None:
         if self._live is not None:
@@ -105,7 +106,7 @@ class LiveView(View):
                 Text(finding.verdict.value if finding.verdict.decided else "...", style=_STYLES[finding.verdict.value]),
             )
         left = f"   about {state.left:.0f} s left" if state.left is not None else ""
-        phase = f"{state.phase}   " if state.phase else ""
+        phase = f"{printable(state.phase)}   " if state.phase else ""
         foot = (
             f"{phase}{state.elapsed:.1f} s   {number(state.requests)} requests   "
             f"{number(round(state.rate))}/s   {state.users} users{left}"
@@ -118,7 +119,7 @@ class LiveView(View):
         if self._live is not None:
             self._live.stop()
         for line in summary_lines(result):
-            text = Text(line)
+            text = Text(printable(line))
             for word, style in _STYLES.items():
                 text.highlight_words([word], style)
             self._console.print(text, soft_wrap=True)
@@ -126,7 +127,7 @@ class LiveView(View):
 
 def _claim(finding: Finding) -> str:
     about = finding.rule_name or finding.task
-    return f"{about}  {finding.title}" if about else finding.title
+    return printable(f"{about}  {finding.title}" if about else finding.title)
 
 
 def bar(finding: Finding, width: int = 31) -> str:

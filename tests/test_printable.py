@@ -1,0 +1,34 @@
+"""Whatever text says, a terminal shows it and does not obey it."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chaos.printable import printable
+
+SHOWN = [
+    ("plain", "plain"),
+    ("größer 买东西", "größer 买东西"),
+    ("two\nlines\tand a column", "two\nlines\tand a column"),
+    ("14\u202f000", "14\u202f000"),  # a narrow space between thousands
+    ("\x1b[31mred", "\\x1b[31mred"),
+    ("\x9b2J", "\\x9b2J"),
+    ("a\rb", "a\\rb"),
+    ("\u202eback", "\\u202eback"),
+    ("\ud800", "\\ud800"),
+    ("bell\a", "bell\\x07"),
+]
+
+
+@pytest.mark.parametrize(("text", "shown"), SHOWN)
+def test_what_a_terminal_would_obey_is_spelt_out(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+@given(st.text())
+def test_nothing_that_moves_a_cursor_is_left(text: str) -> None:
+    assert not [c for c in printable(text) if unicodedata.category(c) in ("Cc", "Cf", "Cs") and c not in "\n\t"]
