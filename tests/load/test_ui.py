@@ -111,10 +111,21 @@ def test_faults_are_switched_at_the_gateway_and_the_journal_is_told(load: Load, 
 
 @pytest.mark.parametrize("path", ["/chaos/faults", "/swarm", "/stop"])
 def test_other_sites_pages_cannot_command_it(load: Load, gateway: Gateway, path: str) -> None:
-    """Neither with their own origin nor with a name of theirs that leads here (DNS rebinding)."""
+    """Neither with their own origin, nor with one they hide, nor with a name of theirs that leads here."""
     url = address(load)
-    for headers in ({"origin": "http://evil.example"}, {"host": "evil.example"}):
-        assert ask(url + path, {"enabled": False}, **headers)[0] == 403
+    port = url.rpartition(":")[2]
+    for headers in (
+        {"origin": "http://evil.example"},
+        {"origin": "null"},  # a sandboxed frame, a page from a file
+        {"origin": "file://"},
+        {"origin": ""},
+        {"origin": f"https://127.0.0.1:{port}"},
+        {"origin": "http://127.0.0.1:1"},
+        {"host": "evil.example"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+    ):
+        assert ask(url + path, {"enabled": False}, **headers)[0] == 403, headers
     assert gateway.enabled
     assert ask(f"{url}/chaos/faults", {"enabled": False}, origin=url)[0] == 200
 

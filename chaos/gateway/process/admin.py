@@ -14,6 +14,8 @@ from chaos.gateway.process.control import Controls
 from chaos.gateway.process.options import is_loopback
 
 MAX_RULES_BYTES = 16 * 1024 * 1024
+MOST_DIGITS = 18
+LONGEST_NAME = 200
 
 
 class BadCommand(Exception):  # noqa: N818 - named for what it is
@@ -68,6 +70,8 @@ class Admin:
     async def put_phase(self, request: web.Request) -> web.Response:
         body = await _json_object(request, {"name", "faults", "scale"})
         name, faults = _field(body, "name", str), _field(body, "faults", bool, True)
+        if len(name) > LONGEST_NAME or not is_unicode(name):
+            raise BadCommand(f"name must be Unicode text of at most {LONGEST_NAME} characters")
         scale = _scale(body.get("scale") or {})
         await self._controls.enter_phase(name, faults, scale)
         return web.json_response({"name": name, "faults": faults, "scale": scale})
@@ -83,14 +87,16 @@ class Admin:
 
     async def faulted(self, request: web.Request) -> web.Response:
         after = request.query.get("after", "0")
-        if not after.isdecimal():
-            raise BadCommand(f"after={after!r} is not a number")
+        if not (after.isascii() and after.isdigit() and len(after) <= MOST_DIGITS):
+            raise BadCommand(f"after={after[:40]!r} is not a number of at most {MOST_DIGITS} digits")
         return web.json_response(await self._controls.faulted(int(after)))
 
 
 async def _json_object(request: web.Request, known: set[str]) -> dict[str, Any]:
     try:
         body = json.loads(await request.read())
+    except RecursionError:
+        raise BadCommand("the body is not JSON that can be read: it is nested too deeply") from None
     except ValueError as error:
         raise BadCommand(f"the body is not JSON: {error}") from None
     if not isinstance(body, dict):
@@ -107,6 +113,15 @@ def _field(body: dict[str, Any], name: str, kind: type, default: Any = None) -> 
         words = {bool: "true or false", str: "a text"}
         raise BadCommand(f"{name} must be {words[kind]}, not {json.dumps(value)}")
     return value
+
+
+def is_unicode(text: str) -> bool:
+    """Whether a text can be written as UTF-8: JSON may carry halves of surrogate pairs."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _scale(value: Any) -> dict[str, float]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,6 +11,8 @@ from typing import Any
 
 import aiohttp
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from support.decisions import HandRules, aborting, direct
 from support.scripted import InProcess, gateway, get
 
@@ -86,6 +90,13 @@ async def test_faults_and_phases() -> None:
         assert call.proxy.counts("fault")["requests"] == 1
 
 
+JSON = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+KEYS = st.sampled_from(["enabled", "name", "faults", "scale", "abort", "delay"]) | st.text(max_size=5)
+
+TEXTS = st.recursive(JSON, lambda inner: st.lists(inner) | st.dictionaries(KEYS, inner), max_leaves=8).map(
+    lambda value: json.dumps(value).encode()
+)
+
 WRONG = [
     ("PUT", "/faults", "no json", "the body is not JSON"),
     ("PUT", "/faults", "[]", "the body is not a JSON object"),
@@ -95,7 +106,20 @@ WRONG = [
     ("PUT", "/phase", {"name": 1}, "name must be a text, not 1"),
     ("PUT", "/phase", {"name": "a", "scale": {"latency": 1}}, "scale must be an object"),
     ("PUT", "/phase", {"name": "a", "scale": {"abort": -1}}, "scale.abort must be a number from 0, not -1"),
+    ("PUT", "/phase", {"name": "\ud800"}, "name must be Unicode text"),
+    ("PUT", "/phase", {"name": "a" * 201}, "name must be Unicode text of at most 200 characters"),
+    ("PUT", "/phase", '{"name": "a", "scale": {"abort": 1e999}}', "scale.abort must be a number from 0"),
+    ("PUT", "/phase", '{"name": "a", "scale": {"abort": NaN}}', "scale.abort must be a number from 0"),
+    ("PUT", "/faults", "[" * 100_000, "nested too deeply"),
+    ("PUT", "/phase", '{"name":' * 100_000, "nested too deeply"),
+    ("PUT", "/faults", "1" * 5000, "the body is not JSON"),
+    ("PUT", "/faults", b"\xff\xfe", "the body is not JSON"),
+    ("PUT", "/rules", b"\xff\xfe\x00", "the rules are not UTF-8 text"),
     ("GET", "/faulted?after=x", None, "after='x' is not a number"),
+    ("GET", f"/faulted?after={'9' * 5000}", None, "is not a number of at most 18 digits"),
+    ("GET", "/faulted?after=%D9%A3", None, "is not a number"),
+    ("GET", "/faulted?after=-1", None, "is not a number"),
+    ("GET", "/faulted?after=", None, "is not a number"),
 ]
 
 
@@ -110,6 +134,22 @@ async def test_unknown_paths_and_methods_are_json_too() -> None:
     async with api() as call:
         assert await call.call("GET", "/nothing") == (404, {"error": "Not Found"})
         assert (await call.call("DELETE", "/rules"))[0] == 405
+
+
+@given(
+    method=st.sampled_from(["GET", "PUT", "POST", "DELETE"]),
+    path=st.sampled_from(["/health", "/rules", "/faults", "/phase", "/counters", "/metrics", "/faulted"]),
+    query=st.text(max_size=20),
+    body=st.binary(max_size=60) | TEXTS,
+)
+@settings(max_examples=150, deadline=None)
+def test_nothing_that_is_asked_of_it_is_a_fault_of_its_own(method: str, path: str, query: str, body: bytes) -> None:
+    async def ask() -> tuple[int, Any]:
+        async with api() as call:
+            return await call.call(method, path, body, params={"after": query, "format": query})
+
+    status, answer = asyncio.run(ask())
+    assert status < 500, answer
 
 
 async def test_counters_and_faulted_and_metrics() -> None:
