@@ -13,6 +13,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, ClassVar, Literal, get_args
 
 from chaos.errors import InvalidInput
+from chaos.journal.shapes import check, parse
 
 SCHEMA = 1
 Json = dict[str, Any]
@@ -157,6 +158,7 @@ def of_json(value: Any) -> Record | None:
     missing = [f.name for f in known if f.name not in value and f.default is MISSING and f.default_factory is MISSING]
     if missing:
         raise ValueError(f"a damaged `{kind.type}` record: without {', '.join(missing)}")
+    check(kind.type, value)
     return kind(**{f.name: _frozen(value[f.name], str(f.type)) for f in known if f.name in value})
 
 
@@ -176,7 +178,7 @@ def decode_lines(lines: Iterable[str], *, file: str = "journal.jsonl") -> Iterat
         if torn is not None:
             raise InvalidInput.at(file, torn[1], line=torn[0])
         try:
-            record = of_json(json.loads(line))
+            record = of_json(parse(line))
         except json.JSONDecodeError as error:
             torn = (number, f"damaged: {error.msg} at column {error.colno}")
         except ValueError as error:

@@ -156,13 +156,15 @@ class _Builder:
         self.last_at = max(self.last_at, record.at)
         try:
             self._file_away(record)
-        except (KeyError, TypeError, ValueError) as error:
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             reason = f"without {error}" if isinstance(error, KeyError) else str(error)
             raise InvalidInput.at(self.file, f"a damaged `{record.type}` record: {reason}", line=number) from None
 
     def _file_away(self, record: Record) -> None:
         match record:
             case Plan():
+                if self.plan is not None:
+                    raise ValueError("a second plan; a journal is of one run")
                 self.plan = record
             case DigestLine():
                 self.timeline.push(record)

@@ -14,7 +14,7 @@ from ctypes import addressof, c_uint64, memset
 from itertools import accumulate
 from math import ceil
 from struct import unpack_from
-from zlib import decompress
+from zlib import decompressobj
 
 from hdrh.codec import ext_header_size, get_compression_cookie, get_encoding_cookie, payload_header_size
 from hdrh.histogram import HdrHistogram
@@ -27,6 +27,8 @@ HALF_BITS = 10
 LENGTH = HdrHistogram(LOWEST, HIGHEST, DIGITS).counts_len
 _Cells = c_uint64 * LENGTH
 CHUNK = 256
+LARGEST = payload_header_size + 9 * LENGTH
+"""Octets of an uncompressed histogram at most: a count has nine octets at most."""
 
 
 def bucket_of(microseconds: int) -> int:
@@ -249,10 +251,13 @@ def _payload(text: str) -> bytes:
     try:
         compressed = b64decode(text)
         (cookie,) = unpack_from(">I", compressed)
-        data = decompress(compressed[ext_header_size:])
+        unpacker = decompressobj()
+        data = unpacker.decompress(compressed[ext_header_size:], LARGEST)  # a few octets may hide a gigabyte
         inner, length, _, digits, lowest, highest = unpack_from(">IIIIQQ", data)
     except Exception as error:  # binascii, struct and zlib have errors of their own
         raise ValueError(f"not an HdrHistogram: {error or type(error).__name__}") from None
+    if not unpacker.eof:
+        raise ValueError("not an HdrHistogram: cut short, or larger than any")
     if (cookie, inner) != (get_compression_cookie(), get_encoding_cookie()):
         raise ValueError(f"not an HdrHistogram: cookies {cookie:#x} and {inner:#x}")
     if (lowest, highest, digits) != (LOWEST, HIGHEST, DIGITS):

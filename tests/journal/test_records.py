@@ -40,7 +40,7 @@ EVERY_KIND: list[Record] = [
     Counters(at=1.5, counters={"phases": {}}),
     Faulted(at=1.6, requests=({"id": "x"},)),
     Sample(at=1.6, second=0.0, share=0.1, requests=(["id", "t", 200, "", "abort"],)),
-    Findings(at=1.7, findings=({"id": "a"},)),
+    Findings(at=1.7, findings=({"id": "a", "kind": "abort", "title": "abort 400", "verdict": "verified"},)),
     Event(at=1.8, level="warning", text="line one\nline two \u2028 three"),
     End(at=2.0, outcome="verified", exit_code=0),
 ]  # fmt: skip

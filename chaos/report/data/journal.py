@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from chaos.errors import InvalidInput
@@ -18,6 +20,18 @@ def read_run(run: Path) -> Result:
     path = journal_of(run)
     with path.open(encoding="utf-8", errors="replace") as lines:
         return Result.from_records(decode_lines(lines, file=str(path)), file=str(path))
+
+
+@contextmanager
+def only_damage(journal: Path) -> Iterator[None]:
+    """Whatever trips over a journal's values is the journal's fault: every value was written by a run, or by nobody.
+
+    Raises InvalidInput for it. What each field may hold is checked when it is read; how fields go together is not."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
+        what = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InvalidInput.at(str(journal), f"damaged: its values do not go together ({what[:200]})") from error
 
 
 def journal_of(run: Path) -> Path:

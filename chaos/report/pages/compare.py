@@ -13,7 +13,7 @@ import chaos
 from chaos.errors import InvalidInput
 from chaos.journal.result import Result
 from chaos.report.data import numbers as words
-from chaos.report.data.journal import journal_of, read_run
+from chaos.report.data.journal import journal_of, only_damage, read_run
 from chaos.report.figures.overlay import densities, overlaid_percentiles
 from chaos.report.figures.style import styled
 from chaos.report.pages.render import write
@@ -35,11 +35,16 @@ def compare(a: Path, b: Path, out: Path | None = None) -> ComparePaths:
     """Compare two runs' folders; writes compare-with-<A>.html and .json into `out`, or into B's folder.
 
     Raises InvalidInput when either is no run, or when they do not belong to one experiment."""
-    from chaos.report.pages.page import stylesheet, template
-
     folders = (journal_of(a).parent, journal_of(b).parent)
     first, second = read_run(folders[0]), read_run(folders[1])
     _check(first, second, str(b))
+    with only_damage(journal_of(b)):
+        return _compared(folders, first, second, out)
+
+
+def _compared(folders: tuple[Path, Path], first: Result, second: Result, out: Path | None) -> ComparePaths:
+    from chaos.report.pages.page import stylesheet, template
+
     found = effects(first, second)
     target = out or folders[1]
     target.mkdir(parents=True, exist_ok=True)

@@ -93,7 +93,7 @@ def _when(summary: dict[str, Any]) -> tuple[str, str]:
 def _cache(root: Path) -> dict[str, dict[str, Any]]:
     try:
         kept = json.loads((root / CACHE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     runs = kept.get("runs") if isinstance(kept, dict) and kept.get("schema") == CACHE_SCHEMA else None
     return runs if isinstance(runs, dict) else {}
@@ -140,7 +140,7 @@ def _summary(folder: Path, name: str, stamp: int) -> dict[str, Any]:
                 for each in result["findings"]
             ],
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
         return blank
 
 

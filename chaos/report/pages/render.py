@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from chaos.report.data.journal import journal_of, read_run
+from chaos.report.data.journal import journal_of, only_damage, read_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,8 @@ def render(run_folder: Path) -> ReportPaths:
     from chaos.report.pages.page import page
     from chaos.report.tables.all import Tables
 
-    folder = journal_of(run_folder).parent
+    journal = journal_of(run_folder)
+    folder = journal.parent
     result = read_run(folder)
     paths = ReportPaths(
         folder=folder,
@@ -54,11 +55,12 @@ def render(run_folder: Path) -> ReportPaths:
         outcome=result.outcome,
         exit_code=result.exit_code,
     )
-    write(paths.json, json.dumps(result.to_dict(), indent=1, allow_nan=False) + "\n")
-    tables = Tables.of(result)
-    write(paths.markdown, markdown(result, tables))
-    write(paths.junit, junit(result))
-    write(paths.html, page(result, tables, drawings(result, tables)))
+    with only_damage(journal):
+        write(paths.json, json.dumps(result.to_dict(), indent=1, allow_nan=False) + "\n")
+        tables = Tables.of(result)
+        write(paths.markdown, markdown(result, tables))
+        write(paths.junit, junit(result))
+        write(paths.html, page(result, tables, drawings(result, tables)))
     return paths
 
 

@@ -1,0 +1,277 @@
+"""What a record of a journal may hold: types, ranges and sizes, checked once where a journal is read.
+
+A journal may be damaged, written by hand or made to do harm; what lies beyond this file trusts its values. Unknown keys
+pass, so that an older `chaos` reads what a newer one wrote."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from math import isfinite
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, Strict, TypeAdapter, ValidationError
+
+MOST_DIGITS = 18
+"""Of a whole number: no count, time or seed of ours has more, and Python reads longer ones in quadratic time."""
+
+TEN_YEARS = 3.2e8
+Count = Annotated[int, Strict(), Field(ge=0)]
+Whole = Annotated[int, Strict()]
+Seconds = Annotated[float, Field(ge=0, le=TEN_YEARS)]
+Number = Annotated[float, Field(ge=-1e15, le=1e15)]
+Text = Annotated[str, Strict()]
+Flag = Annotated[bool, Strict()]
+Packed = Annotated[str, Strict(), Field(max_length=200_000)]
+"""An encoded histogram; the largest of ours has 90 000 characters."""
+Status = Annotated[int, Strict(), Field(ge=0, le=999)]
+Level = Literal["info", "warning", "error"]
+
+
+class Shape(BaseModel):
+    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
+
+
+class EntryShape(Shape):
+    """An outcome of a digest."""
+
+    phase: Text
+    task: Text
+    route: Text
+    destination: Text
+    status: Status
+    fault: Text
+    attempts: Annotated[int, Strict(), Field(ge=0, le=10**6)]
+    error: Text = ""
+    count: Count
+    latency: Packed
+    due: Packed | None = None
+
+
+class RuleShape(Shape):
+    """A rule's effect in the plan."""
+
+    phase: Text = ""
+    name: Text = ""
+    key: Text = ""
+    abort: Number | None = None
+    abort_status: Status | None = None
+    delay: Number | None = None
+    delay_seconds: Number | None = None
+    destinations: list[tuple[Text, Number]] | None = None
+
+
+class NoteShape(Shape):
+    severity: Text = ""
+    where: Text = ""
+    path: Text = ""
+    message: Text = ""
+
+
+class PhaseShape(Shape):
+    name: Text = ""
+    faults: Flag = True
+
+
+class TallyShape(Shape):
+    k: Count
+    n: Count
+
+
+class FindingShape(Shape):
+    id: Text
+    kind: Text
+    title: Text
+    verdict: Text
+    sentence: Text = ""
+    rule: Text = ""
+    rule_name: Text = ""
+    where: Text = ""
+    phase: Text = ""
+    task: Text = ""
+    unit: Literal["share", "seconds", "ratio", "count"] = "share"
+    sense: Literal["within", "below", "above"] = "within"
+    configured: Number | None = None
+    tolerance: Number | None = None
+    drawn: TallyShape | None = None
+    observed: TallyShape | None = None
+    estimate: Number | None = None
+    interval: tuple[Number | None, Number | None] | None = None
+    confidence: Annotated[float, Field(ge=0, le=1)] = 0.99
+    alpha: Annotated[float, Field(ge=0, le=1)] = 0.01
+    ledgers: list[Text] | tuple[Text, ...] = ()
+    needed: Number | None = None
+    cause: Text = ""
+
+
+class RuleCounters(Shape):
+    """What the gateway counted of a rule."""
+
+    destinations: dict[str, Count] = {}
+    statuses: dict[str, Count] = {}
+    upstream_statuses: dict[str, Count] = {}
+    tries: dict[str, Count] = {}
+    requests: Count = 0
+    delay: Count = 0
+    abort: Count = 0
+    delay_abort: Count = 0
+    forwarded: Count = 0
+    mirrored: Count = 0
+    upstream_requests: Count = 0
+    upstream_failures: Count = 0
+    delay_seconds: Number = 0.0
+
+
+class CountersShape(Shape):
+    phases: dict[str, dict[str, RuleCounters]] = {}
+    unmatched: Count = 0
+
+
+class FaultedShape(Shape):
+    id: Text = ""
+    rule: Text = ""
+    fault: Text = ""
+    phase: Text = ""
+    method: Text = ""
+    target: Text = ""
+    authority: Text = ""
+
+
+class LoadShape(Shape):
+    """The load process's plan, as far as the report looks at it."""
+
+    processes: Count | None = None
+    client: Text | None = None
+    users: Count | None = None
+    arrival_rate: Number | None = None
+    duration: Number | None = None
+    requests: Count | None = None
+    locustfile: Text | None = None
+
+
+class PlanShape(Shape):
+    at: Seconds = 0.0
+    run: Text = ""
+    name: Text
+    file: Text
+    description: Text = ""
+    documents: dict[str, Text] = {}
+    seed: Whole
+    command: list[Text] = []
+    started: Text
+    confidence: Annotated[float, Field(gt=0, lt=1)]
+    tolerance: Annotated[float, Field(gt=0, lt=1)]
+    load: LoadShape = LoadShape()
+    environment: dict[str, Any] = {}
+    rules: list[RuleShape] = []
+    phases: list[PhaseShape] = []
+    expectations: list[dict[str, Any]] = []
+    notes: list[NoteShape] = []
+
+
+class PhaseRecord(Shape):
+    at: Seconds = 0.0
+    name: Text
+    event: Literal["begin", "end"]
+    faults: Flag = True
+
+
+class DigestRecord(Shape):
+    at: Seconds = 0.0
+    second: Seconds
+    seconds: Seconds = 1.0
+    users: Count = 0
+    cpu: Annotated[float, Field(ge=0, le=1e6)] = 0.0
+    entries: list[EntryShape] = []
+    pairs: list[tuple[Text, Text, Text, Text, tuple[Count, Count, Count, Count]]] = []
+    errors: dict[str, Count] = {}
+    late: Count = 0
+
+
+class CountersRecord(Shape):
+    at: Seconds = 0.0
+    counters: CountersShape
+
+
+class FaultedRecord(Shape):
+    at: Seconds = 0.0
+    requests: list[FaultedShape] = []
+
+
+class SampleRecord(Shape):
+    at: Seconds = 0.0
+    second: Seconds
+    share: Annotated[float, Field(ge=0, le=1)]
+    requests: list[tuple[Text, Text, Status, Text, Text]] = []
+
+
+class FindingsRecord(Shape):
+    at: Seconds = 0.0
+    findings: list[FindingShape] = []
+
+
+class EventRecord(Shape):
+    at: Seconds = 0.0
+    level: Level
+    text: Text
+
+
+class EndRecord(Shape):
+    at: Seconds = 0.0
+    outcome: Text
+    exit_code: Annotated[int, Strict(), Field(ge=0, le=255)]
+    reasons: list[Text] = []
+
+
+SHAPES: dict[str, type[Shape]] = {
+    "plan": PlanShape,
+    "phase": PhaseRecord,
+    "digest": DigestRecord,
+    "counters": CountersRecord,
+    "faulted": FaultedRecord,
+    "sample": SampleRecord,
+    "findings": FindingsRecord,
+    "event": EventRecord,
+    "end": EndRecord,
+}
+
+
+@cache
+def _adapter(kind: str) -> TypeAdapter[Shape]:
+    return TypeAdapter(SHAPES[kind])
+
+
+def check(kind: str, value: dict[str, Any]) -> None:
+    """Raises ValueError, naming the field, for a record of this kind that holds what no run writes."""
+    try:
+        _adapter(kind).validate_python(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        place = ".".join(str(step) for step in first["loc"])[:120]
+        raise ValueError(f"a damaged `{kind}` record: {place}: {first['msg']}") from None
+
+
+def parse(line: str) -> Any:
+    """A line's JSON. Raises json.JSONDecodeError for half a line, ValueError for numbers that no journal has (NaN, with
+    hundreds of digits) and for a line that is nested too deeply."""
+    try:
+        return json.loads(line, parse_constant=_no_number, parse_int=_whole, parse_float=_finite)
+    except RecursionError:
+        raise ValueError("damaged: nested too deeply") from None
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"damaged: {text} is no number of JSON")
+
+
+def _whole(text: str) -> int:
+    if len(text) > MOST_DIGITS + 1:
+        raise ValueError(f"damaged: a number of {len(text)} digits")
+    return int(text)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not isfinite(value):
+        raise ValueError(f"damaged: {text[:40]} is beyond all numbers")
+    return value
