@@ -240,8 +240,8 @@ class Headwork(Protocol):
 
     def upstream_headers(self, request: Request, forward: Forward) -> Headers:
         """All headers for upstream in order, `host` included: hop-by-hop ones dropped, proxy's own added, the rule's
-        operations applied. Content-length and transfer-encoding pass as they came; `x-envoy-attempt-count` is added
-        by the gateway."""
+        operations applied. Content-length and transfer-encoding are there as they came, unless `connection` names
+        them; the gateway writes its own instead, and adds `x-envoy-attempt-count`."""
         ...
 
     def downstream_headers(self, request: Request, status: int, headers: Headers) -> Headers:

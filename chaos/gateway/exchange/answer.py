@@ -2,50 +2,45 @@
 
 from __future__ import annotations
 
-from chaos.gateway.exchange.wire import CRLF, FIELD, STATUS_LINES, chunk, last_chunk
+from chaos.gateway.exchange.framing import CHUNKED, unframed
+from chaos.gateway.exchange.wire import CRLF, FIELD, LAST_CHUNK, STATUS_LINES, chunk
 from chaos.gateway.state.counters import Ledger
 from chaos.gateway.upstream.connection import Upstream
 from chaos.mesh.decision import PENDING_TIME, Forward, Headers, Request
+from chaos.mesh.headers.operations import CONNECTION, FRAMING
+
+_NOT_IN_INTERIM = FRAMING | CONNECTION  # all else passes as it came
 
 
 def shared_head(
-    request: Request, forward: Forward, ledger: Ledger, status: int, headers: Headers, seconds: float
+    request: Request, forward: Forward, ledger: Ledger, status: int, headers: Headers, framing: bytes, seconds: float
 ) -> bytes:
-    """Status line and headers as the client gets them, and where the answer comes from; each line with its CRLF.
+    """Status line and headers as the client gets them, `framing` for the body that goes out (framing.py), and where the
+    answer comes from; each line with its CRLF.
 
     Depends on the request only where the rule's operations do, and on `seconds`, that upstream took, only where the
     rule changes the service time; else it can be remembered."""
     headwork = forward.headwork
-    headers = headwork.downstream_headers(request, status, headers)
-    if status == 204:  # a length has no place there (RFC 9110 8.6); Envoy drops it, too
-        headers = [header for header in headers if header[0] != b"content-length"]
+    headers = unframed(headwork.downstream_headers(request, status, headers))
     head = STATUS_LINES[status] + CRLF.join(map(FIELD, headers)) + CRLF
     if b"\r\nx-chaos-" in head and ledger.tagged:  # of another gateway, behind us, on another request
         headers = [header for header in headers if not header[0].startswith(b"x-chaos-")]
         head = STATUS_LINES[status] + CRLF.join(map(FIELD, headers)) + CRLF
     if headwork.service_time_by_rule:
         head = head.replace(PENDING_TIME, b"%d" % (seconds * 1000))
-    return head + ledger.tags_to(forward.cluster.name) if forward.cluster is not None else head
-
-
-def framing_line(head: bytes, status: int, method: bytes) -> bytes:
-    """The header line for an answer without a length: its body goes out in chunks, if it has one."""
-    if b"\r\ntransfer-encoding: " in head or _bodiless(status, method):
-        return b""
-    return b"transfer-encoding: chunked\r\n"
-
-
-def _bodiless(status: int, method: bytes) -> bool:
-    return status == 204 or status == 304 or method == b"HEAD"
+    return head + framing + (ledger.tags_to(forward.cluster.name) if forward.cluster is not None else b"")
 
 
 def interim_heads(connection: Upstream) -> bytes:
     """The 1xx answers that have come, as they go out."""
     interim, connection.interim = connection.interim, []
-    return b"".join(
-        b"%b%b\r\n" % (STATUS_LINES[status], b"".join([b"%b: %b\r\n" % header for header in headers]))
-        for status, headers in interim
-    )
+    return b"".join(map(_interim_head, interim))
+
+
+def _interim_head(interim: tuple[int, Headers]) -> bytes:
+    status, headers = interim
+    lines = [b"%b: %b\r\n" % header for header in headers if header[0] not in _NOT_IN_INTERIM]
+    return STATUS_LINES[status] + b"".join(lines) + b"\r\n"
 
 
 class Answer:
@@ -53,9 +48,9 @@ class Answer:
 
     __slots__ = ("_chunked",)
 
-    def __init__(self, status: int, head: bytes, method: bytes):
-        """`head` as made by `shared_head`: it says whether the body has a length."""
-        self._chunked = b"\r\ncontent-length: " not in head and not _bodiless(status, method)
+    def __init__(self, framing: bytes, *, head_only: bool):
+        """`framing` is the line that its head has about the body."""
+        self._chunked = framing is CHUNKED and not head_only
 
     def take(self, connection: Upstream) -> list[bytes]:
         """What has come of the body, framed for the client."""
@@ -64,5 +59,5 @@ class Answer:
             return pieces
         data = b"".join(map(chunk, pieces))
         if connection.ended:
-            data += last_chunk(connection.trailers)
+            data += LAST_CHUNK
         return [data] if data else []

@@ -2,39 +2,40 @@
 
 The parser's callbacks only record; `data_received` acts when a read has been parsed. Requests that come while one is
 in flight wait (HTTP/1.1 pipelining). With much waiting, or a request's body that upstream does not take, reading
-pauses."""
+pauses. Trailers are counted against the limit of a head and not kept: Istio does not enable them for HTTP/1.1."""
 
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import deque
 from typing import Any, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
+from chaos.gateway.exchange.admission import (
+    MAX_HEAD_BYTES,
+    MAX_HEADERS,
+    check_connection,
+    check_form,
+    check_size,
+    expect_body,
+    other_form,
+    upgrade_of,
+    without,
+)
 from chaos.gateway.exchange.exchange import Exchange
 from chaos.gateway.exchange.plain_heads import PlainRequest, plain_request
 from chaos.gateway.exchange.wire import METHODS
 from chaos.gateway.state.worker_state import BEAT_SECONDS, WorkerState
 from chaos.gateway.upstream.connection import HIGH_WATER
-from chaos.mesh.decision import Headers, Request
+from chaos.mesh.decision import Headers
 
-MAX_HEADERS = 100  # Envoy's defaults (http_connection_manager.proto): more is answered with 431
-MAX_HEAD_BYTES = 60 * 1024
-MAX_AUTHORITIES = 10_000  # Hosts remembered as well-formed
 MAX_WAITING = 32  # pipelined requests kept before reading pauses
 IDLE_SECONDS = 3600.0  # without a request (Envoy's idle_timeout)
 HEAD_SECONDS = 300.0  # for a request's head to arrive
 LINGER_SECONDS = 1.0  # after a last answer to a client that may still be sending (Envoy's delayed_close_timeout)
 
-# What `connection` must not take from a request on its way (Envoy's sanitizeConnectionHeader).
-_NOT_BY_CONNECTION = frozenset((b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"))
-
-_BODY, _UPSTREAM, _PIPELINE = 1, 2, 4  # reasons for not reading
-
-_AUTHORITY = re.compile(rb"[\w.~!$&'()*+,;=:@%\[\]-]*", re.ASCII)
-_ABSOLUTE = re.compile(rb"((?i:https?))://([^/?#]*)(.*)", re.DOTALL)
+_BODY, _UPSTREAM, _PIPELINE, _EARLY = 1, 2, 4, 8  # reasons for not reading
 
 
 class Downstream(asyncio.Protocol):
@@ -43,6 +44,7 @@ class Downstream(asyncio.Protocol):
     local = b"127.0.0.1"  # this proxy's own address, as the client sees it
     full = False  # the client does not read: write no more than what is in flight
     closing = False  # nothing that still arrives matters
+    deaf = False  # what arrives cannot be understood, or is not to be: an answer that says so is due
     current: Exchange | None = None  # being answered
     receiving: Exchange | None = None  # its request is not complete
     beat = 0  # of the worker, when this connection last did something
@@ -54,8 +56,11 @@ class Downstream(asyncio.Protocol):
         self._headers: Headers = []
         self._target = b""
         self.in_head = False  # a request's head has begun to arrive
-        self._head_bytes = 0  # of a head that did not come in one read of ordinary size
+        self._head_bytes = 0  # of a head that did not come in one read
         self._new_head = False  # it began in this read
+        self._long = False  # this read could hold more than a head may have
+        self._trailer_bytes = 0
+        self._unfilled = False  # a chunk's length was the last that came: its octets follow, or the trailers
         self._held = 0
         self._advancing = False
         self._after_upgrade: bytes | None = None  # what follows a request for another protocol, once there is one
@@ -63,10 +68,10 @@ class Downstream(asyncio.Protocol):
     # ------------------------------------------------------------------------------------------ reading
 
     def data_received(self, data: bytes) -> None:
-        if self.closing:
+        if self.closing or self.deaf:
             return
         if self._after_upgrade is not None:
-            self._after_upgrade += data
+            self._keep_early(data)
             return
         self.beat = self.plane.beat
         current = self.current
@@ -75,8 +80,6 @@ class Downstream(asyncio.Protocol):
             if plain is not None:
                 self._begin(plain)
                 return
-            if len(data) > MAX_HEAD_BYTES:
-                self._head_bytes = 1
         self._parse(data)
         if current is None:
             self.advance()
@@ -91,19 +94,26 @@ class Downstream(asyncio.Protocol):
         authority = fields.get(b"host")
         exchange = self.current = Exchange(self, method, target, authority, headers, fields)
         if authority not in self.plane.authorities:
-            self._check(exchange, authority)
+            check_form(exchange, authority)
         exchange.begin()
 
     def _parse(self, data: bytes) -> None:
         between = self.receiving is None and not self.in_head
+        in_trailers = self._unfilled
+        self._long = len(data) > MAX_HEAD_BYTES
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade as stopped:
             self._upgrade(data[stopped.args[0] :])
+            return
         except HttpParserError as error:
             self._malformed(error)
         if self.in_head:
             self._count_head(data, between)
+        elif in_trailers and self._unfilled:
+            self._trailer_bytes += len(data)
+            if self._trailer_bytes > MAX_HEAD_BYTES:
+                self._refuse(431)
 
     def _count_head(self, data: bytes, between: bool) -> None:
         """A head that goes on in the next read. What belongs to it of the read in which it began: all, when the read
@@ -126,7 +136,10 @@ class Downstream(asyncio.Protocol):
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name.lower(), value.rstrip()))
+        if self.in_head:
+            self._headers.append((name.lower(), value.rstrip()))
+        else:
+            self._trailer_bytes += len(name) + len(value) + len(": \r\n")
 
     def on_headers_complete(self) -> None:
         self.in_head = False
@@ -134,7 +147,7 @@ class Downstream(asyncio.Protocol):
         fields = dict(headers)
         target, authority, scheme = self._target, fields.get(b"host"), b""
         if target[:1] != b"/":
-            target, authority, scheme = _other_form(target, authority)
+            target, authority, scheme = other_form(target, authority)
         parser, plane = self._parser, self.plane
         method = parser.get_method()
         exchange = self.receiving = Exchange(self, method, target, authority, headers, fields)
@@ -142,105 +155,68 @@ class Downstream(asyncio.Protocol):
             exchange.request.url_scheme = scheme
             if scheme == b"https" and plane.replaces_ids:  # a gateway knows that it does not speak TLS here
                 exchange.turn_away(plane.refusals[403])
-        self._headers = []  # what follows are trailers
         if b"content-length" in fields or b"transfer-encoding" in fields:
-            self._expect_body(exchange, fields)
+            expect_body(exchange, fields)
+            self._trailer_bytes = len("\r\n")  # that end the trailers
         if b"connection" in fields or not parser.should_keep_alive():
-            self._connection_options(exchange, fields)
-        if len(fields) != len(headers) or len(headers) > MAX_HEADERS or self._head_bytes:
-            self._limit(exchange, headers)
+            check_connection(exchange, headers, parser.get_http_version(), parser.should_keep_alive())
+        if len(fields) != len(headers) or len(headers) > MAX_HEADERS or self._head_bytes or self._long:
+            check_size(exchange, headers, self._target)
+            self._head_bytes = 0
         if target[:1] != b"/" or authority not in plane.authorities or method not in METHODS:
-            self._check(exchange, authority)
+            check_form(exchange, authority)
         self.waiting.append(exchange)
 
-    def _expect_body(self, exchange: Exchange, fields: dict[bytes, bytes]) -> None:
-        encoding = fields.get(b"transfer-encoding")
-        if encoding is not None:
-            exchange.expect_body(chunked=True)
-            if encoding != b"chunked":
-                self._spell_out(exchange, encoding)
-        elif fields[b"content-length"].strip(b"0"):
-            exchange.expect_body(chunked=False)
-
-    def _spell_out(self, exchange: Exchange, encoding: bytes) -> None:
-        """Upstream is told `chunked` as Envoy spells it; there is no other coding that Envoy passes on."""
-        if encoding.lower() != b"chunked":
-            exchange.turn_away(self.plane.refusals[501])
-        headers = exchange.request.headers
-        headers[headers.index((b"transfer-encoding", encoding))] = (b"transfer-encoding", b"chunked")
-
-    def _connection_options(self, exchange: Exchange, fields: dict[bytes, bytes]) -> None:
-        if self._parser.get_http_version() != "1.1":
-            exchange.turn_away(self.plane.refusals[426])
-        elif not self._parser.should_keep_alive():
-            exchange.close = True
-        named = {token.strip().lower() for token in fields.get(b"connection", b"").split(b",")}
-        if not named.isdisjoint(_NOT_BY_CONNECTION) or any(name[:1] == b":" for name in named):
-            exchange.turn_away(self.plane.refusals[400])
-        elif b"host" in named:
-            exchange.turn_away(self.plane.no_host)
-        elif b"x-request-id" in named:
-            exchange.request.id = self.plane.new_id()
-
-    def _limit(self, exchange: Exchange, headers: Headers) -> None:
-        """Too much head, or two Hosts: Envoy would join them with a comma, which no rule can mean."""
-        size = sum(len(name) + len(value) + 4 for name, value in headers)
-        if len(headers) > MAX_HEADERS or size > MAX_HEAD_BYTES:
-            exchange.turn_away(self.plane.refusals[431])
-        elif sum(name == b"host" for name, _ in headers) > 1:
-            exchange.turn_away(self.plane.refusals[400])
-        elif sum(name == b"transfer-encoding" for name, _ in headers) > 1:
-            exchange.turn_away(self.plane.refusals[501])
-        self._head_bytes = 0
-
-    def _check(self, exchange: Exchange, authority: bytes | None) -> None:
-        """The rarer ways in which a request can be wrong before any rule has seen it."""
-        request, plane = exchange.request, self.plane
-        if request.method == b"CONNECT":
-            exchange.turn_away(plane.no_route)
-        elif authority is None:
-            exchange.turn_away(plane.no_host)
-        elif request.method not in METHODS or not _AUTHORITY.fullmatch(authority) or not _valid_form(request):
-            exchange.turn_away(plane.refusals[400])
-        elif len(plane.authorities) < MAX_AUTHORITIES:
-            plane.authorities.add(authority)
+    def on_chunk_header(self) -> None:
+        self._unfilled = True
 
     def on_body(self, data: bytes) -> None:
+        self._unfilled = False
         exchange = self.receiving
         if exchange is not None:
             exchange.received(data)
 
     def on_message_complete(self) -> None:
+        self._unfilled = False
+        if self._trailer_bytes > MAX_HEAD_BYTES:
+            self._refuse(431)
+        self._trailer_bytes = 0
         exchange = self.receiving
         if exchange is not None:
-            exchange.finished(self._headers)
+            exchange.finished()
             self.receiving = None
 
     # ------------------------------------------------------------------------------------------ out of the ordinary
 
     def _upgrade(self, rest: bytes) -> None:
         """The last request asks for another protocol. WebSocket waits for upstream's 101; h2c is read as if it had
-        not asked."""
+        not asked. A body before the other protocol would have no end that both sides are sure of."""
         exchange = self.waiting[-1]
+        protocol = upgrade_of(exchange.request.headers)
         if exchange.refusal is not None:
-            self._after_upgrade = b""
-            return
-        protocol = dict(exchange.request.headers).get(b"upgrade", b"").lower()
-        if protocol == b"websocket":
+            self.deaf = True
+        elif protocol == b"websocket" and exchange.body is None:
             exchange.ask_for_websocket()
-            self._after_upgrade = rest
+            self._after_upgrade = b""
+            self._keep_early(rest)
         elif protocol == b"h2c":
             self._read_on(self.waiting.pop(), rest)
         else:
-            exchange.turn_away(self.plane.forbidden)
-            self._after_upgrade = b""
+            exchange.turn_away(self.plane.refusals[400] if protocol == b"websocket" else self.plane.forbidden)
+            self.deaf = True
+
+    def _keep_early(self, data: bytes) -> None:
+        """What a client says in the new protocol before upstream has agreed to it; a bounded amount."""
+        self._after_upgrade = (self._after_upgrade or b"") + data
+        if len(self._after_upgrade) > HIGH_WATER:
+            self._hold(_EARLY)
 
     def _read_on(self, exchange: Exchange, rest: bytes) -> None:
         """llhttp skips the body of an upgrade request; so the head is read once more, without the wish to upgrade."""
         request = exchange.request
         named = {b"upgrade", b"http2-settings"}
         lines = [
-            b"%b: %b\r\n" % (name, _without(value, named) if name == b"connection" else value)
+            b"%b: %b\r\n" % (name, without(value, named) if name == b"connection" else value)
             for name, value in request.headers
             if name not in named
         ]
@@ -255,10 +231,10 @@ class Downstream(asyncio.Protocol):
 
     def _refuse(self, status: int) -> None:
         """What comes now cannot be understood: the answers that are due, then this one, then the end."""
-        self.in_head = False
+        self.in_head = self._unfilled = False
+        self.deaf = True
         exchange = self.receiving
         self.receiving = None
-        self._after_upgrade = b""
         if exchange is None:
             exchange = Exchange(self, b"", b"", b"", [], {})
             self.waiting.append(exchange)
@@ -344,6 +320,7 @@ class Downstream(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone, or has closed its half: Envoy takes both for the end of what it asked."""
         self.closing = True
+        self._parser = None  # it refers back to this object: without it nothing waits for the garbage collector
         self.plane.connections.discard(self)
         current, self.current = self.current, None
         if current is not None:
@@ -400,21 +377,6 @@ class Downstream(asyncio.Protocol):
         self.current = None
         self.transport.set_protocol(protocol)
         early, self._after_upgrade = self._after_upgrade or b"", b""
+        if self._held & _EARLY:
+            self._release(_EARLY)
         return early
-
-
-def _valid_form(request: Request) -> bool:
-    return request.target[:1] == b"/" or (request.target == b"*" and request.method == b"OPTIONS")
-
-
-def _other_form(target: bytes, authority: bytes | None) -> tuple[bytes, bytes | None, bytes]:
-    """Absolute form: its authority replaces Host (RFC 9112 3.2.2), its scheme counts. Anything else stays as it is."""
-    absolute = _ABSOLUTE.fullmatch(target)
-    if absolute is None:
-        return target, authority, b""
-    rest = absolute[3]
-    return rest if rest[:1] == b"/" else b"/" + rest, absolute[2], absolute[1].lower()
-
-
-def _without(connection: bytes, named: set[bytes]) -> bytes:
-    return b", ".join(token for token in map(bytes.strip, connection.split(b",")) if token.lower() not in named)

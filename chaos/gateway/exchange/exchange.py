@@ -19,9 +19,10 @@ from collections.abc import Callable
 
 from chaos.gateway.exchange import states
 from chaos.gateway.exchange.affinity import NewCookie, new_cookie
-from chaos.gateway.exchange.answer import Answer, framing_line, interim_heads, shared_head
+from chaos.gateway.exchange.answer import Answer, interim_heads, shared_head
 from chaos.gateway.exchange.attempt import Attempt
 from chaos.gateway.exchange.client import Client
+from chaos.gateway.exchange.framing import answer_line, content_length, unframed
 from chaos.gateway.exchange.local_reply import CLOSE, NO_HEALTHY_UPSTREAM, TIMED_OUT, reply_bytes, unreachable
 from chaos.gateway.exchange.mirror import Mirrors
 from chaos.gateway.exchange.plain_heads import plain_answer
@@ -43,7 +44,7 @@ class Exchange:
     __slots__ = (
         "_answer", "_attempts", "_cookie", "_fault", "_forward_to", "_forwarded", "_head", "_ledger", "_mirrors",
         "_pool", "_retries", "_timeout", "_timer", "_websocket", "_worker", "attempt", "body", "client",
-        "close", "decision", "draw_id", "refusal", "request", "state",
+        "close", "decision", "draw_id", "framed", "refusal", "request", "state",
     )  # fmt: skip
 
     # Set by `begin`
@@ -79,6 +80,7 @@ class Exchange:
         self.draw_id = given or request.id  # the draws follow from the client's id, also where a gateway replaces it
         self.state = states.WAITING
         self.body: RequestBody | None = None  # None when the request has come with its head
+        self.framed = False  # its head has content-length or transfer-encoding
         self.refusal: Reply | None = None  # the request is answered with this, before any routing
         self.close = False  # the connection, after the answer
         self._websocket = False  # it asks for one
@@ -88,18 +90,19 @@ class Exchange:
 
     # ------------------------------------------------------------------------------------------ the request arrives
 
-    def expect_body(self, *, chunked: bool) -> None:
-        self.body = RequestBody(chunked=chunked)
+    def expect_body(self, length: int | None) -> None:
+        """A body follows, of this many bytes; None for chunks."""
+        self.body = RequestBody(length)
 
     def received(self, data: bytes) -> None:
         """Takes a piece of the body. The parser is at work: `progressed` acts on it."""
         if self.body is not None:
             self.body.receive(data)
 
-    def finished(self, trailers: Headers) -> None:
+    def finished(self) -> None:
         """The whole request is here."""
         if self.body is not None:
-            self.body.finish(trailers)
+            self.body.complete = True
 
     def turn_away(self, reply: Reply) -> None:
         """Answers with this when its turn comes, and with nothing after it. The first reason counts."""
@@ -173,7 +176,7 @@ class Exchange:
         if host is None:
             self._local(503, NO_HEALTHY_UPSTREAM)
             return
-        head = self._head = upstream_head(request, forward, body, self._websocket)
+        head = self._head = upstream_head(request, forward, body, framed=self.framed, websocket=self._websocket)
         if forward.mirrors:
             self._ledger.mirrored += len(forward.mirrors)
             self._mirrors = Mirrors(worker, request, forward, head, body, self.client.local)
@@ -220,7 +223,8 @@ class Exchange:
             if retriable and self._may_retry():
                 self._back_off(attempt, attempt.host.give_back)
                 return True
-            shared = shared_head(self.request, forward, ledger, status, headers, self._worker.now() - attempt.sent_at)
+            seconds = self._worker.now() - attempt.sent_at
+            shared = shared_head(self.request, forward, ledger, status, headers, content_length(len(body)), seconds)
             if not retriable and forward.headwork.answers_alike and b"\r\ndate: " in shared:
                 ledger.remember(forward.headwork, head, (status, shared, len(body)))
         else:
@@ -238,7 +242,7 @@ class Exchange:
 
     def _own_lines(self, attempt: Attempt, status: int, shared: bytes) -> bytes:
         """The header lines of this answer alone; decides whether the connection closes after it."""
-        if self._forward_to.headwork.service_time_by_rule:
+        if self._forward_to.headwork.service_time_by_rule or self._websocket:  # its time begins with the request's end
             lines = b""
         else:
             milliseconds = int((self._worker.now() - attempt.sent_at) * 1000)
@@ -247,8 +251,6 @@ class Exchange:
             lines += own_tags(self._ledger, self._fault, self._attempts)
         if b"\r\ndate: " not in shared:
             lines += self._worker.date
-        if b"\r\ncontent-length: " not in shared:
-            lines += framing_line(shared, status, self.request.method)
         body = self.body
         if self.close or self._worker.draining or (body is not None and not body.complete):
             # The rest of a request that is not all here would be read as the next one.
@@ -370,6 +372,8 @@ class Exchange:
             self._cut()
         elif connection.undelivered and (self.body is None or self.body.replayable):
             self._send_again(attempt)
+        elif connection.in_head:
+            self.attempt_failed(attempt, Failure.RESET, "protocol error", status=502)
         else:
             self.attempt_failed(attempt, Failure.RESET, Failure.RESET.value)
 
@@ -468,7 +472,7 @@ class Exchange:
         if connection.interim:
             self.client.write(interim_heads(connection))
         status = connection.status
-        if connection.malformed:
+        if connection.malformed and not status:
             self.attempt_failed(attempt, Failure.RESET, "protocol error", status=502)
         elif status:
             attempt.answered(status)
@@ -484,9 +488,11 @@ class Exchange:
             self._become_tunnel(attempt, connection, forward)
             return
         self._enter(states.ANSWERING)
-        shared = shared_head(request, forward, ledger, status, connection.headers, self._worker.now() - attempt.sent_at)
+        framing = answer_line(status, connection.length)
+        seconds = self._worker.now() - attempt.sent_at
+        shared = shared_head(request, forward, ledger, status, connection.headers, framing, seconds)
         lines = self._own_lines(attempt, status, shared)
-        answer = self._answer = Answer(status, shared, request.method)
+        answer = self._answer = Answer(framing, head_only=connection.head_only)
         self.client.write(shared + lines + CRLF)
         self._pass_on(answer, connection)
         if self.client.full and self.attempt is attempt:
@@ -505,7 +511,7 @@ class Exchange:
 
     def _become_tunnel(self, attempt: Attempt, connection: Upstream, forward: Forward) -> None:
         """Passes a 101 on and joins the two connections. All timeouts end here, as in Envoy."""
-        headers = forward.headwork.downstream_headers(self.request, 101, connection.headers)
+        headers = unframed(forward.headwork.downstream_headers(self.request, 101, connection.headers))
         head = switching_head(headers, reply_tags(self._ledger, forward, self._fault, self._attempts))
         self._end(attempt.host.detach)
         open_tunnel(self.client, connection, head)

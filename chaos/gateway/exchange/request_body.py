@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from chaos.gateway.exchange.wire import chunk, last_chunk
-from chaos.mesh.decision import Headers
+from chaos.gateway.exchange.wire import LAST_CHUNK, chunk
 
 REPLAY_LIMIT = 1 << 20  # bytes of a request's body that are kept to send it again (Envoy's buffer limit)
 
@@ -14,17 +13,18 @@ class RequestBody:
     __slots__ = (
         "_kept",
         "_pieces",
-        "_trailers",
         "chunked",
         "complete",
         "copied",
+        "length",
         "replayable",
         "sent",
         "size",
     )
 
-    def __init__(self, *, chunked: bool):
-        self.chunked = chunked
+    def __init__(self, length: int | None):
+        self.length = length  # as announced; None when it comes in chunks
+        self.chunked = False  # goes upstream in chunks, as its head there says
         self.size = 0  # bytes received
         self.complete = False
         self.sent = False
@@ -32,7 +32,6 @@ class RequestBody:
         self._pieces: list[bytes] = []  # received, not yet sent
         self._kept: list[bytes] = []  # sent, kept for another attempt
         self.copied: list[bytes] | None = None  # received, not yet sent to mirrors; None without mirrors
-        self._trailers: Headers = []
 
     @property
     def over_limit(self) -> bool:
@@ -44,10 +43,6 @@ class RequestBody:
         self.size += len(data)
         if self.copied is not None:
             self.copied.append(data)
-
-    def finish(self, trailers: Headers) -> None:
-        self.complete = True
-        self._trailers = trailers
 
     def take(self) -> bytes:
         """The bytes that have come and have not been sent, framed for upstream."""
@@ -78,4 +73,4 @@ class RequestBody:
         if not self.chunked:
             return b"".join(pieces)
         data = b"".join(map(chunk, pieces))
-        return data + last_chunk(self._trailers) if self.complete else data
+        return data + LAST_CHUNK if self.complete else data

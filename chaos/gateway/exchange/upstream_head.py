@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+from chaos.gateway.exchange.framing import CHUNKED, frame_request
 from chaos.gateway.exchange.request_body import RequestBody
-from chaos.gateway.exchange.wire import CRLF, FIELD, WITHOUT_LENGTH
+from chaos.gateway.exchange.wire import CRLF, FIELD
 from chaos.mesh.decision import Forward, Request
+from chaos.mesh.headers.operations import WITHOUT_BODY
 
 FIRST_ATTEMPT = b"x-envoy-attempt-count: 1\r\n\r\n"
 
 
-def upstream_head(request: Request, forward: Forward, body: RequestBody | None, websocket: bool) -> bytes:
-    """Request line and headers, each line with its CRLF; `last_line` completes it for each attempt."""
+def upstream_head(
+    request: Request, forward: Forward, body: RequestBody | None, *, framed: bool, websocket: bool
+) -> bytes:
+    """Request line and headers, each line with its CRLF; `last_line` completes it for each attempt.
+
+    `framed`: the client's head said where its request ends. What goes upstream says so anew, and the body then goes out
+    as it says."""
     headers = forward.headwork.upstream_headers(request, forward)
-    parts = (request.method, b" ", forward.target, b" HTTP/1.1\r\n", CRLF.join(map(FIELD, headers)), CRLF)
-    head = b"".join(parts)
-    if websocket:
-        if b"\r\nupgrade: " not in head:
-            head += b"connection: Upgrade\r\nupgrade: websocket\r\n"
-    elif body is None and request.method not in WITHOUT_LENGTH and not _is_framed(head):
-        # Methods other than GET and its like say that there is no body, as from Envoy's codec.
-        head += b"content-length: 0\r\n"
-    return head
-
-
-def _is_framed(head: bytes) -> bool:
-    return b"\r\ncontent-length: " in head or b"\r\ntransfer-encoding: " in head
+    framing = b""
+    if framed or websocket or request.method not in WITHOUT_BODY:
+        length = body.length if body is not None else None
+        headers, framing = frame_request(headers, request.method, body is not None, length)
+        if body is not None:
+            body.chunked = framing is CHUNKED
+        if websocket and not any(name == b"upgrade" for name, _ in headers):
+            framing += b"connection: Upgrade\r\nupgrade: websocket\r\n"
+    line = (request.method, b" ", forward.target, b" HTTP/1.1\r\n")
+    return b"".join((*line, CRLF.join(map(FIELD, headers)), CRLF, framing))
 
 
 def last_line(number: int) -> bytes:

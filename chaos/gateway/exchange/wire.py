@@ -33,10 +33,6 @@ METHODS = frozenset(
     b"UNSUBSCRIBE".split()
 )
 
-# Other methods get a `content-length: 0` when they come without a body, as from Envoy's HTTP/1 codec.
-WITHOUT_LENGTH = frozenset((b"GET", b"HEAD", b"DELETE", b"OPTIONS", b"TRACE", b"CONNECT"))
-
-
 FIELD = b": ".join  # of a name and a value
 
 
@@ -54,10 +50,6 @@ def header_block(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
 
 def chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
-
-
-def last_chunk(trailers: list[tuple[bytes, bytes]]) -> bytes:
-    return b"0\r\n%b\r\n\r\n" % header_block(trailers) if trailers else LAST_CHUNK
 
 
 def reply_head(reply: Reply) -> bytes:

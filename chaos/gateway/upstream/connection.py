@@ -1,11 +1,15 @@
 """One connection to an endpoint: sends what it is given, parses the answer, tells its owner.
 
 The parser's callbacks only record. When a read has been parsed the owner is told once, and finds what has arrived so
-far in `status`, `headers`, `pieces` and `ended`; so a small answer is one call and can be one write."""
+far in `status`, `headers`, `pieces` and `ended`; so a small answer is one call and can be one write.
+
+What Envoy's codec refuses is `malformed`: without a `status` when it shows in the head, with one when the body is
+broken. Trailers are counted against the limit of a head and not kept: Istio does not enable them for HTTP/1.1."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import struct
 from collections.abc import Callable
@@ -16,9 +20,12 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 from chaos.mesh.decision import Failure, Headers
 
 MAX_HEADERS = 100  # Envoy's default; more is a protocol error
-MAX_HEAD_BYTES = 80 * 1024
+MAX_HEAD_BYTES = 80 * 1024  # as in BalsaParser, which counts the first line and the empty one, too
 HIGH_WATER = 512 * 1024  # bytes waiting in a socket's write buffer before the other side is asked to pause
 TCP_INFO_BYTES_ACKED = 120  # offset in struct tcp_info (linux/tcp.h)
+
+_END_OF_HEAD = b"\r\n\r\n"
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class Owner(Protocol):
@@ -55,7 +62,8 @@ class Upstream(asyncio.Protocol):
     # ------ the answer to the request in flight
     status = 0  # of the final answer, once its head is complete; 0 before
     headers: Headers
-    trailers: Headers
+    length: int | None = None  # of the body, as the head says
+    chunked = False
     ended = False  # the whole answer is here
     keep_alive = True
     malformed = False
@@ -66,6 +74,7 @@ class Upstream(asyncio.Protocol):
     head_only = False  # the request was HEAD
     upgrading = False  # the request asked for another protocol
     until_close = False  # the body ends with the connection
+    in_head = False  # a head has begun and is not complete
     remaining = 0  # bytes of a body whose length is known and which goes past the parser
     # ------ the connection
     served = 0  # requests sent on it
@@ -79,7 +88,13 @@ class Upstream(asyncio.Protocol):
         self.pieces: list[bytes] = []  # of the body, not yet passed on
         self._parser: Any = HttpResponseParser(self)
         self._incoming: Headers = []
-        self._head_bytes = 0
+        self._reason_bytes = 0
+        self._bad_reason = False
+        self._new_head = False  # it began in this read
+        self._long = False  # the reads that it came in could hold more than a head may have
+        self._head_bytes = 0  # of a head that did not come in one read, then of trailers
+        self._relayed = False  # an interim answer, which is the only one
+        self._unfilled = False  # a chunk's length was the last that came: its octets follow, or the trailers
 
     # ------------------------------------------------------------------------------------------ sending
 
@@ -101,6 +116,7 @@ class Upstream(asyncio.Protocol):
         self.status = 0
         self.ended = False
         self.keep_alive = True
+        self._relayed = False
 
     def write(self, data: bytes) -> None:
         """More of a request's body."""
@@ -114,9 +130,11 @@ class Upstream(asyncio.Protocol):
         if owner is None:  # bytes that nobody asked for: the connection cannot be trusted
             self.close()
             return
-        if self.plain and not self.heard and owner.upstream_whole(self, data):
-            return
-        self.heard = True
+        if not self.heard:
+            if self.plain and owner.upstream_whole(self, data):
+                return
+            self.heard = True
+            self.malformed = data[:1] in (b"\r", b"\n")  # llhttp would skip empty lines, Envoy does not
         if self.remaining:
             self._receive_body(data)
         else:
@@ -124,32 +142,43 @@ class Upstream(asyncio.Protocol):
         owner.upstream_received(self)
 
     def _parse(self, data: bytes) -> None:
+        in_trailers = self._unfilled
+        self._long = self._head_bytes + len(data) > MAX_HEAD_BYTES
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade as stopped:
             self.upgraded = data[stopped.args[0] :]
-            self.malformed = not self.upgrading
         except HttpParserError:
             self.surplus = self.ended
-            self.malformed = not self.ended
-        if self.status == 101 and self.upgraded is None:
-            self.malformed = True
-        if not self.status:
-            self._head_bytes += len(data)
-            self.malformed |= self._head_bytes > MAX_HEAD_BYTES or len(self._incoming) > MAX_HEADERS
-        elif not self.ended and not self.remaining and not self.until_close:
+            self.malformed |= not self.ended
+        if (self.status == 101) != (self.upgraded is not None) or (self.upgraded is not None and not self.upgrading):
+            self.status, self.malformed = 0, True
+        if self.in_head:
+            self._count_head(data)
+        elif self._unfilled:
+            self._head_bytes += len(data) if in_trailers else 0
+            self.malformed |= self._head_bytes > MAX_HEAD_BYTES
+        elif self.status and not (self.ended or self.remaining or self.until_close):
             self._learn_framing()
+
+    def _count_head(self, data: bytes) -> None:
+        """A head that goes on in the next read. Of the read in which it began, what follows the last empty line
+        belongs to it."""
+        if self._new_head:
+            self._head_bytes = len(data) - (data.rfind(_END_OF_HEAD) + 1)
+            self._new_head = False
+        else:
+            self._head_bytes += len(data)
+        self.malformed |= self._head_bytes > MAX_HEAD_BYTES or len(self._incoming) > MAX_HEADERS
 
     def _learn_framing(self) -> None:
         """A body that did not come with its head: from now on it is counted rather than parsed, when its length is
         known."""
-        fields = dict(self.headers)
-        length = fields.get(b"content-length")
-        if length is not None:
-            self.remaining = int(length) - sum(map(len, self.pieces))
+        if self.length is not None:
+            self.remaining = self.length - sum(map(len, self.pieces))
             self.keep_alive = self._parser.should_keep_alive()
             self._parser = HttpResponseParser(self)
-        elif b"transfer-encoding" not in fields:
+        elif not self.chunked:
             self.until_close = True
 
     def _receive_body(self, data: bytes) -> None:
@@ -161,27 +190,62 @@ class Upstream(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self._incoming = []
+        self._reason_bytes, self._bad_reason = 0, False
+        self.in_head = self._new_head = True
         if self.status:
             self.surplus = True
 
+    def on_status(self, reason: bytes) -> None:
+        self._reason_bytes += len(reason)
+        self._bad_reason = self._bad_reason or _CONTROL.search(reason) is not None
+
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._incoming.append((name.lower(), value.rstrip()))
+        if self.in_head:
+            self._incoming.append((name.lower(), value.rstrip()))
+        else:
+            self._head_bytes += len(name) + len(value) + len(": \r\n")
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
-        if self.surplus:
+        self.in_head = self._new_head = False
+        self._head_bytes = len("\r\n")  # that end the trailers
+        if self.surplus or self.malformed:
             return
-        if status < 200 and status != 101:
-            self.interim.append((status, self._incoming))
+        if not self._well_formed(status):
+            self.malformed = True
+        elif status < 200 and status != 101:
+            self._interim_complete(status)
         else:
             self._head_complete(status)
+
+    def _well_formed(self, status: int) -> bool:
+        """Whether Envoy's codec takes this head. Learns how the body ends."""
+        headers = self._incoming
+        fields = dict(headers)
+        length, coding = fields.get(b"content-length"), fields.get(b"transfer-encoding")
+        self.length = int(length) if length else None
+        self.chunked = coding is not None
+        if status < 100 or self._bad_reason or len(headers) > MAX_HEADERS or (self._long and self._too_long(headers)):
+            return False
+        if (status < 200 or status == 204) and (self.chunked or self.length):
+            return False
+        if len(fields) != len(headers) and sum(name == b"transfer-encoding" for name, _ in headers) > 1:
+            return False
+        return coding is None or coding.lower() == b"chunked"
+
+    def _too_long(self, headers: Headers) -> bool:
+        size = sum([len(name) + len(value) + len(": \r\n") for name, value in headers])
+        return size + len("HTTP/1.1 200 \r\n\r\n") + self._reason_bytes > MAX_HEAD_BYTES
+
+    def _interim_complete(self, status: int) -> None:
+        """Envoy relays the first interim answer of an exchange and drops what others come."""
+        if not self._relayed:
+            self._relayed = True
+            self.interim.append((status, self._incoming))
 
     def _head_complete(self, status: int) -> None:
         self.status = status
         self.headers = self._incoming
-        self.trailers = self._incoming = []
-        self.malformed |= len(self.headers) > MAX_HEADERS
-        self._head_bytes = 0
         if self.head_only:
             # llhttp waits for the body that the length promises, so its state is of no further use.
             fields = dict(self.headers)
@@ -190,13 +254,20 @@ class Upstream(asyncio.Protocol):
             )
             self.ended = True
 
+    def on_chunk_header(self) -> None:
+        self._unfilled = True
+
     def on_body(self, data: bytes) -> None:
+        self._unfilled = False
         if self.ended:
             self.surplus = True
         else:
             self.pieces.append(data)
 
     def on_message_complete(self) -> None:
+        self._unfilled = False
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self.malformed = True
         if self.status and not self.ended:
             self.ended = True
             self.keep_alive = self._parser.should_keep_alive()
@@ -240,6 +311,7 @@ class Upstream(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = True
+        self._parser = None  # it refers back to this object: without it nothing waits for the garbage collector
         self._on_close(self)
         owner, self.owner = self.owner, None
         if owner is not None:

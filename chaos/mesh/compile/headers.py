@@ -16,11 +16,10 @@ from chaos.mesh.decision import PENDING_TIME, Forward, Headers, Reply, Request, 
 from chaos.mesh.headers.command_operators import Exchange
 from chaos.mesh.headers.grpc import is_grpc
 from chaos.mesh.headers.local_reply import operated, render
-from chaos.mesh.headers.operations import FRAMING, Level
+from chaos.mesh.headers.operations import FRAMING, WITHOUT_BODY, Level
 from chaos.mesh.headers.proxy import SERVICE_TIME, ProxyHeaders
 from chaos.mesh.paths import normalise
 
-_WITHOUT_BODY = frozenset((b"GET", b"HEAD", b"DELETE", b"TRACE", b"CONNECT"))
 _NEVER_BY_RULE = frozenset((b"server", b"connection", b"keep-alive", b"proxy-connection"))  # cut from what rules leave
 
 # Response flags and details of the router's local replies, by their bodies (Envoy's StreamInfo).
@@ -65,8 +64,8 @@ class RouteHeadwork:
             headers = _replaced(headers, b"x-envoy-original-path", forward.original_path)
         if forward.original_host is not None:
             headers = _replaced(headers, b"x-envoy-original-host", forward.original_host)
-        if request.method not in _WITHOUT_BODY and FRAMING.isdisjoint(dict(headers)):
-            headers.append((b"content-length", b"0"))  # Envoy's codec does, for methods that may have a body
+        if request.method not in WITHOUT_BODY and FRAMING.isdisjoint(request.index()):
+            headers.append((b"content-length", b"0"))
         headers.insert(0, (b"host", forward.authority))
         return headers
 

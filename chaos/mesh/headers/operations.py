@@ -19,6 +19,8 @@ from chaos.mesh.model.virtual_service import HeaderOperations
 Value = bytes | Part
 # Framing follows from the body; what rules say of it would only break messages.
 FRAMING = frozenset((b"content-length", b"transfer-encoding"))
+# Requests with another method get a `content-length: 0` when they come without a body, as from Envoy's HTTP/1 codec.
+WITHOUT_BODY = frozenset((b"GET", b"HEAD", b"DELETE", b"TRACE", b"CONNECT"))
 CONNECTION = frozenset((b"connection", b"proxy-connection", b"upgrade"))  # Envoy's codec drops them from answers
 HOST_NAMES = frozenset(("host", ":authority"))  # a rewrite of Host, not an operation
 

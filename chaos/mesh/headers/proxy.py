@@ -98,13 +98,13 @@ class ProxyHeaders:
             if name in self._special:
                 found.setdefault(name, []).append(value)
         named = {token.strip().lower() for line in found.get(b"connection", ()) for token in line.split(b",")}
-        if named - {b"close", b"keep-alive", b"upgrade"}:
+        websocket = b",".join(found.get(b"upgrade", ())).lower() == _WEBSOCKET and b"upgrade" in named
+        if websocket:  # then Envoy leaves alone what `connection` names besides
+            kept += [(name, b",".join(found[name])) for name in (b"connection", b"upgrade")]
+        elif named - {b"close", b"keep-alive", b"upgrade"}:
             kept = [pair for pair in kept if pair[0] not in named]
         if any(b"trailers" in value for value in found.get(b"te", ())):
             kept.append((b"te", b"trailers"))
-        upgrade = b",".join(found.get(b"upgrade", ())).lower()
-        if upgrade == _WEBSOCKET and b"upgrade" in named:
-            kept += [(name, b",".join(found[name])) for name in (b"connection", b"upgrade")]
         if b"x-forwarded-for" in found:
             kept.append((b"x-forwarded-for", joined(found[b"x-forwarded-for"])))
         return kept

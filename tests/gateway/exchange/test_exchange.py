@@ -234,23 +234,24 @@ async def test_a_body_of_any_size_arrives_unchanged_and_framed_as_it_came(size: 
         assert all(framing in head for head in web.heads)
 
 
-async def test_request_trailers_reach_upstream() -> None:
+async def test_request_trailers_are_dropped() -> None:
+    """As by Envoy with Istio's settings, which do not enable them for HTTP/1.1; the `trailer` header passes."""
     got: list[bytes] = []
 
     async def read_all(peer: Peer) -> None:
         await peer.head()
-        got.append(await peer.reader.readuntil(b"0\r\nx-trailer: 1\r\nx-more: 2\r\n\r\n"))
+        got.append(await peer.reader.readuntil(b"0\r\n\r\n"))
         await peer.send(OK)
 
     async with upstream(read_all) as web, gateway(to(cluster(web.port))) as proxy:
         data = chunked(b"wiki", lines=("trailer: x-trailer",), trailers=b"X-Trailer: 1\r\nx-more:  2\r\n")
         assert (await proxy.ask(data)).status == 200
-        assert got == [b"4\r\nwiki\r\n0\r\nx-trailer: 1\r\nx-more: 2\r\n\r\n"]
+        assert got == [b"4\r\nwiki\r\n0\r\n\r\n"]
         assert b"trailer: x-trailer" in web.heads[0]
 
 
 @pytest.mark.parametrize(
-    ("method", "length"), [("POST", True), ("PATCH", True), ("GET", False), ("DELETE", False), ("OPTIONS", False)]
+    ("method", "length"), [("POST", True), ("PATCH", True), ("GET", False), ("DELETE", False), ("OPTIONS", True)]
 )
 async def test_a_missing_body_is_written_as_envoy_writes_it(method: str, length: bool) -> None:
     async with upstream() as web, gateway(to(cluster(web.port))) as proxy:
@@ -646,7 +647,7 @@ async def test_other_answers_are_not_retried() -> None:
         assert proxy.counts()["upstream_failures"] == 0
 
 
-async def test_a_chunked_body_is_sent_again_with_its_trailers() -> None:
+async def test_a_chunked_body_is_sent_again() -> None:
     async with upstream(in_turn(GONE, OK)) as web, gateway(to(cluster(web.port), retry=retrying(3, 503))) as proxy:
         assert (await proxy.ask(chunked(b"wiki", b"pedia", trailers=b"x-t: 1\r\n"))).status == 200
         assert web.bodies == [b"wikipedia"] * 2

@@ -78,7 +78,7 @@ async def test_an_empty_body_that_ends_with_the_connection() -> None:
 
 
 @pytest.mark.parametrize("pause", [False, True])
-async def test_chunks_and_trailers_of_an_answer_pass(pause: bool) -> None:
+async def test_chunks_of_an_answer_pass_and_its_trailers_are_dropped(pause: bool) -> None:
     chunks = b"4\r\nwiki\r\n5;x=1\r\npedia\r\n0\r\nX-T: 1\r\n\r\n"
     text = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntrailer: x-t\r\n\r\n" + chunks
 
@@ -93,7 +93,7 @@ async def test_chunks_and_trailers_of_an_answer_pass(pause: bool) -> None:
         client = await proxy.open()
         for _ in range(2):
             got = await client.ask(get())
-            assert (got.first("transfer-encoding"), got.body, got.trailers) == ("chunked", b"wikipedia", [("x-t", "1")])
+            assert (got.first("transfer-encoding"), got.body, got.trailers) == ("chunked", b"wikipedia", [])
         assert web.connections == 1
 
 
