@@ -220,7 +220,7 @@ def comparable(observation: Observation, *, any_endpoint: bool = False) -> dict[
         "cut": answer.cut,
         "interim": answer.interim,
         "upgraded": answer.upgraded,
-        "headers": _by_name(answer.headers, any_endpoint),
+        "headers": by_name(answer.headers, any_endpoint),
         "trailers": answer.trailers,
         "body": "" if any_endpoint and answer.values("x-up") else answer.body.decode("latin-1"),
         "seen": sorted(seen, key=_order),
@@ -232,7 +232,7 @@ def _seen(request: Seen, any_endpoint: bool) -> dict[str, Any]:
         "endpoint": "" if any_endpoint else request.endpoint,
         "method": request.method,
         "target": request.target,
-        "headers": _by_name(request.headers, any_endpoint),
+        "headers": by_name(request.headers, any_endpoint),
         "body": request.body.decode("latin-1"),
     }
 
@@ -243,7 +243,7 @@ def _order(seen: dict[str, Any]) -> tuple[str, list[str]]:
     return seen["endpoint"], headers.get("x-envoy-internal", []) + headers.get("x-envoy-attempt-count", [])
 
 
-def _by_name(headers: Headers, any_endpoint: bool) -> dict[str, list[str]]:
+def by_name(headers: Headers, any_endpoint: bool) -> dict[str, list[str]]:
     """Lines of each name in order; between names the order is free."""
     found: dict[str, list[str]] = {}
     for name, value in headers:
