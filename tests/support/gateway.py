@@ -58,6 +58,12 @@ class Gateway:
                 return
         raise RuntimeError("the gateway did not start:\n" + (Path(self._folder.name) / "stderr").read_text())
 
+    def memory(self, field: str) -> int:
+        """Bytes: `VmRSS` is what the process has, `VmHWM` the most that it has had (proc(5), status)."""
+        assert self._process is not None
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(status.partition(f"{field}:")[2].split()[0]) * 1024
+
     def replace(self, experiment: str) -> None:
         """Other rules, services and proxy, through the admin API; RuntimeError with the problems when refused."""
         request = urllib.request.Request(f"{self.admin}/rules", data=experiment.encode(), method="PUT")
