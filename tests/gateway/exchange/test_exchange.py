@@ -185,7 +185,7 @@ async def test_a_rule_name_cannot_break_out_of_its_header() -> None:
     rule = Rule("k", "a\r\nx-evil: 1")
     async with gateway(HandRules(lambda request, draws: Decision(Abort(ABORT_REPLY), rule))) as proxy:
         answer = await proxy.ask(get())
-        assert answer.values("x-evil") == [] and answer.first("x-chaos-route") == "a??x-evil: 1"
+        assert answer.values("x-evil") == [] and answer.first("x-chaos-route") == "a%0D%0Ax-evil: 1"
 
 
 async def test_a_reply_that_changes_is_never_the_cached_one() -> None:
