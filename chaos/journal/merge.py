@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from chaos.protocol.digest import Digest, Key, PairKey, Tally, key_of
+from chaos.protocol.digest import MOST_NAMES, OTHERS, Digest, Key, PairKey, Tally, key_of
 from chaos.protocol.histogram import Accumulator, Decoder
 
 
@@ -17,6 +17,7 @@ class Merger:
         self._latency: dict[Key, Accumulator] = {}
         self._due: dict[Key, Accumulator] = {}
         self._pairs: dict[PairKey, list[int]] = {}
+        self._names: set[str] = set()
 
     def push(
         self,
@@ -29,15 +30,25 @@ class Merger:
         Raises ValueError or KeyError when an entry is damaged."""
         counts: dict[Key, int] = {}
         for entry in entries:
-            key = key_of(entry)
+            key = self._bounded(key_of(entry))
             counts[key] = counts.get(key, 0) + entry["count"]
             self._add(self._latency, key, entry["latency"], whole)
             if entry.get("due") is not None:
                 self._add(self._due, key, entry["due"])
         for phase, task, route, kind, cells in pairs:
-            mine = self._pairs.setdefault(PairKey(phase, task, route, kind), [0, 0, 0, 0])
+            name = task if task in self._names else OTHERS
+            mine = self._pairs.setdefault(PairKey(phase, name, route, kind), [0, 0, 0, 0])
             mine[:] = [old + new for old, new in zip(mine, cells, strict=True)]
         return counts
+
+    def _bounded(self, key: Key) -> Key:
+        """The key, of `OTHERS` when too many other names have been seen: each has distributions of its own here."""
+        if key.task in self._names:
+            return key
+        if len(self._names) >= MOST_NAMES:
+            return key._replace(task=OTHERS)
+        self._names.add(key.task)
+        return key
 
     def _add(self, totals: dict[Key, Accumulator], key: Key, text: str, whole: Accumulator | None = None) -> None:
         decoded = self._decoder.read(text)

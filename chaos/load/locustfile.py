@@ -27,6 +27,7 @@ from chaos.load.address import is_loopback
 from chaos.load.fast import kind_of
 from chaos.load.shared import Shared, with_abort_by_body
 from chaos.load.tags import UNTAGGED, of_headers
+from chaos.protocol.digest import MOST_NAMES
 from chaos.protocol.load_plan import BadPlan
 
 ID = "x-request-id"
@@ -107,9 +108,10 @@ def identified(request: Callable[..., Any], shared: Shared) -> Callable[..., Any
 
 def listen(environment: Environment, shared: Shared) -> None:
     """Count every request that Locust is told of."""
-    recorder, tagged = shared.recorder, shared.plan.tags
+    recorder, tagged, stats = shared.recorder, shared.plan.tags, environment.stats
 
     def on_request(
+        request_type: str,
         name: str,
         response_time: float,
         exception: BaseException | None = None,
@@ -122,6 +124,11 @@ def listen(environment: Environment, shared: Shared) -> None:
         tags = of_headers((getattr(response, "headers", None) or {}).items()) if response is not None else UNTAGGED
         if not tagged and status:
             tags = with_abort_by_body(tags, response.content)
+        if not recorder.knows(name):
+            # Locust keeps statistics of every name for its web UI, and would go on doing so for every id in a URL.
+            stats.entries.pop((name, request_type), None)
+            if len(stats.errors) > MOST_NAMES:
+                stats.errors.clear()
         outcome = recorder.tagged(recorder.task(name), status, tags, error, context.get("phase"))
         recorder.add(outcome, int((response_time or 0.0) * 1000))
         request = context.get(ID)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from chaos.journal.identity import sample_bound
 from chaos.load.tags import UNTAGGED, Tags, of_head
-from chaos.protocol.digest import Digest, Key, Tally
+from chaos.protocol.digest import MOST_NAMES, OTHERS, Digest, Key, Tally
 from chaos.protocol.histogram import HALF_BITS, HIGHEST, Histogram
 
 TRANSITION = "(transition)"  # the phase of an untagged request during which the phase changed
@@ -55,6 +55,7 @@ class Recorder:
         self.sample_below = sample_bound(share)
         self.samples: list[list[object]] = []
         self._tasks = list(tasks)
+        self._places: dict[str, int] = {}  # of names that are no tasks of the plan
         self.cohort = Cohort()
         self._cohorts = [self.cohort]
 
@@ -85,13 +86,23 @@ class Recorder:
         name = self._tasks[task]
         return Key(phase, name, tags.route, tags.destination, status, tags.fault, tags.attempts, error)
 
+    def knows(self, name: str) -> bool:
+        """Whether requests of this name are, or will be, counted under it."""
+        return name in self._places or len(self._places) < MOST_NAMES or name in self._tasks
+
     def task(self, name: str) -> int:
-        """The index of a task by name; a new name gets a new one."""
-        try:
-            return self._tasks.index(name)
-        except ValueError:
-            self._tasks.append(name)
-            return len(self._tasks) - 1
+        """Return the index of a task by name. A new name gets a new one; beyond `MOST_NAMES` they share one."""
+        place = self._places.get(name)
+        if place is None:
+            if len(self._places) >= MOST_NAMES and name != OTHERS:
+                return self.task(OTHERS)
+            if name in self._tasks:
+                place = self._tasks.index(name)
+            else:
+                self._tasks.append(name)
+                place = len(self._tasks) - 1
+            self._places[name] = place
+        return place
 
     def add(self, outcome: Outcome, microseconds: int, previous: Outcome | None = None) -> None:
         """Count one answer; `previous` is the outcome before it on the same connection."""

@@ -13,7 +13,7 @@ from gevent.event import Event
 
 from chaos.load.lines import Lines, SupervisorGone, commands
 from chaos.load.local import Report
-from chaos.protocol.digest import Digest
+from chaos.protocol.digest import MOST_NAMES, OTHERS, Digest
 from chaos.protocol.load_plan import Plan
 
 POLL = 0.01  # seconds between looks at whether the last answer has come
@@ -50,6 +50,7 @@ class Session:
         self._errors: Counter[str] = Counter()
         self._late = 0
         self._abandoned = 0
+        self._others = False
 
     def end(self, reason: str, drain: float = DRAIN) -> None:
         """Ask the load to end; the first reason given is the one that counts."""
@@ -67,6 +68,13 @@ class Session:
             self.out.write("event", level=level, text=text)
         except SupervisorGone:
             self.end("stdin", 0.0)
+
+    def _tell_of_others(self, digest: Digest) -> None:
+        """Say once that there are too many names to keep apart."""
+        if not self._others and any(key.task == OTHERS for key in digest.tallies):
+            self._others = True
+            text = f"more than {MOST_NAMES} different names of requests: the rest are counted together as {OTHERS}"
+            self.tell_event("warning", f"{text}; give requests that differ by an id one name= in the locustfile")
 
     def run(self) -> str:
         """Until the load is over; gives the reason. Raises SupervisorGone."""
@@ -150,6 +158,7 @@ class Session:
         self._abandoned += report.abandoned
         for watcher in self._watchers:
             watcher(digest)
+        self._tell_of_others(digest)
         entries = []
         for entry in digest.each_entry():
             entries.append(entry)

@@ -14,6 +14,12 @@ from chaos.protocol.histogram import Histogram
 
 FAULT_KINDS = ("delay", "abort")
 
+OTHERS = "(others)"
+"""Stands for the names of requests beyond `MOST_NAMES`: a locustfile may put an id into every URL."""
+
+MOST_NAMES = 500
+"""Different names that a load, and whoever reads its journal, keeps apart besides the experiment's own tasks."""
+
 
 class Key(NamedTuple):
     """One kind of outcome. `status` is 0 when there was no response; `error` then says why: refused, reset, timeout,

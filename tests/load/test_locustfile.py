@@ -9,7 +9,7 @@ from support.load import plan, run
 from support.origin import Asked, Origin, ok
 
 from chaos.journal.identity import first_ids
-from chaos.protocol.digest import Key
+from chaos.protocol.digest import MOST_NAMES, OTHERS, Key
 
 LOCUSTFILE = """
 from locust import FastHttpUser, HttpUser, constant, task
@@ -109,3 +109,29 @@ def test_mistakes_in_it_are_told_with_their_line(tmp_path: Path) -> None:
     empty = tmp_path / "empty.py"
     empty.touch()
     assert "no user class" in run(plan("http://127.0.0.1:1", tasks=[], locustfile=str(empty))).lines[0]["reason"]
+
+
+IDS = """
+from itertools import count
+from locust import FastHttpUser, task
+
+class Orders(FastHttpUser):
+    host = "http://webserver"
+    numbers = count()
+
+    @task
+    def order(self):
+        self.client.get(f"/orders/{next(self.numbers)}")
+"""
+
+
+def test_ids_in_urls_are_counted_together_once_there_are_too_many_and_that_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "locustfile.py"
+    file.write_text(IDS)
+    with Origin(tagged) as origin:
+        load = run(plan(origin.url, tasks=[], locustfile=str(file), users=4, requests=MOST_NAMES + 200))
+    tasks = {key.task for key, _ in load.digest().items()}
+    assert len(tasks) == MOST_NAMES + 1 and OTHERS in tasks
+    assert load.digest().count == MOST_NAMES + 200
+    said = [line["text"] for line in load.lines if line["type"] == "event"]
+    assert len(said) == 1 and said[0].startswith(f"more than {MOST_NAMES} different names of requests")

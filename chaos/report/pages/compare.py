@@ -13,6 +13,7 @@ import chaos
 from chaos.errors import InvalidInput
 from chaos.journal.result import Result
 from chaos.report.data import numbers as words
+from chaos.report.data.grouping import with_busiest
 from chaos.report.data.journal import journal_of, only_damage, read_run
 from chaos.report.figures.overlay import densities, overlaid_percentiles
 from chaos.report.figures.style import styled
@@ -36,7 +37,7 @@ def compare(a: Path, b: Path, out: Path | None = None) -> ComparePaths:
 
     Raises InvalidInput when either is no run, or when they do not belong to one experiment."""
     folders = (journal_of(a).parent, journal_of(b).parent)
-    first, second = read_run(folders[0]), read_run(folders[1])
+    first, second = (with_busiest(read_run(folder)) for folder in folders)
     _check(first, second, str(b))
     with only_damage(journal_of(b)):
         return _compared(folders, first, second, out)

@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from chaos.report.data.grouping import with_busiest
 from chaos.report.data.journal import journal_of, only_damage, read_run
 
 
@@ -57,6 +58,7 @@ def render(run_folder: Path) -> ReportPaths:
     )
     with only_damage(journal):
         write(paths.json, json.dumps(result.to_dict(), indent=1, allow_nan=False) + "\n")
+        result = with_busiest(result)
         tables = Tables.of(result)
         write(paths.markdown, markdown(result, tables))
         write(paths.junit, junit(result))
