@@ -90,6 +90,14 @@ def log_sum(x: float, y: float) -> float:
     return high + log1p(exp(low - high)) if low > -inf else high
 
 
+def divergence(truth: float, other: float) -> float:
+    """Kullback and Leibler's, in nats per request: how fast evidence for `truth` against `other` grows."""
+    if other in (0, 1) and truth != other:
+        return inf
+    hits = truth * log(truth / other) if truth > 0 else 0.0
+    return hits + ((1 - truth) * log((1 - truth) / (1 - other)) if truth < 1 else 0.0)
+
+
 def excludes(prior: Prior, k: float, n: float, alpha: float, share: float) -> bool:
     """Whether the confidence sequence rules `share` out: the question without the cost of finding its ends."""
     return n > 0 and log_evidence(prior, k, n) - log_likelihood(share, k, n) >= -log(alpha)

@@ -7,10 +7,14 @@ does so is distributed as a Brownian motion's first passage, the inverse Gaussia
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, erfc, exp, inf, log, sqrt
+from math import ceil, erfc, exp, log, sqrt
 
 from chaos.verify.claim import Claim
-from chaos.verify.interval import excludes
+from chaos.verify.interval import Prior, divergence, excludes
+
+BOTH_EDGES = -0.15
+"""What each edge's threshold is lowered by because a claim rules out a mixture of both edges at once (claim.py), in
+nats. Fitted to simulated medians from 0.1 to 99 %, at alpha from 0.01 to 0.0005: within 1 %, nine in ten within 4 %."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,7 @@ class Requests:
 
 def requests_needed(claim: Claim, alpha: float) -> Requests:
     """For a gateway that does exactly what it claims."""
-    threshold = -log(alpha) - (log(claim.prior.weight) if claim.prior.weight else 0.0)
+    threshold = -log(alpha) + (BOTH_EDGES if claim.prior.weight and not claim.certain else 0.0)
     walks = [_walk(claim.centre, edge) for edge in (claim.low, claim.high) if 0 < edge < 1]
     return Requests(_moment(walks, threshold, 0.5), _moment(walks, threshold, 0.1))
 
@@ -34,14 +38,6 @@ def smallest_deviation(claim: Claim, n: int, alpha: float) -> float | None:
     the side that is harder to see. None when n requests can falsify nothing on that side."""
     found = [_deviation(claim, n, alpha, limit) for limit in (0.0, 1.0) if limit != claim.centre]
     return None if None in found else max(deviation for deviation in found if deviation is not None)
-
-
-def divergence(truth: float, other: float) -> float:
-    """Kullback and Leibler's, in nats per request: how fast evidence for `truth` against `other` grows."""
-    if other in (0, 1) and truth != other:
-        return inf
-    hits = truth * log(truth / other) if truth > 0 else 0.0
-    return hits + ((1 - truth) * log((1 - truth) / (1 - other)) if truth < 1 else 0.0)
 
 
 def _walk(truth: float, other: float) -> tuple[float, float]:
@@ -87,7 +83,7 @@ def _deviation(claim: Claim, n: int, alpha: float, limit: float) -> float | None
         edge = claim.low if limit < claim.centre else claim.high
         if claim.certain:
             return share * n >= 1 if claim.centre == 0 else (1 - share) * n >= 1
-        return excludes(claim.prior, share * n, n, alpha, edge)
+        return excludes(Prior(claim.prior.a, claim.prior.b), share * n, n, alpha, edge)
 
     inside, outside = (claim.low if limit < claim.centre else claim.high), limit
     if claim.certain:

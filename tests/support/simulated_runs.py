@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import betaln, xlog1py, xlogy
+from scipy.special import betaln, logsumexp, xlog1py, xlogy
 
 from chaos.verify.claim import Claim
 
@@ -43,16 +44,24 @@ def decided_runs(
 
 def assess_all(claim: Claim, k: Array, n: int, alpha: float) -> tuple[Array, Array]:
     """Claim.assess for many counts: which are verified and which falsified."""
-    prior, share = claim.prior, k / n
-    evidence = betaln(prior.a + k, prior.b + n - k) - betaln(prior.a, prior.b) + np.log1p(-prior.weight)
-    if prior.weight:
-        at_centre = xlogy(k, prior.centre) + xlog1py(n - k, -prior.centre)
-        evidence = np.logaddexp(evidence, np.log(prior.weight) + at_centre)
-    ruled_out = [evidence - (xlogy(k, q) + xlog1py(n - k, -q)) >= -np.log(alpha) for q in (claim.low, claim.high)]
-    low_out, high_out = ruled_out[0] | (claim.low <= 0), ruled_out[1] | (claim.high >= 1)
-    verified = (claim.low <= share) & (share <= claim.high) & low_out & high_out
+    share = k / n
+    broad = betaln(claim.prior.a + k, claim.prior.b + n - k) - betaln(claim.prior.a, claim.prior.b)
+    ruled_out = [broad - _likelihood(k, n, edge) >= -np.log(alpha) for edge in (claim.low, claim.high)]
     falsified = ((share < claim.low) & ruled_out[0]) | ((share > claim.high) & ruled_out[1])
+    verified = (claim.low <= share) & (share <= claim.high)
+    if claim.prior.weight:
+        verified &= _mean(claim.inside, k, n) - _mean(claim.edges, k, n) >= -np.log(alpha)
+    else:
+        verified &= (ruled_out[0] | (claim.low <= 0)) & (ruled_out[1] | (claim.high >= 1))
     if claim.certain:
         refuted = k > 0 if claim.centre == 0 else k < n
         verified, falsified = verified & ~refuted, falsified | refuted
     return verified, falsified
+
+
+def _likelihood(k: Array, n: int, share: float) -> Array:
+    return np.asarray(xlogy(k, share) + xlog1py(n - k, -share))
+
+
+def _mean(points: Sequence[tuple[float, float]], k: Array, n: int) -> Array:
+    return np.asarray(logsumexp([np.log(weight) + _likelihood(k, n, share) for share, weight in points], axis=0))

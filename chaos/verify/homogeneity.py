@@ -1,0 +1,160 @@
+"""Whether a share that is right as a whole is right in its parts: over tasks, connections, destinations and time.
+
+The null hypothesis is what a proxy's dice promise: every request is drawn for on its own with one and the same
+probability, which lies in the claimed range. Against it stand alternatives with a likelihood of their own, mixed with
+weights that are fixed beforehand. The mean likelihood of the alternatives over the greatest likelihood of the null is
+an e-value at every moment at once (universal inference: Wasserman, Ramdas and Balakrishnan 2020), so it reaches
+1/alpha with probability alpha at most, however often it is looked at, when the null is true.
+
+All functions return the natural log of such an e-value. Refuted: it is -log(alpha) or more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import exp, inf, lgamma, log
+
+from chaos.verify.interval import VAGUE, log_beta, log_evidence, log_likelihood, log_sum
+
+Parts = Mapping[tuple[int, int], int]
+"""(k, n) -> how many parts had k hits in n requests."""
+
+SPREADS = (0.1, 0.2, 0.4, 0.8)
+"""Standard deviations that the parts' own shares may have in the alternatives, of the greatest there can be: that of
+shares which are all 0 or 1. At 50 % these are 5, 10, 20 and 40 points."""
+
+SHARPNESS = (1.5, 2.0, 4.0, 16.0)
+"""How much more regular than chance the parts may be in the alternatives: powers of the binomial probability."""
+
+CENTRES = 5
+"""Common shares tried in the alternatives, across the claimed range."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The proportions that a claim allows."""
+
+    low: float
+    high: float
+
+    def centres(self) -> list[float]:
+        """Some shares inside, none of them 0 or 1."""
+        steps = [self.low + (self.high - self.low) * (2 * i + 1) / (2 * CENTRES) for i in range(CENTRES)]
+        return [share for share in steps if 0 < share < 1]
+
+    def likeliest(self, k: float, n: float) -> float:
+        """log of the greatest likelihood of k in n that a share in the range has."""
+        return log_likelihood(min(self.high, max(self.low, k / n)), k, n) if n else 0.0
+
+
+def unequal(parts: Parts, allowed: Range) -> float:
+    """Evidence that the parts have shares of their own, all of them scattered around a common one."""
+    k, n = _totals(parts)
+    if not n:
+        return 0.0
+    alternatives = [
+        sum(count * _beta_binomial(part, centre, spread) for part, count in parts.items())
+        for centre in allowed.centres()
+        for spread in SPREADS
+    ]
+    return log_mean(alternatives) - allowed.likeliest(k, n)
+
+
+def odd_one_out(parts: Sequence[tuple[int, int]], allowed: Range) -> tuple[float, int]:
+    """Evidence that one part has a share of its own and all others a common one; and which part that is most likely.
+
+    The parts come in the order in which they were first seen: later ones get less weight, so that more may come."""
+    k, n = sum(part[0] for part in parts), sum(part[1] for part in parts)
+    if not n or len(parts) < 2:
+        return 0.0, 0
+    found = [_odd(part, k, n, allowed) - log((place + 1) * (place + 2)) for place, part in enumerate(parts)]
+    most = max(range(len(found)), key=found.__getitem__)
+    return _log_total(found) - allowed.likeliest(k, n), most
+
+
+def regular(parts: Parts, allowed: Range) -> float:
+    """Evidence that equal numbers of requests get too equal numbers of hits: the work of a counter, not of dice."""
+    k, n = _totals(parts)
+    if not n:
+        return 0.0
+    alternatives = [
+        sum(count * _sharp(part[0], part[1], centre, sharpness) for part, count in parts.items())
+        for centre in allowed.centres()
+        for sharpness in SHARPNESS
+    ]
+    return log_mean(alternatives) - allowed.likeliest(k, n)
+
+
+def successive(pairs: Sequence[int], allowed: Range) -> float:
+    """Evidence that a request's outcome depends on the one before. `pairs`: how often a miss followed a miss, a hit a
+    miss, a miss a hit, and a hit a hit."""
+    miss_miss, miss_hit, hit_miss, hit_hit = pairs
+    n = sum(pairs)
+    if not n:
+        return 0.0
+    after_miss = log_evidence(VAGUE, miss_hit, miss_miss + miss_hit)
+    after_hit = log_evidence(VAGUE, hit_hit, hit_miss + hit_hit)
+    return after_miss + after_hit - allowed.likeliest(miss_hit + hit_hit, n)
+
+
+def coupled(cells: Sequence[int], first: Range, second: Range) -> float:
+    """Evidence that two faults are not drawn independently. `cells`: requests with neither, only the second, only the
+    first, and both. The alternative is any four probabilities (a Dirichlet mixture)."""
+    _, only_second, only_first, both = cells
+    n = sum(cells)
+    if not n:
+        return 0.0
+    free = sum(lgamma(count + 0.5) - lgamma(0.5) for count in cells) + lgamma(2.0) - lgamma(n + 2.0)
+    return free - first.likeliest(only_first + both, n) - second.likeliest(only_second + both, n)
+
+
+def log_mean(logs: Sequence[float]) -> float:
+    """log of the mean of e^x."""
+    return _log_total(logs) - log(len(logs))
+
+
+def _log_total(logs: Sequence[float]) -> float:
+    total = -inf
+    for each in logs:
+        total = log_sum(total, each)
+    return total
+
+
+def _totals(parts: Parts) -> tuple[int, int]:
+    return (
+        sum(part[0] * count for part, count in parts.items()),
+        sum(part[1] * count for part, count in parts.items()),
+    )
+
+
+def _beta_binomial(part: tuple[int, int], centre: float, spread: float) -> float:
+    """log of the likelihood's mean over a Beta distribution with this mean and (relative) standard deviation."""
+    k, n = part
+    observations = spread**-2 - 1
+    a, b = centre * observations, (1 - centre) * observations
+    return log_beta(a + k, b + n - k) - log_beta(a, b)
+
+
+def _odd(part: tuple[int, int], k: int, n: int, allowed: Range) -> float:
+    rest = [log_likelihood(centre, k - part[0], n - part[1]) for centre in allowed.centres()]
+    return log_evidence(VAGUE, part[0], part[1]) + log_mean(rest)
+
+
+def _sharp(k: int, n: int, centre: float, sharpness: float) -> float:
+    """log of the sharpened probability of one sequence with k hits in n: Bin(k)^sharpness, made to add up to 1, over
+    the number of such sequences."""
+    table = _sharpened(n, centre, sharpness)
+    return table[k] - _choose(n, k)
+
+
+@lru_cache(maxsize=256)
+def _sharpened(n: int, centre: float, sharpness: float) -> tuple[float, ...]:
+    logs = [sharpness * (_choose(n, k) + log_likelihood(centre, k, n)) for k in range(n + 1)]
+    top = max(logs)
+    scale = top + log(sum(exp(each - top) for each in logs))
+    return tuple(each - scale for each in logs)
+
+
+def _choose(n: int, k: int) -> float:
+    return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)
