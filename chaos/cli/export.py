@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chaos.cli.output import say
+if TYPE_CHECKING:
+    from chaos.engines.envoy.mesh import Service
+    from chaos.run.plan.checked import Prepared
 
 export = typer.Typer(
     help="Write the rules as another proxy's configuration.",
@@ -30,21 +32,43 @@ def envoy(
     admin: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Envoy's admin interface.")] = None,
 ) -> int:
     """Print a bootstrap for a real Envoy: `envoy -c` takes it as it is."""
+    from chaos.cli.output import print_document
     from chaos.engines.envoy.export import as_text, export_envoy
     from chaos.experiment.services import fixed_addresses, proxy_of
     from chaos.run.plan.checked import prepare
 
     prepared = prepare(files).require()
-    addresses = fixed_addresses(prepared.reading, prepared.services)
+    proxy = proxy_of(prepared.reading)
     document = export_envoy(
         prepared.reading.resources,
-        prepared.registry(addresses),
-        proxy_of(prepared.reading),
+        _services(prepared, fixed_addresses(prepared.reading, prepared.services)),
+        gateway=proxy.gateway,
+        namespace=proxy.namespace,
+        labels=dict(proxy.labels),
+        port=proxy.port,
         listen=_address(listen, "--listen"),
         admin=_address(admin, "--admin") if admin else None,
     )
-    say(as_text(document), nl=False)
+    print_document(as_text(document))
     return 0
+
+
+def _services(prepared: Prepared, addresses: dict[str, tuple[str, int]]) -> list[Service]:
+    from chaos.engines.envoy.clusters import ClusterEndpoint
+    from chaos.engines.envoy.mesh import Service
+
+    registry = prepared.registry(addresses)
+    return [
+        Service(
+            service.host,
+            service.namespace,
+            {
+                port: [ClusterEndpoint(each.address, each.port, dict(each.labels), each.weight) for each in endpoints]
+                for port, endpoints in service.ports.items()
+            },
+        )
+        for service in registry.services.values()
+    ]
 
 
 def _address(text: str, option: str) -> tuple[str, int]:

@@ -1,118 +1,55 @@
-"""The command line: one table of commands, one place where errors become messages and exit codes.
-
-Each command lives in a module of its own and imports what it needs when it is called, so that `chaos --help` stays
-quick.
-"""
+"""Where `chaos` begins: streams and signals first, then the commands, whose imports take a tenth of a second."""
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
-import tempfile
-import traceback
-from typing import Annotated, Any
+from types import FrameType
+from typing import NoReturn
 
-import typer
+from chaos.cli.streams import protect_streams, what_was_lost
 
-from chaos import __version__
-from chaos.cli.compare import compare
-from chaos.cli.demo import demo
-from chaos.cli.explain import explain
-from chaos.cli.export import export
-from chaos.cli.gateway import gateway
-from chaos.cli.init import init
-from chaos.cli.output import say
-from chaos.cli.plan import plan
-from chaos.cli.replay import replay
-from chaos.cli.report import report
-from chaos.cli.run import run
-from chaos.cli.schema import schema
-from chaos.cli.validate import validate
-from chaos.errors import ChaosError, ExitCode
-
-app = typer.Typer(
-    name="chaos",
-    help="Chaos testing with Istio VirtualServices on a laptop: faults, load, and a verdict you can trust.",
-    epilog="Exit codes: 0 verified, 1 falsified, 2 bad usage or file, 3 inconclusive, 4 stopped by a safeguard, "
-    "5 the environment failed, 6 a rule saw no traffic, 130 interrupted.",
-    add_completion=False,
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
-        say(f"chaos {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def options(
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors in chaos itself.")] = False,
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
-    ] = False,
-) -> None:
-    if debug:
-        os.environ["CHAOS_DEBUG"] = "1"
-
-
-COMMANDS = (
-    (run, "Run experiments, verify them, report."),
-    (gateway, "Serve rules until interrupted."),
-    (validate, "Check files as Istio would."),
-    (explain, "Say which rule a request takes, and why."),
-    (plan, "Print what is expected, and what it takes."),
-    (report, "Render reports again from their journals."),
-    (compare, "Set two runs of one experiment side by side."),
-    (replay, "Send the requests that were faulted again."),
-    (demo, "Start the sample applications."),
-    (init, "Write an experiment to begin with."),
-    (schema, "Print the JSON Schema of an experiment file."),
-)
-for command, short in COMMANDS:
-    app.command(short_help=short)(command)
-app.add_typer(export, name="export")
-
-
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: list[str] | None = None) -> NoReturn:
     """Run one command and exit with its code; whatever goes wrong, the user sees a message and no traceback."""
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # it would read the metadata of every package
-    sys.exit(call(sys.argv[1:] if arguments is None else arguments))
-
-
-def call(arguments: list[str]) -> int:
-    """The exit code of one command."""
     try:
-        result: Any = typer.main.get_command(app).main(arguments, prog_name="chaos", standalone_mode=False)
-        return int(result) if isinstance(result, int) else 0
-    except ChaosError as error:
-        say(str(error), err=True)
-        return int(error.exit_code)
-    except (KeyboardInterrupt, typer.Abort):
-        say("interrupted", err=True)
-        return int(ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains while it ends
-        return int(ExitCode.VERIFIED)
-    except Exception as error:
-        # Typer's usage errors show themselves; their class lives in a private module whose name has changed.
-        if hasattr(error, "show") and hasattr(error, "exit_code"):
-            error.show()
-            return int(ExitCode.USAGE)
-        return _unexpected(error)
+        protect_streams()
+        _end_like_ctrl_c()
+        os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # it would read the metadata of every package
+        from chaos.cli.commands import call
+
+        code = call(sys.argv[1:] if arguments is None else arguments)
+    except KeyboardInterrupt:
+        _ignore_signals()
+        code = _interrupted()
+    _ignore_signals()
+    if (lost := what_was_lost(sys.stdout)) and code != 5:  # which says what failed
+        print(f"chaos: stdout: {lost}; what was printed is not complete", file=sys.stderr)
+    sys.exit(code)
 
 
-def _unexpected(error: Exception) -> int:
-    """A fault of ours: one line, with the details in a file (or on stderr with --debug)."""
-    if os.environ.get("CHAOS_DEBUG"):
-        traceback.print_exception(error)
-        return int(ExitCode.ENVIRONMENT)
-    with tempfile.NamedTemporaryFile("w", prefix="chaos-", suffix=".log", delete=False) as log:
-        traceback.print_exception(error, file=log)
-    what = str(error).splitlines()[0] if str(error) else ""
-    say(f"chaos failed: {type(error).__name__}{': ' if what else ''}{what} (details in {log.name})", err=True)
-    return int(ExitCode.ENVIRONMENT)
+def _end_like_ctrl_c() -> None:
+    """SIGTERM and SIGHUP take the same way out, so that everything is cleaned up; unless nohup wants SIGHUP ignored."""
+    for number in ENDING:
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _raise)
+
+
+def _raise(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _interrupted() -> int:
+    from chaos.errors import ExitCode
+
+    print("interrupted", file=sys.stderr)
+    return int(ExitCode.INTERRUPTED)
+
+
+def _ignore_signals() -> None:
+    """All that is left is to end with a code that stands."""
+    for number in (signal.SIGINT, *ENDING):
+        signal.signal(number, signal.SIG_IGN)

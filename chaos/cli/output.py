@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 
 import typer
 
-from chaos.errors import InvalidInput, Problem
+from chaos.cli.streams import what_was_lost
+from chaos.errors import EnvironmentFailed, InvalidInput, Problem
 from chaos.printable import printable
 
 _COLORS = {"error": typer.colors.RED, "warning": typer.colors.YELLOW, "info": typer.colors.CYAN}
@@ -32,3 +34,11 @@ def require(problems: Iterable[Problem]) -> None:
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
         raise InvalidInput(errors)
+
+
+def print_document(text: str) -> None:
+    """Print what is to be kept in a file, where half of it would be worse than none. Raises EnvironmentFailed when
+    it did not arrive, unless whoever read it had seen enough."""
+    say(text, nl=False)
+    if lost := what_was_lost(sys.stdout):
+        raise EnvironmentFailed(f"cannot write the output: {lost}")
