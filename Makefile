@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help run test lint types format browser bench fuzz interleave calibration schema clean
+.PHONY: help run test lint types format browser bench fuzz interleave kills calibration schema clean
 
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,6 +33,9 @@ fuzz: $(VENV)/.installed-dev  ## generated rules and requests: the gateway besid
 
 interleave: $(VENV)/.installed-dev  ## resets, timeouts, retries and disconnects at random: whose answer is it? (CHAOS_INTERLEAVE_SEED)
 	CHAOS_INTERLEAVE_REQUESTS=$${CHAOS_INTERLEAVE_REQUESTS:-120000} $(BIN)/python -m pytest tests/gateway/test_interleaving.py -s
+
+kills: $(VENV)/.installed-dev  ## whole runs, each with something killed at a random moment: nothing may be left
+	CHAOS_KILLS=$${CHAOS_KILLS:-60} $(BIN)/python -m pytest tests/run/test_kills.py -v
 
 calibration: $(VENV)/.installed-dev  ## the verdicts' error rates, by simulation, in full
 	$(BIN)/python -m benchmarks.calibration

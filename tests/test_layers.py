@@ -21,13 +21,15 @@ CORE = (
     "journal",
 )  # each imports those before it
 EDGES = {"gateway", "load", "services", "report", "engines"}
+NEUTRAL = {"parent_death"}  # used by the edges and by what starts them; knows nothing of either
 MAY_IMPORT: dict[str, set[str]] = {
     **{layer: set(CORE[:place]) for place, layer in enumerate(CORE)},
     "errors": set(),
     "units": {"errors"},
     "verify": {"errors", "units"},
-    **{edge: set(CORE) for edge in EDGES},
-    "run": {*CORE, *EDGES},
+    **{neutral: {"errors"} for neutral in NEUTRAL},
+    **{edge: {*CORE, *NEUTRAL} for edge in EDGES},
+    "run": {*CORE, *NEUTRAL, *EDGES},
     "testing": {*CORE, *EDGES, "run"},
     "cli": {*CORE, *EDGES, "run"},
     "pytest_plugin": {"testing"},

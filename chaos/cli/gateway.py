@@ -77,7 +77,7 @@ def _serve(
     from chaos.run.processes.gateway import SUPERVISED
 
     rules = RuleFiles(tuple(files), addresses, overrides)
-    run_gateway(
+    return run_gateway(
         GatewayOptions(
             load=rules.load,
             parse=rules.parse,
@@ -92,4 +92,3 @@ def _serve(
             exit_with_stdin=SUPERVISED in os.environ,
         )
     )
-    return 0

@@ -10,9 +10,10 @@ import sys
 
 def main() -> int:
     """The exit code: 0 when the load ended as it should, 2 for a bad plan, 5 when it could not go on."""
-    from chaos.load.process import end_with_parent, settle
+    from chaos.load.process import settle
+    from chaos.parent_death import die_with
 
-    end_with_parent(os.getppid())
+    die_with(os.getppid())
     settle()
     import locust.env  # noqa: F401 - the slow part, done while the supervisor prepares the plan
 

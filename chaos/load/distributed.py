@@ -17,8 +17,9 @@ from gevent import monkey
 
 from chaos.journal.merge import Merger
 from chaos.load.local import LocalLoad, Report, environment_of
-from chaos.load.process import calm_collector, end_with_parent
+from chaos.load.process import calm_collector
 from chaos.load.shared import Shared
+from chaos.parent_death import die_with
 from chaos.protocol.load_plan import BadPlan, Plan
 
 DIGEST, PHASE, FINISH = "chaos_digest", "chaos_phase", "chaos_finish"
@@ -150,7 +151,7 @@ class DistributedLoad:
 
 def _be_worker(plan: Plan, process: int, master: int, reader: int) -> NoReturn:
     """The rest of a forked child's life."""
-    end_with_parent(master)
+    die_with(master)
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)

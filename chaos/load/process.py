@@ -1,28 +1,16 @@
-"""How a load process lives and dies: with its parent, never on Ctrl-C (the supervisor's to handle), quickly when
-asked."""
+"""How a load process lives: signals, limits, logging, the collector, and the share of a core it uses."""
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import logging
-import os
 import resource
 import signal
 import sys
 from contextlib import suppress
 from time import perf_counter, process_time
 
-_PR_SET_PDEATHSIG = 1
 MOST_FILES = 1 << 20
-
-
-def end_with_parent(parent: int) -> None:
-    """The kernel kills this process when `parent` is gone; Linux only (elsewhere, the closing of stdin tells)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:
-            os._exit(1)
 
 
 def settle() -> None:

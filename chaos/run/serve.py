@@ -6,7 +6,6 @@ The services and the gateway are children of ours, as in a run; its words are pa
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import signal
@@ -100,9 +99,8 @@ async def _attend(
     if stop.is_set():
         return int(ExitCode.VERIFIED)
     await gateway.process.wait()
-    with contextlib.suppress(OSError):
-        for line in gateway.log.read_text("utf-8", "replace").splitlines()[-20:]:
-            out(line)
+    for line in gateway.log.text().splitlines()[-20:]:
+        out(line)
     raise EnvironmentFailed(f"the gateway {gateway.how_it_ended()}")
 
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
-import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,8 @@ from chaos.run.plan.options import RunOptions
 from chaos.run.processes.load import LoadProcess
 
 if TYPE_CHECKING:
+    from chaos.run.processes.report import Reporter
+    from chaos.run.supervise.interruption import Interruption
     from chaos.run.terminal.result import RunResult
     from chaos.run.terminal.view import View
 
@@ -42,37 +43,54 @@ def run_files(
 
 async def run_file(file: str, options: RunOptions, view: Callable[[], View]) -> RunResult:
     """One experiment. Raises InvalidInput for what is wrong with it, before anything is sent."""
-    async with _early_load() as load:
-        from chaos.run.plan.planner import plan_run
-        from chaos.run.processes.report import Reporter
-        from chaos.run.supervise.journal import run_folder
-        from chaos.run.supervise.supervisor import Supervisor
+    from chaos.run.supervise.interruption import Interruption
 
-        outset = plan_run(file, options)
-        folder = run_folder(options.out, outset.name, time.localtime())
-        reporter = Reporter(folder, wanted=options.report)
-        watcher = view()
-        try:
-            result = await Supervisor(outset, folder, watcher, reporter, load).run()
-            shutil.copyfile(load.child.log, folder / "load.log")
-            trouble = await reporter.render()
-        finally:
-            await reporter.stop()
-        if trouble:
-            watcher.event("warning", trouble)
-        watcher.end(result)
-        return result
+    with Interruption() as interruption:
+        async with _early_load() as load:
+            from chaos.run.plan.planner import plan_run
+            from chaos.run.processes.report import Reporter
+            from chaos.run.supervise.journal import run_folder
+            from chaos.run.supervise.supervisor import Supervisor
+
+            outset = plan_run(file, options)
+            folder = run_folder(options.out, outset.name, time.localtime())
+            reporter = Reporter(folder, wanted=options.report)
+            watcher = view()
+            try:
+                result = await Supervisor(outset, folder, watcher, reporter, interruption, load).run()
+                with contextlib.suppress(OSError):
+                    load.child.log.save(folder / "load.log")
+                interruption.forget()
+                result = await _reported(result, reporter, interruption, watcher)
+            finally:
+                await reporter.stop()
+            watcher.end(result)
+            return result
+
+
+async def _reported(result: RunResult, reporter: Reporter, interruption: Interruption, watcher: View) -> RunResult:
+    """The result, once its report is there or has been given up. The run is over and measured, so a first Ctrl-C,
+    which may have been meant for the run, does not cost the report."""
+    from chaos.run.supervise.interruption import Interrupted
+
+    try:
+        trouble = await interruption.unless(reporter.render(), insistent=True)
+    except Interrupted:
+        trouble = f"interrupted while the report was made; `chaos report {reporter.folder}` makes it"
+        result = replace(result, exit_code=ExitCode.INTERRUPTED)
+    if trouble:
+        watcher.event("warning", trouble)
+    return result
 
 
 @contextlib.asynccontextmanager
 async def _early_load() -> AsyncIterator[LoadProcess]:
-    """The load's process; its log stands elsewhere until the run has a folder."""
-    with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
-        load = await LoadProcess.start(Path(folder) / "load.log")
-        try:
-            yield load
-        finally:
-            await load.child.stop(grace=0.2)
+    """The load's process; its log is in memory, because the run has no folder yet."""
+    load = await LoadProcess.start()
+    try:
+        yield load
+    finally:
+        await load.child.stop(grace=0.2)
 
 
 def _not_run(file: str, error: ChaosError) -> RunResult:

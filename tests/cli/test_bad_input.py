@@ -138,6 +138,14 @@ def test_a_port_in_use_is_the_environments_fault() -> None:
     assert "Traceback" not in ended.stderr
 
 
+def test_a_web_ui_whose_port_is_taken_is_told_in_words(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = chaos("run", EXPERIMENTS / "abort50.yaml", "--out", tmp_path, "--ui", "--ui-port", str(port))
+    assert ended.returncode == 5
+    assert f"the load did not start: ui: 127.0.0.1:{port}: Address already in use\n" in ended.stdout
+
+
 @pytest.mark.parametrize("program", ['[sleep, "60"]', '["false"]', "[no-such-program]"])
 def test_a_service_that_never_becomes_ready_ends_the_run_with_a_report(program: str, tmp_path: Path) -> None:
     file = tmp_path / "service.yaml"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -12,10 +13,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support.experiments import CHAOS, descendants, start, virtual_service, write
+from support.experiments import CHAOS, descendants, experiment, start, virtual_service, write
 from support.processes import wait_for
 
-from chaos.cli.main import call
+from chaos.cli.commands import call
 from chaos.experiment.read import read_experiment
 from chaos.run.processes.ports import accepts, free_port
 
@@ -26,7 +27,7 @@ HEAVY = {"aiohttp", "gevent", "locust", "matplotlib", "numpy", "pandas", "rich",
 
 def test_help_imports_nothing_heavy() -> None:
     """So that it takes a tenth of a second; the time itself is for the benchmarks."""
-    code = f"import sys, chaos.cli.main; print(sorted({HEAVY!r} & set(sys.modules)))"
+    code = f"import sys, chaos.cli.commands; print(sorted({HEAVY!r} & set(sys.modules)))"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stdout.strip() == "[]"
 
@@ -152,6 +153,25 @@ def _get(url: str) -> tuple[int, str]:
     except urllib.error.HTTPError as error:
         with error:
             return error.code, error.read().decode().partition(" - Took")[0]
+
+
+def test_a_gateway_whose_worker_dies_ends_with_exit_code_5(tmp_path: Path) -> None:
+    """What the worker had counted is lost; whoever started the gateway must learn of it."""
+    services = {"web": {"endpoints": [{"address": "127.0.0.1:1"}]}}
+    file = write(tmp_path, experiment(services=services), virtual_service())
+    process = start("gateway", file, "--listen", "127.0.0.1:0", "--workers", "2", cwd=tmp_path)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("admin on") and process.stdout.readline().startswith("listening on")
+        workers = descendants(process.pid)
+        assert len(workers) == 2
+        os.kill(workers[0], signal.SIGKILL)
+        _, said = process.communicate(timeout=10)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 5
+    assert f"worker {workers[0]} has died; its counts are lost" in said
 
 
 def test_an_error_of_our_own_is_one_line_with_its_details_in_a_file(tmp_path: Path) -> None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from support.experiments import alive, experiment, virtual_service, write
 from support.processes import EXPERIMENTS, chaos, command_line, descendants, start_chaos, wait_for
 
 # Runs for a minute when nobody stops it, so that every death falls in the middle.
+SHORT = ("--set", "spec.load.duration=2s", "--set", "spec.verify.tolerance=20")
 LONG = ("--set", "spec.load.duration=60s", "--set", "spec.verify.tolerance=0.01")
 
 
@@ -79,3 +83,64 @@ def test_ctrl_c_while_the_report_is_made_does_not_cost_the_report(tmp_path: Path
     printed, _ = process.communicate(timeout=60)
     assert "report:" in printed
     assert (the_run(tmp_path) / "report.html").exists()
+
+
+def test_a_report_process_that_is_killed_costs_the_report_and_nothing_else(tmp_path: Path) -> None:
+    process = start_chaos("run", EXPERIMENTS / "abort50.yaml", "--out", tmp_path, *SHORT)
+    reporter = wait_for(
+        lambda: next((pid for pid, line in descendants(process.pid).items() if "chaos.report" in line), 0), 60, "it"
+    )
+    os.kill(reporter, signal.SIGKILL)
+    printed, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert f"the report was killed by SIGKILL; `chaos report {the_run(tmp_path)}` tries again" in printed
+    assert chaos("report", the_run(tmp_path)).returncode == 0
+
+
+def test_a_load_that_a_foreign_signal_ends_is_no_verdict(tmp_path: Path) -> None:
+    """It would be judged by a part of what it was to send."""
+    process, children = run_until_measuring(tmp_path)
+    os.kill(next(pid for pid, command in children.items() if "chaos.load" in command), signal.SIGTERM)
+    printed, _ = process.communicate(timeout=60)
+    assert process.returncode == 5
+    assert "the load was ended by a signal that was not ours" in printed
+
+
+def test_sigterm_while_the_report_is_made_gives_it_up_and_says_so(tmp_path: Path) -> None:
+    """The reporter is stopped first, so that the report is certainly being made."""
+    process = start_chaos("run", EXPERIMENTS / "abort50.yaml", "--out", tmp_path, *SHORT)
+    reporter = wait_for(
+        lambda: next((pid for pid, line in descendants(process.pid).items() if "chaos.report" in line), 0), 60, "it"
+    )
+    os.kill(reporter, signal.SIGSTOP)
+    wait_for(lambda: any('"type":"end"' in p.read_text() for p in tmp_path.glob("*/*/journal.jsonl")), 60, "the end")
+    wait_for(lambda: len(descendants(process.pid)) <= 2, 10, "gateway and services to end")
+    process.send_signal(signal.SIGTERM)
+    printed, _ = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert f"interrupted while the report was made; `chaos report {the_run(tmp_path)}` makes it" in printed
+    assert "requests in" in printed
+    assert not alive(reporter)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_before_the_load_begins_ends_the_run_with_a_summary(number: int, tmp_path: Path) -> None:
+    """A service that never becomes ready keeps the run from beginning."""
+    services = {"web": {"command": [sys.executable, "-c", "import time; time.sleep(600)"]}}
+    process = start_chaos("run", write(tmp_path, experiment(services=services), virtual_service()), "--out", tmp_path)
+    wait_for(lambda: any("time.sleep" in line for line in descendants(process.pid).values()), 60, "the program")
+    children = descendants(process.pid)
+    process.send_signal(number)
+    printed, _ = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "interrupted before the load began\ninterrupted (no requests)" in printed
+    assert gone(children)
+
+
+def test_nohup_keeps_its_meaning(tmp_path: Path) -> None:
+    argv = ["nohup", sys.executable, "-m", "chaos", "run", str(EXPERIMENTS / "abort50.yaml"), "--out", str(tmp_path)]
+    process = subprocess.Popen([*argv, *SHORT], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    wait_for(lambda: digests(tmp_path) >= 1, 60, "a measurement")
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=60)
+    assert process.returncode == 0

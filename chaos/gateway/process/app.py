@@ -21,6 +21,8 @@ from chaos.gateway.process.reload import watch
 from chaos.gateway.process.server import serving
 from chaos.gateway.state.worker_state import RuleSet, WorkerState
 
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
 
 @asynccontextmanager
 async def running(
@@ -57,13 +59,15 @@ def announce(admin_listener: socket.socket, listener: socket.socket) -> None:
 
 
 class Stop:
-    """Asks to stop: the first SIGTERM or SIGINT, or the end of stdin. A second signal ends the process at once."""
+    """Asks to stop: the first SIGTERM, SIGINT or SIGHUP. A second signal, or the end of stdin, ends the process at
+    once."""
 
     def __init__(self, options: GatewayOptions):
         self.requested = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self._loop.add_signal_handler(number, self._signalled, number)
+        for number in ENDING:
+            if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+                self._loop.add_signal_handler(number, self._signalled, number)
         if options.exit_with_stdin:
             threading.Thread(target=self._wait_for_stdin, daemon=True, name="stdin").start()
 

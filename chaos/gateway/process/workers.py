@@ -7,7 +7,6 @@ dies takes the gateway with it: what it had counted is lost, and a verdict from 
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import json
 import os
 import signal
@@ -19,13 +18,13 @@ from typing import Any, NoReturn
 import uvloop
 
 from chaos.errors import ExitCode, InvalidInput, Location, Problem
-from chaos.gateway.process.app import Stop, admin, announce, running
+from chaos.gateway.process.app import ENDING, Stop, admin, announce, running
 from chaos.gateway.process.control import perform, read_files
 from chaos.gateway.process.options import GatewayOptions
 from chaos.gateway.state.counters import Json, merge
 from chaos.gateway.state.worker_state import RuleSet
+from chaos.parent_death import die_with
 
-PR_SET_PDEATHSIG = 1
 LINE_LIMIT = 64 * 1024 * 1024
 
 
@@ -35,13 +34,14 @@ def run_workers(
     sys.stdout.flush()
     sys.stderr.flush()
     children: dict[int, socket.socket] = {}
+    parent = os.getpid()
     for index, listener in enumerate(listeners):
         ours, theirs = socket.socketpair()
         pid = os.fork()
         if not pid:
             for other in (ours, admin_listener, *children.values(), *(one for one in listeners if one is not listener)):
                 other.close()
-            _child(options, rules, listener, theirs, index)
+            _child(options, rules, listener, theirs, index, parent)
         theirs.close()
         children[pid] = ours
     return uvloop.run(_parent(options, children, listeners, admin_listener))
@@ -51,13 +51,18 @@ def run_workers(
 
 
 def _child(
-    options: GatewayOptions, rules: RuleSet, listener: socket.socket, channel: socket.socket, index: int
+    options: GatewayOptions,
+    rules: RuleSet,
+    listener: socket.socket,
+    channel: socket.socket,
+    index: int,
+    parent: int,
 ) -> NoReturn:
     code = 1
     try:
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent says when to drain
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        die_with(parent)
+        for number in ENDING:  # Ctrl-C and a closed terminal reach the whole group; the parent says when to drain
+            signal.signal(number, signal.SIG_IGN)
         code = uvloop.run(_work(options, rules, listener, channel, index))
     finally:
         os._exit(code)

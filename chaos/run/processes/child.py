@@ -1,15 +1,13 @@
 """Start child processes that cannot outlive us, read their lines, and end them.
 
 Each child gets a parent-death signal (Linux) and a stdin pipe that closes when we die, however we die. Its stdout
-comes line by line; its stderr goes to a log file in the run's folder, whose last lines become part of the message
-when it fails.
+comes line by line; its stderr goes to a log, whose last line becomes part of the message when it fails.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import json
 import os
 import signal
@@ -19,33 +17,18 @@ from pathlib import Path
 from typing import Any
 
 from chaos.errors import EnvironmentFailed
+from chaos.parent_death import before_exec
+from chaos.run.processes.log import Log
 
 _LINE_LIMIT = (
     64 * 1024 * 1024
 )  # a digest line with many histograms is far below; without a limit a line of ours would be cut
-_PR_SET_PDEATHSIG = 1
-
-
-def _before_exec(nice: int) -> Callable[[], None]:
-    """For preexec_fn: the kernel kills the child when its parent is gone (Linux), and it yields to others when nice."""
-    prctl = ctypes.CDLL(None, use_errno=True).prctl if sys.platform == "linux" else None
-    parent = os.getpid()
-
-    def prepare() -> None:
-        if prctl is not None:
-            prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-            if os.getppid() != parent:  # it died between fork and prctl
-                os._exit(1)
-        if nice:
-            os.nice(nice)
-
-    return prepare
 
 
 class Child:
     """One running child process. `name` is what messages call it."""
 
-    def __init__(self, name: str, process: asyncio.subprocess.Process, log: Path):
+    def __init__(self, name: str, process: asyncio.subprocess.Process, log: Log):
         self.name, self.process, self.log = name, process, log
 
     @classmethod
@@ -54,30 +37,55 @@ class Child:
         name: str,
         argv: Sequence[str],
         *,
-        log: Path,
+        log: Path | None = None,
         env: dict[str, str] | None = None,
         pass_fds: Sequence[int] = (),
         cwd: str | None = None,
         nice: int = 0,
+        dies_with_us: bool = True,
     ) -> Child:
-        """Raises EnvironmentFailed when the program cannot be started at all."""
+        """Raises EnvironmentFailed when the program cannot be started at all. Without a file its log is in memory.
+
+        One that does not die with us outright (`guard`) must end by itself when its stdin closes."""
+        starting = asyncio.ensure_future(
+            cls._start(
+                name, argv, log, env=env, pass_fds=pass_fds, cwd=cwd, before=before_exec(nice) if dies_with_us else None
+            )
+        )
         try:
-            with log.open("ab") as stderr:
-                process = await asyncio.create_subprocess_exec(
-                    *argv,
-                    stdin=asyncio.subprocess.PIPE,
-                    stdout=asyncio.subprocess.PIPE,
-                    stderr=stderr,
-                    env=env,
-                    pass_fds=tuple(pass_fds),
-                    cwd=cwd,
-                    start_new_session=True,
-                    preexec_fn=_before_exec(nice),
-                    limit=_LINE_LIMIT,
-                )
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            await (await starting).stop()  # asyncio would kill it, and with a guard that leaves what it guards
+            raise
+
+    @classmethod
+    async def _start(
+        cls,
+        name: str,
+        argv: Sequence[str],
+        log: Path | None,
+        env: dict[str, str] | None,
+        pass_fds: Sequence[int],
+        cwd: str | None,
+        before: Callable[[], None] | None,
+    ) -> Child:
+        try:
+            stderr = Log(log)
+            process = await asyncio.create_subprocess_exec(
+                *argv,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=stderr.descriptor,
+                env=env,
+                pass_fds=tuple(pass_fds),
+                cwd=cwd,
+                start_new_session=True,
+                preexec_fn=before,
+                limit=_LINE_LIMIT,
+            )
         except OSError as error:
             raise EnvironmentFailed(f"{name}: cannot start {argv[0]}: {error.strerror}") from None
-        return cls(name, process, log)
+        return cls(name, process, stderr)
 
     @property
     def alive(self) -> bool:
@@ -131,11 +139,8 @@ class Child:
 
     def last_words(self, limit: int = 300) -> str:
         """`: <last line of its log>`, or nothing."""
-        try:
-            lines = [line for line in self.log.read_text("utf-8", "replace").splitlines() if line.strip()]
-        except OSError:
-            return ""
-        return f": {lines[-1].strip()[:limit]}" if lines else ""
+        line = self.log.last_line()
+        return f": {line[:limit]}" if line else ""
 
     def close_stdin(self) -> None:
         if self.process.stdin is not None:
@@ -146,18 +151,21 @@ class Child:
         """End it: stdin closed and SIGTERM, SIGKILL to its whole group after `grace` seconds."""
         self.close_stdin()
         if self.alive:
+            # Not process.terminate(): it looks first whether the child has ended, and so takes the exit status away
+            # from asyncio, which then warns of an unknown child process and makes up an exit code.
             with contextlib.suppress(ProcessLookupError):
-                self.process.terminate()
+                os.kill(self.process.pid, signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.process.wait(), grace)
-        self._kill_group()
+        kill_group(self.process.pid)
         await self.process.wait()
 
-    def _kill_group(self) -> None:
-        """What is left of the group (workers of a killed master); the group is the child's own, never ours."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            if os.getpgid(0) != self.process.pid:
-                os.killpg(self.process.pid, signal.SIGKILL)
+
+def kill_group(group: int) -> None:
+    """End what is left of a child's process group (workers of a killed master); never our own."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if os.getpgrp() != group:
+            os.killpg(group, signal.SIGKILL)
 
 
 def python(*arguments: str) -> list[str]:

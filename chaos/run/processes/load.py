@@ -24,7 +24,7 @@ class LoadProcess:
         self.began = False
 
     @classmethod
-    async def start(cls, log: Path) -> LoadProcess:
+    async def start(cls, log: Path | None = None) -> LoadProcess:
         """The process with its imports under way; nothing is sent before `begin`."""
         return cls(await Child.start("the load", python("chaos.load"), log=log))
 
@@ -33,7 +33,7 @@ class LoadProcess:
         await self.child.send(plan)
         message = await self.child.json_line(START_TIMEOUT)
         if message.get("type") != "ready":
-            raise EnvironmentFailed(f"the load did not start: {message.get('text') or message}")
+            raise EnvironmentFailed(f"the load did not start: {message.get('reason') or message}")
         self.ui = message.get("ui")
         self.began = True
 

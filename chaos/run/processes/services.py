@@ -22,13 +22,14 @@ from chaos.experiment.model import Service
 from chaos.experiment.services import Instance, ServicePlan
 from chaos.run.plan.files import beside
 from chaos.run.processes import guard
-from chaos.run.processes.child import Child, python
+from chaos.run.processes.child import Child, kill_group, python
 from chaos.run.processes.ports import LOOPBACK, accepts, free_port, listening_socket
 
 Say = Callable[[str, str], None]
 """(level, text): one event for the journal and the terminal."""
 
 START_TIMEOUT = 30.0
+GUARD_GRACE = 5.0  # seconds; a guard sets its own limits, and one that is killed cannot end what it guards
 
 
 class Services:
@@ -40,6 +41,7 @@ class Services:
         self._ports: dict[str, int] = {}
         self._builtin: Child | None = None
         self.programs: dict[str, Child] = {}
+        self._groups: dict[str, int] = {}  # of the programs
         for instance in plan.instances():
             if instance.kind in ("webserver", "proxy"):
                 sock = self._sockets[instance.key] = listening_socket(port=instance.port or 0)
@@ -100,9 +102,13 @@ class Services:
             log=log,
             env=_environment(service, port, gateway),
             cwd=beside(self.base, service.cwd) if service.cwd else str(Path(self.base).parent),
+            dies_with_us=False,
         )
         self.programs[instance.name] = child
         began = time.monotonic()
+        async for line in child.lines():
+            self._groups[instance.name] = int(line)
+            break
         await self._wait_ready(child, service, port)
         took = time.monotonic() - began
         self.say("info", f"{instance.name} answers on port {port} after {took:.1f} s; its output is in {log.name}")
@@ -135,7 +141,12 @@ class Services:
     async def stop(self) -> None:
         for sock in self._sockets.values():
             sock.close()
-        await asyncio.gather(*(child.stop(grace=1.5) for child in self.children))
+        await asyncio.gather(*(child.stop(GUARD_GRACE) for child in self.programs.values()))
+        for name, group in self._groups.items():
+            if (self.programs[name].process.returncode or 0) < 0:  # the guard was killed, and left its program to us
+                kill_group(group)
+        if self._builtin is not None:
+            await self._builtin.stop()
 
 
 def _entry(instance: Instance, fd: int) -> dict[str, object]:

@@ -22,8 +22,8 @@ class ChildEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class Interrupted:
-    """Ctrl-C or SIGTERM."""
+class SignalArrived:
+    """Ctrl-C, SIGTERM or SIGHUP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,4 +31,4 @@ class Tick:
     """Time to look at clocks."""
 
 
-Happening = LoadSaid | ChildEnded | Interrupted | Tick
+Happening = LoadSaid | ChildEnded | SignalArrived | Tick

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,7 +27,8 @@ from chaos.run.processes.load_messages import load_plan
 from chaos.run.processes.ports import accepts
 from chaos.run.processes.report import Reporter
 from chaos.run.processes.services import Services
-from chaos.run.supervise.events import ChildEnded, Happening, Interrupted, LoadSaid
+from chaos.run.supervise.events import ChildEnded, Happening, LoadSaid, SignalArrived
+from chaos.run.supervise.interruption import Interrupted, Interruption
 from chaos.run.supervise.journal import JournalWriter
 from chaos.run.supervise.measurement import Recording
 from chaos.run.terminal.result import RunResult, outcome_of
@@ -53,8 +54,17 @@ class Supervisor:
     """Use once: `await Supervisor(outset, folder, view, reporter).run()`. `early`: a load process that was started
     while the experiment was still being read."""
 
-    def __init__(self, outset: Outset, folder: Path, view: View, reporter: Reporter, early: LoadProcess | None = None):
+    def __init__(
+        self,
+        outset: Outset,
+        folder: Path,
+        view: View,
+        reporter: Reporter,
+        interruption: Interruption,
+        early: LoadProcess | None = None,
+    ):
         self._early = early
+        self._interruption = interruption
         self.outset, self.folder, self.view, self.reporter = outset, folder, view, reporter
         self.journal = JournalWriter(folder)
         self.recording = Recording(self.journal, outset.bench())
@@ -63,11 +73,11 @@ class Supervisor:
         self._phase = RunPhase()
         self._text: str | None = None
         self._queue: asyncio.Queue[Happening] = asyncio.Queue()
-        self._interrupted = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._gateway: GatewayProcess | None = None
         self._load: LoadProcess | None = None
         self._load_done = False
+        self._load_trouble = ""
         self._stopping = False
         self._began = self._phase_began = time.monotonic()
 
@@ -78,15 +88,16 @@ class Supervisor:
         self.view.begin(self.outset.name, self.outset.description, self.folder)
         for level, text in self.outset.announcements():
             self._say(level, text)
-        with self._signals():
-            try:
-                await self._start_and_measure()
-                outcome, code, reasons = self._conclude()
-            except Stopped as stopped:
-                outcome, code, reasons = stopped.outcome, stopped.code, stopped.reasons
-            except ChaosError as error:
-                self.journal.write(Event(level="error", text=str(error)))
-                outcome, code, reasons = "environment-failed", error.exit_code, (str(error),)
+        self._interruption.listen(lambda: self._queue.put_nowait(SignalArrived()))
+        try:
+            await self._start_and_measure()
+            outcome, code, reasons = self._conclude()
+        except Stopped as stopped:
+            outcome, code, reasons = stopped.outcome, stopped.code, stopped.reasons
+        except ChaosError as error:
+            self.journal.write(Event(level="error", text=str(error)))
+            outcome, code, reasons = "environment-failed", error.exit_code, (str(error),)
+        self._interruption.listen(None)
         self.journal.write(End(outcome=outcome, exit_code=int(code), reasons=tuple(reasons)))
         self.journal.close()
         return RunResult(
@@ -104,7 +115,7 @@ class Supervisor:
     async def _start_and_measure(self) -> None:
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(self._end_tasks)
-            await self._unless_interrupted(self._start(stack))
+            await self._start_unless_interrupted(stack)
             stopped: Stopped | None = None
             try:
                 if self.outset.search is not None:
@@ -118,19 +129,11 @@ class Supervisor:
             if stopped is not None:
                 raise stopped
 
-    async def _unless_interrupted(self, work: Coroutine[Any, Any, None]) -> None:
-        """Wait for it, or for Ctrl-C; the work is cancelled then."""
-        task = asyncio.ensure_future(work)
-        interrupted = asyncio.ensure_future(self._interrupted.wait())
+    async def _start_unless_interrupted(self, stack: contextlib.AsyncExitStack) -> None:
         try:
-            await asyncio.wait({task, interrupted}, return_when=asyncio.FIRST_COMPLETED)
-            if not task.done():
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
-                raise Stopped("interrupted", ExitCode.INTERRUPTED, "interrupted by the user before the load began")
-            task.result()
-        finally:
-            interrupted.cancel()
+            await self._interruption.unless(self._start(stack))
+        except Interrupted:
+            raise Stopped("interrupted", ExitCode.INTERRUPTED, "interrupted before the load began") from None
 
     def _conclude(self) -> tuple[str, ExitCode, tuple[str, ...]]:
         if not self.recording.answered:
@@ -314,7 +317,7 @@ class Supervisor:
             case ChildEnded(name, how):
                 if not self._stopping:
                     raise EnvironmentFailed(f"{name} {how}")
-            case Interrupted():
+            case SignalArrived():
                 raise Stopped("interrupted", ExitCode.INTERRUPTED, "interrupted by the user")
         return happening
 
@@ -328,10 +331,17 @@ class Supervisor:
                 self.recording.sample(message)
             case "done":
                 self._load_done = True
-                if message.get("reason") == "failed":
-                    raise EnvironmentFailed(f"the load failed: {message.get('text') or self._load_words()}")
-            case "error":
-                self._say("error", f"the load: {message.get('text', '')}")
+                self._load_ended(message.get("reason", ""))
+            case "event":
+                self._load_trouble = message["text"] if message["level"] == "error" else self._load_trouble
+                self._say(message["level"], f"the load: {message['text']}")
+
+    def _load_ended(self, reason: str) -> None:
+        """Raises EnvironmentFailed when it was not of its own accord: what it was to send has not been sent."""
+        if reason == "failed":
+            raise EnvironmentFailed(f"the load failed: {self._load_trouble or self._load_words()}")
+        if reason == "signal" and not self._stopping:
+            raise EnvironmentFailed("the load was ended by a signal that was not ours")
 
     def _load_words(self) -> str:
         return self._load.child.last_words().removeprefix(": ") if self._load is not None else ""
@@ -408,25 +418,6 @@ class Supervisor:
         assert level in ("info", "warning", "error")
         self.journal.write(Event(level=level, text=text))  # type: ignore[arg-type]
         self.view.event(level, text)
-
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
-        """Ctrl-C and SIGTERM become happenings while the run goes on. Once it is over and measured, a first Ctrl-C
-        must not cost its report: it is passed over, and a second one ends at once."""
-        loop = asyncio.get_running_loop()
-        numbers = (signal.SIGINT, signal.SIGTERM)
-
-        def interrupted() -> None:
-            self._interrupted.set()
-            self._queue.put_nowait(Interrupted())
-
-        for number in numbers:
-            loop.add_signal_handler(number, interrupted)
-        try:
-            yield
-        finally:
-            loop.add_signal_handler(signal.SIGINT, loop.remove_signal_handler, signal.SIGINT)
-            loop.remove_signal_handler(signal.SIGTERM)
 
 
 async def _reachable(url: str) -> None:

@@ -1,0 +1,95 @@
+"""What asks a run to end early: Ctrl-C, SIGTERM, and SIGHUP when the terminal goes away.
+
+The first ends what is going on in good order, a second cuts short what is waited for, a third ends the process at
+once; its children end with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Awaitable, Callable
+from types import FrameType
+from typing import Any, TypeVar
+
+from chaos.errors import ExitCode
+
+T = TypeVar("T")
+NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+MOST = 3
+
+
+class Interrupted(Exception):  # noqa: N818 - named for what happened
+    """The user, or the system, wants no more of this."""
+
+
+class Interruption:
+    """A context manager, in which the signals are counted instead of raised. Outside the main thread, which alone
+    gets signals, nothing ever arrives."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._arrived = asyncio.Event()
+        self._last: signal.Signals | None = None
+        self._count = 0
+        self._listener: Callable[[], None] | None = None
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Interruption:
+        if threading.current_thread() is threading.main_thread():
+            for number in NUMBERS:
+                if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+                    self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        """The handler itself: the loop may be anywhere, or busy with something that takes long."""
+        self._count, self._last = self._count + 1, signal.Signals(number)
+        if self._count >= MOST:
+            os._exit(ExitCode.INTERRUPTED)
+        self._loop.call_soon_threadsafe(self._tell)
+
+    def _tell(self) -> None:
+        self._arrived.set()
+        if self._listener is not None:
+            self._listener()
+
+    def listen(self, listener: Callable[[], None] | None) -> None:
+        """Have it called whenever a signal arrives from now on, in the loop; None for nobody."""
+        self._listener = listener
+
+    def forget(self) -> None:
+        """What arrived so far has been acted upon; the next one is the first again."""
+        self._count = 0
+        self._arrived.clear()
+
+    @property
+    def insistent(self) -> bool:
+        """Whether more arrived than one Ctrl-C, which may be meant for what has just ended."""
+        return self._count > 1 or (self._count == 1 and self._last is not signal.SIGINT)
+
+    async def unless(self, work: Awaitable[T], *, insistent: bool = False) -> T:
+        """What the work returns; it is cancelled and Interrupted raised when a signal arrives first, or has already.
+
+        With `insistent` a first Ctrl-C does not count."""
+        task = asyncio.ensure_future(work)
+        try:
+            while True:
+                waiting = asyncio.ensure_future(self._arrived.wait())
+                await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+                waiting.cancel()
+                if task.done():
+                    return task.result()
+                if not insistent or self.insistent:
+                    raise Interrupted
+                self._arrived.clear()
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
