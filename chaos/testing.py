@@ -6,9 +6,6 @@ Nothing here imports Locust.
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from anyio.from_thread import start_blocking_portal
 
 from chaos.claims.effects import PhaseEffects
 from chaos.claims.expectations import expectations
@@ -27,14 +25,15 @@ from chaos.claims.hypotheses.reading import hosts_of
 from chaos.claims.hypotheses.tokens import ExpressionError
 from chaos.claims.judge.shares import Judge
 from chaos.claims.routing import effects_of
-from chaos.errors import EnvironmentFailed, InvalidInput
+from chaos.errors import InvalidInput
 from chaos.experiment.model import API_VERSION, KIND
 from chaos.experiment.services import proxy_of
 from chaos.mesh.compile.rules import Rules, compile_rules
 from chaos.protocol.digest import Digest, Key
-from chaos.run.plan.checked import prepare
+from chaos.run.plan.checked import Prepared, prepare
+from chaos.run.plan.gateway_rules import gateway_plan
 from chaos.run.processes.admin import Admin
-from chaos.run.processes.gateway import START_TIMEOUT, SUPERVISED
+from chaos.run.processes.session import start
 from chaos.verify.verdict import Verdict
 
 TASK = "test"
@@ -120,7 +119,7 @@ class Chaos:
         file = self._write(_documents(documents, host, to, abort, delay, services))
         prepared = prepare([str(file)]).require()
         rules = compile_rules(prepared.reading.resources, prepared.registry(), proxy_of(prepared.reading))
-        with _gateway_process(file, seed) as (url, admin):
+        with _gateway(prepared, seed) as (url, admin):
             self.gateway = Gateway(url, admin, rules)
             try:
                 yield self.gateway
@@ -247,42 +246,13 @@ def _items(headers: Any) -> Iterable[tuple[str, str]]:
 
 
 @contextmanager
-def _gateway_process(file: Path, seed: int) -> Iterator[tuple[str, Admin]]:
-    """`chaos gateway` as a child that ends with the block, or with us."""
-    argv = [sys.executable, "-m", "chaos.cli", "gateway", str(file), "--listen", "127.0.0.1:0", "--seed", str(seed)]
-    process = subprocess.Popen(
-        argv,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=os.environ | {SUPERVISED: "1"},
-        text=True,
-    )
-    try:
-        yield _addresses(process)
-    finally:
-        process.terminate()
-        try:
-            process.communicate(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
+def _gateway(prepared: Prepared, seed: int) -> Iterator[tuple[str, Admin]]:
+    """A gateway and the services behind it while the block lasts. Raises EnvironmentFailed with its own words.
 
-
-def _addresses(process: subprocess.Popen[str]) -> tuple[str, Admin]:
-    """Where it listens, once it does. Raises EnvironmentFailed with its own words."""
-    assert process.stdout is not None
-    found: dict[str, str] = {}
-    watchdog = threading.Timer(START_TIMEOUT, process.kill)
-    watchdog.start()
-    try:
-        for line in process.stdout:
-            words = line.split()
-            if len(words) == 3 and words[1] == "on":
-                found[words[0]] = words[2]
-            if "listening" in found:
-                return found["listening"], Admin(found["admin"])
-    finally:
-        watchdog.cancel()
-    _, said = process.communicate()
-    raise EnvironmentFailed(f"the gateway did not start: {said.strip() or process.returncode}")
+    In a thread with an event loop of its own: the test may have one that runs, or none."""
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(start(prepared, gateway_plan(prepared, seed=seed), seed=seed)) as session,
+    ):
+        assert session.gateway is not None
+        yield session.url, session.gateway.admin

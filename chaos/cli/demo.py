@@ -10,7 +10,9 @@ import typer
 from chaos.cli.output import say
 
 if TYPE_CHECKING:
-    from chaos.run.processes.services import Services
+    from chaos.run.processes.session import Session
+
+NAME = "(demo)"  # what problems call the demo's own file, which is in no folder
 
 
 def demo(
@@ -20,32 +22,24 @@ def demo(
     ] = None,
 ) -> int:
     """Start the sample applications behind a gateway; Ctrl-C ends them."""
-    import tempfile
-
     from chaos.experiment.sample import demo_experiment
     from chaos.run.plan.checked import prepare
     from chaos.run.plan.files import read_text
+    from chaos.run.plan.gateway_rules import gateway_plan
     from chaos.run.serve import serve_with_services
 
-    with tempfile.TemporaryDirectory(prefix="chaos-demo-") as folder:
-        files = [str(Path(folder) / "demo.yaml")]
-        Path(files[0]).write_text(demo_experiment(with_rules=rules is None))
-        if rules is not None:
-            read_text(rules)
-            files.append(str(rules))
-        prepared = prepare(files).require()
-        return serve_with_services(prepared, [*files, "--listen", listen], seed=0, out=_quiet, started=_explain)
+    own = demo_experiment(with_rules=rules is None)
+    given = [str(rules)] if rules is not None else []
+    prepared = prepare([NAME, *given], read=lambda name: own if name == NAME else read_text(name)).require()
+    plan = gateway_plan(prepared, listen=listen, seed=0, watched=tuple(given))
+    return serve_with_services(prepared, plan, out=say, started=_explain)
 
 
-def _quiet(text: str) -> None:
-    if not text.startswith(("listening on", "admin on")):
-        say(text)
-
-
-def _explain(url: str, services: Services) -> None:
+def _explain(session: Session) -> None:
+    services = session.services
     proxy = next(key for key in services.addresses if "/proxy" in key)
     host, port = services.addresses[proxy]
     say(f"proxy, whose calls to webserver pass through the gateway:   http://{host}:{port}/")
-    say(f"webserver, through the gateway:   curl -i -H 'host: webserver' {url}/")
-    say(f"a quarter of these fails by itself:   curl -i -H 'host: webserverv1' {url}/failssometimes")
+    say(f"webserver, through the gateway:   curl -i -H 'host: webserver' {session.url}/")
+    say(f"a quarter of these fails by itself:   curl -i -H 'host: webserverv1' {session.url}/failssometimes")
     say("Ctrl-C ends it.")

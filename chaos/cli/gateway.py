@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from chaos.cli.output import say
+
+if TYPE_CHECKING:
+    from chaos.run.processes.session import Session
 
 
 def gateway(
@@ -32,63 +35,34 @@ def gateway(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Override a field, as spec.proxy.port=8080.")
     ] = None,
-    addresses: Annotated[str | None, typer.Option(hidden=True)] = None,
 ) -> int:
     """Serve the rules of FILE until interrupted; prints `listening on URL` once it accepts."""
     from chaos.run.plan.checked import prepare
-    from chaos.run.serve import needs_services, read_table, serve_with_services
+    from chaos.run.plan.gateway_rules import gateway_plan
+    from chaos.run.serve import needs_services, serve_with_services
 
-    overrides = tuple(settings or ())
-    if addresses is not None:
-        return _serve(files, read_table(addresses), overrides, listen, admin, admin_token, workers, seed, tags, watch)
-    prepared = prepare(files, overrides).require()
+    prepared = prepare(files, tuple(settings or ())).require()
+    plan = gateway_plan(
+        prepared,
+        watch=watch,
+        listen=listen,
+        admin=admin,
+        admin_token=admin_token,
+        workers=workers,
+        seed=seed,
+        tags=tags,
+    )
     if not needs_services(prepared):
-        return _serve(files, {}, overrides, listen, admin, admin_token, workers, seed, tags, watch)
+        from chaos.run.gateway import serve_plan
+
+        return serve_plan(plan)
     if prepared.services.note:
         say(prepared.services.note, err=True)
-    arguments = [*files, "--listen", listen, "--admin", admin, "--workers", str(workers)]
-    arguments += ["--seed", str(seed)] if seed is not None else []
-    arguments += ["--tags" if tags else "--no-tags", "--watch" if watch else "--no-watch"]
-    arguments += [part for setting in overrides for part in ("--set", setting)]
-    return serve_with_services(prepared, arguments, seed=seed or 0, out=_say)
+    return serve_with_services(prepared, plan, out=say, started=_tell)
 
 
-def _say(text: str) -> None:
-    say(text)
-
-
-def _serve(
-    files: list[str],
-    addresses: dict[str, tuple[str, int]],
-    overrides: tuple[str, ...],
-    listen: str,
-    admin: str,
-    admin_token: str | None,
-    workers: int,
-    seed: int | None,
-    tags: bool,
-    watch: bool,
-) -> int:
-    import os
-
-    from chaos.gateway.process.main import run_gateway
-    from chaos.gateway.process.options import GatewayOptions
-    from chaos.run.plan.rule_files import RuleFiles
-    from chaos.run.processes.gateway import SUPERVISED
-
-    rules = RuleFiles(tuple(files), addresses, overrides)
-    return run_gateway(
-        GatewayOptions(
-            load=rules.load,
-            parse=rules.parse,
-            files=rules.watched(),
-            listen=listen,
-            admin=admin,
-            admin_token=admin_token,
-            workers=workers,
-            seed=seed,
-            tags=tags,
-            watch=watch and os.environ.get(SUPERVISED) != "1",
-            exit_with_stdin=SUPERVISED in os.environ,
-        )
-    )
+def _tell(session: Session) -> None:
+    """As a gateway without services says it."""
+    assert session.gateway is not None
+    say(f"admin on {session.gateway.admin.url}")
+    say(f"listening on {session.url}")

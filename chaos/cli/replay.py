@@ -30,25 +30,22 @@ def replay(
     ] = False,
 ) -> int:
     """Send exactly the requests of a run again that were faulted: same ids, same draws, same faults."""
-    import tempfile
-
     from chaos.errors import ExitCode, InvalidInput
     from chaos.run.replaying import Choice, differences, outcome_lines, plan_replay, send
 
-    with tempfile.TemporaryDirectory(prefix="chaos-replay-") as folder:
-        choice = Choice(task, fault.value if fault else None, phase, limit)
-        planned = plan_replay(run, choice, Path(folder))
-        check_names(choice.task, [each.name for each in planned.outset.tasks], "task")
-        check_names(choice.phase, [each.name for each in planned.outset.phases], "phase")
-        requests = planned.requests
-        if not requests:
-            raise InvalidInput.at(str(run), "no request of this run met such a fault")
-        if only_list:
-            for each in requests:
-                say("\t".join((each.id, each.fault, each.task, each.rule)))
-            return 0
-        say(f"{planned.outset.name}: {len(requests)} requests again, seed {planned.outset.seed}")
-        sent = send(planned, gateway)
+    choice = Choice(task, fault.value if fault else None, phase, limit)
+    planned = plan_replay(run, choice)
+    check_names(choice.task, [each.name for each in planned.outset.tasks], "task")
+    check_names(choice.phase, [each.name for each in planned.outset.phases], "phase")
+    requests = planned.requests
+    if not requests:
+        raise InvalidInput.at(str(run), "no request of this run met such a fault")
+    if only_list:
+        for each in requests:
+            say("\t".join((each.id, each.fault, each.task, each.rule)))
+        return 0
+    say(f"{planned.outset.name}: {len(requests)} requests again, seed {planned.outset.seed}")
+    sent = send(planned, gateway)
     for line in outcome_lines(sent.digest):
         say(line)
     changed = [] if gateway else differences(planned, sent)

@@ -8,9 +8,6 @@ a request that was in flight while the phase changed may be taken for one of its
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -28,10 +25,9 @@ from chaos.run.plan.phase_rules import with_rules
 from chaos.run.plan.phases import RunPhase
 from chaos.run.plan.planner import plan_run
 from chaos.run.plan.run_plan import Outset
-from chaos.run.processes.gateway import GatewayProcess, start_gateway
 from chaos.run.processes.load import LoadProcess
 from chaos.run.processes.load_messages import digest_line, load_plan
-from chaos.run.processes.services import Services
+from chaos.run.processes.session import Session, start
 
 UNFINISHED = "the load ended before all requests were sent"
 
@@ -79,7 +75,7 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Replay:
-    """What is to be sent, by phase; `folder` holds the run's files if they have changed since."""
+    """What is to be sent, by phase."""
 
     recorded: Recorded
     outset: Outset
@@ -90,8 +86,8 @@ class Replay:
         return [request for _, requests in self.wanted for request in requests]
 
 
-def plan_replay(run: Path, choice: Choice, folder: Path) -> Replay:
-    """Find the requests. `folder` is for the run's files as they were, should they be different now.
+def plan_replay(run: Path, choice: Choice) -> Replay:
+    """Find the requests, by the files as they were then: the journal has their text.
 
     Raises InvalidInput when the run's own requests cannot be told."""
     recorded = Recorded.read(run)
@@ -99,7 +95,7 @@ def plan_replay(run: Path, choice: Choice, folder: Path) -> Replay:
     if plan.load.get("locustfile"):
         raise InvalidInput.at(str(run), "its requests came from a locustfile; only tasks can be replayed")
     options = RunOptions(overrides=overrides_of(plan.command), seed=plan.seed)
-    outset = plan_run(restored(plan, folder), options)
+    outset = plan_run(plan.file, options, lambda name: plan.documents.get(name) or read_text(name))
     if outset.search is not None:
         raise InvalidInput.at(str(run), "a search has no phases of its own to replay; replay a run of one level")
     found: list[tuple[RunPhase, tuple[FaultedRequest, ...]]] = []
@@ -140,26 +136,6 @@ def overrides_of(command: Sequence[str]) -> tuple[str, ...]:
     return (*given, *(value for name, value in pairwise(command) if name == "--set"))
 
 
-def restored(plan: Plan, folder: Path) -> str:
-    """The run's experiment file: the user's own while nothing in it has changed, else a copy of it as it was."""
-    if all(is_unchanged(name, text) for name, text in plan.documents.items()):
-        return plan.file
-    places = {name: Path(name).resolve() for name in plan.documents}
-    common = Path(os.path.commonpath([place.parent for place in places.values()]))
-    for name, text in plan.documents.items():
-        copy = folder / places[name].relative_to(common)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_text(text)
-    return str(folder / places[plan.file].relative_to(common))
-
-
-def is_unchanged(name: str, text: str) -> bool:
-    try:
-        return read_text(name) == text
-    except InvalidInput:
-        return False
-
-
 # ---------------------------------------------------------------------------------------------- sending
 
 
@@ -175,51 +151,38 @@ def send(replay: Replay, gateway: str | None = None) -> Sent:
     """Start services and gateway as the run did (or use the gateway at a URL), send the requests, end everything.
 
     Raises EnvironmentFailed when something does not start or not all could be sent."""
-    with tempfile.TemporaryDirectory(prefix="chaos-replay-") as folder:
-        return asyncio.run(_send(replay, gateway, Path(folder)))
+    return asyncio.run(_send(replay, gateway))
 
 
-async def _send(replay: Replay, url: str | None, folder: Path) -> Sent:
+async def _send(replay: Replay, url: str | None) -> Sent:
     outset, sent = replay.outset, Sent()
-    async with contextlib.AsyncExitStack() as stack:
-        services = Services(outset.prepared.services, folder, seed=outset.seed, base=outset.file)
-        await stack.enter_async_context(services)
-        gateway: GatewayProcess | None = None
-        if url is None:
-            gateway = await _start_gateway(replay, services, folder)
-            stack.push_async_callback(gateway.child.stop, 0.3)
-            url = gateway.url
-        await services.start_builtin()
-        await services.use_gateway(url)
-        tasks = outset.placed_tasks(services.addresses)
+    async with start(outset.prepared, url or outset.gateway_plan(), seed=outset.seed) as session:
         for phase, requests in replay.wanted:
-            if not requests:
-                continue
-            if gateway is not None:
-                await gateway.admin.put_rules(phase.text or outset.own_text())
-            plan = load_plan(outset.load, tasks, gateway=url, seed=outset.seed, phase=phase.name, interval=0.5)
-            plan |= {
-                "replay": [[request.task, request.id] for request in requests],
-                "arrival_rate": None,
-                "processes": 1,
-                "tags": gateway is not None,
-            }
-            sent.digest.merge(await _load(plan, folder, len(requests)))
-        if gateway is not None:
-            rows = (await gateway.admin.faulted(0)).get("faulted", [])
+            if requests:
+                sent.digest.merge(await _send_phase(outset, session, phase, requests))
+        if session.gateway is not None:
+            rows = (await session.gateway.admin.faulted(0)).get("faulted", [])
             sent.noted = {row["id"]: row["fault"] for row in rows}
     return sent
 
 
-async def _start_gateway(replay: Replay, services: Services, folder: Path) -> GatewayProcess:
-    outset = replay.outset
-    return await start_gateway(
-        outset.files, services.addresses, folder, seed=outset.seed, overrides=outset.overrides, workers=1
-    )
+async def _send_phase(outset: Outset, session: Session, phase: RunPhase, requests: Sequence[FaultedRequest]) -> Digest:
+    """What came back, under the phase's own rules."""
+    if session.gateway is not None:
+        await session.gateway.admin.put_rules(phase.text or outset.own_text())
+    tasks = outset.placed_tasks(session.services.addresses)
+    plan = load_plan(outset.load, tasks, gateway=session.url, seed=outset.seed, phase=phase.name, interval=0.5)
+    plan |= {
+        "replay": [[request.task, request.id] for request in requests],
+        "arrival_rate": None,
+        "processes": 1,
+        "tags": session.gateway is not None,
+    }
+    return await _load(plan, len(requests))
 
 
-async def _load(plan: dict[str, object], folder: Path, count: int) -> Digest:
-    load, total = await LoadProcess.start(folder / "load.log"), Digest()
+async def _load(plan: dict[str, object], count: int) -> Digest:
+    load, total = await LoadProcess.start(), Digest()
     try:
         await load.begin(plan)
         async for message in load.messages():

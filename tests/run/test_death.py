@@ -38,7 +38,7 @@ def gone(children: dict[int, str]) -> bool:
     return not any(command_line(pid) for pid in children)
 
 
-@pytest.mark.parametrize("victim", ["chaos.cli gateway", "chaos.load", "chaos.services"])
+@pytest.mark.parametrize("victim", ["chaos.run.gateway", "chaos.load", "chaos.services"])
 def test_a_child_that_dies_ends_the_run_with_a_report_and_exit_code_5(victim: str, tmp_path: Path) -> None:
     process, children = run_until_measuring(tmp_path)
     os.kill(next(pid for pid, command in children.items() if victim in command), signal.SIGKILL)

@@ -1,21 +1,19 @@
-"""`chaos gateway` with dice that are off on purpose: `python biased_gateway.py BIAS FILE... --listen ...`.
+"""A run's gateway with dice that are off on purpose: `python biased_gateway.py BIAS`, the plan on stdin.
 
 Each abort draw is divided by BIAS, so that 50 % becomes 50 % x BIAS; everything else is the gateway as it is. What it
 injects it also counts and tags, as a gateway with a fault of that kind would."""
 
 from __future__ import annotations
 
-import argparse
-import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chaos.gateway.process.main import run_gateway
-from chaos.gateway.process.options import GatewayOptions
 from chaos.mesh.decision import Decision, Draws, Request
-from chaos.run.plan.rule_files import RuleFiles
-from chaos.run.serve import read_table
+from chaos.protocol.gateway_plan import GatewayPlan
+from chaos.run.gateway import options_of
+from chaos.run.plan.gateway_rules import GatewayRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,26 +50,13 @@ class BiasedRules:
         return self._rules.decide(request, BiasedDraws(draws, self._bias))
 
 
-def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("bias", type=float)
-    parser.add_argument("files", nargs="+")
-    for name in ("--listen", "--admin", "--seed", "--workers", "--addresses"):
-        parser.add_argument(name)
-    given = parser.parse_args(arguments)
-    rules = RuleFiles(tuple(given.files), read_table(given.addresses))
-    return run_gateway(
-        GatewayOptions(
-            load=lambda: BiasedRules(rules.load(), given.bias),  # type: ignore[arg-type, return-value]
-            parse=lambda text: BiasedRules(rules.parse(text), given.bias),  # type: ignore[arg-type, return-value]
-            listen=given.listen,
-            admin=given.admin,
-            seed=int(given.seed),
-            watch=False,
-            exit_with_stdin="CHAOS_SUPERVISED" in os.environ,
-        )
-    )
+def main(bias: str) -> int:
+    plan = GatewayPlan.of(sys.stdin.buffer.readline())
+    rules = GatewayRules(plan)
+    options = options_of(plan, rules, exit_with_stdin=True)
+    biased = replace(options, parse=lambda text: BiasedRules(rules.parse(text), float(bias)))  # type: ignore[arg-type, return-value]
+    return run_gateway(biased, BiasedRules(rules.compiled(), float(bias)))  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1]))

@@ -172,9 +172,9 @@ class KilledRun:
             case "supervisor":
                 return self.process.pid
             case "gateway":
-                found = self._find("chaos.cli gateway")[:1]
+                found = self._find("chaos.run.gateway")[:1]
             case "worker":
-                found = self._find("chaos.cli gateway")[1:]
+                found = self._find("chaos.run.gateway")[1:]
             case "Locust":
                 found = self._find("chaos.load")[:1]
             case "report":

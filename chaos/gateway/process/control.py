@@ -56,7 +56,7 @@ class Control:
         return {"generation": self.plane.generation, "rules": self.plane.rules_in_force()}
 
     async def source(self) -> str:
-        return self._source or await asyncio.to_thread(read_files, self._options.files)
+        return self._source or await asyncio.to_thread(self._options.documents)
 
     async def replace(self, text: str | None) -> int:
         await self.prepare(text)
@@ -81,15 +81,6 @@ class Control:
 
     async def enter_phase(self, name: str, faults: bool, scale: dict[str, float]) -> None:
         self.plane.enter(name, faults=faults, scale=scale)
-
-
-def read_files(files: tuple[str, ...]) -> str:
-    """The documents as one YAML stream."""
-    texts = []
-    for file in files:
-        with open(file, encoding="utf-8") as stream:
-            texts.append(stream.read().rstrip("\n"))
-    return "\n---\n".join(texts) + "\n"
 
 
 async def perform(control: Control, command: dict[str, Any]) -> Any:

@@ -17,10 +17,10 @@ from chaos.gateway.process.workers import run_workers
 from chaos.gateway.state.worker_state import RuleSet
 
 
-def run_gateway(options: GatewayOptions) -> int:
+def run_gateway(options: GatewayOptions, rules: RuleSet | None = None) -> int:
     """Serves until SIGTERM or SIGINT; the exit code. Raises InvalidInput or EnvironmentFailed before it has begun."""
     options.check()
-    rules = options.load()
+    rules = options.load() if rules is None else rules
     _allow_many_connections()
     listeners = bind(options.listen, "--listen", copies=options.workers)
     admin_listener = bind(options.admin, "--admin")[0]

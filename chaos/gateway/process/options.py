@@ -18,10 +18,12 @@ BACKLOG = 4096
 class GatewayOptions:
     """`load` compiles the files and `parse` a YAML text sent to the admin API; both raise InvalidInput.
 
-    `files` are watched, and loaded again when they change. Without a `seed` the draws differ from run to run."""
+    `files` are watched, and loaded again when they change; `text` gives the documents in force, read from the files
+    when there is none. Without a `seed` the draws differ from run to run."""
 
     load: Callable[[], RuleSet]
     parse: Callable[[str], RuleSet]
+    text: Callable[[], str] | None = None
     files: tuple[str, ...] = ()
     listen: str = "127.0.0.1:8080"
     admin: str = "127.0.0.1:0"
@@ -33,6 +35,10 @@ class GatewayOptions:
     exit_with_stdin: bool = False  # end when whoever started us closes our stdin, or dies
     drain_seconds: float = 30.0  # for requests in flight after SIGTERM
 
+    def documents(self) -> str:
+        """The documents as one YAML stream. Raises OSError when they are to be read from files and cannot be."""
+        return read_files(self.files) if self.text is None else self.text()
+
     def check(self) -> None:
         if self.workers < 1:
             raise ChaosError(f"--workers {self.workers}: at least one is needed")
@@ -40,6 +46,15 @@ class GatewayOptions:
         split_address(self.listen, "--listen")
         if not is_loopback(host) and not self.admin_token:
             raise ChaosError(f"--admin {self.admin} is reachable from outside: it needs a token (--admin-token)")
+
+
+def read_files(files: tuple[str, ...]) -> str:
+    """The documents as one YAML stream."""
+    texts = []
+    for file in files:
+        with open(file, encoding="utf-8") as stream:
+            texts.append(stream.read().rstrip("\n"))
+    return "\n---\n".join(texts) + "\n"
 
 
 def split_address(text: str, option: str) -> tuple[str, int]:

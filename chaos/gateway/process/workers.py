@@ -19,7 +19,7 @@ import uvloop
 
 from chaos.errors import ExitCode, InvalidInput, Location, Problem
 from chaos.gateway.process.app import ENDING, Stop, admin, announce, running
-from chaos.gateway.process.control import perform, read_files
+from chaos.gateway.process.control import perform
 from chaos.gateway.process.options import GatewayOptions
 from chaos.gateway.state.counters import Json, merge
 from chaos.gateway.state.worker_state import RuleSet
@@ -151,7 +151,6 @@ class Fleet:
         self.workers = len(workers)
         self._options = options
         self._draining = False
-        self._source = ""
         self._faulted: list[Json] = []
         self._replacing = asyncio.Lock()
 
@@ -181,13 +180,12 @@ class Fleet:
         return dict(await self._members[0].ask(do="rules"))
 
     async def source(self) -> str:
-        return self._source or await asyncio.to_thread(read_files, self._options.files)
+        return str(await self._members[0].ask(do="source"))
 
     async def replace(self, text: str | None) -> int:
         async with self._replacing:
             await self._ask_all(do="prepare", text=text)
             generations = await self._ask_all(do="commit")
-            self._source = text or ""
             return int(generations[0])
 
     async def switch_faults(self, enabled: bool) -> None:

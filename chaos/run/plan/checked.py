@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from chaos.errors import InvalidInput, Problem
@@ -21,6 +21,9 @@ from chaos.mesh.names import full_name
 from chaos.mesh.upstream.registry import Registry
 from chaos.run.plan.files import beside, read_text
 
+Read = Callable[[str], str]
+"""A file's text by its name. Raises InvalidInput."""
+
 _PLANNED = ("127.0.0.1", 1)
 """Stands for the address of what has not been started; what follows from the rules does not depend on it."""
 
@@ -30,12 +33,14 @@ class Prepared:
     """One experiment, read and looked at. `problems` is all that there is to say, in the order of the files.
 
     `refused` are the errors with which nothing can start. An error of an analyzer, such as an unknown destination, is
-    none of them: a cluster takes such rules, and answers 503."""
+    none of them: a cluster takes such rules, and answers 503. `files` and `overrides` are as they were given."""
 
     reading: Reading
     services: ServicePlan
     problems: tuple[Problem, ...]
     refused: tuple[Problem, ...]
+    files: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -60,20 +65,23 @@ class Prepared:
         return registry_of(self.reading, self.services, addresses)
 
 
-def read_files(files: Sequence[str], overrides: Sequence[str] = ()) -> Reading:
+def read_files(files: Sequence[str], overrides: Sequence[str] = (), read: Read = read_text) -> Reading:
     """Read one experiment from one or more files. Raises InvalidInput when a file cannot be read at all."""
-    sources = [(file, read_text(file)) for file in files]
-    return read_experiment(sources, _load, [parse_override(text) for text in overrides])
+
+    def load(base: str, name: str) -> tuple[str, str]:
+        path = beside(base, name)
+        return path, read(path)
+
+    sources = [(file, read(file)) for file in files]
+    return read_experiment(sources, load, [parse_override(text) for text in overrides])
 
 
-def _load(base: str, name: str) -> tuple[str, str]:
-    path = beside(base, name)
-    return path, read_text(path)
-
-
-def prepare(files: Sequence[str], overrides: Sequence[str] = (), *, thorough: bool = True) -> Prepared:
+def prepare(
+    files: Sequence[str], overrides: Sequence[str] = (), *, thorough: bool = True, read: Read = read_text
+) -> Prepared:
     """Read and check. Raises InvalidInput only when a file cannot be read; what is wrong inside is in `problems`."""
-    return check(read_files(files, overrides), thorough=thorough)
+    found = check(read_files(files, overrides, read), thorough=thorough)
+    return replace(found, files=tuple(files), overrides=tuple(overrides))
 
 
 def check(reading: Reading, *, thorough: bool = True) -> Prepared:

@@ -11,7 +11,7 @@ class RunOptions:
     """`gateway` is the URL of one that runs already; `ui` an address for Locust's web UI; `command` repeats the run,
     once the file stands after its second word.
 
-    `workers` are the gateway's, `program` starts another one than ours with the arguments of `chaos gateway`. `seed`
+    `workers` are the gateway's, `program` starts another one than ours, which gets the same plan on its stdin. `seed`
     overrides the experiment's; without both one is chosen."""
 
     out: Path = Path("reports")

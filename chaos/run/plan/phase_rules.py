@@ -12,8 +12,8 @@ from chaos.mesh.compile.rules import Rules, compile_rules
 from chaos.mesh.source.document import Path
 from chaos.run.plan.checked import Prepared
 from chaos.run.plan.files import beside, read_text
+from chaos.run.plan.gateway_rules import with_documents
 from chaos.run.plan.phases import RunPhase
-from chaos.run.plan.rule_files import with_documents
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -21,7 +21,8 @@ from chaos.experiment.services import proxy_of
 from chaos.experiment.tasks import LoadTask, derive_tasks, load_tasks
 from chaos.mesh.compile.rules import Rules, compile_rules
 from chaos.mesh.names import covers, full_name
-from chaos.run.plan.checked import Prepared, prepare
+from chaos.run.plan.checked import Prepared, Read, prepare
+from chaos.run.plan.files import read_text
 from chaos.run.plan.options import RunOptions
 from chaos.run.plan.phase_rules import PhaseRules, with_rules
 from chaos.run.plan.phases import RunPhase, phases_of
@@ -30,9 +31,9 @@ from chaos.run.plan.search import SearchPlan, plan_search
 from chaos.verify.verdict import Verdict
 
 
-def plan_run(file: str, options: RunOptions) -> Outset:
+def plan_run(file: str, options: RunOptions, read: Read = read_text) -> Outset:
     """Raises InvalidInput with everything that is wrong."""
-    prepared = prepare([file], options.overrides).require_sound()
+    prepared = prepare([file], options.overrides, read=read).require_sound()
     reading = prepared.reading
     if options.gateway is not None:
         _check_gateway(options.gateway, reading)

@@ -25,7 +25,9 @@ from chaos.experiment.tasks import LoadTask
 from chaos.journal.records import Plan
 from chaos.mesh.compile.rules import Rules
 from chaos.mesh.names import full_name
+from chaos.protocol.gateway_plan import GatewayPlan
 from chaos.run.plan.checked import Prepared
+from chaos.run.plan.gateway_rules import gateway_plan
 from chaos.run.plan.options import RunOptions
 from chaos.run.plan.phase_rules import own_values, with_rules
 from chaos.run.plan.phases import RunPhase
@@ -66,10 +68,6 @@ class Outset:
         return self.prepared.reading.file
 
     @property
-    def files(self) -> tuple[str, ...]:
-        return (self.file,)
-
-    @property
     def description(self) -> str:
         return self.prepared.reading.experiment.spec.description
 
@@ -80,14 +78,6 @@ class Outset:
     @property
     def gateway(self) -> str | None:
         return self.options.gateway
-
-    @property
-    def workers(self) -> int:
-        return self.options.workers
-
-    @property
-    def overrides(self) -> tuple[str, ...]:
-        return self.options.overrides
 
     @property
     def confidence(self) -> float:
@@ -146,6 +136,10 @@ class Outset:
         for problem in self.notes:
             if problem.severity == "warning":
                 yield "warning", str(problem)
+
+    def gateway_plan(self) -> GatewayPlan:
+        """What a gateway of ours is to serve: the texts that this was planned from."""
+        return gateway_plan(self.prepared, seed=self.seed, workers=self.options.workers)
 
     def placed_tasks(self, addresses: Addresses) -> tuple[LoadTask, ...]:
         """The tasks with the real addresses of applications under test in their URLs."""

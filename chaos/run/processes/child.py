@@ -12,7 +12,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,35 +43,15 @@ class Child:
         cwd: str | None = None,
         nice: int = 0,
         dies_with_us: bool = True,
+        passes_on_stderr: bool = False,
     ) -> Child:
-        """Raises EnvironmentFailed when the program cannot be started at all. Without a file its log is in memory.
+        """Raises EnvironmentFailed when the program cannot be started at all. Without a file its log is in memory, or
+        what it says on stderr is passed on to ours.
 
         One that does not die with us outright (`guard`) must end by itself when its stdin closes."""
+        stderr = Log.passed_on() if passes_on_stderr else Log.of(log)
         starting = asyncio.ensure_future(
-            cls._start(
-                name, argv, log, env=env, pass_fds=pass_fds, cwd=cwd, before=before_exec(nice) if dies_with_us else None
-            )
-        )
-        try:
-            return await asyncio.shield(starting)
-        except asyncio.CancelledError:
-            await (await starting).stop()  # asyncio would kill it, and with a guard that leaves what it guards
-            raise
-
-    @classmethod
-    async def _start(
-        cls,
-        name: str,
-        argv: Sequence[str],
-        log: Path | None,
-        env: dict[str, str] | None,
-        pass_fds: Sequence[int],
-        cwd: str | None,
-        before: Callable[[], None] | None,
-    ) -> Child:
-        try:
-            stderr = Log(log)
-            process = await asyncio.create_subprocess_exec(
+            asyncio.create_subprocess_exec(
                 *argv,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
@@ -80,9 +60,15 @@ class Child:
                 pass_fds=tuple(pass_fds),
                 cwd=cwd,
                 start_new_session=True,
-                preexec_fn=before,
+                preexec_fn=before_exec(nice) if dies_with_us else None,
                 limit=_LINE_LIMIT,
             )
+        )
+        try:
+            process = await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            await cls(name, await starting, stderr).stop()  # asyncio would kill it; a guard must end what it guards
+            raise
         except OSError as error:
             raise EnvironmentFailed(f"{name}: cannot start {argv[0]}: {error.strerror}") from None
         return cls(name, process, stderr)
@@ -148,16 +134,18 @@ class Child:
                 self.process.stdin.close()
 
     async def stop(self, grace: float = 1.0) -> None:
-        """End it: stdin closed and SIGTERM, SIGKILL to its whole group after `grace` seconds."""
-        self.close_stdin()
-        if self.alive:
-            # Not process.terminate(): it looks first whether the child has ended, and so takes the exit status away
-            # from asyncio, which then warns of an unknown child process and makes up an exit code.
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.process.pid, signal.SIGTERM)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.process.wait(), grace)
-        kill_group(self.process.pid)
+        """End it: SIGTERM, and SIGKILL to its whole group after `grace` seconds, or when this is cancelled."""
+        try:
+            if self.alive:
+                # Not process.terminate(): it looks first whether the child has ended, and so takes the exit status
+                # away from asyncio, which then warns of an unknown child process and makes up an exit code.
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(self.process.pid, signal.SIGTERM)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self.process.wait(), grace)
+        finally:
+            self.close_stdin()  # not before: a gateway whose stdin closes does not drain
+            kill_group(self.process.pid)
         await self.process.wait()
 
 

@@ -1,21 +1,18 @@
-"""The gateway as a child of a run: start it, learn its addresses from its first two lines."""
+"""The gateway as a child: start it with its plan, learn its addresses from its first two lines."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from chaos.errors import EnvironmentFailed
+from chaos.protocol.gateway_plan import GatewayPlan
 from chaos.run.processes.admin import Admin
 from chaos.run.processes.child import Child, python
 
 START_TIMEOUT = 30.0
-SUPERVISED = "CHAOS_SUPERVISED"
-"""Set for a gateway whose stdin is a supervisor's pipe: it ends when the pipe closes."""
 
 
 @dataclass(slots=True)
@@ -28,33 +25,18 @@ class GatewayProcess:
 
 
 async def start_gateway(
-    files: Sequence[str],
-    addresses: dict[str, tuple[str, int]],
-    folder: Path,
-    *,
-    seed: int,
-    workers: int = 1,
-    listen: str = "127.0.0.1:0",
-    overrides: Sequence[str] = (),
-    program: Sequence[str] = (),
+    plan: GatewayPlan, log: Path | None = None, *, program: Sequence[str] = (), passes_on: bool = False
 ) -> GatewayProcess:
-    """Raises EnvironmentFailed when it does not come up; its own words are in the message.
+    """Raises EnvironmentFailed when it does not come up; its own words are in the message, or on our stderr when they
+    are passed on.
 
-    `program` is started with the arguments of `chaos gateway`; ours when empty."""
-    table = folder / "addresses.json"
-    table.write_text(json.dumps(addresses, indent=1))
-    arguments = [*files, "--listen", listen, "--admin", "127.0.0.1:0", "--seed", str(seed)]
-    arguments += ["--workers", str(workers), "--addresses", str(table)]
-    for override in overrides:
-        arguments += ["--set", override]
+    `program` is another one than ours, which gets the same plan on its stdin."""
     child = await Child.start(
-        "the gateway",
-        [*(program or python("chaos.cli", "gateway")), *arguments],
-        log=folder / "gateway.log",
-        env={**os.environ, SUPERVISED: "1"},
+        "the gateway", program or python("chaos.run.gateway"), log=log, passes_on_stderr=passes_on
     )
     try:
         async with asyncio.timeout(START_TIMEOUT):
+            await child.send_line(plan.line())
             found = await _addresses(child)
     except TimeoutError:
         await child.stop()
@@ -62,7 +44,7 @@ async def start_gateway(
     except BaseException:
         await child.stop()
         raise
-    return GatewayProcess(child, found["listening"], Admin(found["admin"]))
+    return GatewayProcess(child, found["listening"], Admin(found["admin"], plan.admin_token))
 
 
 async def _addresses(child: Child) -> dict[str, str]:

@@ -10,20 +10,35 @@ import tempfile
 import weakref
 from pathlib import Path
 
+from chaos.errors import EnvironmentFailed
+
 
 class Log:
-    """`path` is None for one in memory."""
+    """Where it goes: an open descriptor, which is closed with the last reference to this."""
 
-    def __init__(self, path: Path | None = None):
-        """Raises OSError when the file cannot be made."""
-        self.path = path
-        self.descriptor = _in_memory() if path is None else os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-        weakref.finalize(self, os.close, self.descriptor)
+    def __init__(self, descriptor: int, *, readable: bool = True):
+        self.descriptor, self._readable = descriptor, readable
+        weakref.finalize(self, os.close, descriptor)
+
+    @classmethod
+    def of(cls, path: Path | None) -> Log:
+        """A file, or memory when there is none. Raises EnvironmentFailed when the file cannot be made."""
+        if path is None:
+            return cls(_in_memory())
+        try:
+            return cls(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644))
+        except OSError as error:
+            raise EnvironmentFailed(f"cannot write {path}: {error.strerror}") from None
+
+    @classmethod
+    def passed_on(cls) -> Log:
+        """Our own stderr, which cannot be read again."""
+        return cls(os.dup(2), readable=False)
 
     def text(self) -> str:
         """Everything so far. The child's own position in the file stays where it is."""
-        size = os.fstat(self.descriptor).st_size
-        return os.pread(self.descriptor, size, 0).decode("utf-8", "replace")
+        size = os.fstat(self.descriptor).st_size if self._readable else 0
+        return os.pread(self.descriptor, size, 0).decode("utf-8", "replace") if size else ""
 
     def last_line(self) -> str:
         """The last line that is not blank; empty when there is none."""

@@ -35,7 +35,16 @@ GUARD_GRACE = 5.0  # seconds; a guard sets its own limits, and one that is kille
 class Services:
     """The started services of one run; an async context manager that ends them."""
 
-    def __init__(self, plan: ServicePlan, folder: Path, *, seed: int, base: str, say: Say = lambda level, text: None):
+    def __init__(
+        self,
+        plan: ServicePlan,
+        folder: Path | None,
+        *,
+        seed: int,
+        base: str,
+        say: Say = lambda level, text: None,
+    ):
+        """Logs are kept in `folder`, or in memory. Raises EnvironmentFailed when a port is taken."""
         self.plan, self.folder, self.seed, self.base, self.say = plan, folder, seed, base, say
         self._sockets: dict[str, socket.socket] = {}
         self._ports: dict[str, int] = {}
@@ -72,7 +81,7 @@ class Services:
         self._builtin = await Child.start(
             "the built-in services",
             python("chaos.services"),
-            log=self.folder / "services.log",
+            log=self._log("services"),
             pass_fds=list(fds.values()),
         )
         await self._builtin.send({"seed": self.seed, "services": [_entry(each, fds[each.key]) for each in builtin]})
@@ -95,7 +104,7 @@ class Services:
             raise EnvironmentFailed(
                 f"{instance.name}: port {port} is taken already, before {instance.name} was started"
             )
-        log = self.folder / f"{instance.name}.log"
+        log = self._log(instance.name)
         child = await Child.start(
             instance.name,
             [sys.executable, "-S", guard.__file__, *_command(service)],
@@ -111,7 +120,11 @@ class Services:
             break
         await self._wait_ready(child, service, port)
         took = time.monotonic() - began
-        self.say("info", f"{instance.name} answers on port {port} after {took:.1f} s; its output is in {log.name}")
+        where = f"; its output is in {log.name}" if log is not None else ""
+        self.say("info", f"{instance.name} answers on port {port} after {took:.1f} s{where}")
+
+    def _log(self, name: str) -> Path | None:
+        return self.folder / f"{name}.log" if self.folder is not None else None
 
     async def _wait_ready(self, child: Child, service: Service, port: int) -> None:
         """Until it accepts and, with a path, answers below 500. Raises EnvironmentFailed with what it said last."""
