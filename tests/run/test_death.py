@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -144,3 +145,22 @@ def test_nohup_keeps_its_meaning(tmp_path: Path) -> None:
     process.send_signal(signal.SIGHUP)
     process.communicate(timeout=60)
     assert process.returncode == 0
+
+
+def test_closing_the_terminal_ends_the_run_in_good_order(tmp_path: Path) -> None:
+    """Nobody is there to read the summary; the report is made all the same."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        arguments = ["run", str(EXPERIMENTS / "abort50.yaml"), "--out", str(tmp_path), *LONG]
+        os.execv(sys.executable, [sys.executable, "-m", "chaos", *arguments])
+    try:
+        shown = b""
+        while digests(tmp_path) < 2:
+            shown += os.read(terminal, 65536)
+        children = descendants(pid)
+    finally:
+        os.close(terminal)
+    assert b"abort50" in shown
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 130
+    assert gone(children)
+    assert json.loads((the_run(tmp_path) / "result.json").read_text())["outcome"] == "interrupted"
