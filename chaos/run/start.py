@@ -60,7 +60,8 @@ async def run_file(file: str, options: RunOptions, view: Callable[[], View]) -> 
                 result = await Supervisor(outset, folder, watcher, reporter, interruption, load).run()
                 with contextlib.suppress(OSError):
                     load.child.log.save(folder / "load.log")
-                interruption.forget()
+                if result.exit_code is ExitCode.INTERRUPTED:
+                    interruption.forget()  # one that came while the processes were ended is still to be acted upon
                 result = await _reported(result, reporter, interruption, watcher)
             finally:
                 await reporter.stop()
