@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from chaos.engines.envoy.mesh import Service
-    from chaos.run.plan.checked import Prepared
+from chaos.cli.output import print_document
 
 export = typer.Typer(
     help="Write the rules as another proxy's configuration.",
@@ -32,43 +30,21 @@ def envoy(
     admin: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Envoy's admin interface.")] = None,
 ) -> int:
     """Print a bootstrap for a real Envoy: `envoy -c` takes it as it is."""
-    from chaos.cli.output import print_document
     from chaos.engines.envoy.export import as_text, export_envoy
     from chaos.experiment.services import fixed_addresses, proxy_of
     from chaos.run.plan.checked import prepare
 
     prepared = prepare(files).require()
-    proxy = proxy_of(prepared.reading)
+    addresses = fixed_addresses(prepared.reading, prepared.services)
     document = export_envoy(
         prepared.reading.resources,
-        _services(prepared, fixed_addresses(prepared.reading, prepared.services)),
-        gateway=proxy.gateway,
-        namespace=proxy.namespace,
-        labels=dict(proxy.labels),
-        port=proxy.port,
+        prepared.registry(addresses),
+        proxy_of(prepared.reading),
         listen=_address(listen, "--listen"),
         admin=_address(admin, "--admin") if admin else None,
     )
     print_document(as_text(document))
     return 0
-
-
-def _services(prepared: Prepared, addresses: dict[str, tuple[str, int]]) -> list[Service]:
-    from chaos.engines.envoy.clusters import ClusterEndpoint
-    from chaos.engines.envoy.mesh import Service
-
-    registry = prepared.registry(addresses)
-    return [
-        Service(
-            service.host,
-            service.namespace,
-            {
-                port: [ClusterEndpoint(each.address, each.port, dict(each.labels), each.weight) for each in endpoints]
-                for port, endpoints in service.ports.items()
-            },
-        )
-        for service in registry.services.values()
-    ]
 
 
 def _address(text: str, option: str) -> tuple[str, int]:

@@ -9,7 +9,7 @@ import signal
 import sys
 
 from chaos.errors import ChaosError, ExitCode
-from chaos.gateway.process.app import run_gateway
+from chaos.gateway.process.main import run_gateway
 from chaos.gateway.process.options import GatewayOptions
 from chaos.protocol.gateway_plan import GatewayPlan
 from chaos.run.plan.gateway_rules import GatewayRules

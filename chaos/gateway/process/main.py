@@ -18,7 +18,9 @@ from chaos.gateway.state.worker_state import RuleSet
 
 
 def run_gateway(options: GatewayOptions, rules: RuleSet | None = None) -> int:
-    """Serves until SIGTERM or SIGINT; the exit code. Raises InvalidInput or EnvironmentFailed before it has begun."""
+    """Serve until SIGTERM, SIGINT or SIGHUP and return the exit code. Begin with these rules, or load them.
+
+    Raises InvalidInput or EnvironmentFailed before it has begun."""
     options.check()
     rules = options.load() if rules is None else rules
     _allow_many_connections()
