@@ -112,6 +112,9 @@ def test_a_single_repeated_match_is_an_info() -> None:
     assert any(each.startswith("IST0131 spec.http[1].match[0]: stands already in rule #0") for each in infos(text))
 
 
+NOT_HERE = "IST0101 warning: spec.gateways[0]: the Gateway default/g"
+NO_HOST = "IST0132 warning: spec.gateways[0]: and so no Gateway"
+
 TOGETHER = [
     # destination hosts: compared as soon as services are known
     ([service(f"{{{to()}}}")], []),
@@ -141,12 +144,12 @@ TOGETHER = [
     ([service(f"{{{to('web', ', subset: v1')}}}"), rule(namespace="shop")], ["IST0101 error"]),
     ([service(f"{{{to('a.com', ', subset: v1')}}}"), rule("a.com", namespace="shop")], []),
     ([service(f"{{{to()}, mirror: {{host: web, subset: v2}}}}"), rule()], ["IST0101 error: spec.http[0].mirror.subset:"]),
-    # gateways: compared as soon as there is one
-    ([service(f"{{{to()}}}", more=", gateways: [gw]")], []),
+    # gateways: an error as soon as there is one
+    ([service(f"{{{to()}}}", more=", gateways: [gw]")], [NOT_HERE, NO_HOST]),
     ([service(f"{{{to()}}}", "[a.com]", ", gateways: [gw]"), gateway()], []),
     ([service(f"{{{to()}}}", "[a.com]", ", gateways: [default/gw, mesh]"), gateway()], []),
-    ([service(f"{{{to()}}}", "[a.com]", ", gateways: [other]"), gateway()], ["IST0101 error: spec.gateways[0]: no Gateway default/other; known are default/gw"]),
-    ([service(f"{{{to()}}}", "[a.com]", ", gateways: [gw]", namespace="shop"), gateway()], ["IST0101 error: spec.gateways[0]: no Gateway shop/gw"]),
+    ([service(f"{{{to()}}}", "[a.com]", ", gateways: [other]"), gateway()], ["IST0101 error: spec.gateways[0]: no Gateway default/other; known are default/gw", NO_HOST]),
+    ([service(f"{{{to()}}}", "[a.com]", ", gateways: [gw]", namespace="shop"), gateway()], ["IST0101 error: spec.gateways[0]: no Gateway shop/gw", NO_HOST]),
     ([service(f"{{{to()}}}", "[a.com]", ", gateways: [gw]"), gateway("[b.com]")], ["IST0132 warning: spec.gateways[0]: the Gateway default/gw admits b.com: none of a.com"]),
     ([service(f"{{{to()}}}", "[a.com]", ", gateways: [gw]"), gateway("['*.com']")], []),
     ([service(f"{{{to()}}}", "['*.a.com']", ", gateways: [gw]"), gateway("[x.a.com]")], []),
@@ -162,8 +165,8 @@ TOGETHER = [
     ([service(f"{{{to()}}}", "[a.com]", ", exportTo: [.]"), service(f"{{{to()}}}", "[a.com]", ", exportTo: [.]", name="u", namespace="shop")], []),
     ([service(f"{{{to()}}}", "[a.com]"), service(f"{{{to()}}}", "['*.com']", name="u")], []),
     ([service(f"{{{to()}}}", name=name) for name in ("a", "b", "c", "d", "e")], ["IST0109 error: spec.hosts[0]: web belongs to default/b"] + ["IST0109 error: spec.hosts[0]: web belongs to default/a"] * 4),
-    ([service(f"{{{to()}}}", "[a.com]", ", gateways: [g]"), service(f"{{{to()}}}", "[a.com]", ", gateways: [g]", name="u")], []),
-    ([service(f"{{{to()}}}", "[a.com]", ", gateways: [g]"), service(f"{{{to()}}}", "[a.com]", name="u")], []),
+    ([service(f"{{{to()}}}", "[a.com]", ", gateways: [g]"), service(f"{{{to()}}}", "[a.com]", ", gateways: [g]", name="u")], [NOT_HERE, NO_HOST] * 2),
+    ([service(f"{{{to()}}}", "[a.com]", ", gateways: [g]"), service(f"{{{to()}}}", "[a.com]", name="u")], [NOT_HERE, NO_HOST]),
     ([gateway("[a.com]"), gateway("[a.com]", "g2")], ["IST0145 error", "IST0145 error"]),
     ([gateway("[a.com]"), gateway("[b.com]", "g2")], []),
     # DestinationRules
