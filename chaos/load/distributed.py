@@ -17,7 +17,7 @@ from gevent import monkey
 
 from chaos.journal.merge import Merger
 from chaos.load.local import LocalLoad, Report, environment_of
-from chaos.load.process import calm_collector
+from chaos.load.process import calm_collector, collect_young
 from chaos.load.shared import Shared
 from chaos.parent_death import die_with
 from chaos.protocol.load_plan import BadPlan, Plan
@@ -225,3 +225,4 @@ class Worker:
                 "abandoned": report.abandoned,
             },
         )
+        collect_young()

@@ -13,6 +13,7 @@ from gevent.event import Event
 
 from chaos.load.lines import Lines, SupervisorGone, commands
 from chaos.load.local import Report
+from chaos.load.process import collect_young
 from chaos.protocol.digest import MOST_NAMES, OTHERS, Digest
 from chaos.protocol.load_plan import Plan
 
@@ -177,6 +178,7 @@ class Session:
         )
         if report.samples:
             self.out.write("sample", second=round(second, 3), share=report.share, requests=report.samples)
+        collect_young()
 
 
 def errors_of(digest: Digest) -> dict[str, int]:
