@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from chaos.claims.hypotheses.fault_levels import Values, as_text, at_level, istio_values
 from chaos.claims.hypotheses.search import Quantity
 from chaos.errors import InvalidInput
+from chaos.experiment.read import read_experiment
 from chaos.experiment.services import proxy_of
+from chaos.mesh.check.report import refusals
 from chaos.mesh.compile.rules import Rules, compile_rules
 from chaos.mesh.source.document import Path
 from chaos.run.plan.checked import Prepared
@@ -46,13 +48,10 @@ def with_rules(prepared: Prepared, phase: RunPhase, own: Rules, at: Path) -> Pha
 
 
 def _of_files(prepared: Prepared, names: tuple[str, ...]) -> Values:
-    from chaos.mesh.source.document import read_documents
-
-    values: Values = []
-    for name in names:
-        path = beside(prepared.reading.file, name)
-        read = read_documents(read_text(path), path)
-        if read.problems:
-            raise InvalidInput(read.problems)
-        values += istio_values(document.value for document in read)
-    return values
+    """Return the files' Istio documents. Raises InvalidInput at the user's own lines: the gateway gets another text."""
+    paths = [beside(prepared.reading.file, name) for name in names]
+    reading = read_experiment([(path, read_text(path)) for path in paths])
+    refused = [*reading.errors, *refusals(reading.resources)]
+    if refused:
+        raise InvalidInput(refused)
+    return istio_values(document.value for file in reading.files for document in file)

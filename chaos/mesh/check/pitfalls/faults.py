@@ -63,8 +63,6 @@ def _value(at: At, value: float) -> None:
 def _abort_status(at: At, status: int | None) -> None:
     if status in (204, 304):
         at.info(f"Envoy sends a body even with {status}, which clients may take for the next answer", "status")
-    elif status == 600:
-        at.info("Istio lets 600 pass, but it is no HTTP status", "status")
     elif status == 200:
         at.info("callers will see a success whose body is `fault filter abort`", "status")
 

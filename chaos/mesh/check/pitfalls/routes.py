@@ -65,8 +65,6 @@ def _route(at: At, route: HTTPRoute, namespace: str) -> None:
     if route.redirect is not None and route.redirect.port == 80 and route.redirect.scheme != "https":
         message = "port 80 is not written into the location, and the request's own port stays there"
         at.into("redirect", "port").info(message, "redirect-port")
-    if route.direct_response is not None and route.direct_response.status == 600:
-        at.into("directResponse", "status").info("Istio lets 600 pass, but it is no HTTP status", "status")
 
 
 def _match(at: At, match: HTTPMatchRequest) -> None:

@@ -183,7 +183,10 @@ FAULTS = [
     ("{}", "error http[0].fault: a fault needs a delay, an abort or both"),
     ("{abort: {httpStatus: 200}}", None),
     ("{abort: {httpStatus: 599}}", None),
-    ("{abort: {httpStatus: 600}}", None),
+    (
+        "{abort: {httpStatus: 600}}",
+        "error http[0].fault.abort.httpStatus: Envoy has no status 600: it would refuse every",
+    ),
     ("{abort: {httpStatus: 601}}", "error http[0].fault.abort.httpStatus: 601 is not an HTTP status"),
     ("{abort: {httpStatus: 199}}", "error http[0].fault.abort.httpStatus:"),
     ("{abort: {httpStatus: 0}}", "error http[0].fault.abort.httpStatus:"),
@@ -442,7 +445,8 @@ ANSWERS = [
     ("redirect: {derivePort: FROM_REQUEST_PORT}", None),
     ("redirect: {authority: a}", None),
     ("directResponse: {status: 200}", None),
-    ("directResponse: {status: 600}", None),
+    ("directResponse: {status: 599}", None),
+    ("directResponse: {status: 600}", "error http[0].directResponse.status: Envoy has no status 600: it would refuse"),
     ("directResponse: {status: 99}", "error http[0].directResponse.status: 99 is not an HTTP status"),
     ("directResponse: {status: 601}", "error http[0].directResponse.status:"),
     (
