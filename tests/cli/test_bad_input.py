@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import socket
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.processes import EXPERIMENTS, chaos
+
+from chaos.cli.main import call
 
 SERVICE = """\
 apiVersion: networking.istio.io/v1
@@ -94,28 +99,128 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     assert "missing.yaml:1:1: there is no such file" in ended.stderr + ended.stdout
 
 
-@pytest.mark.parametrize("command", ["validate", "plan", "run"])
-def test_what_is_no_file_is_told_at_once(command: str, tmp_path: Path) -> None:
+NO_FILES = [
+    ("pipe", "is a pipe that nobody writes to"),
+    ("socket", "is a device or a socket, not a file"),
+    ("/dev/zero", "is a device or a socket, not a file"),
+    ("/dev/null", "is a device or a socket, not a file"),
+    (".", "is a folder; name the file in it"),
+    ("a\0b", "is no name of a file"),
+    ("huge", "is larger than 1 MB"),
+]
+READERS = [["validate"], ["plan"], ["run"], ["gateway"], ["export", "envoy"], ["explain"], ["demo", "--rules"]]
+MOMENT = 15.0  # seconds; half of what a pipe's writer may take
+
+
+@pytest.fixture
+def odd_files(tmp_path: Path) -> Iterator[Path]:
+    """A folder with a pipe that nobody writes to, a socket, and a file of a terabyte."""
     os.mkfifo(tmp_path / "pipe")
+    with (tmp_path / "huge").open("wb") as file:
+        file.truncate(10**12)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "socket"))
-        for name in (tmp_path / "pipe", tmp_path / "socket", Path("/dev/zero"), Path("/dev/null"), tmp_path):
-            ended = chaos(command, name)
-            said = ended.stdout + ended.stderr
-            assert ended.returncode == 2, said
-            assert f"{name}:1:1: " in said and "Traceback" not in said
+        yield tmp_path
 
 
-def test_a_pipe_that_somebody_writes_to_is_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", READERS, ids=" ".join)
+def test_no_command_waits_for_a_pipe_that_nobody_writes_to(command: list[str], odd_files: Path) -> None:
+    path = odd_files / "pipe"
+    request = ["http://web/"] if command == ["explain"] else []
+    ended = chaos(*command, path, *request, timeout=MOMENT)
+    (line,) = (ended.stdout + ended.stderr).splitlines()
+    assert ended.returncode == 2, line
+    assert line.replace("error: ", "").startswith(f"{path}:1:1: is a pipe")
+
+
+def test_what_is_no_file_is_told_at_once(odd_files: Path) -> None:
+    names = {odd_files / name: expected for name, expected in NO_FILES if "\0" not in name}
+    ended = chaos("validate", *names, timeout=MOMENT)
+    assert ended.returncode == 2, ended.stderr
+    said = ended.stdout.splitlines()
+    assert len(said) == len(names)
+    for line, (path, expected) in zip(said, names.items(), strict=True):
+        assert line.startswith(f"{path}:1:1: error: ") and expected in line
+
+
+@pytest.mark.parametrize("field", ["resources: [{name}]", "phases: [{{name: a, requests: 9, rules: [{name}]}}]"])
+def test_what_a_file_names_is_a_file(field: str, odd_files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """At the line that names it, or at its own beginning."""
+    file = odd_files / "experiment.yaml"
+    for name, expected in NO_FILES:
+        file.write_text(experiment(f"{{{field.format(name=json.dumps(name))}}}"))
+        code = call(["plan", str(file)])
+        (line,) = capsys.readouterr().err.splitlines()
+        assert (code, expected in line) == (2, True), line
+
+
+@pytest.mark.parametrize("name", ["pipe", "/dev/zero", ".", "missing.py"])
+def test_a_locustfile_is_a_file(name: str, odd_files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = odd_files / "experiment.yaml"
+    file.write_text(experiment(f"{{load: {{locustfile: {json.dumps(str(odd_files / name))}}}}}"))
+    assert call(["run", str(file), "--out", str(odd_files / "reports")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{file}:3:27: spec.load.locustfile: {odd_files / name}: ")
+
+
+@pytest.mark.parametrize("command", ["validate", "plan"])
+def test_a_pipe_that_somebody_writes_to_is_read(command: str, tmp_path: Path) -> None:
     """As `chaos validate <(helm template .)` gives."""
     ours, theirs = os.pipe()
     with os.fdopen(theirs, "w") as writer:
         writer.write(SERVICE)
     try:
-        ended = chaos("validate", f"/proc/{os.getpid()}/fd/{ours}")
+        ended = chaos(command, f"/proc/{os.getpid()}/fd/{ours}", timeout=MOMENT)
     finally:
         os.close(ours)
     assert (ended.returncode, "Traceback" in ended.stderr) == (0, False), ended.stdout + ended.stderr
+
+
+def test_a_pipe_may_get_its_writer_a_little_later(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_text, args=(SERVICE,))  # waits for the reader
+    writer.start()
+    assert call(["validate", str(tmp_path / "pipe")]) == 0
+    writer.join(MOMENT)
+    assert not writer.is_alive()
+
+
+def delegated(http: str) -> str:
+    """A root whose only rule is a delegate's, which stands in line 14."""
+    root = SERVICE.partition("  - route")[0] + "  - delegate: {name: below}\n"
+    return f"{root}---\n{SERVICE.partition('  hosts')[0].replace('web', 'below')}  http:\n  - {{{http}}}\n"
+
+
+OWN = SERVICE.partition("  - route")[0] + "  - {%s}\n"
+REFUSED_BY_ENVOY = [
+    (OWN % "redirect: {uri: /x, redirectCode: 304}", ":7:40: ", "redirectCode: Envoy has no redirect 304"),
+    (delegated("redirect: {uri: /x, redirectCode: 399}"), ":14:40: ", "redirectCode: Envoy has no redirect 399"),
+    (OWN % "directResponse: {status: 600}", ":7:31: ", "status: Envoy has no status 600"),
+    (delegated("directResponse: {status: 600}"), ":14:31: ", "status: Envoy has no status 600"),
+]
+
+
+@pytest.mark.parametrize(("text", "where", "expected"), REFUSED_BY_ENVOY)
+@pytest.mark.parametrize("command", ["validate", "plan", "run", "gateway", "explain", "export"])
+def test_what_envoy_would_refuse_starts_nothing(
+    command: str, text: str, where: str, expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Istio's admission takes it, and Envoy then refuses the rules of every host of the listener."""
+    file = tmp_path / "rules.yaml"
+    file.write_text(text)
+    before, behind = {"export": (["envoy"], []), "explain": ([], ["http://web/"])}.get(command, ([], []))
+    assert call([command, *before, str(file), *behind]) == 2
+    said = capsys.readouterr()
+    (line,) = [line for line in (said.out + said.err).splitlines() if expected in line]
+    assert line.startswith(f"{file}{where}") and "every rule of this listener" in line
+
+
+def test_the_rules_of_a_phase_are_looked_at_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "phase.yaml").write_text(OWN % "redirect: {uri: /x, redirectCode: 304}")
+    file = tmp_path / "phases.yaml"
+    file.write_text(experiment("{phases: [{name: a, requests: 10}, {name: b, requests: 10, rules: [phase.yaml]}]}"))
+    assert call(["plan", str(file)]) == 2
+    assert f"{tmp_path / 'phase.yaml'}:7:40: spec.http[0].redirect.redirectCode: Envoy" in capsys.readouterr().err
 
 
 def test_every_problem_of_a_file_is_told_at_once(tmp_path: Path) -> None:

@@ -9,14 +9,20 @@ from __future__ import annotations
 import os
 import select
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from chaos.errors import InvalidInput
 
 MAX_FILE = 1_000_000
+PIECE = 65_536
+WRITER_SECONDS = 1.0
+"""How long a pipe may be without a writer: `mkfifo p; helm template . > p & chaos validate p`."""
 PIPE_SECONDS = 30.0
-"""How long to wait for the next bytes from a pipe: `helm template` may take its time."""
+"""How long the writer may take for all of it: `helm template` takes its time."""
+
+_AT_ONCE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC  # a pipe that nobody writes to is not waited for
 
 
 def read_text(path: str | Path) -> str:
@@ -28,38 +34,78 @@ def read_text(path: str | Path) -> str:
         raise InvalidInput.at(name, "there is no such file") from None
     except OSError as error:
         raise InvalidInput.at(name, f"cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise InvalidInput.at(name, "is no name of a file: it holds a NUL character") from None
     if len(data) > MAX_FILE:
         raise InvalidInput.at(name, "is larger than 1 MB; an experiment file is not")
     return decode(data, name)
 
 
 def _read(name: str) -> bytes:
-    """Return the first megabyte and a byte. A pipe is read to its end: `chaos validate <(helm template .)`."""
-    handle = os.open(name, os.O_RDONLY | os.O_NONBLOCK)  # opening a pipe that nobody writes to would wait for ever
-    with open(handle, "rb", buffering=0) as stream:
-        kind = os.fstat(handle).st_mode
-        if stat.S_ISDIR(kind):
-            raise InvalidInput.at(name, "is a folder; name the file in it")
-        if stat.S_ISREG(kind):
-            return stream.read(MAX_FILE + 1)
-        if stat.S_ISFIFO(kind):
-            return b"".join(_read_pipe(name, handle))
-        raise InvalidInput.at(name, "is a device or a socket, not a file")
+    """Return the first megabyte and a bit. A pipe is read to its end: `chaos validate <(helm template .)`."""
+    if trouble := _no_file(os.stat(name).st_mode):  # before opening: that alone makes some devices do something
+        raise InvalidInput.at(name, trouble)
+    handle = os.open(name, _AT_ONCE)
+    try:
+        is_pipe = stat.S_ISFIFO(os.fstat(handle).st_mode)
+        return b"".join(_up_to_limit(_pieces_of_pipe(name, handle) if is_pipe else _pieces(handle)))
+    finally:
+        os.close(handle)
 
 
-def _read_pipe(name: str, handle: int) -> Iterator[bytes]:
-    """Yield what comes through a pipe, at most a megabyte and a bit. Raises InvalidInput when nobody writes to it."""
+def _no_file(kind: int) -> str:
+    """What a thing is that has a name but no text; empty for a file or a pipe."""
+    if stat.S_ISDIR(kind):
+        return "is a folder; name the file in it"
+    return "" if stat.S_ISREG(kind) or stat.S_ISFIFO(kind) else "is a device or a socket, not a file"
+
+
+def _up_to_limit(pieces: Iterator[bytes]) -> Iterator[bytes]:
     size = 0
-    while size <= MAX_FILE:
-        if not select.select([handle], [], [], PIPE_SECONDS)[0]:
-            raise InvalidInput.at(name, f"is a pipe, and nothing came through it for {PIPE_SECONDS:g} s")
-        piece = os.read(handle, 65536)
+    for piece in pieces:
+        yield piece
+        size += len(piece)
+        if size > MAX_FILE:
+            return
+
+
+def _pieces(handle: int) -> Iterator[bytes]:
+    while piece := os.read(handle, PIECE):
+        yield piece
+
+
+def _pieces_of_pipe(name: str, handle: int) -> Iterator[bytes]:
+    """Yield what comes through a pipe. Raises InvalidInput when nobody writes to it, or not to the end in time."""
+    end = time.monotonic() + PIPE_SECONDS
+    patience, begun = WRITER_SECONDS, False  # select waits even where there is no writer whose end could be noticed
+    while True:
+        select.select([handle], [], [], patience)
+        try:
+            piece = os.read(handle, PIECE)
+        except BlockingIOError:  # there is a writer
+            patience = end - time.monotonic()
+            if patience <= 0:
+                raise InvalidInput.at(
+                    name, f"is a pipe that was not written to its end in {PIPE_SECONDS:g} s"
+                ) from None
+            continue
         if not piece:
             break
-        size += len(piece)
+        begun = True
         yield piece
-    if not size:
+    if not begun:
         raise InvalidInput.at(name, "is a pipe that nobody writes to")
+
+
+def trouble_with_file(path: str | Path) -> str:
+    """What is wrong with a file that others will open, as often as they like; empty when nothing is."""
+    try:
+        kind = os.stat(path).st_mode
+    except FileNotFoundError:
+        return "there is no such file"
+    except (OSError, ValueError) as error:
+        return f"cannot be read: {error}"
+    return "is a pipe, not a file" if stat.S_ISFIFO(kind) else _no_file(kind)
 
 
 def decode(data: bytes, name: str) -> str:

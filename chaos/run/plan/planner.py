@@ -22,7 +22,7 @@ from chaos.experiment.tasks import LoadTask, derive_tasks, load_tasks
 from chaos.mesh.compile.rules import Rules, compile_rules
 from chaos.mesh.names import covers, full_name
 from chaos.run.plan.checked import Prepared, Read, prepare
-from chaos.run.plan.files import read_text
+from chaos.run.plan.files import read_text, trouble_with_file
 from chaos.run.plan.options import RunOptions
 from chaos.run.plan.phase_rules import PhaseRules, with_rules
 from chaos.run.plan.phases import RunPhase, phases_of
@@ -133,6 +133,9 @@ def _tasks(prepared: Prepared, rules: Rules) -> tuple[tuple[LoadTask, ...], list
     reading = prepared.reading
     load = reading.experiment.spec.load
     if load.locustfile:
+        if trouble := trouble_with_file(load.locustfile):
+            message = f"{load.locustfile}: {trouble}"
+            raise InvalidInput([reading.problem(("spec", "load", "locustfile"), message)])
         return load_tasks(load.tasks), []
     if load.tasks:
         tasks = tuple(_directed(task, prepared) for task in load_tasks(load.tasks))
