@@ -37,4 +37,5 @@ def free_address(text: str) -> tuple[str, int]:
 
 def own_hosts(host: str, port: int) -> set[str]:
     """What a browser that means this server writes into Host and Origin."""
-    return {f"{name}:{port}" for name in (host, f"[{host}]", "localhost", "127.0.0.1")}
+    names = (host, f"[{host}]", "localhost", "127.0.0.1")
+    return {f"{name}:{port}" for name in names} | (set(names) if port == 80 else set())

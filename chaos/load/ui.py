@@ -7,7 +7,6 @@ its page. Nobody logs in here, so it listens on loopback only and takes commands
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -21,6 +20,7 @@ from chaos.load.distributed import DistributedLoad
 from chaos.load.faults import Faults, Gateway
 from chaos.load.local import LocalLoad
 from chaos.load.session import Session
+from chaos.load.ui_guard import may_pass
 from chaos.protocol.load_plan import Plan
 
 COLUMNS = {
@@ -61,18 +61,6 @@ def wait_until_listening(ui: WebUI) -> None:
             gevent.sleep(0.002)
 
 
-def is_from_here(headers: Mapping[str, str], hosts: set[str], path: str) -> bool:
-    """Whether a request comes from our own pages, or from no browser at all (curl).
-
-    A browser says in Origin where a request comes from; `null` is a page that hides it (a sandboxed frame, a file). On
-    requests that carry no Origin it says in Sec-Fetch-Site how far away that was; a link may lead to the first page."""
-    said = {name.lower(): value for name, value in headers.items()}
-    origin = said.get("origin")
-    if origin is not None:
-        return origin in {f"http://{host}" for host in hosts}
-    return said.get("sec-fetch-site", "none") in ("none", "same-origin") or path == "/"
-
-
 def add_faults(app: Any, faults: Faults, session: Session, hosts: set[str]) -> None:
     """Our routes and our additions to Locust's answers."""
     script = (files("chaos.load") / "faults.js").read_text("utf-8")
@@ -80,7 +68,8 @@ def add_faults(app: Any, faults: Faults, session: Session, hosts: set[str]) -> N
     @app.before_request  # type: ignore[untyped-decorator]
     def only_from_here() -> Response | None:
         """Another site's page must not start, stop or change a load, whatever name it gives this address."""
-        if request.host in hosts and is_from_here(dict(request.headers), hosts, request.path):
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        if may_pass(request.method, request.path, headers.get("host", ""), headers, hosts):
             return None
         return Response("not from here\n", 403, mimetype="text/plain")
 
@@ -113,11 +102,11 @@ def add_faults(app: Any, faults: Faults, session: Session, hosts: set[str]) -> N
 
     @app.after_request  # type: ignore[untyped-decorator]
     def add_ours(response: Response) -> Response:
+        response.headers["x-frame-options"] = "DENY"  # a page around ours could steer clicks
         if request.path == "/stats/requests" and response.is_json and isinstance(response.json, dict):
             extended = [{"key": TAB, "data": faults.rows()}]
             response.set_data(json.dumps({**response.json, "extended_stats": extended}))
-        response.headers["x-frame-options"] = "DENY"  # a page around ours could steer clicks
-        if request.path == "/" and response.mimetype == "text/html" and not response.is_streamed:
+        elif request.path == "/" and response.mimetype == "text/html" and not response.is_streamed:
             page = response.get_data(as_text=True)
             response.set_data(page.replace("</body>", '<script src="./chaos/faults.js" defer></script></body>'))
         return response

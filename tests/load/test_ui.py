@@ -109,7 +109,7 @@ def test_faults_are_switched_at_the_gateway_and_the_journal_is_told(load: Load, 
     assert ask(f"{url}/chaos/faults", {"enabled": "off"})[0] == 400
 
 
-@pytest.mark.parametrize("path", ["/chaos/faults", "/swarm", "/stop"])
+@pytest.mark.parametrize("path", ["/chaos/faults", "/swarm", "/stop", "/stats/reset"])
 def test_other_sites_pages_cannot_command_it(load: Load, gateway: Gateway, path: str) -> None:
     """Neither with their own origin, nor with one they hide, nor with a name of theirs that leads here."""
     url = address(load)
@@ -121,13 +121,19 @@ def test_other_sites_pages_cannot_command_it(load: Load, gateway: Gateway, path:
         {"origin": ""},
         {"origin": f"https://127.0.0.1:{port}"},
         {"origin": "http://127.0.0.1:1"},
+        {"origin": f"http://localhost:{port}"},  # what listens there on ::1 may be another program
         {"host": "evil.example"},
+        {"host": f"evil.example:{port}", "origin": f"http://evil.example:{port}", "sec-fetch-site": "same-origin"},
         {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site"},
+        {"referer": "http://evil.example/"},
+        {"referer": f"{url}.evil.example/"},
     ):
         assert ask(url + path, {"enabled": False}, **headers)[0] == 403, headers
     assert gateway.enabled
-    assert ask(f"{url}/chaos/faults", {"enabled": False}, origin=url)[0] == 200
+    for headers in ({"origin": url}, {"sec-fetch-site": "same-origin"}, {"referer": f"{url}/"}, {}):
+        assert ask(f"{url}/chaos/faults", {"enabled": False}, **headers)[0] == 200, headers
+    assert ask(f"{url}/", **{"sec-fetch-site": "cross-site", "referer": "http://wiki.example/"})[0] == 200  # a link
 
 
 def test_stop_in_the_ui_ends_the_load_as_usual(load: Load, gateway: Gateway) -> None:

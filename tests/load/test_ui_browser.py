@@ -28,13 +28,22 @@ def browser() -> Iterator[Browser]:
         made.close()
 
 
-async def fine(asked: Asked, writer: asyncio.StreamWriter) -> None:
-    writer.write(ok(asked))
+async def answer(asked: Asked, writer: asyncio.StreamWriter) -> None:
+    """The gateway and its admin API, as far as the UI knows it."""
+    await asyncio.sleep(0.002)
+    bodies = {"/rules": b'{"rules": []}', "/counters": b'{"phases": {}}', "/faults": b"{}"}
+    writer.write(ok(asked, body=bodies.get(asked.target, b"fine")))
 
 
 @pytest.fixture
-def load() -> Iterator[Load]:
-    with Origin(fine) as gateway, Load(plan(gateway.url, ui="127.0.0.1:0", interval=0.1)) as made:
+def gateway() -> Iterator[Origin]:
+    with Origin(answer) as made:
+        yield made
+
+
+@pytest.fixture
+def load(gateway: Origin) -> Iterator[Load]:
+    with Load(plan(gateway.url, ui="127.0.0.1:0", admin=gateway.url, interval=0.1)) as made:
         yield made
 
 
@@ -63,12 +72,71 @@ def test_a_foreign_page_changes_nothing(browser: Browser, load: Load, tmp_path: 
     assert line["users"] == 4
 
 
-def test_its_own_page_stops_the_load(browser: Browser, load: Load) -> None:
+SENT = """
+<title>elsewhere</title><script>
+const ui = "{url}", form = new URLSearchParams({{user_count: 50, spawn_rate: 50}});
+for (const path of ["/swarm", "/stop", "/stats/reset", "/chaos/faults"]) {{
+  for (const referrerPolicy of ["no-referrer", "unsafe-url"]) {{
+    fetch(ui + path, {{method: "POST", mode: "no-cors", body: form, referrerPolicy}});
+    fetch(ui + path, {{mode: "no-cors", referrerPolicy}});
+    fetch(ui + path, {{method: "PUT", body: "{{}}", referrerPolicy}}).catch(() => 0);
+  }}
+  navigator.sendBeacon(ui + path, form);
+  const image = new Image();
+  image.referrerPolicy = "no-referrer";
+  image.src = ui + path;
+}}
+</script><iframe src="{url}/"></iframe>
+"""
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_page_of_another_port_changes_nothing(browser: Browser, load: Load, gateway: Origin, host: str) -> None:
+    """It is of the same site as the UI, as browsers count; and the UI does not stand in its frame."""
+    url = load.until_type("ready")["ui"]
+    load.until(lambda line: line["type"] == "digest" and line["users"] == 4)
+
+    async def serve(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(ok(asked, body=SENT.format(url=url).encode(), headers="content-type: text/html\r\n"))
+
+    statuses: list[tuple[str, int]] = []
+    with Origin(serve) as elsewhere:
+        page = browser.new_page()
+        page.on("response", lambda got: statuses.append((got.url, got.status)) if got.url.startswith(url) else None)
+        page.goto(f"http://{host}:{elsewhere.port}/")
+        page.wait_for_load_state("networkidle")
+        framed = page.frames[1].evaluate("document.querySelectorAll('#root').length")
+        page.close()
+    assert len(statuses) >= 4 * 5
+    assert {status for path, status in statuses if path != f"{url}/"} == {403}
+    assert framed == 0
+    assert not [asked for asked in gateway.asked if asked.method == "PUT"]
+    line = load.until(lambda line: line["type"] == "digest" and bool(line["entries"]))
+    assert line["users"] == 4
+
+
+def test_its_own_buttons_work(browser: Browser, load: Load, gateway: Origin) -> None:
     url = load.until_type("ready")["ui"]
     load.until(lambda line: line["type"] == "digest" and bool(line["entries"]))
     page = browser.new_page()
+    refused: list[str] = []
+    page.on("response", lambda got: refused.append(got.url) if got.status >= 400 else None)
     page.goto(url)
+    page.get_by_role("button", name="Edit").click()
+    page.locator("input[name=userCount]").fill("7")
+    page.locator("input[name=spawnRate]").fill("100")
+    page.get_by_role("button", name="Update").click()
+    load.until(lambda line: line.get("users") == 7)
+    for word in ("off", "on"):
+        page.get_by_role("button", name=f"Switch faults {word}").click()
+        assert load.until_type("event")["text"] == f"faults switched {word} in the web UI"
+    assert [asked.body for asked in gateway.asked if asked.method == "PUT"] == [
+        b'{"enabled": false}',
+        b'{"enabled": true}',
+    ]
+    with page.expect_response(f"{url}/stats/reset"):
+        page.get_by_role("button", name="Reset").click()
     page.get_by_role("button", name="Stop").click()
     done = load.finish()
-    assert (done["type"], done["reason"]) == ("done", "ui")
+    assert (done["type"], done["reason"], refused) == ("done", "ui", [])
     page.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -12,9 +13,12 @@ from aiohttp.typedefs import Handler, Middleware
 from chaos.errors import InvalidInput
 from chaos.gateway.process.control import Controls
 from chaos.gateway.process.options import is_loopback
+from chaos.protocol.page_origin import sender
 
 MAX_RULES_BYTES = 16 * 1024 * 1024
 MOST_DIGITS = 18
+MOST_SCALE = 1_000_000.0  # of the rarest fault, one in a million, that is every request
+MOST_SHOWN = 200  # characters of what was wrong
 LONGEST_NAME = 200
 
 
@@ -23,7 +27,7 @@ class BadCommand(Exception):  # noqa: N818 - named for what it is
 
 
 def admin_app(controls: Controls, token: str | None) -> web.Application:
-    app = web.Application(client_max_size=MAX_RULES_BYTES, middlewares=[_guard(token), _errors])
+    app = web.Application(client_max_size=MAX_RULES_BYTES, middlewares=[_errors, _guard(token)])
     api = Admin(controls)
     app.router.add_get("/health", api.health)
     app.router.add_get("/rules", api.get_rules)
@@ -51,7 +55,10 @@ class Admin:
 
     async def get_rules(self, request: web.Request) -> web.Response:
         if request.query.get("format") == "yaml":
-            return web.Response(text=await self._controls.source(), content_type="application/yaml")
+            try:
+                return web.Response(text=await self._controls.source(), content_type="application/yaml")
+            except (OSError, UnicodeDecodeError) as error:
+                raise web.HTTPConflict(reason="the files of the rules in force cannot be read any more") from error
         return web.json_response(await self._controls.rules())
 
     async def put_rules(self, request: web.Request) -> web.Response:
@@ -111,8 +118,14 @@ def _field(body: dict[str, Any], name: str, kind: type, default: Any = None) -> 
     value = body.get(name, default)
     if not isinstance(value, kind):
         words = {bool: "true or false", str: "a text"}
-        raise BadCommand(f"{name} must be {words[kind]}, not {json.dumps(value)}")
+        raise BadCommand(f"{name} must be {words[kind]}, not {_shown(value)}")
     return value
+
+
+def _shown(value: Any) -> str:
+    """JSON, or its beginning."""
+    text = json.dumps(value)
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
 
 
 def is_unicode(text: str) -> bool:
@@ -129,8 +142,8 @@ def _scale(value: Any) -> dict[str, float]:
     if not isinstance(value, dict) or not set(value) <= {"abort", "delay"}:
         raise BadCommand('scale must be an object like {"abort": 0.5, "delay": 1}')
     for fault, factor in value.items():
-        if isinstance(factor, bool) or not isinstance(factor, int | float) or not 0 <= factor < float("inf"):
-            raise BadCommand(f"scale.{fault} must be a number from 0, not {json.dumps(factor)}")
+        if isinstance(factor, bool) or not isinstance(factor, int | float) or not 0 <= factor <= MOST_SCALE:
+            raise BadCommand(f"scale.{fault} must be a number from 0 to {MOST_SCALE:g}, not {_shown(factor)}")
     return {fault: float(factor) for fault, factor in value.items()}
 
 
@@ -157,20 +170,35 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return web.json_response({"error": str(error), "problems": _problem(error)}, status=400)
     except BadCommand as error:
         return web.json_response({"error": str(error)}, status=400)
+    except RecursionError:
+        return web.json_response({"error": "the body is nested too deeply"}, status=400)
+    except web.RequestPayloadError:
+        return web.json_response({"error": "the body is not in the content-encoding that it names"}, status=400)
     except web.HTTPException as error:
         return web.json_response({"error": error.reason}, status=error.status)
 
 
+def _is_for_loopback(request: web.Request) -> bool:
+    try:
+        return is_loopback(urlsplit(f"//{request.host}").hostname or "")
+    except ValueError:
+        return False
+
+
+def _headers(request: web.Request) -> dict[str, str]:
+    return {name.lower(): value for name, value in request.headers.items()}
+
+
 def _guard(token: str | None) -> Middleware:
-    """With a token, only who knows it; without, only who names us by a loopback address (a web page could not)."""
+    """With a token, only who knows it; without, only programs, and only by a loopback address (DNS rebinding)."""
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         if token is not None:
-            given = request.headers.get("authorization", "").encode()
+            given = request.headers.get("authorization", "").encode("utf-8", "surrogateescape")
             if not hmac.compare_digest(given, f"Bearer {token}".encode()):
                 return web.json_response({"error": "this needs the admin token as a bearer token"}, status=401)
-        elif not is_loopback(request.url.host or "") or request.headers.get("origin"):
+        elif not _is_for_loopback(request) or sender(_headers(request), None) == "foreign page":
             return web.json_response({"error": "only from this machine, and not from a web page"}, status=403)
         return await handler(request)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import aiohttp
@@ -25,6 +26,7 @@ from chaos.gateway.process.options import GatewayOptions, bind
 class Api:
     proxy: InProcess
     session: aiohttp.ClientSession
+    port: int
 
     async def call(self, method: str, path: str, body: Any = None, **kwargs: Any) -> tuple[int, Any]:
         data = {"json": body} if isinstance(body, dict) else {"data": body}
@@ -48,7 +50,7 @@ async def api(token: str | None = None) -> AsyncIterator[Api]:
         options = GatewayOptions(load=aborting, parse=_parse, admin_token=token)
         proxy.control._options = options
         async with admin(options, proxy.control, listener), aiohttp.ClientSession(base) as session:
-            yield Api(proxy, session)
+            yield Api(proxy, session, listener.getsockname()[1])
 
 
 async def test_health() -> None:
@@ -90,7 +92,8 @@ async def test_faults_and_phases() -> None:
         assert call.proxy.counts("fault")["requests"] == 1
 
 
-JSON = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+HUGE = 10**400  # more than a float can be
+JSON = st.none() | st.booleans() | st.integers(-HUGE, HUGE) | st.floats() | st.text()
 KEYS = st.sampled_from(["enabled", "name", "faults", "scale", "abort", "delay"]) | st.text(max_size=5)
 
 TEXTS = st.recursive(JSON, lambda inner: st.lists(inner) | st.dictionaries(KEYS, inner), max_leaves=8).map(
@@ -105,11 +108,14 @@ WRONG = [
     ("PUT", "/faults", {"enable": True}, "unknown field 'enable'"),
     ("PUT", "/phase", {"name": 1}, "name must be a text, not 1"),
     ("PUT", "/phase", {"name": "a", "scale": {"latency": 1}}, "scale must be an object"),
-    ("PUT", "/phase", {"name": "a", "scale": {"abort": -1}}, "scale.abort must be a number from 0, not -1"),
+    ("PUT", "/phase", {"name": "a", "scale": {"abort": -1}}, "scale.abort must be a number from 0 to 1e+06, not -1"),
     ("PUT", "/phase", {"name": "\ud800"}, "name must be Unicode text"),
     ("PUT", "/phase", {"name": "a" * 201}, "name must be Unicode text of at most 200 characters"),
     ("PUT", "/phase", '{"name": "a", "scale": {"abort": 1e999}}', "scale.abort must be a number from 0"),
     ("PUT", "/phase", '{"name": "a", "scale": {"abort": NaN}}', "scale.abort must be a number from 0"),
+    ("PUT", "/phase", f'{{"name": "a", "scale": {{"abort": {HUGE}}}}}', "scale.abort must be a number from 0"),
+    ("PUT", "/phase", {"name": "a", "scale": {"delay": 1e300}}, "scale.delay must be a number from 0 to 1e+06"),
+    ("PUT", "/faults", {"enabled": "a" * 5000}, f'not "{"a" * 199}...'),
     ("PUT", "/faults", "[" * 100_000, "nested too deeply"),
     ("PUT", "/phase", '{"name":' * 100_000, "nested too deeply"),
     ("PUT", "/faults", "1" * 5000, "the body is not JSON"),
@@ -152,6 +158,61 @@ def test_nothing_that_is_asked_of_it_is_a_fault_of_its_own(method: str, path: st
     assert status < 500, answer
 
 
+JSON_BODY = b'{"enabled": true}'
+RAW = [
+    (b"GET /health", [b"host: ["], b"", 403),
+    (b"GET /health", [b"host: 127.0.0.1:99999999"], b"", 200),
+    (b"GET /health", [b"host: \xff"], b"", 403),
+    (b"GET /health", [b"host: xn--\xc3\xbc." + b"a" * 300], b"", 403),
+    (b"GET /health", [b"host:"], b"", 403),
+    (b"GET /faulted?after=%ff%fe&%=%&a=%zz", [], b"", 400),
+    (b"GET /faulted?" + b"after=1&" * 900, [], b"", 200),
+    (b"GET /%00%ff/../rules", [], b"", 404),
+    (b"GET http://127.0.0.1/faulted?after=" + b"9" * 5000, [], b"", 400),
+    (b"OPTIONS *", [], b"", 404),
+    (b"POST /faults", [b"x-http-method-override: PUT"], JSON_BODY, 405),
+    (b"PUT /faults", [b"content-encoding: gzip"], JSON_BODY, 400),
+    (b"PUT /faults", [b"content-encoding: deflate"], JSON_BODY, 400),
+    (b"PUT /faults", [b"content-encoding: gzip"], gzip.compress(b"[" * 50_000_000), 413),
+    (b"PUT /rules", [], b"a" * 17_000_000, 413),
+]
+
+
+async def raw(port: int, line: bytes, headers: list[bytes], body: bytes) -> tuple[int, Any]:
+    """Status and JSON of an answer to a request as it stands here; None for what aiohttp says before we are asked."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    own = [] if any(header.startswith(b"host:") for header in headers) else [b"host: 127.0.0.1"]
+    own += [b"connection: close", b"content-length: %d" % len(body)]
+    writer.write(b"\r\n".join([line + b" HTTP/1.1", *own, *headers, b"", body]))
+    head, _, answer = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    return int(head.split()[1]), json.loads(answer) if b"application/json" in head else None
+
+
+@pytest.mark.parametrize(("line", "headers", "body", "expected"), RAW)
+async def test_what_no_client_would_send_is_not_its_fault_either(
+    line: bytes, headers: list[bytes], body: bytes, expected: int
+) -> None:
+    async with api() as call:
+        status, answer = await raw(call.port, line, headers, body)
+        assert status == expected
+        coded = b"content-encoding" in headers[0] if headers else False
+        assert coded or (answer is not None and (status == 200 or "error" in answer)), answer
+
+
+async def test_a_token_may_be_any_octets() -> None:
+    async with api(token="größer") as call:
+        for sent, expected in ((b"\xff", 401), (b"gr\xfc\xdfer", 401), ("größer".encode(), 200)):
+            assert (await raw(call.port, b"GET /health", [b"authorization: Bearer " + sent], b""))[0] == expected
+
+
+async def test_files_that_are_gone_are_no_fault_of_the_gateway() -> None:
+    async with api() as call:
+        call.proxy.control._options = replace(call.proxy.control._options, files=("/nowhere/rules.yaml",))
+        status, answer = await call.call("GET", "/rules?format=yaml")
+        assert (status, answer) == (409, {"error": "the files of the rules in force cannot be read any more"})
+
+
 async def test_counters_and_faulted_and_metrics() -> None:
     async with api() as call:
         await call.proxy.ask(get("/x", "x-request-id: 7"))
@@ -177,6 +238,21 @@ async def test_a_token_is_asked_for_when_there_is_one() -> None:
 async def test_a_web_page_cannot_call_it() -> None:
     """Neither from another origin, nor by a name that was made to lead here (DNS rebinding)."""
     async with api() as call:
-        assert (await call.call("GET", "/counters", headers={"origin": "http://evil.example"}))[0] == 403
-        assert (await call.call("GET", "/counters", headers={"host": "evil.example"}))[0] == 403
-        assert (await call.call("GET", "/counters", headers={"host": "localhost:1"}))[0] == 200
+        own = f"http://127.0.0.1:{call.port}"
+        for headers in (
+            {"origin": "http://evil.example"},
+            {"origin": "null"},
+            {"origin": ""},
+            {"origin": own},  # it has no pages
+            {"sec-fetch-site": "cross-site"},
+            {"sec-fetch-site": "same-site"},
+            {"sec-fetch-site": "same-origin"},
+            {"referer": "http://evil.example/"},
+            {"host": "evil.example"},
+            {"host": "127.0.0.1.evil.example"},
+        ):
+            assert (await call.call("GET", "/counters", headers=headers))[0] == 403, headers
+            assert (await call.call("PUT", "/faults", {"enabled": False}, headers=headers))[0] == 403, headers
+        assert call.proxy.plane.faults is True
+        for headers in ({}, {"host": "localhost:1"}, {"host": "[::1]:1"}, {"sec-fetch-site": "none"}):
+            assert (await call.call("GET", "/counters", headers=headers))[0] == 200, headers
