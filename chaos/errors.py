@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal
 
+from chaos.printable import printable_line
+
 Severity = Literal["error", "warning", "info"]
 
 
@@ -54,8 +56,9 @@ class Problem:
     code: str = ""
 
     def __str__(self) -> str:
+        """One line, whatever was quoted from a file."""
         where = f"{self.location}: {self.path}: " if self.path else f"{self.location}: "
-        return f"{where}{self.message}"
+        return printable_line(f"{where}{self.message}")
 
 
 class ChaosError(Exception):

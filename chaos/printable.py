@@ -16,7 +16,24 @@ def printable(text: str) -> str:
     return "".join(_shown(character) for character in text)
 
 
+def printable_line(text: str) -> str:
+    """Return the text as one line: a line break in a name must not make a line that looks like a verdict."""
+    return printable(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def printable_json(document: str) -> str:
+    """Return a JSON document that means the same, with the like of `printable` spelt as JSON spells it (`\\u001b`)."""
+    return "".join(_shown_in_json(each) if _is_unsafe(each) else each for each in document)
+
+
+def _is_unsafe(character: str) -> bool:
+    return character not in "\n\t" and unicodedata.category(character) in _UNSAFE
+
+
+def _shown_in_json(character: str) -> str:
+    octets = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{octets[at : at + 2].hex()}" for at in range(0, len(octets), 2))
+
+
 def _shown(character: str) -> str:
-    if character in "\n\t" or unicodedata.category(character) not in _UNSAFE:
-        return character
-    return ascii(character)[1:-1]
+    return ascii(character)[1:-1] if _is_unsafe(character) else character

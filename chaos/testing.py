@@ -28,6 +28,7 @@ from chaos.claims.routing import effects_of
 from chaos.errors import InvalidInput
 from chaos.experiment.model import API_VERSION, KIND
 from chaos.experiment.services import proxy_of
+from chaos.load.tags import of_headers
 from chaos.mesh.compile.rules import Rules, compile_rules
 from chaos.protocol.digest import Digest, Key
 from chaos.run.plan.checked import Prepared, prepare
@@ -227,17 +228,9 @@ def _outcome(response: Any) -> tuple[Key, float]:
     if isinstance(response, int):
         return Key("", TASK, "", "", response), 0.0
     status = next((int(value) for name in ("status_code", "status") if (value := getattr(response, name, None))), 0)
-    headers = {name.lower(): value for name, value in _items(getattr(response, "headers", {}))}
+    tags = of_headers(_items(getattr(response, "headers", {})))
     elapsed = getattr(response, "elapsed", None)
-    key = Key(
-        headers.get("x-chaos-phase", ""),
-        TASK,
-        headers.get("x-chaos-route", ""),
-        headers.get("x-chaos-destination", ""),
-        status,
-        headers.get("x-chaos-fault", ""),
-        int(headers.get("x-chaos-attempts", 1)),
-    )
+    key = Key(tags.phase or "", TASK, tags.route, tags.destination, status, tags.fault, tags.attempts)
     return key, elapsed.total_seconds() if elapsed is not None else 0.0
 
 

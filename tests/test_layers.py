@@ -24,7 +24,7 @@ EDGES = {"gateway", "load", "services", "report", "engines"}
 NEUTRAL = {"parent_death"}  # used by the edges and by what starts them; knows nothing of either
 MAY_IMPORT: dict[str, set[str]] = {
     **{layer: set(CORE[:place]) for place, layer in enumerate(CORE)},
-    "errors": set(),
+    "errors": {"printable"},
     "units": {"errors"},
     "verify": {"errors", "units"},
     **{neutral: {"errors"} for neutral in NEUTRAL},

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaos.printable import printable
+from chaos.printable import printable, printable_json, printable_line
 
 SHOWN = [
     ("plain", "plain"),
@@ -32,3 +33,19 @@ def test_what_a_terminal_would_obey_is_spelt_out(text: str, shown: str) -> None:
 @given(st.text())
 def test_nothing_that_moves_a_cursor_is_left(text: str) -> None:
     assert not [c for c in printable(text) if unicodedata.category(c) in ("Cc", "Cf", "Cs") and c not in "\n\t"]
+
+
+@given(st.text())
+def test_a_line_stays_one(text: str) -> None:
+    assert len(printable_line(text).splitlines()) <= 1
+
+
+@given(
+    st.text(st.characters()) | st.sampled_from(["a\x7fb\x85", "\U000e0001", "\u202e", "\ud800", "\x1b[2J"]),
+    st.booleans(),
+)
+def test_a_json_document_means_the_same(text: str, is_ascii: bool) -> None:
+    document = json.dumps({text: [text]}, ensure_ascii=is_ascii, indent=1)
+    shown = printable_json(document)
+    assert json.loads(shown) == json.loads(document)
+    assert shown == printable(shown)

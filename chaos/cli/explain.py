@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from chaos.cli.output import say
+from chaos.cli.output import say, say_json
 
 
 class Format(StrEnum):
@@ -47,7 +47,7 @@ def explain(
     if output is Format.JSON:
         import json
 
-        say(json.dumps(found.as_dict(), indent=1))
+        say_json(json.dumps(found.as_dict(), indent=1))
     else:
         say(explanation_text(found).rstrip("\n"))
     return 0

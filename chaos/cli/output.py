@@ -9,7 +9,7 @@ import typer
 
 from chaos.cli.streams import what_was_lost
 from chaos.errors import EnvironmentFailed, InvalidInput, Problem
-from chaos.printable import printable
+from chaos.printable import printable, printable_json, printable_line
 
 _COLORS = {"error": typer.colors.RED, "warning": typer.colors.YELLOW, "info": typer.colors.CYAN}
 
@@ -19,14 +19,25 @@ def say(text: str, *, err: bool = False, nl: bool = True) -> None:
     typer.echo(printable(text), err=err, nl=nl)
 
 
+def say_lines(lines: Iterable[str], *, err: bool = False) -> None:
+    """Print each on a line of its own, whatever line breaks stand in it."""
+    for line in lines:
+        typer.echo(printable_line(line), err=err)
+
+
+def say_json(document: str, *, nl: bool = True) -> None:
+    """Print a JSON document: harmless on a terminal, and the same to whoever reads it."""
+    typer.echo(printable_json(document), nl=nl)
+
+
 def print_problems(problems: Iterable[Problem], *, err: bool = False) -> None:
     """`file:line:column: severity: path: message [code]`."""
     for problem in problems:
         severity = typer.style(problem.severity, fg=_COLORS[problem.severity])
         path = f"{problem.path}: " if problem.path else ""
         code = f" [{problem.code}]" if problem.code.startswith("IST") else ""
-        where = printable(str(problem.location))
-        typer.echo(f"{where}: {severity}: {printable(path + problem.message)}{code}", err=err)
+        where = printable_line(str(problem.location))
+        typer.echo(f"{where}: {severity}: {printable_line(path + problem.message)}{code}", err=err)
 
 
 def require(problems: Iterable[Problem]) -> None:
@@ -39,6 +50,6 @@ def require(problems: Iterable[Problem]) -> None:
 def print_document(text: str) -> None:
     """Print what is to be kept in a file, where half of it would be worse than none. Raises EnvironmentFailed when
     it did not arrive, unless whoever read it had seen enough."""
-    say(text, nl=False)
+    say_json(text, nl=False)
     if lost := what_was_lost(sys.stdout):
         raise EnvironmentFailed(f"cannot write the output: {lost}")

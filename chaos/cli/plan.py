@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from chaos.cli.output import say
+from chaos.cli.output import say_json, say_lines
 
 if TYPE_CHECKING:
     from chaos.run.plan.run_plan import Outset
@@ -33,10 +33,9 @@ def plan(
     if output is Format.JSON:
         import json
 
-        say(json.dumps(outset.forecast(), indent=1))
+        say_json(json.dumps(outset.forecast(), indent=1))
         return 0
-    for line in plan_text(outset):
-        say(line)
+    say_lines(plan_text(outset))
     return 0
 
 
@@ -46,7 +45,7 @@ def plan_text(outset: Outset) -> list[str]:
     from chaos.units import format_duration
 
     forecast = outset.forecast()
-    lines = [f"{forecast['name']}: {forecast['description']}".rstrip(": ")]
+    lines = [f"{forecast['name']}: {' '.join(forecast['description'].split())}".rstrip(": ")]
     for rule in forecast["rules"]:
         phase = f"{rule['phase']}: " if rule["phase"] else ""
         tasks = ", ".join(rule["tasks"]) if rule["tasks"] is not None else "calls that are not the load's own"

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from chaos.cli.output import say
+from chaos.cli.output import say, say_lines
+from chaos.printable import printable_line
 
 
 class Fault(StrEnum):
@@ -42,15 +43,13 @@ def replay(
         raise InvalidInput.at(str(run), "no request of this run met such a fault")
     if only_list:
         for each in requests:
-            say("\t".join((each.id, each.fault, each.task, each.rule)))
+            say("\t".join(map(printable_line, (each.id, each.fault, each.task, each.rule))))
         return 0
     say(f"{planned.outset.name}: {len(requests)} requests again, seed {planned.outset.seed}")
     sent = send(planned, gateway)
-    for line in outcome_lines(sent.digest):
-        say(line)
+    say_lines(outcome_lines(sent.digest))
     changed = [] if gateway else differences(planned, sent)
-    for line in changed:
-        say(f"not as before: {line}")
+    say_lines(f"not as before: {line}" for line in changed)
     if not changed and not gateway:
         say("every one met the same fault as before")
     return int(ExitCode.FALSIFIED if changed else ExitCode.VERIFIED)

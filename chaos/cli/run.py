@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chaos.cli.output import say
+from chaos.cli.output import say, say_lines
 
 if TYPE_CHECKING:
     from chaos.run.terminal.view import View
@@ -51,8 +51,7 @@ def run(
     if len(results) > 1:
         from chaos.run.terminal.summary import table_of_runs
 
-        for line in table_of_runs(results):
-            say(line)
+        say_lines(table_of_runs(results))
     return exit_code(results)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from chaos.cli.output import say
+from chaos.cli.output import say_json
 from chaos.errors import ExitCode, InvalidInput
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def validate(
     if output is Format.JSON:
         import json
 
-        say(json.dumps([_as_json(file, problems) for file, problems in found.items()], indent=1))
+        say_json(json.dumps([_as_json(file, problems) for file, problems in found.items()], indent=1))
     else:
         _print(found)
     wrong = any(problem.severity == "error" for problems in found.values() for problem in problems)
@@ -55,11 +55,11 @@ def _as_json(file: str, problems: list[Problem]) -> dict[str, Any]:
 
 
 def _print(found: dict[str, list[Problem]]) -> None:
-    from chaos.cli.output import print_problems, say
+    from chaos.cli.output import print_problems, say_lines
 
     for file, problems in found.items():
         print_problems(problems)
         if not any(problem.severity == "error" for problem in problems):
             counted = [(sum(p.severity == s for p in problems), s) for s in ("warning", "info")]
             beside = ", ".join(f"{n} {s}{'s' if n > 1 else ''}" for n, s in counted if n)
-            say(f"{file}: valid{f' ({beside})' if beside else ''}")
+            say_lines([f"{file}: valid{f' ({beside})' if beside else ''}"])

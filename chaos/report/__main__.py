@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from chaos.errors import ChaosError, ExitCode
+from chaos.printable import printable
 
 
 def main(arguments: list[str]) -> int:
@@ -57,7 +58,7 @@ def _answer(folder: str) -> int:
         index = render_index(paths.root) if paths.root else None
     except (ChaosError, OSError) as error:
         _say({"folder": folder, "ok": False, "error": str(error)})
-        print(error, file=sys.stderr)
+        print(printable(str(error)), file=sys.stderr)
         return ExitCode.USAGE
     _say({"ok": True, **paths.to_dict(), "folder": folder, "index": str(index) if index else None})
     return ExitCode.VERIFIED

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from chaos.errors import InvalidInput
 from chaos.gateway.process.control import Controls
+from chaos.printable import printable_line
 
 DEBOUNCE_MILLISECONDS = 100  # editors write in several steps
 
@@ -38,8 +39,9 @@ async def reload(controls: Controls) -> None:
     try:
         generation = await controls.replace(None)
     except InvalidInput as error:
-        print(f"{error}\nthe rules in force stay as they were", file=sys.stderr, flush=True)
+        print(f"{error}\nthe rules in force stay as they were", file=sys.stderr, flush=True)  # a problem is one line
     except OSError as error:
-        print(f"{error.filename}: {error.strerror}; the rules in force stay", file=sys.stderr, flush=True)
+        name = printable_line(str(error.filename))
+        print(f"{name}: {error.strerror}; the rules in force stay", file=sys.stderr, flush=True)
     else:
         print(f"rules reloaded (generation {generation})", file=sys.stderr, flush=True)

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 from chaos.mesh.compile.summary import Retrying, RuleInfo
 from chaos.mesh.explain.explanation import Considered, Explanation, Fate, Tested
+from chaos.printable import printable_line
 from chaos.units import format_duration
 
 
 def explanation_text(explanation: Explanation) -> str:
-    return "\n".join(_lines(explanation)) + "\n"
+    return "".join(f"{printable_line(line)}\n" for line in _lines(explanation))
 
 
 def _lines(explanation: Explanation) -> Iterator[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from chaos.claims.finding import Finding
-from chaos.printable import printable
+from chaos.printable import printable, printable_line
 from chaos.run.terminal.result import RunResult
 from chaos.run.terminal.summary import estimate_of, interval_of, number, summary_lines, target_of
 from chaos.run.terminal.view import State, View
@@ -38,13 +38,14 @@ class PlainView(View):
         self._next = time.monotonic() + PLAIN_EVERY
 
     def _line(self, text: str) -> None:
-        print(printable(text), file=self._stream, flush=True)
+        print(printable_line(text), file=self._stream, flush=True)
 
     def begin(self, name: str, description: str, folder: Path) -> None:
-        self._line(f"{name}: {description}" if description else name)
+        self._line(f"{name}: {' '.join(description.split())}" if description else name)
 
     def event(self, level: str, text: str) -> None:
-        self._line(text if level == "info" else f"{level}: {text}")
+        for line in (text if level == "info" else f"{level}: {text}").splitlines():
+            self._line(line)
 
     def update(self, state: State) -> None:
         if time.monotonic() < self._next:
@@ -119,7 +120,7 @@ class LiveView(View):
         if self._live is not None:
             self._live.stop()
         for line in summary_lines(result):
-            text = Text(printable(line))
+            text = Text(printable_line(line))
             for word, style in _STYLES.items():
                 text.highlight_words([word], style)
             self._console.print(text, soft_wrap=True)
@@ -127,7 +128,7 @@ class LiveView(View):
 
 def _claim(finding: Finding) -> str:
     about = finding.rule_name or finding.task
-    return printable(f"{about}  {finding.title}" if about else finding.title)
+    return printable_line(f"{about}  {finding.title}" if about else finding.title)
 
 
 def bar(finding: Finding, width: int = 31) -> str:
