@@ -40,7 +40,8 @@ def collect_young() -> None:
     """Free the garbage of the last second.
 
     hdrhistogram's encoder makes a ctypes array type for each length it meets: four objects and three kilobytes that
-    refer to each other. By the thresholds above they would pile up to 35 MB, for half an hour at one digest a second."""
+    refer to each other. By the thresholds above they would pile up to 35 MB, in half an hour of one digest a second.
+    """
     gc.collect(1)
 
 

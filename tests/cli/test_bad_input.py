@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from support.processes import EXPERIMENTS, chaos
 
-from chaos.cli.main import call
+from chaos.cli.commands import call
 
 SERVICE = """\
 apiVersion: networking.istio.io/v1
