@@ -78,7 +78,9 @@ def test_it_says_that_rules_were_reloaded_and_what_is_wrong_with_them(tmp_path: 
         for value, expected in (("120", "the rules in force stay as they were"), ("100", "rules reloaded")):
 
             def told(value: str = value, expected: str = expected) -> bool:
-                file.write_text(text.replace("value: 50", f"value: {value}"))
+                whole = tmp_path / "whole"  # a file that is read while it is written is another mistake
+                whole.write_text(text.replace("value: 50", f"value: {value}"))
+                whole.replace(file)
                 return any(line.startswith(expected) for line in said)
 
             wait_for(told, 20, expected)
