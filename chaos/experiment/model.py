@@ -174,6 +174,8 @@ class Verify(Model):
     """Percentage points."""
     expect: tuple[str, ...] = ()
     """Hypotheses, like `failures < 5%` or `recovery: p99 < 200ms within 5s`."""
+    unreached: Literal["allow"] | tuple[str, ...] = ()
+    """Names of rules that this load need not reach, or `allow` for all; else one that it cannot is exit code 6."""
 
 
 class Ramp(Model):

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from chaos.claims.effects import Effect, PhaseEffects
+from chaos.claims.effects import PhaseEffects
 from chaos.claims.expectations import expectations
-from chaos.claims.finding import Finding
 from chaos.claims.hypotheses.expression import Expression
 from chaos.claims.hypotheses.reading import names_of, read_hold, read_hypotheses, read_safeguards
 from chaos.claims.hypotheses.safeguards import Safeguard
-from chaos.claims.routing import effects_of, untouched, way_of
+from chaos.claims.routing import effects_of, way_of
 from chaos.errors import InvalidInput, Problem
 from chaos.experiment.read import Reading
 from chaos.experiment.safety import allowed, is_loopback, known_hosts, task_problems
@@ -28,7 +27,7 @@ from chaos.run.plan.phase_rules import PhaseRules, with_rules
 from chaos.run.plan.phases import RunPhase, phases_of
 from chaos.run.plan.run_plan import Outset
 from chaos.run.plan.search import SearchPlan, plan_search
-from chaos.verify.verdict import Verdict
+from chaos.run.plan.unreached import unreached
 
 
 def plan_run(file: str, options: RunOptions, read: Read = read_text) -> Outset:
@@ -50,7 +49,7 @@ def plan_run(file: str, options: RunOptions, read: Read = read_text) -> Outset:
     tagged = options.gateway is None
     tolerance = reading.experiment.spec.verify.tolerance / 100
     expected = expectations(effects, tolerance=tolerance, tagged=tagged) if search is None else ()
-    silent = _silent(rules, effects[0].effects) if search is None else ()
+    silent, unjudged = unreached(reading, rules, effects[0].effects, prepared.problems) if search is None else ((), [])
     if not expected and not silent and not hypotheses and search is None:
         raise InvalidInput.at(reading.file, "there is nothing to verify: no rule, and no task that takes one")
     seed = options.seed if options.seed is not None else reading.experiment.spec.seed
@@ -66,7 +65,7 @@ def plan_run(file: str, options: RunOptions, read: Read = read_text) -> Outset:
         safeguards,
         search,
         silent,
-        (*(each for each in prepared.problems if each.severity != "error"), *notes),
+        (*(each for each in prepared.problems if each.severity != "error"), *notes, *unjudged),
         random.getrandbits(48) if seed is None else seed,
     )
 
@@ -176,23 +175,3 @@ def _directed(task: LoadTask, prepared: Prepared) -> LoadTask:
     known = any(covers(name, task.host.lower()) or name == "*" for name in known_hosts(reading, prepared.services))
     outside = not known and allowed(task.host, reading.experiment.spec.allow_hosts)
     return replace(task, direct=outside and (is_loopback(task.host) or not known))
-
-
-def _silent(rules: Rules, effects: Sequence[Effect]) -> tuple[Finding, ...]:
-    """A finding for each rule that no task can reach: a run that says nothing about a rule must say so."""
-    return tuple(
-        Finding(
-            id=f"{info.key}#traffic",
-            kind="route",
-            title="takes requests",
-            verdict=Verdict.NO_TRAFFIC,
-            sentence=f"{info.name} ({info.location}): no task takes this rule, so nothing is known about it; "
-            "add a task that does, or remove the rule",
-            rule=info.key,
-            rule_name=info.name,
-            where=str(info.location or ""),
-            cause="traffic",
-        )
-        for info in untouched(rules, effects)
-        if info.hosts
-    )
