@@ -7,6 +7,7 @@ import socket
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.experiments import alive, experiment, run, virtual_service, write
@@ -113,3 +114,38 @@ def test_a_port_that_is_taken_is_told_before_the_program_starts(tmp_path: Path) 
     assert result.exit_code is ExitCode.ENVIRONMENT
     assert f"port {port} is taken already" in result.reasons[0]
     assert not (tmp_path / "told.json").exists()
+
+
+DEAD: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
+    "an endpoint of the experiment": ({"web": {"endpoints": [{"address": "127.0.0.1:{port}"}]}}, []),
+    "an endpoint of a ServiceEntry": (
+        {},
+        [
+            {
+                "apiVersion": "networking.istio.io/v1",
+                "kind": "ServiceEntry",
+                "metadata": {"name": "web"},
+                "spec": {
+                    "hosts": ["web.default.svc.cluster.local"],
+                    "ports": [{"number": 80, "name": "http", "protocol": "HTTP"}],
+                    "resolution": "STATIC",
+                    "endpoints": [{"address": "127.0.0.1", "ports": {"http": "{port}"}}],
+                },
+            }
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", DEAD)
+def test_an_endpoint_that_does_not_listen_ends_the_run_before_it_begins(case: str, tmp_path: Path) -> None:
+    """With every forwarded request answered 503, a verdict on the aborts would be true, and worth nothing."""
+    services, documents = DEAD[case]
+    port = free_port()
+    text = json.dumps([services, documents]).replace('"{port}"', str(port)).replace("{port}", str(port))
+    services, documents = json.loads(text)
+    file = write(tmp_path, experiment(services=services), virtual_service(abort=50), *documents)
+    result = run(file, tmp_path)
+    assert result.exit_code is ExitCode.ENVIRONMENT
+    assert result.requests == 0
+    assert f"nothing listens on 127.0.0.1:{port}, an endpoint of web.default.svc.cluster.local:80" in result.reasons[0]

@@ -12,6 +12,7 @@ from pathlib import Path
 from chaos.errors import ChaosError, EnvironmentFailed, ExitCode
 from chaos.journal.records import End, Event
 from chaos.run.plan.run_plan import Outset
+from chaos.run.processes.endpoints import try_endpoints
 from chaos.run.processes.load import LoadProcess
 from chaos.run.processes.load_messages import load_plan
 from chaos.run.processes.report import Reporter
@@ -122,6 +123,8 @@ class Supervisor:
                 say=self._say,
             )
         )
+        if session.gateway is not None:  # another gateway has endpoints of its own
+            await try_endpoints(outset.prepared.registry(session.services.addresses))
         stack.push_async_callback(self.events.close)  # before anything is ended on purpose
         for child in session.children:
             self.events.watch(child)
