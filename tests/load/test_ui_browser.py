@@ -49,7 +49,7 @@ def load(gateway: Origin) -> Iterator[Load]:
 
 FORM = (
     '<form method="post" action="{url}/{path}"><input name="user_count" value="50">'
-    '<input name="spawn_rate" value="50"></form><script>document.forms[0].submit()</script>'
+    '<input name="spawn_rate" value="50"><button>send</button></form>'
 )
 
 
@@ -64,8 +64,11 @@ def test_a_foreign_page_changes_nothing(browser: Browser, load: Load, tmp_path: 
     (tmp_path / "frame.html").write_text(f'<iframe sandbox="allow-forms allow-scripts" srcdoc="{framed}"></iframe>')
     for name in ("form.html", "frame.html"):
         page = browser.new_page()
+        page.goto((tmp_path / name).as_uri())
+        place = page if name == "form.html" else page.frame_locator("iframe")
+        # A form that sends itself would replace a page that is not there yet, and its answer is then not always told.
         with page.expect_response(lambda response: response.url == f"{url}/{path}") as answered:
-            page.goto((tmp_path / name).as_uri(), wait_until="commit")
+            place.locator("button").click()
         assert answered.value.status == 403
         page.close()
     line = load.until(lambda line: line["type"] == "digest" and bool(line["entries"]))
