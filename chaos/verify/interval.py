@@ -50,7 +50,7 @@ class Prior:
 # Jeffreys's prior: no idea where the share is. For claims like "failures < 5 %".
 VAGUE = Prior(0.5, 0.5)
 
-# Found by simulation (docs/verdicts.md): at 50 % and 2 points the median run that verifies takes 8 200 requests with
+# Found by simulation: at 50 % and 2 points the interval of the median run is inside the range after 8 200 requests with
 # these, 14 000 without the point; more weight on it gains little and makes wrong gateways take longer.
 POINT_WEIGHT = 0.8
 SPREAD = 2.0
