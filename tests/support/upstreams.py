@@ -168,6 +168,10 @@ async def _answer(request: Seen, step: str, writer: asyncio.StreamWriter) -> boo
         headers += [(key, line) for line in (value if isinstance(value, list) else [value])]
     if status not in (204, 304):
         headers.append(("content-length", str(len(body))))
+    last = "close" in request.first("connection").lower()
+    if last:
+        # Said as RFC 9112 9.6 asks: a connection that closes unannounced may already carry another client's request.
+        headers.append(("connection", "close"))
     head = f"HTTP/1.1 {status} Any\r\n" + "".join(f"{key}: {value}\r\n" for key, value in headers) + "\r\n"
     writer.write(head.encode("latin-1"))
     if broken:
@@ -181,7 +185,7 @@ async def _answer(request: Seen, step: str, writer: asyncio.StreamWriter) -> boo
     if request.method != "HEAD":
         writer.write(body)
     await writer.drain()
-    return "close" not in request.first("connection").lower()
+    return not last
 
 
 async def _echo_socket(name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
