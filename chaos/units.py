@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 MILLION = 1_000_000
+
+Unit = Literal["share", "seconds", "ratio", "count"]
+"""What a measured number is in: a fraction in [0, 1], seconds, a plain ratio, or a count."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, fields
 from math import isfinite
 from typing import Any, Literal
 
+from chaos.units import Unit
 from chaos.verify.verdict import Verdict
 
-Unit = Literal["share", "seconds", "ratio", "count"]
 Sense = Literal["within", "below", "above"]
 Ledger = Literal["configured", "drawn", "observed"]
 """configured: the rule; drawn: the gateway's counters; observed: the client's digests."""

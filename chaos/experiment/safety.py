@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Iterator
 
 from chaos.errors import Problem
 from chaos.experiment.read import Reading
 from chaos.experiment.services import ServicePlan, proxy_of, short_name_shown
 from chaos.experiment.tasks import LoadTask
+from chaos.loopback import is_loopback
 from chaos.mesh.names import aliases, covers, full_name, is_wildcard
 from chaos.mesh.source.document import field_path
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a name or address stays on this machine. Names are not looked up: only localhost is known."""
-    name = host.strip("[]").lower().rstrip(".")
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost" or name.endswith(".localhost")
 
 
 def allowed(host: str, allow_hosts: Iterable[str]) -> bool:

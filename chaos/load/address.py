@@ -1,19 +1,11 @@
-"""Addresses: which are loopback, and where the web UI listens."""
+"""Find where the web UI listens, and by which names a browser may call it."""
 
 from __future__ import annotations
 
 import socket
-from ipaddress import ip_address
 
+from chaos.loopback import is_loopback
 from chaos.protocol.load_plan import BadPlan
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a name or address can only be this machine."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def free_address(text: str) -> tuple[str, int]:

@@ -23,10 +23,10 @@ from locust.env import Environment
 from locust.exception import CatchResponseError, StopUser
 from locust.util.load_locustfile import load_locustfile
 
-from chaos.load.address import is_loopback
 from chaos.load.fast import kind_of
 from chaos.load.shared import Shared, with_abort_by_body
 from chaos.load.tags import UNTAGGED, of_headers
+from chaos.loopback import is_loopback
 from chaos.protocol.digest import MOST_NAMES
 from chaos.protocol.load_plan import BadPlan
 

@@ -12,10 +12,9 @@ from __future__ import annotations
 
 from chaos.journal.identity import sample_bound
 from chaos.load.tags import UNTAGGED, Tags, of_head
-from chaos.protocol.digest import MOST_NAMES, OTHERS, Digest, Key, Tally
+from chaos.protocol.digest import MOST_NAMES, OTHERS, TRANSITION, Digest, Key, Tally
 from chaos.protocol.histogram import HALF_BITS, HIGHEST, Histogram
 
-TRANSITION = "(transition)"  # the phase of an untagged request during which the phase changed
 MOST_OUTCOMES = 2_000  # beyond this something in the tags differs from request to request
 MOST_SAMPLES = 1_000  # per second and process
 

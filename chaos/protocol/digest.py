@@ -14,11 +14,22 @@ from chaos.protocol.histogram import Histogram
 
 FAULT_KINDS = ("delay", "abort")
 
+FAILURE = 400
+"""From this status on a user's request has failed; so has one without a response."""
+
+TRANSITION = "(transition)"
+"""The phase of requests that were under way while the phase changed: no claim is about them."""
+
 OTHERS = "(others)"
 """Stands for the names of requests beyond `MOST_NAMES`: a locustfile may put an id into every URL."""
 
 MOST_NAMES = 500
 """Different names that a load, and whoever reads its journal, keeps apart besides the experiment's own tasks."""
+
+
+def failed(status: int) -> bool:
+    """Return whether a user's request with this status (0: no response) has failed."""
+    return status == 0 or status >= FAILURE
 
 
 class Key(NamedTuple):

@@ -16,9 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from chaos.claims.finding import Unit
 from chaos.claims.hypotheses.tokens import ExpressionError, Token, listed, tokens, unknown
-from chaos.units import format_duration, parse_duration
+from chaos.units import Unit, format_duration, parse_duration
 
 SHARES = ("failures", "errors", "successes", "aborted", "delayed")
 METRICS: Mapping[str, Unit] = {

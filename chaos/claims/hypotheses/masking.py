@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from chaos.claims.finding import Tally
+from chaos.protocol.digest import failed
 
 ID_LENGTH = 36  # of a UUID; applications append to it for their own retries
 MOST = 500_000
@@ -36,7 +37,7 @@ class Masking:
         """The load's sampled outcomes: [id, task, status, error, fault]."""
         for identifier, _, status, error, *_ in rows:
             if len(self._failed) < MOST:
-                self._failed[identifier[:ID_LENGTH]] = bool(error) or not 0 < status < 400
+                self._failed[identifier[:ID_LENGTH]] = bool(error) or failed(status)
 
     def tally(self, phase: str | None, rules: Collection[str]) -> Tally:
         """k of n sampled user requests that were aborted on their way ended well all the same."""

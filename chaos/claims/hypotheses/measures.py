@@ -7,14 +7,8 @@ from math import inf
 from chaos.claims.finding import Tally
 from chaos.claims.hypotheses.expression import Measure
 from chaos.claims.observations import Observed, Outcome
+from chaos.protocol.digest import failed
 from chaos.verify.quantile import Sample
-
-FAILURE = 400
-"""From this status on a user's request has failed; so has one without an answer."""
-
-
-def failed(outcome: Outcome) -> bool:
-    return outcome.status == 0 or outcome.status >= FAILURE
 
 
 def concerns(measure: Measure, outcome: Outcome) -> bool:
@@ -39,9 +33,9 @@ def latencies_of(measure: Measure, observed: Observed) -> Sample:
 def _has(measure: Measure, outcome: Outcome) -> bool:
     match measure.metric:
         case "failures":
-            return failed(outcome)
+            return failed(outcome.status)
         case "successes":
-            return not failed(outcome)
+            return not failed(outcome.status)
         case "errors":
             return outcome.status == 0
         case "aborted":

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from chaos.claims.finding import Finding, Tally
 from chaos.claims.hypotheses.expression import Expression
-from chaos.claims.judge.sentences import THIN, percent, requests, thousands
+from chaos.claims.judge.sentences import requests, share_of, target_of
+from chaos.formatting import THIN, spread
+from chaos.formatting import count as thousands
+from chaos.formatting import share as percent
 from chaos.units import format_duration
 from chaos.verify.verdict import Verdict
 
@@ -37,7 +40,7 @@ def _plain(finding: Finding, expression: Expression) -> str:
     seen = finding.observed or Tally(0, 0)
     if expression.left.unit == "share":
         done = _DONE.get(expression.left.metric, f"were answered with {expression.left.argument}")
-        return f"{requests(seen)} {done}{_between(finding)}"
+        return f"{requests(seen, finding)} {done}{_between(finding)}"
     value = "has no end" if finding.estimate is None else f"is {format_duration(finding.estimate)}"
     return f"{expression.left.metric} of {thousands(seen.n)} requests {value}{_between(finding)}"
 
@@ -57,7 +60,7 @@ def _value(finding: Finding, value: float | None) -> str:
     if value is None:
         return "any"
     if finding.unit == "share":
-        return percent(value)
+        return percent(value, spread(finding.interval))
     return format_duration(value) if finding.unit == "seconds" else f"{value:.3g}"
 
 
@@ -76,11 +79,11 @@ def masked(finding: Finding, *, followed: bool) -> str:
     seen = finding.observed
     if seen is None or not seen.n:
         return "No fault was injected, so there was nothing to mask."
-    ending = _ending(finding, percent(finding.configured or 0.0).replace(THIN, ""))
+    ending = _ending(finding, target_of(finding).replace(THIN, ""))
     if followed:
-        share = f"{percent(seen.share or 0.0)} of {thousands(seen.n)} requests that were aborted on their way"
+        share = f"{share_of(seen, finding)} of {thousands(seen.n)} requests that were aborted on their way"
         return f"{share} ended well for their users{_between(finding)}{ending}"
-    least = f"at least {percent(seen.share or 0.0)} of {thousands(seen.n)} injected aborts were seen by no user"
+    least = f"at least {share_of(seen, finding)} of {thousands(seen.n)} injected aborts were seen by no user"
     return f"{least[0].upper()}{least[1:]}, going by totals, as ids are not passed on{ending}"
 
 

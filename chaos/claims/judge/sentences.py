@@ -5,31 +5,29 @@ from __future__ import annotations
 from chaos.claims.expectations import Expectation, short
 from chaos.claims.finding import Finding, Tally
 from chaos.claims.observations import Outcome
+from chaos.formatting import THIN, exact, plural, spread
+from chaos.formatting import count as thousands
+from chaos.formatting import share as percent
 from chaos.units import format_duration
 from chaos.verify.drift import Drift
 from chaos.verify.independence import Dependence
 from chaos.verify.retries import Tries
 from chaos.verify.verdict import Verdict
 
-THIN = "\u202f"  # a narrow space that no line breaks at
+
+def requests(tally: Tally, finding: Finding) -> str:
+    """Return `50.1 % of 14 000 requests`, with the digits that the finding's interval carries."""
+    return f"{share_of(tally, finding)} of {plural(tally.n, 'request')}"
 
 
-def percent(share: float) -> str:
-    """Enough digits to tell it from 0 and 100: `50.1 %`, `0.39 %`, `99.98 %`."""
-    rest = min(share, 1 - share)
-    digits = 1 if rest >= 0.01 or rest <= 0 else 2 if rest >= 0.001 else 4
-    text = f"{share * 100:.{digits}f}".rstrip("0").rstrip(".")
-    return f"{text}{THIN}%"
+def share_of(tally: Tally, finding: Finding) -> str:
+    """Return a tally's share with the digits that the finding's interval carries."""
+    return percent(tally.share or 0.0, spread(finding.interval))
 
 
-def thousands(count: int) -> str:
-    """`14 000`."""
-    return f"{count:,}".replace(",", THIN)
-
-
-def requests(tally: Tally) -> str:
-    """`50.1 % of 14 000 requests`."""
-    return f"{percent(tally.share or 0.0)} of {thousands(tally.n)} request{'' if tally.n == 1 else 's'}"
+def target_of(finding: Finding) -> str:
+    """Return the configured share as it was written."""
+    return exact(finding.configured or 0.0, "share")
 
 
 def share(
@@ -39,7 +37,7 @@ def share(
     own = finding.observed or finding.drawn
     if finding.verdict is Verdict.NO_TRAFFIC or own is None or not own.n:
         return "No request reached this rule, so nothing is known about it."
-    said = f"{requests(own)} {did(expectation)}"
+    said = f"{requests(own, finding)} {did(expectation)}"
     if finding.verdict is Verdict.FALSIFIED:
         return f"{said}{_wrong(finding, dependence, drift)}"
     if finding.verdict is Verdict.INCONCLUSIVE:
@@ -47,14 +45,14 @@ def share(
     if own.share == finding.configured:
         said += ", as configured"
     else:
-        said += f"; {percent(finding.configured or 0.0)} is configured"
+        said += f"; {exact(finding.configured or 0.0, 'share')} is configured"
     return f"{said}." if finding.observed else f"{said}. This is the gateway's own count: the load does not see these."
 
 
 def routing(finding: Finding, expectation: Expectation, instead: tuple[Outcome, int] | None) -> str:
     """For requests that should all take one way, and did not."""
     seen = finding.observed or Tally(0, 0)
-    said = f"{requests(seen)} {did(expectation)}, not {percent(finding.configured or 0.0)}"
+    said = f"{requests(seen, finding)} {did(expectation)}, not {exact(finding.configured or 0.0, 'share')}"
     if instead is None:
         return f"{said}."
     outcome, count = instead
@@ -73,7 +71,8 @@ def settled(finding: Finding, before: str) -> str:
     """For a claim that was verified before and whose latest counts alone would leave it open."""
     if finding.unit != "share" or finding.kind in ("residual", "hypothesis", "masking"):
         return before
-    return f"Verified earlier in the run; by now it is {requests(finding.observed or finding.drawn or Tally(0, 0))}."
+    now = finding.observed or finding.drawn or Tally(0, 0)
+    return f"Verified earlier in the run; by now it is {requests(now, finding)}."
 
 
 def did(expectation: Expectation) -> str:
@@ -92,12 +91,12 @@ def did(expectation: Expectation) -> str:
 
 
 def _wrong(finding: Finding, dependence: Dependence | None, drift: Drift | None) -> str:
-    target = percent(finding.configured or 0.0)
-    drawn = percent(finding.drawn.share) if finding.drawn and finding.drawn.share is not None else ""
+    target = target_of(finding)
+    drawn = share_of(finding.drawn, finding) if finding.drawn and finding.drawn.n else ""
     if finding.cause == "per-connection" and dependence is not None:
         return _per_connection(dependence)
     if finding.cause == "drift" and drift is not None:
-        return _drifted(target, drift)
+        return _drifted(target, drift, finding)
     return {
         "drawn-twice": f", not {target}: two draws of {target} would give this; the fault seems to be drawn twice.",
         "dice": f", not {target}" + (f"; the gateway itself drew {drawn}, so its dice are off." if drawn else "."),
@@ -120,15 +119,16 @@ def _drawn_how(dependence: Dependence) -> str:
     return "The gateway seems to take turns instead of drawing."
 
 
-def _drifted(target: str, drift: Drift) -> str:
-    during = requests(Tally(drift.k, drift.n))
+def _drifted(target: str, drift: Drift, finding: Finding) -> str:
+    during = requests(Tally(drift.k, drift.n), finding)
     said = f" over the whole run, but {during} from second {drift.since:.0f} to {drift.until:.0f}"
     return f"{said}, where {target} is claimed of every moment." + (" The fault stopped." if not drift.k else "")
 
 
 def _possible(finding: Finding) -> str:
     low, high = finding.interval or (None, None)
-    between = f"{percent(low or 0.0)} to {percent(1.0 if high is None else high)} is still possible"
+    width = spread(finding.interval)
+    between = f"{percent(low or 0.0, width)} to {percent(1.0 if high is None else high, width)} is still possible"
     return f"{between}." + (f" About {thousands(finding.needed)} more requests would tell." if finding.needed else "")
 
 
@@ -175,7 +175,7 @@ def residual(finding: Finding, tries: Tries, expectation: Expectation) -> str:
         upstream = f"a single try fails in {percent(tries.share)}, so {row}"
     else:
         upstream = f"no try of {thousands(tries.early_tries)} failed, so there was nothing to retry"
-    said = f"{requests(seen)} still failed; {upstream}"
+    said = f"{requests(seen, finding)} still failed; {upstream}"
     if finding.verdict is Verdict.FALSIFIED:
         return f"{said}, and does not: {_uneven(finding, tries)}."
     if finding.verdict is Verdict.INCONCLUSIVE:

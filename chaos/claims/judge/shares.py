@@ -110,6 +110,7 @@ class Judge:
             where=expectation.where,
             phase=expectation.phase,
             task=expectation.task,
+            unit="seconds" if expectation.kind == "added-delay" else "share",
             configured=expectation.share,
             drawn=drawn.tally(expectation),
             confidence=self.confidence,

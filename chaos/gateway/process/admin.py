@@ -12,7 +12,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from chaos.errors import InvalidInput
 from chaos.gateway.process.control import Controls
-from chaos.gateway.process.options import is_loopback
+from chaos.loopback import is_loopback
 from chaos.protocol.page_origin import sender
 
 MAX_RULES_BYTES = 16 * 1024 * 1024

@@ -3,13 +3,13 @@ files."""
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from chaos.errors import ChaosError, EnvironmentFailed
 from chaos.gateway.state.worker_state import RuleSet
+from chaos.loopback import is_loopback
 
 BACKLOG = 4096
 
@@ -62,15 +62,6 @@ def split_address(text: str, option: str) -> tuple[str, int]:
     if not colon or not port.isdecimal() or int(port) > 65535:
         raise ChaosError(f"{option} {text!r} is not an address; write it like 127.0.0.1:8080")
     return host.strip("[]") or "127.0.0.1", int(port)
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def bind(address: str, option: str, *, copies: int = 1) -> list[socket.socket]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chaos.report.data import numbers as words
+from chaos import formatting as words
 from chaos.report.data.latency import Floats
 from chaos.report.figures.style import ticks
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from chaos import formatting as words
 from chaos.claims.finding import Finding
 from chaos.journal.result import Point
-from chaos.report.data import numbers as words
 from chaos.report.figures.model import Drawing, Legend
 from chaos.report.figures.style import BLUE, GREEN, INK, figure, nice_steps, ticks, to_svg
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from chaos import formatting as words
 from chaos.report.data import frames
-from chaos.report.data import numbers as words
 from chaos.report.data.latency import Floats, Shape, binned, log_edges, quantile_band, quantiles
 from chaos.report.figures.axes import step_area, step_line, time_axis
 from chaos.report.figures.model import Drawing, Legend

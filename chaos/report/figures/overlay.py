@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
+from chaos import formatting as words
 from chaos.journal.result import Result
 from chaos.report.data import frames
-from chaos.report.data import numbers as words
 from chaos.report.data.latency import Shape, binned, log_edges
 from chaos.report.figures.axes import step_area, step_line, time_axis
 from chaos.report.figures.latency import BINS, Line, percentiles

@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from chaos.claims.finding import Finding, Unit
-from chaos.report.data import numbers as words
+from chaos import formatting as words
+from chaos.claims.finding import Finding
 from chaos.report.figures.model import Drawing, Legend
 from chaos.report.figures.style import BLUE, GREEN, GREY, INK, ORANGE, RED, figure, nice_steps, ticks, to_svg
-from chaos.units import parse_duration
+from chaos.units import Unit, parse_duration
 from chaos.verify.verdict import Verdict
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from chaos import formatting as words
 from chaos.journal.result import PhaseSpan, Result
 from chaos.report.data import frames
-from chaos.report.data import numbers as words
 from chaos.report.data.latency import Floats
 from chaos.report.figures.axes import step_area, step_line, time_axis
 from chaos.report.figures.model import Drawing, Legend

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import chaos
+from chaos import formatting as words
 from chaos.errors import InvalidInput
 from chaos.journal.result import Result
-from chaos.report.data import numbers as words
 from chaos.report.data.grouping import with_busiest
 from chaos.report.data.journal import journal_of, only_damage, read_run
 from chaos.report.figures.overlay import densities, overlaid_percentiles

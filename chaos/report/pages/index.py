@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import chaos
-from chaos.report.data import numbers as words
+from chaos import formatting as words
 from chaos.report.data.journal import JOURNAL
 from chaos.report.pages.render import write
 from chaos.report.tables.banner import headline, tone_of

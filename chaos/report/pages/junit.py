@@ -10,9 +10,10 @@ import re
 
 from junitparser import Error, Failure, JUnitXml, TestCase, TestSuite
 
+from chaos import formatting as words
+from chaos.claims import shown
 from chaos.claims.finding import Finding
 from chaos.journal.result import Result
-from chaos.report.data import numbers as words
 from chaos.report.tables.banner import headline
 from chaos.verify.verdict import Verdict
 
@@ -79,12 +80,12 @@ def facts(finding: Finding) -> str:
     """`configured 50 % ± 2 points, drawn 50.1 %, observed 50.1 % (7 012 of 14 000), 99 % interval 48.2 .. 51.9 %`."""
     width = words.spread(finding.interval)
     parts = [
-        f"configured {words.configured(finding)} {words.tolerance(finding)}".strip()
+        f"configured {shown.configured(finding)} {shown.tolerance(finding)}".strip()
         if finding.configured is not None
         else "",
         f"drawn {words.share(finding.drawn.share, width)}" if finding.drawn else "",
         f"observed {words.quantity(finding.estimate, finding.unit, width)}" if finding.estimate is not None else "",
-        f"of ({words.tally(finding.observed)})" if finding.observed and finding.unit == "share" else "",
+        f"of ({shown.tally(finding.observed)})" if finding.observed and finding.unit == "share" else "",
         f"{words.confidence(finding.alpha)} interval {words.interval(finding.interval, finding.unit)}"
         if finding.interval
         else "",

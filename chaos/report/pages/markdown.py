@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from chaos import formatting as words
+from chaos.claims import shown
 from chaos.claims.finding import Finding
 from chaos.journal.result import Result
-from chaos.report.data import numbers as words
 from chaos.report.tables.all import Tables
 from chaos.report.tables.banner import banner, repeat_command
 
@@ -75,7 +76,7 @@ def _row(finding: Finding) -> tuple[str, ...]:
             for part in (finding.title, f"({finding.rule_name})" if finding.rule_name else "", finding.phase)
             if part
         ),
-        f"{words.configured(finding)} {words.tolerance(finding)}".strip(),
+        f"{shown.configured(finding)} {shown.tolerance(finding)}".strip(),
         words.share(finding.drawn.share, width) if finding.drawn else words.NONE,
         words.quantity(finding.estimate, finding.unit, width),
         words.interval(finding.interval, finding.unit),

@@ -11,9 +11,9 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 import chaos
+from chaos import formatting as words
 from chaos.journal.result import UNFINISHED, Result
 from chaos.report.data import expected
-from chaos.report.data import numbers as words
 from chaos.report.figures.model import Drawing
 from chaos.report.tables.all import Tables
 from chaos.report.tables.banner import banner, repeat_command

@@ -7,10 +7,10 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from chaos import formatting as words
 from chaos.claims.finding import Finding
 from chaos.journal.records import Plan
 from chaos.journal.result import Result
-from chaos.report.data import numbers as words
 from chaos.verify.verdict import Verdict
 
 HEADLINES = {

@@ -12,11 +12,12 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from chaos import formatting as words
 from chaos.claims.finding import Finding, Tally
 from chaos.journal.result import Result
+from chaos.protocol.digest import FAILURE
 from chaos.protocol.histogram import Histogram
 from chaos.report.data import frames
-from chaos.report.data import numbers as words
 from chaos.verify.claim import split_alpha
 from chaos.verify.difference import Counts, difference
 from chaos.verify.quantile import Sample, quantile_span
@@ -126,7 +127,7 @@ def _groups(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[tuple[str, pd.DataFram
 
 
 def _failed(rows: pd.DataFrame) -> Tally:
-    failed = rows.loc[(rows["status"] == 0) | (rows["status"] >= 400), "count"].sum()
+    failed = rows.loc[(rows["status"] == 0) | (rows["status"] >= FAILURE), "count"].sum()
     return Tally(int(failed), int(rows["count"].sum()))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from chaos.report.data import numbers as words
+from chaos import formatting as words
 from chaos.verify.interval import VAGUE, interval
 
 

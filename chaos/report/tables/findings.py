@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from chaos import formatting as words
+from chaos.claims import shown
 from chaos.claims.finding import Finding
 from chaos.journal.result import Result
-from chaos.report.data import numbers as words
 from chaos.report.tables.banner import severity
 from chaos.report.tables.forest import Row, forest_row
 
@@ -84,12 +85,12 @@ def finding_row(finding: Finding, several_phases: bool = False) -> FindingRow:
         context=" \u00b7 ".join(part for part in context if part and part != finding.title),
         anchor=anchor_of(finding.where),
         place=finding.where.rpartition("/")[2],
-        configured=words.configured(finding),
-        tolerance=words.tolerance(finding),
+        configured=shown.configured(finding),
+        tolerance=shown.tolerance(finding),
         drawn=words.share(finding.drawn.share, width) if finding.drawn else words.NONE,
-        drawn_of=words.tally(finding.drawn) if finding.drawn else "",
+        drawn_of=shown.tally(finding.drawn) if finding.drawn else "",
         observed=words.quantity(finding.estimate, finding.unit, width),
-        observed_of=words.tally(finding.observed) if finding.observed and finding.unit == "share" else "",
+        observed_of=shown.tally(finding.observed) if finding.observed and finding.unit == "share" else "",
         interval=words.interval(finding.interval, finding.unit),
         interval_confidence=words.confidence(finding.alpha),
         n=words.count(seen.n) if seen else words.NONE,

@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import isfinite
 
+from chaos import formatting as words
+from chaos.claims import shown
 from chaos.claims.finding import Finding
-from chaos.report.data import numbers as words
 
 WIDTH = 220.0
 MARGIN = 10.0
@@ -83,7 +84,7 @@ def _labels(finding: Finding, target: float, band: tuple[float, float], place: o
 
 def _description(finding: Finding) -> str:
     seen = words.quantity(finding.estimate, finding.unit, words.spread(finding.interval))
-    claimed = f"{words.configured(finding)} {words.tolerance(finding)}".strip()
+    claimed = f"{shown.configured(finding)} {shown.tolerance(finding)}".strip()
     return f"observed {seen}, interval {words.interval(finding.interval, finding.unit)}, claimed {claimed}"
 
 

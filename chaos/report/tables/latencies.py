@@ -7,9 +7,9 @@ from math import inf
 
 import pandas as pd
 
+from chaos import formatting as words
 from chaos.protocol.histogram import Histogram
 from chaos.report.data import frames
-from chaos.report.data import numbers as words
 from chaos.verify.quantile import Sample, Span, quantile_span
 
 QUANTILES = (0.5, 0.9, 0.95, 0.99, 0.999)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from chaos import formatting as words
 from chaos.journal.result import Result
-from chaos.report.data import numbers as words
 
 
 @dataclass(frozen=True, slots=True)

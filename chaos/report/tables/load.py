@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from chaos import formatting as words
 from chaos.journal.result import Result
 from chaos.report.data import frames
-from chaos.report.data import numbers as words
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chaos.report.data import numbers as words
+from chaos import formatting as words
 
 WIDTH, HEIGHT, MARGIN = 150.0, 34.0, 5.0
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from chaos import formatting as words
 from chaos.report.data import frames
-from chaos.report.data import numbers as words
 from chaos.report.data.expected import Injections, status_shares
 from chaos.verify.interval import VAGUE, interval
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from chaos import formatting as words
 from chaos.errors import ExitCode
 from chaos.journal.result import Result
+from chaos.protocol.digest import FAILURE
 from chaos.report.data import frames
-from chaos.report.data import numbers as words
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ def tiles(result: Result, table: pd.DataFrame) -> tuple[Tile, ...]:
         Tile("Requests per second", words.short_count(got.rate), f"{words.plural(got.peak_users, 'user')} at most"),
     ]
     if got.requests:
-        failed = int(table.loc[(table["status"] == 0) | (table["status"] >= 400), "count"].sum())
+        failed = int(table.loc[(table["status"] == 0) | (table["status"] >= FAILURE), "count"].sum())
         faulted = int(table.loc[table["fault"] != "", "count"].sum())
         everything = frames.merged(table["latency"])
         made += [

@@ -15,9 +15,10 @@ from chaos.claims.hypotheses.safeguards import Safeguard
 from chaos.claims.routing import effects_of, way_of
 from chaos.errors import InvalidInput, Problem
 from chaos.experiment.read import Reading
-from chaos.experiment.safety import allowed, is_loopback, known_hosts, task_problems
+from chaos.experiment.safety import allowed, known_hosts, task_problems
 from chaos.experiment.services import proxy_of
 from chaos.experiment.tasks import LoadTask, derive_tasks, load_tasks
+from chaos.loopback import is_loopback
 from chaos.mesh.compile.rules import Rules, compile_rules
 from chaos.mesh.names import covers, full_name
 from chaos.run.plan.checked import Prepared, Read, prepare

@@ -10,6 +10,7 @@ from typing import Any
 from chaos.claims.finding import Finding
 from chaos.errors import EnvironmentFailed, ExitCode
 from chaos.journal.records import Phase
+from chaos.protocol.digest import TRANSITION
 from chaos.run.plan.phases import RunPhase
 from chaos.run.plan.run_plan import Outset
 from chaos.run.plan.search import SearchPlan
@@ -19,7 +20,6 @@ from chaos.run.supervise.events import ChildEnded, Event, Events, LoadSaid, Sign
 from chaos.run.supervise.standing import Standing
 from chaos.verify.verdict import Verdict
 
-TRANSITION = "(transition)"
 """The phase of requests that meet the gateway while its rules change; no verdict counts them."""
 DRAIN_SLACK = 3.0  # seconds beyond the longest answer that the load is given to end
 

@@ -7,56 +7,54 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from chaos import formatting
 from chaos.claims.finding import Finding
 from chaos.errors import ExitCode
 from chaos.run.terminal.result import RunResult
 from chaos.units import format_duration
 
-DRAWN_KINDS = ("abort", "delay", "destination", "mirror")
-"""Claims about shares that the gateway's own books may decide alone."""
-
 
 def number(value: int) -> str:
-    """With thin groups of three: `14 000`."""
-    return f"{value:,}".replace(",", " ")
+    """Return `14 000`: thousands apart, by ordinary spaces."""
+    return formatting.plain(formatting.count(value))
 
 
-def percent(share: float | None) -> str:
-    """`50.1 %`; more digits where a share is small."""
-    if share is None:
-        return "-"
-    value = share * 100
-    digits = 1 if value == 0 or abs(value) >= 1 else 2 if abs(value) >= 0.1 else 3
-    return f"{value:.{digits}f}".rstrip("0").rstrip(".") + " %" if value in (0, 100) else f"{value:.{digits}f} %"
+def percent(share: float | None, spread: float | None = None) -> str:
+    """Return `50.1 %`, `-` for None; `spread` is the width of the share's interval."""
+    return "-" if share is None else formatting.plain(formatting.share(share, spread))
 
 
 def quantity(finding: Finding, value: float | None) -> str:
-    """A finding's number in its unit."""
+    """Return a number in the finding's unit, with the digits that its interval carries; `-` for None."""
     if value is None:
         return "-"
-    if finding.unit == "seconds" or finding.kind == "added-delay":
+    if finding.unit == "seconds":
         return format_duration(value)
-    if finding.unit == "share":
-        return percent(value)
-    return f"{value:.4g}"
+    return formatting.plain(formatting.quantity(value, finding.unit, formatting.spread(finding.interval)))
 
 
 def target_of(finding: Finding) -> str:
+    """Return what is claimed, as in `< 5 %`."""
     sign = {"below": "< ", "above": "> "}.get(finding.sense, "")
-    return sign + quantity(finding, finding.configured)
+    if finding.configured is None or finding.unit == "seconds":
+        return sign + quantity(finding, finding.configured)
+    return sign + formatting.plain(formatting.exact(finding.configured, finding.unit))
 
 
 def estimate_of(finding: Finding) -> str:
+    """Return what was measured and of how many requests, as in `50.1 % of 14 000`."""
     tally = finding.observed or finding.drawn
     of = f" of {number(tally.n)}" if tally is not None and tally.n else ""
     return quantity(finding, finding.estimate) + of if finding.estimate is not None else "-"
 
 
 def interval_of(finding: Finding) -> str:
-    """`48.2 .. 51.9`; an open side is left empty."""
-    if finding.interval is None:
+    """Return `48.2 .. 51.9`; with an open side `at most 51.9` or `at least 48.2`, empty without an interval."""
+    if finding.interval is None or finding.interval == (None, None):
         return ""
     low, high = ("" if edge is None else quantity(finding, edge).removesuffix(" %") for edge in finding.interval)
+    if not low or not high:
+        return f"at least {low}" if low else f"at most {high}"
     return f"{low} .. {high}"
 
 
@@ -83,11 +81,12 @@ def _claims(findings: Sequence[Finding]) -> Iterator[str]:
 def _row(finding: Finding) -> tuple[str, str, str, str, str, str]:
     phase = "" if finding.title.startswith(f"{finding.phase}:") else finding.phase
     about = " ".join(part for part in (phase, finding.rule_name or finding.task) if part)
-    drawn = f"drawn {percent(finding.drawn.share)}" if finding.drawn is not None and finding.drawn.n else ""
+    width = formatting.spread(finding.interval) if finding.unit == "share" else None
+    drawn = f"drawn {percent(finding.drawn.share, width)}" if finding.drawn is not None and finding.drawn.n else ""
     observed = f"observed {estimate_of(finding)}" if finding.estimate is not None else ""
-    if finding.kind in DRAWN_KINDS and finding.observed is None and drawn:
+    if finding.observed is None and drawn:
         drawn, observed = f"drawn {estimate_of(finding)}", ""  # the clients did not see these requests
-    interval = f"{finding.confidence * 100:g} % interval {interval_of(finding)}" if finding.interval is not None else ""
+    interval = f"{finding.confidence * 100:g} % interval {interval_of(finding)}" if interval_of(finding) else ""
     return (
         f"{about}  {finding.title}".strip(),
         f"configured {target_of(finding)}" if finding.configured is not None else "",

@@ -49,7 +49,7 @@ def test_a_few_unlucky_requests_stop_nothing() -> None:
 def test_what_is_found_can_be_shown() -> None:
     found = Safeguard(FAILURES).observe(second(10, 90))
     assert found is not None and (found.kind, found.verdict) == ("safeguard", Verdict.FALSIFIED)
-    assert found.sentence.startswith("For 1 s: 90\u202f% of 100 requests failed")
+    assert found.sentence.startswith("For 1 s: 90.0\u202f% of 100 requests failed")
 
 
 @pytest.mark.parametrize(("latency", "fires"), [(1000, None), (3_000_000, 1)])

@@ -1,11 +1,12 @@
-"""Numbers as people read them (chaos/report/data/numbers.py)."""
+"""Numbers as people read them (chaos/formatting.py), and findings in them (chaos/claims/shown.py)."""
 
 from __future__ import annotations
 
 import pytest
 
+from chaos import formatting as words
+from chaos.claims import shown
 from chaos.claims.finding import Finding, Tally
-from chaos.report.data import numbers as words
 from chaos.verify.verdict import Verdict
 
 
@@ -49,7 +50,11 @@ def test_a_measured_time_keeps_its_zeros() -> None:
         (0.0039, 0.004, "0.39 %"),
         (1.0, 0.001, "100 %"),
         (0.0, None, "0 %"),
-        (0.99996, 0.01, "100.0 %"),
+        (0.99996, 0.01, "99.996 %"),
+        (0.9998, None, "99.98 %"),
+        (0.9996, None, "99.96 %"),
+        (0.00004, None, "0.004 %"),
+        (1e-9, None, "0.0000001 %"),
         (None, None, "\u2013"),
     ],
 )
@@ -62,6 +67,7 @@ def test_a_share_has_the_digits_that_its_interval_carries(value: float | None, w
     ("bounds", "unit", "text"),
     [
         ((0.482, 0.519), "share", "48.2 .. 51.9 %"),
+        ((0.99957, 1.0), "share", "99.957 .. 100 %"),
         ((None, 0.05), "share", "at most 5.0 %"),
         ((0.05, None), "share", "at least 5.0 %"),
         ((0.0123, 0.0127), "seconds", "12.3 ms .. 12.7 ms"),
@@ -90,19 +96,19 @@ def test_what_was_configured_is_shown_as_it_was_written(
     configured: float | None, sense: str, unit: str, text: str
 ) -> None:
     finding = Finding("id", "abort", "abort", Verdict.VERIFIED, configured=configured, sense=sense, unit=unit)  # type: ignore[arg-type]
-    assert plain(words.configured(finding)) == text
+    assert plain(shown.configured(finding)) == text
 
 
 def test_a_target_that_was_computed_has_as_many_digits_as_its_tolerance() -> None:
     """A quarter of the tries failing four times in a row: 0.39 %, give or take 0.2."""
     finding = Finding("id", "residual", "retries", Verdict.VERIFIED, configured=0.00390625, tolerance=0.00195)
-    assert plain(words.configured(finding)) == "0.39 %"
-    assert plain(words.tolerance(finding)) == "\u00b1 0.195 points"
+    assert plain(shown.configured(finding)) == "0.39 %"
+    assert plain(shown.tolerance(finding)) == "\u00b1 0.195 points"
 
 
 def test_counts_are_read_in_thousands() -> None:
     assert plain(words.count(100_037_617)) == "100 037 617"
-    assert plain(words.tally(Tally(7012, 14000))) == "7 012 of 14 000"
+    assert plain(shown.tally(Tally(7012, 14000))) == "7 012 of 14 000"
     assert [plain(words.short_count(value)) for value in (99.5, 9999, 14_900, 1.2e6, 2e9)] == [
         "99.5",
         "9 999",

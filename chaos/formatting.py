@@ -1,8 +1,7 @@
-"""Numbers as people read them: shares, times, counts and intervals. Percent signs and units appear here and nowhere
-deeper.
+"""Format numbers for people: shares, times, counts and intervals. The terminal, sentences and reports all use these.
 
-Digits follow the evidence: a share of 14 000 requests gets one decimal, one of 1e8 gets four, and a value never shows
-more digits than its interval can carry."""
+Digits follow the evidence: a share of 14 000 requests gets one decimal, one of 1e8 gets four. Only exactly 0 and 1 are
+written as `0 %` and `100 %`: everything in between gets as many decimals as it takes to tell it from them."""
 
 from __future__ import annotations
 
@@ -10,10 +9,12 @@ import math
 from collections.abc import Callable
 from datetime import datetime
 
-from chaos.claims.finding import Finding, Tally, Unit
+from chaos.units import Unit
 
 THIN = "\u202f"  # narrow no-break space: between thousands, and between a number and its unit
 NONE = "\u2013"
+MOST_DECIMALS = 12
+"""Of a percentage. The smallest share that can be configured, a millionth, has four."""
 
 
 def count(value: int | float) -> str:
@@ -31,14 +32,17 @@ def short_count(value: float) -> str:
 
 
 def share(value: float | None, spread: float | None = None) -> str:
-    """`50.1 %` of a fraction; `spread`, the width of its interval as a fraction, sets the decimals."""
+    """Return a fraction as `50.1 %`. `spread`, the width of its interval as a fraction, sets the decimals."""
     return NONE if value is None else f"{_percent(value, _decimals(spread))}{THIN}%"
 
 
 def _percent(value: float, decimals: int) -> str:
-    """All and none need no decimals; anything else is never rounded to them."""
+    """Write a fraction in per cent with at least so many decimals: one that is not 0 or 1 never looks like it."""
     if value in (0, 1):
         return "100" if value else "0"
+    rest = min(abs(value), abs(1 - value))
+    if rest < 0.5 * 10.0 ** -(decimals + 2):
+        decimals = min(MOST_DECIMALS, -math.floor(math.log10(rest * 100)))
     return fixed(value * 100, decimals)
 
 
@@ -130,25 +134,6 @@ def quantity(value: float | None, unit: Unit, spread: float | None = None) -> st
     return significant(value, 4) if abs(value) < 1000 else count(value)
 
 
-def configured(finding: Finding) -> str:
-    """`50 %`, `50 % \u00b1 2`, `below 5 %`: what was claimed."""
-    if finding.configured is None:
-        return NONE
-    value = _configured_value(finding)
-    if finding.sense == "below":
-        return f"below {value}"
-    if finding.sense == "above":
-        return f"above {value}"
-    return value
-
-
-def _configured_value(finding: Finding) -> str:
-    value = finding.configured or 0.0
-    if finding.kind == "residual":  # follows from what was measured, so its digits end where its tolerance does
-        return edge(value, finding.tolerance, finding.unit)
-    return exact(value, finding.unit)
-
-
 def edge(value: float, tolerance: float | None, unit: Unit) -> str:
     """Where a claim's band ends: as many decimals as two digits of its tolerance have."""
     if unit != "share" or not tolerance:
@@ -168,16 +153,6 @@ def exact(value: float, unit: Unit) -> str:
     if unit == "share":
         return f"{significant(value * 100, 6)}{THIN}%"
     return seconds(value) if unit == "seconds" else quantity(value, unit)
-
-
-def tolerance(finding: Finding) -> str:
-    """`\u00b1 2 points`, `\u00b1 150 ms`; empty where the claim has one side."""
-    if finding.tolerance is None or finding.sense != "within":
-        return ""
-    if finding.unit == "share":
-        size = significant(finding.tolerance * 100, 3)
-        return f"\u00b1{THIN}{size} point" + ("" if size == "1" else "s")
-    return f"\u00b1{THIN}{exact(finding.tolerance, finding.unit)}"
 
 
 def interval(bounds: tuple[float | None, float | None] | None, unit: Unit) -> str:
@@ -200,11 +175,6 @@ def spread(bounds: tuple[float | None, float | None] | None) -> float | None:
     if bounds is None or bounds[0] is None or bounds[1] is None:
         return None
     return bounds[1] - bounds[0]
-
-
-def tally(value: Tally | None) -> str:
-    """`7 012 of 14 000`."""
-    return NONE if value is None else f"{count(value.k)} of {count(value.n)}"
 
 
 def when(started: str) -> str:
@@ -239,3 +209,8 @@ def _decimals(width: float | None) -> int:
     if width is None or width <= 0:
         return 1
     return min(6, max(1, 1 - math.floor(math.log10(width * 100))))
+
+
+def plain(text: str) -> str:
+    """Return the text with ordinary spaces and minus signs, for a terminal."""
+    return text.replace(THIN, " ").replace("\u2212", "-")

@@ -1,0 +1,45 @@
+"""Say what a finding claims and what was seen, in numbers: the columns that the terminal, JUnit and reports share."""
+
+from __future__ import annotations
+
+from chaos.claims.finding import Finding, Tally
+from chaos.formatting import NONE, THIN, count, edge, exact, quantity, significant, spread
+
+
+def configured(finding: Finding) -> str:
+    """Return what is claimed, as `50 %` or `below 5 %`."""
+    if finding.configured is None:
+        return NONE
+    value = _configured_value(finding)
+    if finding.sense == "below":
+        return f"below {value}"
+    if finding.sense == "above":
+        return f"above {value}"
+    return value
+
+
+def _configured_value(finding: Finding) -> str:
+    value = finding.configured or 0.0
+    if finding.kind == "residual":  # follows from what was measured, so its digits end where its tolerance does
+        return edge(value, finding.tolerance, finding.unit)
+    return exact(value, finding.unit)
+
+
+def tolerance(finding: Finding) -> str:
+    """`\u00b1 2 points`, `\u00b1 150 ms`; empty where the claim has one side."""
+    if finding.tolerance is None or finding.sense != "within":
+        return ""
+    if finding.unit == "share":
+        size = significant(finding.tolerance * 100, 3)
+        return f"\u00b1{THIN}{size} point" + ("" if size == "1" else "s")
+    return f"\u00b1{THIN}{exact(finding.tolerance, finding.unit)}"
+
+
+def tally(value: Tally | None) -> str:
+    """`7 012 of 14 000`."""
+    return NONE if value is None else f"{count(value.k)} of {count(value.n)}"
+
+
+def estimate(finding: Finding) -> str:
+    """Return what was measured, with the digits that its interval carries."""
+    return quantity(finding.estimate, finding.unit, spread(finding.interval))
