@@ -23,7 +23,7 @@ from chaos.claims.hypotheses.expression import Expression, Names, parse_expressi
 from chaos.claims.hypotheses.judging import Hypotheses
 from chaos.claims.hypotheses.reading import hosts_of
 from chaos.claims.hypotheses.tokens import ExpressionError
-from chaos.claims.judge.shares import Judge
+from chaos.claims.judge.judge import Judge
 from chaos.claims.routing import effects_of
 from chaos.errors import InvalidInput
 from chaos.experiment.model import API_VERSION, KIND

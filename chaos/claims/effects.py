@@ -58,3 +58,15 @@ class PhaseEffects:
     name: str
     effects: tuple[Effect, ...]
     faults: bool = True
+
+
+def forwards(effect: Effect, faults: bool) -> bool:
+    """Return whether some requests get past the rule's abort, in a phase with faults or without."""
+    return not faults or (effect.abort_share or 0.0) < 1
+
+
+def short(label: str) -> str:
+    """Return a cluster's label as people say it: `webserverv1.default.svc.cluster.local:80/v1` is `webserverv1/v1`."""
+    host, slash, subset = label.partition("/")
+    host = host.rsplit(":", 1)[0] if ":" in host else host
+    return host.removesuffix(".svc.cluster.local").removesuffix(".default") + slash + subset

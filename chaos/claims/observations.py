@@ -140,10 +140,11 @@ class Running:
     """One claim's counts, stretch by stretch, kept up with what is observed: each outcome is classified once and each
     stretch counted once, however often and however late in a long run one looks."""
 
-    __slots__ = ("_classify", "_known", "series")
+    __slots__ = ("_classify", "_known", "looked", "series")
 
     def __init__(self, classify: Classify):
         self.series: list[tuple[int, int]] = []
+        self.looked = 0  # so many stretches held no drift
         self._classify = classify
         self._known: dict[Outcome, bool | None] = {}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chaos.claims.finding import Finding, Tally
+from chaos.claims.kinds import BY_NAME
 from chaos.formatting import NONE, THIN, count, edge, exact, quantity, significant, spread
 
 
@@ -20,7 +21,8 @@ def configured(finding: Finding) -> str:
 
 def _configured_value(finding: Finding) -> str:
     value = finding.configured or 0.0
-    if finding.kind == "residual":  # follows from what was measured, so its digits end where its tolerance does
+    kind = BY_NAME.get(finding.kind)
+    if kind is not None and kind.measured_target:  # its digits end where its tolerance does
         return edge(value, finding.tolerance, finding.unit)
     return exact(value, finding.unit)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from chaos.claims.effects import PhaseEffects
-from chaos.claims.expectations import Expectation, expectations
+from chaos.claims.expectation import Expectation
+from chaos.claims.expectations import expectations
 from chaos.claims.routing import effects_of, untouched
 from chaos.experiment.tasks import LoadTask, load_tasks
 from chaos.mesh.compile.rules import Rules, compile_rules

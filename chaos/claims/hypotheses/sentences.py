@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chaos.claims.finding import Finding, Tally
 from chaos.claims.hypotheses.expression import Expression
-from chaos.claims.judge.sentences import requests, share_of, target_of
+from chaos.claims.shares.sentences import requests, share_of, target_of
 from chaos.formatting import THIN, spread
 from chaos.formatting import count as thousands
 from chaos.formatting import share as percent

@@ -9,7 +9,7 @@ from typing import Any
 
 from chaos import __version__
 from chaos.claims.effects import Effect, PhaseEffects
-from chaos.claims.expectations import Expectation
+from chaos.claims.expectation import Expectation
 from chaos.claims.expected_outcomes import expected_outcomes
 from chaos.claims.judge.forecast import PlanLine
 from chaos.errors import Problem

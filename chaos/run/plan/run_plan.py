@@ -9,15 +9,15 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from chaos.claims.effects import PhaseEffects
-from chaos.claims.expectations import Expectation
+from chaos.claims.expectation import Expectation
 from chaos.claims.expected_outcomes import expected_outcomes, mean_delay
 from chaos.claims.finding import Finding
 from chaos.claims.hypotheses.expression import Expression
 from chaos.claims.hypotheses.fault_levels import as_text
 from chaos.claims.hypotheses.reading import hosts_of
 from chaos.claims.hypotheses.safeguards import Safeguard
-from chaos.claims.judge.evidence import Bench
 from chaos.claims.judge.forecast import expected_rate, plan_lines
+from chaos.claims.judge.run_judge import RunJudge
 from chaos.errors import Problem
 from chaos.experiment.model import Load
 from chaos.experiment.services import Addresses, proxy_of
@@ -95,11 +95,11 @@ class Outset:
             found.append(self.search.to)
         return min(max(found, default=0.0), 60.0)
 
-    def bench(self) -> Bench:
+    def bench(self) -> RunJudge:
         """Everything that judges the run, before it has begun."""
         safeguards = [Safeguard(each.expression, each.hold_for) for each in self.safeguards]
         hypotheses = self.hypotheses
-        return Bench(
+        return RunJudge(
             self.expected,
             hypotheses,
             safeguards,
@@ -108,13 +108,13 @@ class Outset:
             confidence=self.confidence,
         )
 
-    def level_bench(self, plan: SearchPlan, phase: RunPhase, confidence: float) -> Bench:
+    def level_bench(self, plan: SearchPlan, phase: RunPhase, confidence: float) -> RunJudge:
         """What judges one level of a search: the hypothesis alone, in that phase."""
         hold = plan.hold
         right = replace(hold.right, phase=phase.name) if hold.right is not None else None
         text = f"{phase.name}: {hold.text}"  # tells the levels apart, in the report's curves as well
         there = replace(hold, text=text, left=replace(hold.left, phase=phase.name), right=right)
-        return Bench((), (there,), hosts=hosts_of(self.rules), confidence=confidence)
+        return RunJudge((), (there,), hosts=hosts_of(self.rules), confidence=confidence)
 
     @property
     def sample(self) -> float:

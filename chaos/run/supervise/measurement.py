@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chaos.claims.finding import Finding
-from chaos.claims.judge.evidence import Bench
+from chaos.claims.judge.run_judge import RunJudge
 from chaos.journal.records import Counters, Faulted, Findings
 from chaos.protocol.digest import Digest
 from chaos.run.processes.admin import Admin
@@ -20,7 +20,7 @@ BUSY = 0.95  # share of a core from which a load process is short of CPU
 class Recording:
     """The state of a measurement. `bench` may be replaced, by that of a search's next level."""
 
-    def __init__(self, journal: JournalWriter, bench: Bench):
+    def __init__(self, journal: JournalWriter, bench: RunJudge):
         self.journal, self.bench = journal, bench
         self.counters: dict[str, Any] | None = None
         self.requests = 0

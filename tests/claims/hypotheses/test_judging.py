@@ -11,7 +11,7 @@ import pytest
 from chaos.claims.finding import Finding, Tally
 from chaos.claims.hypotheses.expression import Names, parse_expression
 from chaos.claims.hypotheses.judging import Hypotheses
-from chaos.claims.judge.shares import Judge
+from chaos.claims.judge.judge import Judge
 from chaos.protocol.digest import Digest, Key
 from chaos.verify.verdict import Verdict
 

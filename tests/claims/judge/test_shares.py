@@ -13,7 +13,7 @@ from support.simulated_gateway import SimulatedGateway
 from chaos.claims.effects import Effect, PhaseEffects, Retries
 from chaos.claims.expectations import expectations
 from chaos.claims.finding import Finding, Tally
-from chaos.claims.judge.shares import Judge, divide
+from chaos.claims.judge.judge import Judge, divide
 from chaos.verify.verdict import Verdict
 
 V, F, U, NONE = Verdict.VERIFIED, Verdict.FALSIFIED, Verdict.INCONCLUSIVE, Verdict.NO_TRAFFIC

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from chaos.claims.expectations import Expectation
+from chaos.claims.expectation import Expectation
 from chaos.claims.finding import Finding
 from chaos.claims.hypotheses.expression import Expression
 from chaos.claims.hypotheses.judging import Hosts, Hypotheses
 from chaos.claims.hypotheses.safeguards import Safeguard, Safeguards
-from chaos.claims.judge.shares import Judge
+from chaos.claims.judge.judge import Judge
 from chaos.claims.observations import Observations, Observed
 
 
-class Bench:
+class RunJudge:
     """`observe` is handed each digest, `second` every whole second of them; `findings` tells where things stand.
 
     Expectations and hypotheses divide 1 - confidence among them."""

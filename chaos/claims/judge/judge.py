@@ -1,0 +1,103 @@
+"""Judge all claims of a run while it goes on: divide alpha among them, and keep what has been decided.
+
+All tests hold at every moment, so a verdict that has been reached stays: later counts cannot make a verified claim
+merely open again, only falsify it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from chaos.claims.evidence import Evidence
+from chaos.claims.expectation import HARD, Expectation
+from chaos.claims.finding import Finding
+from chaos.claims.gateway_ledger import GatewayLedger
+from chaos.claims.hypotheses.judging import Hypotheses
+from chaos.claims.observations import Observations, Observed, Running
+from chaos.verify.claim import divide_alpha
+from chaos.verify.verdict import Verdict
+
+
+class Judge:
+    """Judges a run while it goes on. `observe` is handed each second's digest, `findings` tells where things stand.
+
+    Expectations and hypotheses divide 1 - confidence, those that are hard to decide getting more of it."""
+
+    def __init__(
+        self, expectations: Sequence[Expectation], confidence: float = 0.99, hypotheses: Hypotheses | None = None
+    ):
+        self.expectations = tuple(expectations)
+        self.hypotheses = hypotheses or Hypotheses(())
+        self.confidence = confidence
+        alphas = divide(confidence, self.expectations, len(self.hypotheses.all))
+        self._alphas = dict(zip((each.id for each in self.expectations), alphas, strict=False))
+        self._hypothesis_alpha = alphas[-1] if self.hypotheses.all else 0.0
+        self.observed = Observed()
+        self._running = {each.id: Running(each.classify) for each in self.expectations}
+        self._settled: dict[str, Finding] = {}
+
+    def observe(self, digest: Observations, seconds: float = 1.0) -> None:
+        """Add what the load saw in so many seconds."""
+        self.observed.add(digest, seconds)
+        self.hypotheses.observe(digest)
+
+    def findings(self, counters: Mapping[str, Any] | None, *, starved: str = "") -> list[Finding]:
+        """Return one finding per expectation, then one per hypothesis. `counters` are the gateway's, None when it has
+        none. `starved` says why latencies cannot be trusted (a client short of CPU, load not delivered); latency
+        findings are then inconclusive."""
+        ledger = GatewayLedger(counters)
+        found = [self._judge(expectation, ledger, starved) for expectation in self.expectations]
+        more = self.hypotheses.findings(self.observed, counters, self.confidence, self._hypothesis_alpha, starved)
+        return [*found, *(self._settle(finding) for finding in more)]
+
+    def _judge(self, expectation: Expectation, ledger: GatewayLedger, starved: str) -> Finding:
+        alpha, running = self._alphas[expectation.id], self._running[expectation.id]
+        evidence = Evidence(self.observed, ledger, running, self.confidence, alpha, starved)
+        return self._settle(expectation.judge(evidence), expectation)
+
+    def _settle(self, finding: Finding, expectation: Expectation | None = None) -> Finding:
+        """Keep a verdict that has been reached; of its intervals, which all hold at once, what they share remains."""
+        before = self._settled.get(finding.id)
+        if finding.cause == "starved":
+            return finding
+        if before is not None and before.verdict is Verdict.VERIFIED and not finding.verdict.decided:
+            interval = _common(before.interval, finding.interval)
+            finding = replace(finding, verdict=before.verdict, interval=interval, needed=None, cause="")
+            sentence = expectation.settled(finding, before.sentence) if expectation else before.sentence
+            finding = replace(finding, sentence=sentence)
+        elif before is not None and before.verdict is Verdict.FALSIFIED and finding.verdict is not Verdict.FALSIFIED:
+            finding = before
+        if finding.verdict.decided:
+            self._settled[finding.id] = finding
+        return finding
+
+
+def divide(confidence: float, expectations: Sequence[Expectation], hypotheses: int = 0) -> list[float]:
+    """Return alpha of each expectation, then of each hypothesis.
+
+    The shares of two destinations are one claim told twice: either is wrong exactly when the other is, so both have
+    its alpha."""
+    siblings = Counter(_family(each) for each in expectations)
+    shared = [2 if each.complementary and siblings[_family(each)] == 2 else 1 for each in expectations]
+    weights = [each.weight / times for each, times in zip(expectations, shared, strict=True)]
+    alphas = divide_alpha(confidence, [*weights, *([HARD] * hypotheses)])
+    return [alpha * times for alpha, times in zip(alphas, [*shared, *([1] * hypotheses)], strict=True)]
+
+
+def _family(expectation: Expectation) -> tuple[str, str, str, tuple[str, ...] | None]:
+    return expectation.kind, expectation.phase, expectation.rule, expectation.tasks
+
+
+Bounds = tuple[float | None, float | None] | None
+
+
+def _common(before: Bounds, now: Bounds) -> Bounds:
+    """Return the intersection; the earlier one when they have nothing in common."""
+    if before is None or now is None:
+        return before or now
+    lows = [low for low in (before[0], now[0]) if low is not None]
+    highs = [high for high in (before[1], now[1]) if high is not None]
+    low, high = max(lows, default=None), min(highs, default=None)
+    return before if low is not None and high is not None and low > high else (low, high)

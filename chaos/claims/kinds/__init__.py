@@ -1,0 +1,31 @@
+"""The kinds of claims, a file each. A new kind is a new file and a line here (docs/extending.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from chaos.claims.expectation import Expectation
+from chaos.claims.kinds.abort import AbortClaim
+from chaos.claims.kinds.added_delay import AddedDelayClaim
+from chaos.claims.kinds.delay import DelayClaim
+from chaos.claims.kinds.destination import DestinationClaim
+from chaos.claims.kinds.mirror import MirrorClaim
+from chaos.claims.kinds.reply import DirectResponseClaim, NoRouteClaim, RedirectClaim
+from chaos.claims.kinds.retries import RetriesClaim
+from chaos.claims.kinds.route import RouteClaim
+
+KINDS: tuple[type[Expectation], ...] = (
+    RedirectClaim,
+    DirectResponseClaim,
+    NoRouteClaim,
+    RouteClaim,
+    AbortClaim,
+    DelayClaim,
+    AddedDelayClaim,
+    DestinationClaim,
+    RetriesClaim,
+    MirrorClaim,
+)
+"""In the order in which the claims of a rule are listed."""
+
+BY_NAME: Mapping[str, type[Expectation]] = {kind.kind: kind for kind in KINDS}

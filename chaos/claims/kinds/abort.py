@@ -1,0 +1,61 @@
+"""The claim *abort*: this share of the rule's requests is answered with the configured status by the gateway itself.
+
+Source: HTTPFaultInjection.Abort in virtual_service.proto."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from chaos.claims.effects import Effect
+from chaos.claims.evidence import Evidence
+from chaos.claims.expectation import Expectation
+from chaos.claims.finding import Finding, Tally
+from chaos.claims.gateway_ledger import GatewayLedger
+from chaos.claims.observations import Outcome
+from chaos.claims.shares.judging import judge_share
+from chaos.claims.shares.sentences import settled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AbortClaim(Expectation):
+    """`status` is the HTTP status with which requests are aborted."""
+
+    status: int
+
+    kind: ClassVar[str] = "abort"
+    fault: ClassVar[str] = "abort"
+
+    @classmethod
+    def of(cls, effect: Effect, faults: bool, tolerance: float) -> Iterator[Self]:
+        """Yield the configured share; 0 % in a phase without faults, of a rule that has some."""
+        status = effect.abort_status
+        if faults and effect.abort_share is not None:
+            yield cls.named(effect, f"abort {status}", share=effect.abort_share, tolerance=tolerance, status=status)
+        elif not faults and effect.abort_share:
+            yield cls.named(effect, "no abort", share=0.0, tolerance=tolerance, status=status)
+
+    @property
+    def visible(self) -> bool:
+        return True
+
+    def _tagged(self, outcome: Outcome) -> bool | None:
+        if outcome.route != self.rule_name:
+            return None
+        return "abort" in outcome.fault and outcome.status == self.status
+
+    def _untagged(self, outcome: Outcome) -> bool | None:
+        return outcome.status == self.status and "abort" in outcome.fault
+
+    def drawn(self, ledger: GatewayLedger) -> Tally | None:
+        return ledger.tally(self.phase, self.rule, lambda counts: Tally(counts["abort"], counts["requests"]))
+
+    def judge(self, evidence: Evidence) -> Finding:
+        return judge_share(self, evidence)
+
+    def did(self) -> str:
+        return f"were aborted with {self.status}"
+
+    def settled(self, finding: Finding, before: str) -> str:
+        return settled(finding)

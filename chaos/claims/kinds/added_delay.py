@@ -1,0 +1,215 @@
+"""The claim *added delay*: delayed requests take the configured time longer than those of the same run that were not.
+
+Both groups meet the same machine and the same upstream, so their difference is the delay alone, however slow
+everything is. Like is compared with like: the responses of one task with one status, forwarded or aborted, whichever
+pair of groups is largest. A rule that delays everything leaves nothing to compare with; then the whole latency is
+what is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from math import inf
+from typing import ClassVar, Self
+
+from chaos.claims.effects import Effect
+from chaos.claims.evidence import Evidence
+from chaos.claims.expectation import EASY, Expectation
+from chaos.claims.finding import Finding, Tally
+from chaos.claims.gateway_ledger import GatewayLedger
+from chaos.claims.kinds.delay import delayed
+from chaos.claims.observations import Observed, Outcome
+from chaos.claims.shares.by_latency import split_by_latency
+from chaos.formatting import THIN
+from chaos.formatting import count as thousands
+from chaos.units import Unit, format_duration
+from chaos.verify.planning import Requests
+from chaos.verify.quantile import Sample, allowed_ranks
+from chaos.verify.shift import MEDIAN, Shift, assess_span, shift_band
+from chaos.verify.verdict import Verdict
+
+TOLERANCE = 0.05
+"""Of the delay."""
+LEAST_TOLERANCE = 0.002
+"""Seconds. Timers and schedulers are no more exact than this on a busy machine."""
+
+Group = tuple[str, int, bool]
+"""Task, status, whether it was aborted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The shift that was measured at three quantiles, and between how many requests."""
+
+    band: Mapping[float, Shift]
+    late: int
+    reference: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddedDelayClaim(Expectation):
+    """`share` is the configured delay in seconds, as `tolerance` is."""
+
+    kind: ClassVar[str] = "added-delay"
+    unit: ClassVar[Unit] = "seconds"
+
+    @classmethod
+    def of(cls, effect: Effect, faults: bool, tolerance: float) -> Iterator[Self]:
+        """Yield one for a rule that delays some requests; how near is near enough follows from the delay itself."""
+        if faults and effect.delay_share:
+            near = max(effect.delay * TOLERANCE, LEAST_TOLERANCE)
+            title = f"added delay {format_duration(effect.delay)}"
+            yield cls.named(effect, title, share=effect.delay, tolerance=near)
+
+    @property
+    def weight(self) -> float:
+        return EASY
+
+    @property
+    def seconds(self) -> float:
+        assert self.share is not None
+        return self.share
+
+    @property
+    def visible(self) -> bool:
+        return True
+
+    def _tagged(self, outcome: Outcome) -> bool | None:
+        return "delay" in outcome.fault if outcome.route == self.rule_name else None
+
+    def drawn(self, ledger: GatewayLedger) -> Tally | None:
+        return ledger.tally(self.phase, self.rule, delayed)
+
+    def did(self) -> str:
+        return f"took {format_duration(self.seconds)} longer"
+
+    def portion(self, effect: Effect) -> float:
+        """Return the scarcer of the two groups that are compared."""
+        late = effect.delay_share or 0.0
+        return min(late, 1 - late) or late
+
+    def requests_needed(self, alpha: float) -> Requests:
+        least = _least_for_a_median(alpha / 2)
+        return Requests(least, least)
+
+    def smallest_deviation(self, requests: int, alpha: float) -> float | None:
+        return None
+
+    def judge(self, evidence: Evidence) -> Finding:
+        """Return the finding with its estimate and interval in seconds."""
+        finding = replace(self.blank(evidence), tolerance=self.tolerance, ledgers=("configured", "observed"))
+        measured = self._measure(evidence)
+        if measured is None:
+            missing = _nothing_seen(finding, evidence.observed.tally(self.classify))
+            return replace(missing, sentence=_sentence(missing, None, evidence.starved))
+        shift, verdict = measured.band[MEDIAN], self._assess(measured.band)
+        uneven = verdict is Verdict.FALSIFIED and self._near(shift, self.tolerance) is not verdict
+        starved = evidence.starved
+        finding = replace(
+            finding,
+            observed=Tally(measured.late, measured.late + measured.reference),
+            estimate=shift.estimate,
+            interval=(shift.span.low, None if shift.span.high == inf else shift.span.high),
+            verdict=Verdict.INCONCLUSIVE if starved and verdict.decided else verdict,
+            cause="starved" if starved else "delay" if verdict is Verdict.FALSIFIED else "",
+        )
+        quartiles = (measured.band[0.25].estimate, measured.band[0.75].estimate) if uneven else None
+        return replace(finding, sentence=_sentence(finding, measured.reference, starved, quartiles))
+
+    def _assess(self, band: Mapping[float, Shift]) -> Verdict:
+        """Let the median decide; quartiles that are surely more than twice as far off as is tolerated falsify a
+        *fixed* delay."""
+        if any(self._near(shift, 2 * self.tolerance) is Verdict.FALSIFIED for shift in band.values()):
+            return Verdict.FALSIFIED
+        return self._near(band[MEDIAN], self.tolerance)
+
+    def _near(self, shift: Shift, reach: float) -> Verdict:
+        return assess_span(shift.span, self.seconds - reach, self.seconds + reach)
+
+    def _measure(self, evidence: Evidence) -> Measured | None:
+        """Return the shift between the largest comparable groups; None while no delayed request was seen."""
+        observed, alpha = evidence.observed, evidence.alpha
+        if not self.tagged:
+            late, reference = split_by_latency(observed, self.concerns, self.seconds)
+            return _measured(late, reference, alpha) if late.n else None
+        group = self._largest(observed)
+        if group is None:
+            return None
+        late = observed.sample(lambda outcome: self._group(outcome) == (group, True))
+        reference = observed.sample(lambda outcome: self._group(outcome) == (group, False))
+        return _measured(late, reference, alpha)
+
+    def _group(self, outcome: Outcome) -> tuple[Group, bool] | None:
+        """Return an outcome's group and whether it was delayed; None for what is not the rule's."""
+        late = self.classify(outcome)
+        return None if late is None else ((outcome.task, outcome.status, "abort" in outcome.fault), late)
+
+    def _largest(self, observed: Observed) -> Group | None:
+        """Return the group that tells most: the one whose smaller half is largest. Without undelayed requests, the
+        largest."""
+        sizes: dict[Group, list[int]] = {}
+        for outcome, count in observed:
+            found = self._group(outcome)
+            if found is not None:
+                sizes.setdefault(found[0], [0, 0])[found[1]] += count
+        late = {group: size for group, size in sizes.items() if size[1]}
+        return max(late, key=lambda group: (min(late[group]), late[group][1]), default=None)
+
+
+def _measured(late: Sample, reference: Sample, alpha: float) -> Measured:
+    return Measured(shift_band(late, reference, alpha), late.n, reference.n)
+
+
+def _nothing_seen(finding: Finding, tally: Tally) -> Finding:
+    """No delayed request yet: no traffic when there was none at all, open otherwise."""
+    verdict = Verdict.INCONCLUSIVE if tally.n else Verdict.NO_TRAFFIC
+    return replace(finding, verdict=verdict, observed=Tally(0, tally.n), cause="" if tally.n else "traffic")
+
+
+def _sentence(
+    finding: Finding, reference: int | None, starved: str, quartiles: tuple[float, float] | None = None
+) -> str:
+    """Say what was measured. `reference` is how many undelayed ones they were compared with; `quartiles`
+    the shifts at 25 and 75 % when it is these that are off."""
+    target = format_duration(finding.configured or 0.0)
+    seen = finding.observed or Tally(0, 0)
+    if reference is None or finding.estimate is None:
+        if finding.verdict is Verdict.NO_TRAFFIC:
+            return "No request reached this rule, so nothing is known about its delay."
+        return f"None of {thousands(seen.n)} requests was seen delayed so far."
+    took = f"{thousands(seen.k)} delayed requests took {format_duration(finding.estimate)}"
+    if reference:
+        said = f"{took} longer than {thousands(reference)} undelayed ones of the same run"
+    else:
+        said = f"{took} in all, with no undelayed one to compare them with"
+    if starved:
+        return f"{said}; {starved}, so latencies prove nothing."
+    if finding.verdict is Verdict.INCONCLUSIVE:
+        return f"{said}; more requests would tell whether it is {target}."
+    if quartiles is not None:
+        low, high = (format_duration(each) for each in quartiles)
+        return f"{said}, but a quarter only {low} and another {high}: the delay is not fixed at {target}."
+    if finding.verdict is Verdict.FALSIFIED:
+        return f"{said}, not {target}: the delay is {_off(finding)}."
+    return f"{said}; {target} is configured."
+
+
+def _off(finding: Finding) -> str:
+    off = (finding.estimate or 0.0) / (finding.configured or 1.0) - 1
+    return f"{abs(off) * 100:.0f}{THIN}% too {'short' if off < 0 else 'long'}"
+
+
+def _least_for_a_median(alpha: float) -> int:
+    """The smallest number of requests that bounds their median on both sides."""
+    low, high = 0, 1
+    while not _bounded(high, alpha):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if _bounded(middle, alpha) else (middle, high)
+    return high
+
+
+def _bounded(n: int, alpha: float) -> bool:
+    low, high = allowed_ranks(n, 0.5, alpha)
+    return low > 0 and high < n

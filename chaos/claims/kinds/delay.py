@@ -1,0 +1,67 @@
+"""The claim *delay*: this share of the rule's requests is delayed. By how much is the claim of `added_delay`.
+
+Source: HTTPFaultInjection.Delay in virtual_service.proto."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from chaos.claims.effects import Effect
+from chaos.claims.evidence import Evidence
+from chaos.claims.expectation import Expectation
+from chaos.claims.finding import Finding, Tally
+from chaos.claims.gateway_ledger import Counts, GatewayLedger
+from chaos.claims.observations import Outcome
+from chaos.claims.shares.by_latency import split_by_latency
+from chaos.claims.shares.judging import judge_share
+from chaos.claims.shares.sentences import settled
+from chaos.units import format_duration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelayClaim(Expectation):
+    """`seconds` is the configured delay."""
+
+    seconds: float
+
+    kind: ClassVar[str] = "delay"
+    fault: ClassVar[str] = "delay"
+
+    @classmethod
+    def of(cls, effect: Effect, faults: bool, tolerance: float) -> Iterator[Self]:
+        """Yield the configured share; 0 % in a phase without faults, of a rule that has some."""
+        seconds = effect.delay
+        if faults and effect.delay_share is not None:
+            title = f"delay {format_duration(seconds)}"
+            yield cls.named(effect, title, share=effect.delay_share, tolerance=tolerance, seconds=seconds)
+        elif not faults and effect.delay_share:
+            yield cls.named(effect, "no delay", share=0.0, tolerance=tolerance, seconds=seconds)
+
+    @property
+    def visible(self) -> bool:
+        return self.share not in (0.0, 1.0)  # one slow response is no counter-example
+
+    def _tagged(self, outcome: Outcome) -> bool | None:
+        return "delay" in outcome.fault if outcome.route == self.rule_name else None
+
+    def drawn(self, ledger: GatewayLedger) -> Tally | None:
+        return ledger.tally(self.phase, self.rule, delayed)
+
+    def judge(self, evidence: Evidence) -> Finding:
+        if self.tagged:
+            return judge_share(self, evidence)
+        late, rest = split_by_latency(evidence.observed, self.concerns, self.seconds)
+        return judge_share(self, evidence, Tally(late.n, late.n + rest.n))
+
+    def did(self) -> str:
+        return "were delayed"
+
+    def settled(self, finding: Finding, before: str) -> str:
+        return settled(finding)
+
+
+def delayed(counts: Counts) -> Tally:
+    """Return how many of a rule's requests the gateway delayed."""
+    return Tally(counts["delay"], counts["requests"])

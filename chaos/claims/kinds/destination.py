@@ -1,0 +1,60 @@
+"""The claim *destination*: this share of the forwarded requests goes to one of a rule's weighted destinations.
+
+Source: HTTPRouteDestination.weight in virtual_service.proto."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from chaos.claims.effects import Effect, forwards, short
+from chaos.claims.evidence import Evidence
+from chaos.claims.expectation import Expectation
+from chaos.claims.finding import Finding, Tally
+from chaos.claims.gateway_ledger import Counts, GatewayLedger
+from chaos.claims.observations import Outcome
+from chaos.claims.shares.judging import judge_share
+from chaos.claims.shares.sentences import settled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestinationClaim(Expectation):
+    """`label` is the destination's cluster, `host:port` or `host:port/subset`."""
+
+    label: str
+
+    kind: ClassVar[str] = "destination"
+    complementary: ClassVar[bool] = True
+
+    @classmethod
+    def of(cls, effect: Effect, faults: bool, tolerance: float) -> Iterator[Self]:
+        """Yield each destination's weight, where there are several."""
+        if len(effect.destinations) < 2 or not forwards(effect, faults):
+            return
+        for label, share in effect.destinations:
+            yield cls.named(effect, f"to {short(label)}", label, share=share, tolerance=tolerance, label=label)
+
+    def _tagged(self, outcome: Outcome) -> bool | None:
+        if outcome.route != self.rule_name or not outcome.destination:
+            return None
+        return outcome.destination == self.label
+
+    def drawn(self, ledger: GatewayLedger) -> Tally | None:
+        return ledger.tally(self.phase, self.rule, self._forwarded)
+
+    def _forwarded(self, counts: Counts) -> Tally:
+        reached: dict[str, int] = counts["destinations"]
+        return Tally(reached.get(self.label, 0), sum(reached.values()))
+
+    def judge(self, evidence: Evidence) -> Finding:
+        return judge_share(self, evidence)
+
+    def did(self) -> str:
+        return f"went to {short(self.label)}"
+
+    def settled(self, finding: Finding, before: str) -> str:
+        return settled(finding)
+
+    def portion(self, effect: Effect) -> float:
+        return 1 - (effect.abort_share or 0.0)

@@ -1,0 +1,80 @@
+"""The claim *route*: every request of these tasks takes this rule, and goes where the rule sends what it does not
+abort."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+from chaos.claims.effects import Effect, short
+from chaos.claims.evidence import Evidence
+from chaos.claims.expectation import Expectation
+from chaos.claims.finding import Finding, Tally
+from chaos.claims.observations import Observed, Outcome
+from chaos.claims.shares.judging import judge_share
+from chaos.claims.shares.sentences import requests, settled, target_of
+from chaos.formatting import count as thousands
+from chaos.verify.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutingClaim(Expectation):
+    """A claim that all requests of some tasks meet one thing; what most of the others met is said."""
+
+    def judge(self, evidence: Evidence) -> Finding:
+        finding = judge_share(self, evidence)
+        if finding.verdict is not Verdict.FALSIFIED:
+            return finding
+        finding = replace(finding, cause="routing")
+        return replace(finding, sentence=self._wrong(finding, evidence.observed))
+
+    def settled(self, finding: Finding, before: str) -> str:
+        return settled(finding)
+
+    def _wrong(self, finding: Finding, observed: Observed) -> str:
+        seen = finding.observed or Tally(0, 0)
+        said = f"{requests(seen, finding)} {self.did()}, not {target_of(finding)}"
+        others = [(outcome, count) for outcome, count in observed if self.classify(outcome) is False]
+        if not others:
+            return f"{said}."
+        outcome, count = max(others, key=lambda each: each[1])
+        return f"{said}: {thousands(count)} {self._met(outcome)}."
+
+    def _met(self, outcome: Outcome) -> str:
+        """Say what an outcome met instead."""
+        if outcome.route != self.rule_name:
+            return f"took {outcome.route}" if outcome.route else f"took no rule and were answered with {outcome.status}"
+        by = f" by {short(outcome.destination)}" if outcome.destination else ""
+        return f"were answered with {outcome.status}{by}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteClaim(RoutingClaim):
+    """`labels` are the destinations; empty when one of them is unknown."""
+
+    labels: tuple[str, ...]
+
+    kind: ClassVar[str] = "route"
+
+    @classmethod
+    def of(cls, effect: Effect, faults: bool, tolerance: float) -> Iterator[Self]:
+        """Yield one for a rule that tasks of the load take and that replies nothing itself."""
+        if effect.reply is not None or effect.tasks is None:
+            return
+        labels = () if effect.unreachable else tuple(label for label, _ in effect.destinations)
+        title = f"to {short(labels[0])}" if len(labels) == 1 else f"takes {effect.name}"
+        yield cls.named(effect, title, share=1.0, tolerance=tolerance, labels=labels)
+
+    def _tagged(self, outcome: Outcome) -> bool | None:
+        if outcome.route != self.rule_name:
+            return False
+        return "abort" in outcome.fault or not self.labels or outcome.destination in self.labels
+
+    def did(self) -> str:
+        return f"took {self.rule_name}" + (f" to {short(self.labels[0])}" if len(self.labels) == 1 else "")
+
+    def _met(self, outcome: Outcome) -> str:
+        if outcome.route == self.rule_name and outcome.destination:
+            return f"went to {short(outcome.destination)}"
+        return RoutingClaim._met(self, outcome)

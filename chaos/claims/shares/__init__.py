@@ -1,0 +1,1 @@
+"""How claims about a proportion are judged, whatever they are about."""

@@ -1,0 +1,91 @@
+"""Says in one sentence what was found, and what is wrong when something is."""
+
+from __future__ import annotations
+
+from chaos.claims.finding import Finding, Tally
+from chaos.formatting import count as thousands
+from chaos.formatting import exact, plural, spread
+from chaos.formatting import share as percent
+from chaos.verify.drift import Drift
+from chaos.verify.independence import Dependence
+from chaos.verify.verdict import Verdict
+
+
+def requests(tally: Tally, finding: Finding) -> str:
+    """Return `50.1 % of 14 000 requests`, with the digits that the finding's interval carries."""
+    return f"{share_of(tally, finding)} of {plural(tally.n, 'request')}"
+
+
+def share_of(tally: Tally, finding: Finding) -> str:
+    """Return a tally's share with the digits that the finding's interval carries."""
+    return percent(tally.share or 0.0, spread(finding.interval))
+
+
+def target_of(finding: Finding) -> str:
+    """Return the configured share as it was written."""
+    return exact(finding.configured or 0.0, "share")
+
+
+def share(finding: Finding, did: str, dependence: Dependence | None = None, drift: Drift | None = None) -> str:
+    """Say how a claim about a proportion stands. `did` says what happened to the requests that have what is claimed."""
+    own = finding.observed or finding.drawn
+    if finding.verdict is Verdict.NO_TRAFFIC or own is None or not own.n:
+        return "No request reached this rule, so nothing is known about it."
+    said = f"{requests(own, finding)} {did}"
+    if finding.verdict is Verdict.FALSIFIED:
+        return f"{said}{_wrong(finding, dependence, drift)}"
+    if finding.verdict is Verdict.INCONCLUSIVE:
+        return f"{said}; {possible(finding)}"
+    if own.share == finding.configured:
+        said += ", as configured"
+    else:
+        said += f"; {exact(finding.configured or 0.0, 'share')} is configured"
+    return f"{said}." if finding.observed else f"{said}. This is the gateway's own count: the load does not see these."
+
+
+def settled(finding: Finding) -> str:
+    """Say that a claim was verified before, when its latest counts alone would leave it open."""
+    now = finding.observed or finding.drawn or Tally(0, 0)
+    return f"Verified earlier in the run; by now it is {requests(now, finding)}."
+
+
+def _wrong(finding: Finding, dependence: Dependence | None, drift: Drift | None) -> str:
+    target = target_of(finding)
+    drawn = share_of(finding.drawn, finding) if finding.drawn and finding.drawn.n else ""
+    if finding.cause == "per-connection" and dependence is not None:
+        return _per_connection(dependence)
+    if finding.cause == "drift" and drift is not None:
+        return _drifted(target, drift, finding)
+    return {
+        "drawn-twice": f", not {target}: two draws of {target} would give this; the fault seems to be drawn twice.",
+        "dice": f", not {target}" + (f"; the gateway itself drew {drawn}, so its dice are off." if drawn else "."),
+        "hidden": f", not {target}, though the gateway drew {drawn}: something on the way to the clients hid it.",
+        "count": f" where {target} is configured, and the gateway counted {drawn}: one of the two counts is off.",
+    }.get(finding.cause, f", not {target}.")
+
+
+def _per_connection(dependence: Dependence) -> str:
+    fault, clean = percent(dependence.after_fault.share), percent(dependence.after_clean.share)
+    return (
+        f", but not independently: {fault} of those after a hit one on their connection, {clean} of the others. "
+        f"{_drawn_how(dependence)}"
+    )
+
+
+def _drawn_how(dependence: Dependence) -> str:
+    if dependence.gap > 0:
+        return "The gateway seems to draw once per connection instead of once per request."
+    return "The gateway seems to take turns instead of drawing."
+
+
+def _drifted(target: str, drift: Drift, finding: Finding) -> str:
+    during = requests(Tally(drift.k, drift.n), finding)
+    said = f" over the whole run, but {during} from second {drift.since:.0f} to {drift.until:.0f}"
+    return f"{said}, where {target} is claimed of every moment." + (" The fault stopped." if not drift.k else "")
+
+
+def possible(finding: Finding) -> str:
+    low, high = finding.interval or (None, None)
+    width = spread(finding.interval)
+    between = f"{percent(low or 0.0, width)} to {percent(1.0 if high is None else high, width)} is still possible"
+    return f"{between}." + (f" About {thousands(finding.needed)} more requests would tell." if finding.needed else "")
