@@ -19,8 +19,9 @@ from anyio.from_thread import start_blocking_portal
 from chaos.claims.effects import PhaseEffects
 from chaos.claims.expectations import expectations
 from chaos.claims.finding import Finding
-from chaos.claims.hypotheses.expression import Expression, Names, parse_expression
+from chaos.claims.hypotheses.expression import Names, parse_expression
 from chaos.claims.hypotheses.judging import Hypotheses
+from chaos.claims.hypotheses.measure import Expression
 from chaos.claims.hypotheses.reading import hosts_of
 from chaos.claims.hypotheses.tokens import ExpressionError
 from chaos.claims.judge.judge import Judge

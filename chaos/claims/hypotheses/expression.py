@@ -16,18 +16,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from chaos.claims.hypotheses.measure import Expression, Measure
+from chaos.claims.hypotheses.measures import METRICS, QUANTILE, metric_of
+from chaos.claims.hypotheses.measures.metric import Metric
 from chaos.claims.hypotheses.tokens import ExpressionError, Token, listed, tokens, unknown
-from chaos.units import Unit, format_duration, parse_duration
+from chaos.units import Unit, parse_duration
 
-SHARES = ("failures", "errors", "successes", "aborted", "delayed")
-METRICS: Mapping[str, Unit] = {
-    **dict.fromkeys(SHARES, "share"),
-    "status": "share",
-    "masked": "share",
-    "median": "seconds",
-    "amplification": "ratio",
-}
-_CALLED = ("status", "masked", "amplification")
 _WORDS: Mapping[Unit, str] = {
     "share": "a share; compare it with a percentage like 5%",
     "seconds": "a latency; compare it with a duration like 200ms",
@@ -43,54 +37,6 @@ class Names:
     phases: tuple[str, ...] = ()
     tasks: tuple[str, ...] | None = ()
     hosts: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """Something that can be measured. `phase` and `task` None mean all of them; `level` is a quantile's, in (0, 1);
-    `argument` is the host or status in brackets."""
-
-    metric: str
-    phase: str | None = None
-    task: str | None = None
-    level: float = 0.0
-    argument: str = ""
-
-    @property
-    def unit(self) -> Unit:
-        return "seconds" if self.level else METRICS[self.metric]
-
-    def __str__(self) -> str:
-        name = f"{self.metric}({self.argument})" if self.argument else self.metric
-        return ".".join(part for part in (self.phase, self.task, name) if part)
-
-
-@dataclass(frozen=True, slots=True)
-class Expression:
-    """`left` is below or above `factor` times `right`, or `limit` (a fraction, seconds or a plain number) without one.
-
-    `within`: only what comes so many seconds after the phase began counts."""
-
-    text: str
-    left: Measure
-    sense: Literal["below", "above"]
-    limit: float
-    right: Measure | None = None
-    factor: float = 1.0
-    within: float | None = None
-
-    @property
-    def phase(self) -> str | None:
-        return self.left.phase
-
-    @property
-    def shown_limit(self) -> str:
-        """The right side, as people write it."""
-        if self.right is not None:
-            return f"{self.factor:g} * {self.right}" if self.factor != 1 else str(self.right)
-        if self.left.unit == "share":
-            return f"{self.limit * 100:g}%"
-        return format_duration(self.limit) if self.left.unit == "seconds" else f"{self.limit:g}"
 
 
 def parse_expression(text: str, names: Names | None = None) -> Expression:
@@ -146,12 +92,12 @@ class _Parser:
         *owners, metric = parts
         phase, task = self._owners(owners, scope)
         if metric.kind == "quantile":
-            return Measure(metric.text, phase, task, self._level(metric))
-        if metric.text not in METRICS:
+            return Measure(metric.text, phase, task, self._level(metric), unit=QUANTILE.unit)
+        found = METRICS.get(metric.text)
+        if found is None:
             raise self._error(unknown("metric", metric.word, _metric_names()), metric)
-        if metric.text == "median":
-            return Measure("median", phase, task, 0.5)
-        return Measure(metric.text, phase, task, argument=self._argument(metric) if metric.text in _CALLED else "")
+        argument = self._argument(metric, found) if found.argument else ""
+        return Measure(metric.text, phase, task, found.level, argument, found.unit)
 
     def _level(self, metric: Token) -> float:
         level = round(float(metric.text[1:]) / 100, 8)
@@ -185,9 +131,9 @@ class _Parser:
             raise self._error(unknown("phase or task", token.word, known), token)
         return phase
 
-    def _argument(self, metric: Token) -> str:
+    def _argument(self, metric: Token, found: Metric) -> str:
         if self._peek().text != "(":
-            example = "status(503)" if metric.text == "status" else f"{metric.text}(webserver)"
+            example = f"{metric.text}({'503' if found.argument == 'status' else 'webserver'})"
             raise self._error(f"{metric.text} wants brackets, like {example}", self._peek())
         self._next()
         first = self._peek()
@@ -197,11 +143,11 @@ class _Parser:
                 raise self._error("the bracket is not closed", self._peek())
             said += self._next().word
         self._next()
-        self._check_argument(metric, first, said)
+        self._check_argument(found, first, said)
         return said
 
-    def _check_argument(self, metric: Token, first: Token, said: str) -> None:
-        if metric.text == "status":
+    def _check_argument(self, found: Metric, first: Token, said: str) -> None:
+        if found.argument == "status":
             if not re.fullmatch(r"[1-5](?:xx|\d\d)", said):
                 raise ExpressionError(
                     self.text, f"{said!r} is not a status; write it like 503 or 5xx", first.column, len(said)
@@ -230,7 +176,7 @@ class _Parser:
         other = self._measure(scope)
         if other.unit != left.unit:
             raise self._error(f"{left} is {_WORDS[left.unit].split(';')[0]}, {other} is not", first)
-        if {left.metric, other.metric} & {"masked", "amplification"}:
+        if not all(metric_of(each).comparable for each in (left, other)):
             raise self._error(f"{left.metric} is compared with a value, like 90% or 3", first)
         return other
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chaos.claims.hypotheses.expression import Expression, Names, parse_expression
+from chaos.claims.hypotheses.expression import Names, parse_expression
+from chaos.claims.hypotheses.measure import Expression
+from chaos.claims.hypotheses.measures import metric_of
 from chaos.claims.hypotheses.safeguards import Safeguard
 from chaos.claims.hypotheses.tokens import ExpressionError
 from chaos.errors import Problem
@@ -44,9 +46,9 @@ def read_safeguards(reading: Reading, names: Names) -> tuple[tuple[Safeguard, ..
         found = _read(reading, each.hold, names, path, problems)
         if found is None:
             continue
-        if found.left.metric in ("masked", "amplification") or found.within is not None:
+        if not metric_of(found.left).each_second or found.within is not None:
             what = "within" if found.within is not None else found.left.metric
-            problems.append(reading.problem(path, f"{what} is nothing that a safeguard can watch second by second"))
+            problems.append(reading.problem(path, f"a safeguard cannot use {what}: it has no value per second"))
             continue
         if found.right is not None and found.right.phase != found.left.phase:
             problems.append(reading.problem(path, "a safeguard watches one second of one phase; compare within it"))

@@ -13,8 +13,8 @@ from math import ceil
 
 from chaos.claims.finding import Finding
 from chaos.claims.hypotheses import sentences as words
-from chaos.claims.hypotheses.expression import Expression
-from chaos.claims.hypotheses.judging import judge_expression
+from chaos.claims.hypotheses.limits import judge_expression
+from chaos.claims.hypotheses.measure import Expression
 from chaos.claims.observations import Observations, Observed
 from chaos.verify.verdict import Verdict
 

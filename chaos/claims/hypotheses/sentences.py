@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from chaos.claims.finding import Finding, Tally
-from chaos.claims.hypotheses.expression import Expression
-from chaos.claims.shares.sentences import requests, share_of, target_of
+from chaos.claims.hypotheses.measure import Expression
+from chaos.claims.hypotheses.observed_values import done
+from chaos.claims.shares.sentences import requests
 from chaos.formatting import THIN, spread
 from chaos.formatting import count as thousands
 from chaos.formatting import share as percent
 from chaos.units import format_duration
 from chaos.verify.verdict import Verdict
-
-_DONE = {
-    "failures": "failed",
-    "errors": "had no answer",
-    "successes": "ended well",
-    "aborted": "were aborted",
-    "delayed": "were delayed",
-}
 
 
 def nothing(finding: Finding) -> str:
@@ -33,25 +26,24 @@ def hypothesis(finding: Finding, expression: Expression, starved: str = "") -> s
     said = _ratio(finding, expression) if expression.right is not None else _plain(finding, expression)
     if finding.cause == "starved":
         return f"{said}; {starved}, so latencies prove nothing."
-    return f"{said}{_ending(finding, expression.shown_limit)}"
+    return f"{said}{ending(finding, expression.shown_limit)}"
 
 
 def _plain(finding: Finding, expression: Expression) -> str:
     seen = finding.observed or Tally(0, 0)
     if expression.left.unit == "share":
-        done = _DONE.get(expression.left.metric, f"were answered with {expression.left.argument}")
-        return f"{requests(seen, finding)} {done}{_between(finding)}"
+        return f"{requests(seen, finding)} {done(expression.left)}{between(finding)}"
     value = "has no end" if finding.estimate is None else f"is {format_duration(finding.estimate)}"
-    return f"{expression.left.metric} of {thousands(seen.n)} requests {value}{_between(finding)}"
+    return f"{expression.left.metric} of {thousands(seen.n)} requests {value}{between(finding)}"
 
 
 def _ratio(finding: Finding, expression: Expression) -> str:
     if finding.estimate is None:
-        return f"{expression.left} cannot be set against {expression.right}, which is nothing"
-    return f"{expression.left} is {finding.estimate:.3g} times {expression.right}{_between(finding)}"
+        return f"{expression.left} cannot be compared with {expression.right}: {expression.right} is 0"
+    return f"{expression.left} is {finding.estimate:.3g} times {expression.right}{between(finding)}"
 
 
-def _between(finding: Finding) -> str:
+def between(finding: Finding) -> str:
     low, high = finding.interval or (None, None)
     return f" ({_value(finding, low)} to {_value(finding, high)})"
 
@@ -64,7 +56,7 @@ def _value(finding: Finding, value: float | None) -> str:
     return format_duration(value) if finding.unit == "seconds" else f"{value:.3g}"
 
 
-def _ending(finding: Finding, limit: str) -> str:
+def ending(finding: Finding, limit: str) -> str:
     asked = f"{'less' if finding.sense == 'below' else 'more'} than {limit.replace('%', THIN + '%')}"
     if finding.verdict is Verdict.VERIFIED:
         return f", as asked: {asked}."
@@ -72,25 +64,3 @@ def _ending(finding: Finding, limit: str) -> str:
         return f"; {asked} was asked."
     more = f" About {thousands(finding.needed)} more requests would tell." if finding.needed else ""
     return f"; whether it is {asked} is open.{more}"
-
-
-def masked(finding: Finding, *, followed: bool) -> str:
-    """For the share of faults that users did not see."""
-    seen = finding.observed
-    if seen is None or not seen.n:
-        return "No fault was injected, so there was nothing to mask."
-    ending = _ending(finding, target_of(finding).replace(THIN, ""))
-    if followed:
-        share = f"{share_of(seen, finding)} of {thousands(seen.n)} requests that were aborted on their way"
-        return f"{share} ended well for their users{_between(finding)}{ending}"
-    least = f"at least {share_of(seen, finding)} of {thousands(seen.n)} injected aborts were seen by no user"
-    return f"{least[0].upper()}{least[1:]}, going by totals, as ids are not passed on{ending}"
-
-
-def amplified(finding: Finding) -> str:
-    """For calls per user request."""
-    seen = finding.observed or Tally(0, 0)
-    calls = f"{thousands(seen.n)} user requests cost {thousands(seen.k)} calls"
-    return (
-        f"{calls}, {finding.estimate or 0.0:.3g} each{_between(finding)}{_ending(finding, f'{finding.configured:g}')}"
-    )

@@ -7,8 +7,9 @@ from typing import Any
 
 from chaos.claims.expectation import Expectation
 from chaos.claims.finding import Finding
-from chaos.claims.hypotheses.expression import Expression
-from chaos.claims.hypotheses.judging import Hosts, Hypotheses
+from chaos.claims.hypotheses.hypothesis import Hosts
+from chaos.claims.hypotheses.judging import Hypotheses
+from chaos.claims.hypotheses.measure import Expression
 from chaos.claims.hypotheses.safeguards import Safeguard, Safeguards
 from chaos.claims.judge.judge import Judge
 from chaos.claims.observations import Observations, Observed

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from chaos.claims.effects import PhaseEffects
 from chaos.claims.expectations import expectations
-from chaos.claims.hypotheses.expression import Expression
+from chaos.claims.hypotheses.measure import Expression
 from chaos.claims.hypotheses.reading import names_of, read_hold, read_hypotheses, read_safeguards
 from chaos.claims.hypotheses.safeguards import Safeguard
 from chaos.claims.routing import effects_of, way_of

@@ -12,8 +12,9 @@ from chaos.claims.effects import PhaseEffects
 from chaos.claims.expectation import Expectation
 from chaos.claims.expected_outcomes import expected_outcomes, mean_delay
 from chaos.claims.finding import Finding
-from chaos.claims.hypotheses.expression import Expression
 from chaos.claims.hypotheses.fault_levels import as_text
+from chaos.claims.hypotheses.measure import Expression
+from chaos.claims.hypotheses.measures import metric_of
 from chaos.claims.hypotheses.reading import hosts_of
 from chaos.claims.hypotheses.safeguards import Safeguard
 from chaos.claims.judge.forecast import expected_rate, plan_lines
@@ -120,7 +121,7 @@ class Outset:
     def sample(self) -> float:
         """The share of requests that are told one by one, for following faults to users."""
         expressions = [*self.hypotheses, *([self.search.hold] if self.search is not None else [])]
-        return SAMPLE if any(each.left.metric == "masked" for each in expressions) else 0.0
+        return SAMPLE if any(metric_of(each.left).followed for each in expressions) else 0.0
 
     @property
     def follows_faults(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chaos.claims.hypotheses.expression import Expression
+from chaos.claims.hypotheses.measure import Expression
 from chaos.claims.hypotheses.search import Quantity, Search
 from chaos.errors import InvalidInput, Problem
 from chaos.run.plan.checked import Prepared

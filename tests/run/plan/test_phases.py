@@ -102,7 +102,7 @@ def test_a_search_closes_in_on_where_a_hypothesis_breaks(tmp_path: Path) -> None
         ({"search": {"vary": "web.speed", "from": 0, "to": 9, "hold": "failures < 5%"}}, "is nothing that varies"),
         ({"verify": {"expect": ["fault: failures < 5%"]}}, "unknown phase 'fault'"),
         ({"verify": {"expect": ["failurs < 5%"]}}, "did you mean 'failures'"),
-        ({"safeguards": ["masked(web) > 5%"]}, "is nothing that a safeguard can watch"),
+        ({"safeguards": ["masked(web) > 5%"]}, "a safeguard cannot use masked"),
     ],
 )
 def test_what_cannot_be_judged_is_refused_before_anything_starts(tmp_path: Path, spec: dict, words: str) -> None:

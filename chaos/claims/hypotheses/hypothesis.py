@@ -1,0 +1,66 @@
+"""One hypothesis of a run, and what is known when it is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from chaos.claims.hypotheses.masking import Masking
+from chaos.claims.hypotheses.measure import Expression
+from chaos.claims.observations import Observations, Observed
+
+Hosts = Mapping[str, Sequence[str]]
+"""Host as people write it -> the keys of the rules that its requests may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What hypotheses are judged by: both ledgers, the gateway's also as it was at the look before, the requests that
+    were followed, and why latencies cannot be trusted (empty when they can)."""
+
+    observed: Observed
+    counters: Mapping[str, Any]
+    earlier: Mapping[str, Any]
+    hosts: Hosts
+    masking: Masking
+    starved: str = ""
+
+
+@dataclass(slots=True)
+class Hypothesis:
+    """One expression and what was collected for it alone."""
+
+    expression: Expression
+    id: str
+    window: Observed | None = None
+    elapsed: int = 0
+    totals: list[tuple[float, float, float]] = field(default_factory=list)
+
+    def observe(self, digest: Observations) -> None:
+        """With `within`: collect what comes after so many seconds of the phase."""
+        expression = self.expression
+        if expression.within is None:
+            return
+        if self.window is None:
+            self.window = Observed()
+        if any(outcome.phase == expression.phase for outcome, _ in digest.items()):
+            if self.elapsed >= expression.within:
+                self.window.add(digest)
+            self.elapsed += 1
+
+    def seen(self, known: Known) -> Observed:
+        """Return what the expression speaks of: its window's digests, or all of the run's."""
+        return self.window if self.window is not None else known.observed
+
+
+def rules_of(counters: Mapping[str, Any], phase: str | None, rules: Sequence[str]) -> list[Mapping[str, Any]]:
+    """Return the counters of these rules, in one phase or in all."""
+    phases = counters.get("phases", {})
+    return [
+        counts
+        for name, found in phases.items()
+        if phase is None or name == phase
+        for key, counts in found.items()
+        if key in rules
+    ]

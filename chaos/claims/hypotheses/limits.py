@@ -1,0 +1,84 @@
+"""Hold a measure against its limit. Verified: the whole interval keeps the limit. Falsified: none of it does.
+
+A comparison of two measures gives each half of alpha."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import isinf
+
+from chaos.claims.finding import Finding, Tally
+from chaos.claims.hypotheses.measure import Expression, Measure
+from chaos.claims.hypotheses.observed_values import latencies_of, share_of
+from chaos.claims.observations import Observed
+from chaos.verify.claim import above, below
+from chaos.verify.interval import VAGUE, interval
+from chaos.verify.quantile import Span, quantile_span
+from chaos.verify.verdict import Verdict
+
+
+def judge_expression(finding: Finding, expression: Expression, observed: Observed) -> Finding:
+    """Estimate, interval and verdict for a share or a quantile."""
+    if expression.right is not None:
+        return _against_other(finding, expression, expression.right, observed)
+    if expression.left.unit == "share":
+        return against_limit(finding, expression, share_of(expression.left, observed))
+    sample = latencies_of(expression.left, observed)
+    if not sample.n:
+        return finding
+    level = expression.left.level
+    span = quantile_span(sample, level, finding.alpha)
+    finding = with_span(replace(finding, estimate=finite(sample.quantile(level))), span, expression, expression.limit)
+    kept = Tally(sample.at_most(expression.limit), sample.n)
+    claim = above(level) if expression.sense == "below" else below(level)
+    needed = claim.needed(kept.k, kept.n, finding.alpha) if finding.verdict is Verdict.INCONCLUSIVE else None
+    return replace(finding, observed=kept, needed=needed)
+
+
+def against_limit(finding: Finding, expression: Expression, tally: Tally) -> Finding:
+    if not tally.n:
+        return finding
+    claim = below(expression.limit) if expression.sense == "below" else above(expression.limit)
+    found = claim.interval(tally.k, tally.n, finding.alpha)
+    return replace(
+        finding,
+        observed=tally,
+        estimate=tally.share,
+        interval=(found.low, found.high),
+        verdict=claim.assess(tally.k, tally.n, finding.alpha),
+        needed=claim.needed(tally.k, tally.n, finding.alpha),
+    )
+
+
+def _against_other(finding: Finding, expression: Expression, other: Measure, observed: Observed) -> Finding:
+    """Both sides have half of alpha; what is shown is their ratio, whose limit is the factor."""
+    half = finding.alpha / 2
+    left, right = _span(expression.left, observed, half), _span(other, observed, half)
+    if left is None or right is None:
+        return finding
+    (value, here), (base, there) = left, right
+    finding = replace(finding, unit="ratio", estimate=finite(value / base) if base else None)
+    return with_span(finding, here.over(there), expression, expression.factor)
+
+
+def _span(measure: Measure, observed: Observed, alpha: float) -> tuple[float, Span] | None:
+    """A measure's value and what it may be; None when nothing was seen."""
+    if measure.unit == "share":
+        tally = share_of(measure, observed)
+        if tally.share is None:
+            return None
+        found = interval(VAGUE, tally.k, tally.n, alpha)
+        return tally.share, Span(found.low, found.high)
+    sample = latencies_of(measure, observed)
+    return (sample.quantile(measure.level), quantile_span(sample, measure.level, alpha)) if sample.n else None
+
+
+def with_span(finding: Finding, span: Span, expression: Expression, limit: float) -> Finding:
+    inside = span.high <= limit if expression.sense == "below" else span.low >= limit
+    outside = span.low > limit if expression.sense == "below" else span.high < limit
+    verdict = Verdict.VERIFIED if inside else Verdict.FALSIFIED if outside else Verdict.INCONCLUSIVE
+    return replace(finding, interval=(finite(span.low), finite(span.high)), verdict=verdict)
+
+
+def finite(value: float) -> float | None:
+    return None if isinf(value) else value

@@ -1,0 +1,65 @@
+"""Calls to a host, the proxy's retries included, per request of a user: amplification(host)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from chaos.claims.finding import Finding, Tally
+from chaos.claims.hypotheses.hypothesis import Hypothesis, Known, rules_of
+from chaos.claims.hypotheses.limits import with_span
+from chaos.claims.hypotheses.measure import Measure
+from chaos.claims.hypotheses.measures.metric import Metric
+from chaos.claims.hypotheses.observed_values import concerns, share_of
+from chaos.claims.hypotheses.sentences import between, ending, nothing
+from chaos.claims.observations import Observed
+from chaos.formatting import count as thousands
+from chaos.units import Unit
+from chaos.verify.quantile import Span
+from chaos.verify.ratio import ratio
+
+
+@dataclass(frozen=True, slots=True)
+class Amplification(Metric):
+    unit: ClassVar[Unit] = "ratio"
+    comparable: ClassVar[bool] = False
+    each_second: ClassVar[bool] = False
+    kind: ClassVar[str] = "amplification"
+
+    def judge(self, finding: Finding, hypothesis: Hypothesis, known: Known) -> Finding:
+        expression, observed = hypothesis.expression, known.observed
+        measure = expression.left
+        counted = rules_of(known.counters, measure.phase, known.hosts.get(measure.argument, ()))
+        calls = sum(c["requests"] - c["forwarded"] + c["upstream_requests"] for c in counted)
+        users = share_of(Measure("failures", measure.phase, measure.task), observed).n
+        hypothesis.totals.append((calls, users, sum(c["requests"] for c in counted)))
+        # Where users call the gateway themselves, its own count of them is of the same moment as its count of calls.
+        column = 2 if _through_the_gateway(measure, observed) else 1
+        users = int(hypothesis.totals[-1][column])
+        found = ratio(_steps([(each[0], each[column]) for each in hypothesis.totals]), finding.alpha)
+        finding = replace(finding, ledgers=("drawn", "observed"), observed=Tally(int(calls), users))
+        if found is None:
+            return replace(finding, sentence=nothing(finding))
+        finding = replace(finding, estimate=found.estimate)
+        finding = with_span(finding, Span(found.low, found.high), expression, expression.limit)
+        return replace(finding, sentence=_sentence(finding))
+
+
+def _through_the_gateway(measure: Measure, observed: Observed) -> bool:
+    """Return whether users' requests are the very ones that the gateway counts."""
+    routes = [outcome.route for outcome, _ in observed if concerns(measure, outcome) and outcome.status]
+    return bool(routes) and all(routes)
+
+
+def _steps(totals: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return what each look added to the totals."""
+    before = [(0.0, 0.0), *totals[:-1]]
+    return [(now[0] - then[0], now[1] - then[1]) for then, now in zip(before, totals, strict=True)]
+
+
+def _sentence(finding: Finding) -> str:
+    """Say what a user request cost in calls."""
+    seen = finding.observed or Tally(0, 0)
+    calls = f"{thousands(seen.n)} user requests cost {thousands(seen.k)} calls"
+    return f"{calls}, {finding.estimate or 0.0:.3g} each{between(finding)}{ending(finding, f'{finding.configured:g}')}"

@@ -1,0 +1,58 @@
+"""The share of injected aborts that no user noticed: masked(host)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from chaos.claims.finding import Finding, Tally
+from chaos.claims.hypotheses.hypothesis import Hypothesis, Known, rules_of
+from chaos.claims.hypotheses.limits import against_limit
+from chaos.claims.hypotheses.measure import Measure
+from chaos.claims.hypotheses.measures.metric import Metric
+from chaos.claims.hypotheses.observed_values import share_of
+from chaos.claims.hypotheses.sentences import between, ending
+from chaos.claims.shares.sentences import share_of as shown_share
+from chaos.claims.shares.sentences import target_of
+from chaos.formatting import THIN
+from chaos.formatting import count as thousands
+from chaos.verify.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Masked(Metric):
+    comparable: ClassVar[bool] = False
+    each_second: ClassVar[bool] = False
+    followed: ClassVar[bool] = True
+    kind: ClassVar[str] = "masking"
+
+    def judge(self, finding: Finding, hypothesis: Hypothesis, known: Known) -> Finding:
+        """Judge by id where the application passes ids on, else from totals, which can only prove that much was
+        masked.
+
+        The gateway knows of a fault before its user's outcome is known, so its counts of a look earlier are used."""
+        expression = hypothesis.expression
+        rules, phase = known.hosts.get(expression.left.argument, ()), expression.phase
+        tally = known.masking.tally(phase, rules)
+        if tally.n:
+            judged = against_limit(replace(finding, ledgers=("drawn", "observed")), expression, tally)
+            return replace(judged, sentence=_sentence(judged, followed=True))
+        aborted = sum(int(counts["abort"]) for counts in rules_of(known.earlier, phase, rules))
+        failures = share_of(Measure("failures", phase, expression.left.task), known.observed).k
+        judged = against_limit(finding, expression, Tally(max(0, aborted - failures), aborted))
+        if judged.verdict is Verdict.FALSIFIED:  # the failures may have other causes than the faults
+            judged = replace(judged, verdict=Verdict.INCONCLUSIVE, needed=None)
+        return replace(judged, sentence=_sentence(judged, followed=False))
+
+
+def _sentence(finding: Finding, *, followed: bool) -> str:
+    """Say what share of faults users did not see."""
+    seen = finding.observed
+    if seen is None or not seen.n:
+        return "No fault was injected, so there was nothing to mask."
+    said = ending(finding, target_of(finding).replace(THIN, ""))
+    if followed:
+        share = f"{shown_share(seen, finding)} of {thousands(seen.n)} requests that were aborted on their way"
+        return f"{share} ended well for their users{between(finding)}{said}"
+    least = f"at least {shown_share(seen, finding)} of {thousands(seen.n)} injected aborts were seen by no user"
+    return f"{least[0].upper()}{least[1:]}, going by totals, as ids are not passed on{said}"

@@ -1,0 +1,36 @@
+"""What an expression can measure: a name, a unit, and how it is judged."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from chaos.claims.finding import Finding
+from chaos.claims.hypotheses.hypothesis import Hypothesis, Known
+from chaos.units import Unit
+
+Argument = Literal["", "status", "host"]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric(ABC):
+    """`name` is what expressions call it, `argument` what it wants in brackets, `level` a quantile's in (0, 1)."""
+
+    name: str
+    argument: Argument = ""
+    level: float = 0.0
+
+    unit: ClassVar[Unit] = "share"
+    comparable: ClassVar[bool] = True
+    """Whether it can be compared with another measure."""
+    each_second: ClassVar[bool] = True
+    """Whether every second has a value of it, so that a safeguard can watch it."""
+    followed: ClassVar[bool] = False
+    """Whether single requests have to be followed from user to fault."""
+    kind: ClassVar[str] = "hypothesis"
+    """Of its findings, as journals and `result.json` write it."""
+
+    @abstractmethod
+    def judge(self, finding: Finding, hypothesis: Hypothesis, known: Known) -> Finding:
+        """Return the finding with what is known so far."""

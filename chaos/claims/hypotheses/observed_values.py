@@ -1,0 +1,63 @@
+"""Take what a measure speaks of from the clients' ledger: counts for shares, latencies for quantiles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import inf
+
+from chaos.claims.finding import Tally
+from chaos.claims.hypotheses.measure import Measure
+from chaos.claims.observations import Observed, Outcome
+from chaos.protocol.digest import failed
+from chaos.verify.quantile import Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A share of requests: those that `has` is true of, and what happened to them as a verb."""
+
+    has: Callable[[Outcome], bool]
+    done: str
+
+
+SHARES: Mapping[str, Share] = {
+    "failures": Share(lambda outcome: failed(outcome.status), "failed"),
+    "errors": Share(lambda outcome: outcome.status == 0, "had no answer"),
+    "successes": Share(lambda outcome: not failed(outcome.status), "ended well"),
+    "aborted": Share(lambda outcome: "abort" in outcome.fault, "were aborted"),
+    "delayed": Share(lambda outcome: "delay" in outcome.fault, "were delayed"),
+}
+
+
+def concerns(measure: Measure, outcome: Outcome) -> bool:
+    """Whether an outcome is of the measure's phase and task."""
+    return (measure.phase is None or outcome.phase == measure.phase) and (
+        measure.task is None or outcome.task == measure.task
+    )
+
+
+def share_of(measure: Measure, observed: Observed) -> Tally:
+    """k of n for a measure whose unit is a share."""
+    return observed.tally(lambda outcome: _has(measure, outcome) if concerns(measure, outcome) else None)
+
+
+def latencies_of(measure: Measure, observed: Observed) -> Sample:
+    """Latencies, in seconds; a request without an answer has waited for ever."""
+    answered = observed.sample(lambda outcome: concerns(measure, outcome) and outcome.status != 0)
+    lost = observed.tally(lambda outcome: outcome.status == 0 if concerns(measure, outcome) else None).k
+    return Sample([*answered.buckets, (inf, inf, lost)]) if lost else answered
+
+
+def _has(measure: Measure, outcome: Outcome) -> bool:
+    share = SHARES.get(measure.metric)
+    if share is not None:
+        return share.has(outcome)
+    wanted = measure.argument
+    return outcome.status == int(wanted) if wanted.isdigit() else outcome.status // 100 == int(wanted[0])
+
+
+def done(measure: Measure) -> str:
+    """Say what happened to the requests that a share counts, as in `failed`."""
+    share = SHARES.get(measure.metric)
+    return share.done if share is not None else f"were answered with {measure.argument}"
