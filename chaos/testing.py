@@ -31,6 +31,7 @@ from chaos.experiment.model import API_VERSION, KIND
 from chaos.experiment.services import proxy_of
 from chaos.load.tags import of_headers
 from chaos.mesh.compile.rules import Rules, compile_rules
+from chaos.protocol.counters import GatewayCounters
 from chaos.protocol.digest import Digest, Key
 from chaos.run.plan.checked import Prepared, prepare
 from chaos.run.plan.gateway_rules import gateway_plan
@@ -59,7 +60,7 @@ class Gateway:
     rules: Rules
     digest: Digest = field(default_factory=Digest)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _counters: dict[str, Any] | None = None
+    _counters: GatewayCounters | None = None
 
     @property
     def environ(self) -> dict[str, str]:
@@ -81,7 +82,7 @@ class Gateway:
             self.digest.add(key, round(1e6 * (elapsed if seconds is None else seconds)))
         return response
 
-    def counters(self) -> dict[str, Any]:
+    def counters(self) -> GatewayCounters:
         """The gateway's own counts, per rule; the last ones when it has ended."""
         return self._counters if self._counters is not None else self.admin.read_counters()
 

@@ -14,6 +14,8 @@ from typing import Any, ClassVar, Literal, get_args
 
 from chaos.errors import InvalidInput
 from chaos.journal.shapes import check, parse
+from chaos.protocol.counters import FaultedRequest, GatewayCounters
+from chaos.protocol.plan_record import ExpectationRecord, NoteRecord, PhaseInPlan, RuleEffect
 
 SCHEMA = 1
 Json = dict[str, Any]
@@ -42,10 +44,10 @@ class Plan:
     tolerance: float
     load: Json = field(default_factory=dict)
     environment: Json = field(default_factory=dict)
-    rules: tuple[Json, ...] = ()
-    phases: tuple[Json, ...] = ()
-    expectations: tuple[Json, ...] = ()
-    notes: tuple[Json, ...] = ()
+    rules: tuple[RuleEffect, ...] = ()
+    phases: tuple[PhaseInPlan, ...] = ()
+    expectations: tuple[ExpectationRecord, ...] = ()
+    notes: tuple[NoteRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +83,7 @@ class Counters:
 
     type: ClassVar[str] = "counters"
     at: float = 0.0
-    counters: Json
+    counters: GatewayCounters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +92,7 @@ class Faulted:
 
     type: ClassVar[str] = "faulted"
     at: float = 0.0
-    requests: tuple[Json, ...] = ()
+    requests: tuple[FaultedRequest, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from chaos.journal.records import (
     Sample,
 )
 from chaos.journal.timeline import Stretch, Timeline
+from chaos.protocol.counters import GatewayCounters, completed
 from chaos.protocol.digest import Digest, Key, Tally
 
 UNFINISHED = "unfinished"
@@ -87,7 +88,7 @@ class Result:
     digest: Digest
     stretches: tuple[Stretch, ...]
     history: Mapping[str, tuple[Point, ...]]
-    counters: Mapping[str, Any] | None
+    counters: GatewayCounters | None
     events: tuple[Event, ...]
     sampled: int = 0
 
@@ -142,7 +143,7 @@ class _Builder:
     plan: Plan | None = None
     timeline: Timeline = field(default_factory=Timeline)
     last_at: float = 0.0
-    counters: dict[str, Any] | None = None
+    counters: GatewayCounters | None = None
     findings: tuple[Finding, ...] = ()
     history: dict[str, list[Point]] = field(default_factory=dict)
     spans: list[tuple[Phase, float | None]] = field(default_factory=list)
@@ -169,7 +170,7 @@ class _Builder:
             case DigestLine():
                 self.timeline.push(record)
             case Counters():
-                self.counters = record.counters
+                self.counters = completed(record.counters)
             case Findings():
                 self._judge(record)
             case Phase():

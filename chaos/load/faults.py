@@ -11,6 +11,7 @@ from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
 
+from chaos.protocol.counters import GatewayCounters
 from chaos.protocol.digest import FAULT_KINDS, Digest
 
 TIMEOUT = 5.0
@@ -27,8 +28,9 @@ class Gateway:
         """Names of the rules by their keys."""
         return {rule["key"]: rule["name"] for rule in self._ask("GET", "/rules").get("rules", ())}
 
-    def counters(self) -> dict[str, Any]:
-        answer: dict[str, Any] = self._ask("GET", "/counters")
+    def counters(self) -> GatewayCounters:
+        """Return what the gateway has counted so far."""
+        answer: GatewayCounters = self._ask("GET", "/counters")
         return answer
 
     def switch(self, enabled: bool) -> None:
@@ -104,7 +106,7 @@ class Faults:
             for key, counts in phase.items():
                 row = found.setdefault(names.get(key, key), dict.fromkeys(("requests", *FAULT_KINDS), 0))
                 for what in row:
-                    row[what] += counts.get(what, 0)
+                    row[what] += counts[what]  # type: ignore[literal-required]
         return found
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 from urllib.parse import urlsplit
 
+from chaos.protocol.plan_record import ShownFault
+
 CLIENTS = ("lean", "locust")
 
 
@@ -70,7 +72,7 @@ class Plan:
     phase: str = ""
     interval: float = 1.0
     hold: float = 0.0
-    faults: tuple[Mapping[str, Any], ...] = ()
+    faults: tuple[ShownFault, ...] = ()
     replay: tuple[tuple[str, str], ...] | None = None
 
     @classmethod

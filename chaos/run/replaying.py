@@ -17,6 +17,7 @@ from pathlib import Path
 from chaos.errors import EnvironmentFailed, InvalidInput
 from chaos.journal.records import DigestLine, Faulted, Plan, decode_lines
 from chaos.journal.replay import FaultedRequest, faulted_requests, requests_in
+from chaos.protocol.counters import FaultedRequest as Noted
 from chaos.protocol.digest import Digest, Key
 from chaos.report.data.journal import journal_of
 from chaos.run.plan.files import read_text
@@ -51,7 +52,7 @@ class Recorded:
 
     plan: Plan
     counts: Counter[str] = field(default_factory=Counter)
-    faulted: list[dict[str, str]] = field(default_factory=list)
+    faulted: list[Noted] = field(default_factory=list)
 
     @classmethod
     def read(cls, run: Path) -> Recorded:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from chaos.claims.hypotheses.masking import Masking
 from chaos.claims.hypotheses.measure import Expression
 from chaos.claims.observations import Observations, Observed
+from chaos.protocol.counters import GatewayCounters, RuleCounters
 
 Hosts = Mapping[str, Sequence[str]]
 """Host as people write it -> the keys of the rules that its requests may take."""
@@ -20,8 +20,8 @@ class Known:
     were followed, and why latencies cannot be trusted (empty when they can)."""
 
     observed: Observed
-    counters: Mapping[str, Any]
-    earlier: Mapping[str, Any]
+    counters: GatewayCounters | None
+    earlier: GatewayCounters | None
     hosts: Hosts
     masking: Masking
     starved: str = ""
@@ -54,9 +54,9 @@ class Hypothesis:
         return self.window if self.window is not None else known.observed
 
 
-def rules_of(counters: Mapping[str, Any], phase: str | None, rules: Sequence[str]) -> list[Mapping[str, Any]]:
+def rules_of(counters: GatewayCounters | None, phase: str | None, rules: Sequence[str]) -> list[RuleCounters]:
     """Return the counters of these rules, in one phase or in all."""
-    phases = counters.get("phases", {})
+    phases = counters["phases"] if counters is not None else {}
     return [
         counts
         for name, found in phases.items()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from chaos.claims.finding import Finding
 from chaos.claims.hypotheses.hypothesis import Hosts, Hypothesis, Known
@@ -11,6 +10,7 @@ from chaos.claims.hypotheses.masking import Masking
 from chaos.claims.hypotheses.measure import Expression
 from chaos.claims.hypotheses.measures import metric_of
 from chaos.claims.observations import Observations, Observed
+from chaos.protocol.counters import GatewayCounters
 from chaos.verify.verdict import Verdict
 
 
@@ -24,7 +24,7 @@ class Hypotheses:
         )
         self.hosts = hosts or {}
         self.masking = Masking()
-        self._earlier: Mapping[str, Any] = {}
+        self._earlier: GatewayCounters | None = None
 
     def observe(self, digest: Observations) -> None:
         """Add one whole second."""
@@ -32,10 +32,10 @@ class Hypotheses:
             hypothesis.observe(digest)
 
     def findings(
-        self, observed: Observed, counters: Mapping[str, Any] | None, confidence: float, alpha: float, starved: str = ""
+        self, observed: Observed, counters: GatewayCounters | None, confidence: float, alpha: float, starved: str = ""
     ) -> list[Finding]:
         """Return one finding per hypothesis."""
-        known = Known(observed, counters or {}, self._earlier, self.hosts, self.masking, starved)
+        known = Known(observed, counters, self._earlier, self.hosts, self.masking, starved)
         self._earlier = known.counters
         return [metric_of(each.expression.left).judge(blank(each, confidence, alpha), each, known) for each in self.all]
 

@@ -6,10 +6,11 @@ as many faults were seen as user requests failed."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from chaos.claims.finding import Tally
+from chaos.protocol.counters import FaultedRequest
 from chaos.protocol.digest import failed
 
 ID_LENGTH = 36  # of a UUID; applications append to it for their own retries
@@ -25,11 +26,11 @@ class Masking:
         self._failed: dict[str, bool] = {}
         self._kept = 0
 
-    def add_faulted(self, records: Iterable[Mapping[str, Any]]) -> None:
+    def add_faulted(self, records: Iterable[FaultedRequest]) -> None:
         """The gateway's `GET /faulted` entries: id, rule, fault, phase."""
         for record in records:
             if "abort" in record["fault"] and self._kept < MOST:
-                ids = self._aborted.setdefault((record.get("phase", ""), record["rule"]), set())
+                ids = self._aborted.setdefault((record["phase"], record["rule"]), set())
                 ids.add(record["id"][:ID_LENGTH])
                 self._kept += 1
 

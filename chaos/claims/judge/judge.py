@@ -6,9 +6,8 @@ merely open again, only falsify it."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from chaos.claims.evidence import Evidence
 from chaos.claims.expectation import HARD, Expectation
@@ -16,6 +15,7 @@ from chaos.claims.finding import Finding
 from chaos.claims.gateway_ledger import GatewayLedger
 from chaos.claims.hypotheses.judging import Hypotheses
 from chaos.claims.observations import Observations, Observed, Running
+from chaos.protocol.counters import GatewayCounters
 from chaos.verify.claim import divide_alpha
 from chaos.verify.verdict import Verdict
 
@@ -43,7 +43,7 @@ class Judge:
         self.observed.add(digest, seconds)
         self.hypotheses.observe(digest)
 
-    def findings(self, counters: Mapping[str, Any] | None, *, starved: str = "") -> list[Finding]:
+    def findings(self, counters: GatewayCounters | None, *, starved: str = "") -> list[Finding]:
         """Return one finding per expectation, then one per hypothesis. `counters` are the gateway's, None when it has
         none. `starved` says why latencies cannot be trusted (a client short of CPU, load not delivered); latency
         findings are then inconclusive."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from chaos.claims.expectation import Expectation
@@ -13,6 +13,7 @@ from chaos.claims.hypotheses.measure import Expression
 from chaos.claims.hypotheses.safeguards import Safeguard, Safeguards
 from chaos.claims.judge.judge import Judge
 from chaos.claims.observations import Observations, Observed
+from chaos.protocol.counters import FaultedRequest, GatewayCounters
 
 
 class RunJudge:
@@ -48,7 +49,7 @@ class RunJudge:
         self._hypotheses.observe(digest)
         return self._safeguards.observe(digest)
 
-    def faulted(self, requests: Iterable[Mapping[str, Any]]) -> None:
+    def faulted(self, requests: Iterable[FaultedRequest]) -> None:
         """Requests that the gateway faulted, for following them to their users."""
         self._hypotheses.masking.add_faulted(requests)
 
@@ -56,6 +57,6 @@ class RunJudge:
         """Outcomes of single requests."""
         self._hypotheses.masking.add_sample(rows)
 
-    def findings(self, counters: Mapping[str, Any] | None, *, starved: str = "") -> list[Finding]:
+    def findings(self, counters: GatewayCounters | None, *, starved: str = "") -> list[Finding]:
         """One finding per expectation and hypothesis; those of rules that no task takes come last."""
         return [*self._judge.findings(counters, starved=starved), *self._silent]

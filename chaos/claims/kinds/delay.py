@@ -12,11 +12,12 @@ from chaos.claims.effects import Effect
 from chaos.claims.evidence import Evidence
 from chaos.claims.expectation import Expectation
 from chaos.claims.finding import Finding, Tally
-from chaos.claims.gateway_ledger import Counts, GatewayLedger
+from chaos.claims.gateway_ledger import GatewayLedger
 from chaos.claims.observations import Outcome
 from chaos.claims.shares.by_latency import split_by_latency
 from chaos.claims.shares.judging import judge_share
 from chaos.claims.shares.sentences import settled
+from chaos.protocol.counters import RuleCounters
 from chaos.units import format_duration
 
 
@@ -62,6 +63,6 @@ class DelayClaim(Expectation):
         return settled(finding)
 
 
-def delayed(counts: Counts) -> Tally:
+def delayed(counts: RuleCounters) -> Tally:
     """Return how many of a rule's requests the gateway delayed."""
     return Tally(counts["delay"], counts["requests"])

@@ -12,10 +12,11 @@ from chaos.claims.effects import Effect, forwards, short
 from chaos.claims.evidence import Evidence
 from chaos.claims.expectation import Expectation
 from chaos.claims.finding import Finding, Tally
-from chaos.claims.gateway_ledger import Counts, GatewayLedger
+from chaos.claims.gateway_ledger import GatewayLedger
 from chaos.claims.observations import Outcome
 from chaos.claims.shares.judging import judge_share
 from chaos.claims.shares.sentences import settled
+from chaos.protocol.counters import RuleCounters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +44,8 @@ class DestinationClaim(Expectation):
     def drawn(self, ledger: GatewayLedger) -> Tally | None:
         return ledger.tally(self.phase, self.rule, self._forwarded)
 
-    def _forwarded(self, counts: Counts) -> Tally:
-        reached: dict[str, int] = counts["destinations"]
+    def _forwarded(self, counts: RuleCounters) -> Tally:
+        reached = counts["destinations"]
         return Tally(reached.get(self.label, 0), sum(reached.values()))
 
     def judge(self, evidence: Evidence) -> Finding:

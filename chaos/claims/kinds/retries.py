@@ -14,11 +14,12 @@ from chaos.claims.effects import Effect, Retries, forwards
 from chaos.claims.evidence import Evidence
 from chaos.claims.expectation import Expectation
 from chaos.claims.finding import Finding, Tally
-from chaos.claims.gateway_ledger import Counts, GatewayLedger
+from chaos.claims.gateway_ledger import GatewayLedger
 from chaos.claims.observations import Observed, Outcome
 from chaos.claims.shares.sentences import possible, requests
 from chaos.formatting import count as thousands
 from chaos.formatting import share as percent
+from chaos.protocol.counters import RuleCounters
 from chaos.verify.claim import CERTAIN_TOLERANCE
 from chaos.verify.retries import Tries, residual
 from chaos.verify.verdict import Verdict
@@ -60,7 +61,7 @@ class RetriesClaim(Expectation):
     def drawn(self, ledger: GatewayLedger) -> Tally | None:
         return ledger.tally(self.phase, self.rule, self._failures)
 
-    def _failures(self, counts: Counts) -> Tally:
+    def _failures(self, counts: RuleCounters) -> Tally:
         failed = sum(n for status, n in counts["statuses"].items() if int(status) and self.failed(int(status)))
         if self.failed(self.abort_status):
             failed -= counts["abort"]
@@ -110,7 +111,7 @@ class RetriesClaim(Expectation):
         Both counts are of requests that are over; those under way have failed attempts too, which say nothing yet. A
         request that failed is taken to have had all its attempts."""
         counts = ledger.rule(self.phase, self.rule)
-        by_tries = {int(tries): int(n) for tries, n in counts.get("tries", {}).items() if int(tries)}
+        by_tries = {int(tries): n for tries, n in counts["tries"].items() if int(tries)} if counts else {}
         most = self.retries.attempts + 1
         over = self.drawn(ledger)
         failed = min(over.k if over else 0, by_tries.get(most, 0))

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from chaos.gateway.process.options import GatewayOptions
-from chaos.gateway.state.counters import Json
 from chaos.gateway.state.worker_state import RuleSet, WorkerState
+from chaos.protocol.counters import FaultedBatch, GatewayCounters, RulesInForce
 
 
 class Controls(Protocol):
@@ -18,9 +18,9 @@ class Controls(Protocol):
 
     async def generation(self) -> int: ...
     async def accepting(self) -> bool: ...
-    async def counters(self) -> Json: ...
-    async def faulted(self, after: int) -> Json: ...
-    async def rules(self) -> Json: ...
+    async def counters(self) -> GatewayCounters: ...
+    async def faulted(self, after: int) -> FaultedBatch: ...
+    async def rules(self) -> RulesInForce: ...
     async def source(self) -> str: ...
     async def replace(self, text: str | None) -> int:
         """Rules from this text, or from the files again; all or nothing. The new generation. Raises InvalidInput."""
@@ -45,14 +45,14 @@ class Control:
     async def accepting(self) -> bool:
         return not self.plane.draining
 
-    async def counters(self) -> Json:
+    async def counters(self) -> GatewayCounters:
         return self.plane.counters()
 
-    async def faulted(self, after: int) -> Json:
+    async def faulted(self, after: int) -> FaultedBatch:
         found = self.plane.faulted.since(after)
         return {"faulted": found, "next": max(after, 0) + len(found), "total": self.plane.faulted.total}
 
-    async def rules(self) -> Json:
+    async def rules(self) -> RulesInForce:
         return {"generation": self.plane.generation, "rules": self.plane.rules_in_force()}
 
     async def source(self) -> str:

@@ -8,7 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector, CollectorRegistry
 
-from chaos.gateway.state.counters import Json
+from chaos.protocol.counters import GatewayCounters, RuleCounters
 
 _PLAIN = {
     "requests": "Requests that took this rule",
@@ -30,7 +30,7 @@ _TALLIED = {
 
 
 class _Counters(Collector):
-    def __init__(self, counters: Json):
+    def __init__(self, counters: GatewayCounters):
         self._counters = counters
 
     def collect(self) -> Iterator[Metric]:
@@ -43,22 +43,22 @@ class _Counters(Collector):
         for name, text in _PLAIN.items():
             family = CounterMetricFamily(f"chaos_{name}", text, labels=("phase", "rule"))
             for phase, rule, counts in self._rules():
-                family.add_metric((phase, rule), counts[name])
+                family.add_metric((phase, rule), counts[name])  # type: ignore[literal-required]
             yield family
         for name, (label, text) in _TALLIED.items():
             family = CounterMetricFamily(f"chaos_{name}", text, labels=("phase", "rule", label))
             for phase, rule, counts in self._rules():
-                for key, count in counts[name].items():
+                for key, count in counts[name].items():  # type: ignore[literal-required]
                     family.add_metric((phase, rule, key), count)
             yield family
 
-    def _rules(self) -> Iterator[tuple[str, str, Json]]:
+    def _rules(self) -> Iterator[tuple[str, str, RuleCounters]]:
         for phase, rules in self._counters["phases"].items():
             for rule, counts in rules.items():
                 yield phase, rule, counts
 
 
-def prometheus_text(counters: Json) -> bytes:
+def prometheus_text(counters: GatewayCounters) -> bytes:
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Counters(counters))
     return generate_latest(registry)

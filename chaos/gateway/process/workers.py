@@ -21,9 +21,10 @@ from chaos.errors import ExitCode, InvalidInput, Location, Problem
 from chaos.gateway.process.app import ENDING, Stop, admin, announce, running
 from chaos.gateway.process.control import perform
 from chaos.gateway.process.options import GatewayOptions
-from chaos.gateway.state.counters import Json, merge
+from chaos.gateway.state.counters import merge
 from chaos.gateway.state.worker_state import RuleSet
 from chaos.parent_death import die_with
+from chaos.protocol.counters import FaultedBatch, FaultedRequest, GatewayCounters, RulesInForce
 
 LINE_LIMIT = 64 * 1024 * 1024
 
@@ -84,7 +85,7 @@ async def _work(
     return 0
 
 
-async def _answer(control: Any, command: Json) -> Json:
+async def _answer(control: Any, command: dict[str, Any]) -> dict[str, Any]:
     try:
         return {"result": await perform(control, command)}
     except InvalidInput as error:
@@ -151,7 +152,7 @@ class Fleet:
         self.workers = len(workers)
         self._options = options
         self._draining = False
-        self._faulted: list[Json] = []
+        self._faulted: list[FaultedRequest] = []
         self._replacing = asyncio.Lock()
 
     async def _ask_all(self, **command: Any) -> list[Any]:
@@ -163,10 +164,10 @@ class Fleet:
     async def accepting(self) -> bool:
         return not self._draining
 
-    async def counters(self) -> Json:
+    async def counters(self) -> GatewayCounters:
         return merge(await self._ask_all(do="counters"))
 
-    async def faulted(self, after: int) -> Json:
+    async def faulted(self, after: int) -> FaultedBatch:
         """One sequence for all: what a worker has recorded since it was last asked is appended."""
         total = 0
         for worker in self._members:
@@ -176,8 +177,9 @@ class Fleet:
         after = max(after, 0)
         return {"faulted": self._faulted[after:], "next": max(after, len(self._faulted)), "total": total}
 
-    async def rules(self) -> Json:
-        return dict(await self._members[0].ask(do="rules"))
+    async def rules(self) -> RulesInForce:
+        found: RulesInForce = await self._members[0].ask(do="rules")
+        return found
 
     async def source(self) -> str:
         return str(await self._members[0].ask(do="source"))

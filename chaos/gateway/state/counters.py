@@ -8,12 +8,11 @@ drawn."""
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from typing import cast
 
 from chaos.mesh.decision import Abort, Decision, Forward, Headwork, Reply, Rule
+from chaos.protocol.counters import GatewayCounters, RuleCounters
 from chaos.protocol.tags import encode_tag
-
-Json = dict[str, Any]
 
 _SUMS = (
     "requests", "delay", "abort", "delay_abort", "forwarded", "mirrored", "upstream_requests", "upstream_failures",
@@ -105,9 +104,10 @@ class Ledger:
         self.delay_abort += 1
         return "delay,abort"
 
-    def as_json(self) -> Json:
+    def as_json(self) -> RuleCounters:
+        """Return the counts as the admin API gives them."""
         tallies = {name: {str(key): n for key, n in getattr(self, name).items()} for name in _TALLIES}
-        return {name: getattr(self, name) for name in _SUMS} | tallies
+        return cast(RuleCounters, {name: getattr(self, name) for name in _SUMS} | tallies)
 
 
 class Phase:
@@ -144,38 +144,36 @@ class Phase:
         for ledger in self._by_key.values():
             ledger.answers = {}
 
-    def as_json(self) -> Json:
+    def as_json(self) -> dict[str, RuleCounters]:
+        """Return the counters of every rule that took a request, by key."""
         return {ledger.key: ledger.as_json() for ledger in self._by_key.values() if ledger.requests}
 
 
-def merge(reports: list[Json]) -> Json:
-    """The counters of several workers as if they were one."""
-    total: Json = {
-        "generation": 0,
-        "seconds": 0.0,
-        "workers": 0,
-        "connections": 0,
-        "cpu_seconds": 0.0,
-        "phases": {},
-        "unmatched": 0,
-    }
+def merge(reports: list[GatewayCounters]) -> GatewayCounters:
+    """Return the counters of several workers as if they were one."""
+    phases: dict[str, dict[str, RuleCounters]] = {}
     for report in reports:
-        total["generation"] = max(total["generation"], report["generation"])
-        total["seconds"] = max(total["seconds"], report["seconds"])
-        for name in ("workers", "connections", "cpu_seconds", "unmatched"):
-            total[name] += report[name]
         for phase, ledgers in report["phases"].items():
-            into = total["phases"].setdefault(phase, {})
+            into = phases.setdefault(phase, {})
             for key, counts in ledgers.items():
-                _add(into.setdefault(key, {}), counts)
-    return total
+                into[key] = _sum(into[key], counts) if key in into else counts
+    return {
+        "generation": max((each["generation"] for each in reports), default=0),
+        "seconds": max((each["seconds"] for each in reports), default=0.0),
+        "workers": sum(each["workers"] for each in reports),
+        "connections": sum(each["connections"] for each in reports),
+        "cpu_seconds": sum(each["cpu_seconds"] for each in reports),
+        "phases": phases,
+        "unmatched": sum(each["unmatched"] for each in reports),
+    }
 
 
-def _add(total: Json, counts: Json) -> None:
-    for name, value in counts.items():
-        if isinstance(value, dict):
-            tally = total.setdefault(name, {})
-            for key, n in value.items():
-                tally[key] = tally.get(key, 0) + n
-        else:
-            total[name] = total.get(name, 0) + value
+def _sum(one: RuleCounters, other: RuleCounters) -> RuleCounters:
+    left, right = cast(dict[str, object], one), cast(dict[str, object], other)
+    return cast(RuleCounters, {name: _added(value, right[name]) for name, value in left.items()})
+
+
+def _added(one: object, other: object) -> object:
+    if isinstance(one, dict) and isinstance(other, dict):
+        return {key: one.get(key, 0) + other.get(key, 0) for key in {**one, **other}}
+    return cast(float, one) + cast(float, other)

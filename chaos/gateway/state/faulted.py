@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
 
 from chaos.mesh.decision import Request
+from chaos.protocol.counters import FaultedRequest
 
 LIMIT_PER_PHASE = 10_000
 
@@ -28,11 +28,11 @@ class Faulted:
             self._kept[phase] = kept + 1
             self._entries.append((phase, request_id, request.method, request.target, request.authority, rule, fault))
 
-    def since(self, after: int) -> list[dict[str, Any]]:
+    def since(self, after: int) -> list[FaultedRequest]:
         return [_as_json(entry) for entry in self._entries[max(after, 0) :]]
 
 
-def _as_json(entry: Entry) -> dict[str, Any]:
+def _as_json(entry: Entry) -> FaultedRequest:
     phase, request_id, method, target, authority, rule, fault = entry
     return {
         "id": request_id.decode("latin-1"),

@@ -7,15 +7,16 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from email.utils import formatdate
-from typing import Any, Protocol
+from typing import Protocol
 
 from chaos.gateway.exchange.wire import empty, refusal
-from chaos.gateway.state.counters import Json, Phase
+from chaos.gateway.state.counters import Phase
 from chaos.gateway.state.faulted import Faulted
 from chaos.gateway.state.repeats import Repeats
 from chaos.gateway.upstream.pool import IDLE_SECONDS, Pool
 from chaos.mesh.decision import Cluster, Decision, Draws, Request, Rule
 from chaos.mesh.draws import keyed_draws
+from chaos.protocol.counters import GatewayCounters, RuleInForce
 
 BEAT_SECONDS = 5.0  # how often connections are looked at
 
@@ -157,7 +158,7 @@ class WorkerState:
         """By cluster name, as far as requests have needed them."""
         return dict(self._pools_by_name)
 
-    def counters(self) -> Json:
+    def counters(self) -> GatewayCounters:
         return {
             "generation": self.generation,
             "seconds": time.monotonic() - self._started,
@@ -168,7 +169,7 @@ class WorkerState:
             "unmatched": sum(phase.unmatched.requests for phase in self.phases.values()),
         }
 
-    def rules_in_force(self) -> list[dict[str, Any]]:
+    def rules_in_force(self) -> list[RuleInForce]:
         return [
             {"key": rule.key, "name": rule.name, "where": str(rule.location or ""), "hosts": list(hosts)}
             for rule, hosts in self.rules.listing()

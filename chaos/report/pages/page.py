@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 import chaos
 from chaos import formatting as words
 from chaos.journal.result import UNFINISHED, Result
+from chaos.protocol.plan_record import NoteRecord
 from chaos.report.data import expected
 from chaos.report.figures.model import Drawing
 from chaos.report.tables.all import Tables
@@ -160,7 +161,7 @@ def _plain(value: Any) -> str:
     return str(value)
 
 
-def _note(note: dict[str, Any]) -> dict[str, str]:
+def _note(note: NoteRecord) -> dict[str, str]:
     where = str(note.get("where", ""))
     return {
         "severity": str(note.get("severity", "info")),

@@ -8,6 +8,7 @@ import pandas as pd
 
 from chaos import formatting as words
 from chaos.journal.result import Result
+from chaos.protocol.counters import RuleCounters
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +24,22 @@ def ledgers(result: Result, table: pd.DataFrame) -> tuple[LedgerRow, ...]:
     names |= {str(rule.get("key")): str(rule.get("name")) for rule in result.plan.rules if rule.get("name")}
     seen = table.groupby(["phase", "route"])["count"].sum().to_dict()
     made = []
-    for phase, counted in ((result.counters or {}).get("phases") or {}).items():
+    for phase, counted in (result.counters["phases"] if result.counters else {}).items():
         for rule, counts in counted.items():
-            fields = ("requests", "delay", "abort", "delay_abort", "forwarded", "upstream_requests")
-            cells = [words.count(counts.get(field, 0)) for field in fields]
+            cells = [words.count(number) for number in _numbers(counts)]
             name = names.get(rule, rule)
             found = seen.get((phase, name))
             made.append(LedgerRow(phase, name, (*cells, words.count(found) if found is not None else words.NONE)))
     return tuple(made)
+
+
+def _numbers(counts: RuleCounters) -> tuple[int, ...]:
+    both = counts["delay_abort"]
+    return (
+        counts["requests"],
+        counts["delay"],
+        counts["abort"],
+        both,
+        counts["forwarded"],
+        counts["upstream_requests"],
+    )

@@ -50,11 +50,11 @@ def tiles(result: Result, table: pd.DataFrame) -> tuple[Tile, ...]:
 
 def _faults(result: Result, faulted: int) -> Tile:
     """What met a fault: the load's own requests or, when it is an application's calls that do, those."""
-    counters = ((result.counters or {}).get("phases") or {}).values()
-    rules = [rule for phase in counters for rule in phase.values()]
-    injected = sum(rule.get("abort", 0) + rule.get("delay", 0) - rule.get("delay_abort", 0) for rule in rules)
+    phases = result.counters["phases"] if result.counters else {}
+    rules = [rule for phase in phases.values() for rule in phase.values()]
+    injected = sum(rule["abort"] + rule["delay"] - rule["delay_abort"] for rule in rules)
     if not faulted and injected:
-        calls = sum(rule.get("requests", 0) for rule in rules)
+        calls = sum(rule["requests"] for rule in rules)
         return Tile("Faults injected", words.count(injected), f"into {words.count(calls)} calls of the application")
     return Tile("Met a fault", words.share(faulted / result.delivered.requests), f"{words.count(faulted)} requests")
 

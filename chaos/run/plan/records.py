@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import platform
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 from chaos import __version__
 from chaos.claims.effects import Effect, PhaseEffects
 from chaos.claims.expectation import Expectation
-from chaos.claims.expected_outcomes import expected_outcomes
+from chaos.claims.expected_outcomes import ExpectedOutcome, expected_outcomes
 from chaos.claims.judge.forecast import PlanLine
 from chaos.errors import Problem
+from chaos.protocol.plan_record import ExpectationRecord, NoteRecord, OutcomeRecord, RuleEffect
 
 
 def environment() -> dict[str, Any]:
@@ -27,7 +28,7 @@ def environment() -> dict[str, Any]:
     }
 
 
-def effect_json(phase: PhaseEffects, effect: Effect) -> dict[str, Any]:
+def effect_json(phase: PhaseEffects, effect: Effect) -> RuleEffect:
     return {
         "phase": phase.name,
         "key": effect.key,
@@ -38,13 +39,17 @@ def effect_json(phase: PhaseEffects, effect: Effect) -> dict[str, Any]:
         "abort_status": effect.abort_status,
         "delay": effect.delay_share if phase.faults else None,
         "delay_seconds": effect.delay,
-        "destinations": [list(each) for each in effect.destinations],
-        "mirrors": [list(each) for each in effect.mirrors],
+        "destinations": list(effect.destinations),
+        "mirrors": list(effect.mirrors),
         "timeout": effect.timeout,
         "reply": effect.reply,
         "reply_status": effect.reply_status,
-        "outcomes": [asdict(each) for each in expected_outcomes(effect, faults=phase.faults)],
+        "outcomes": [_outcome(each) for each in expected_outcomes(effect, faults=phase.faults)],
     }
+
+
+def _outcome(outcome: ExpectedOutcome) -> OutcomeRecord:
+    return cast(OutcomeRecord, asdict(outcome))
 
 
 def claim_json(line: PlanLine) -> dict[str, Any]:
@@ -60,7 +65,7 @@ def claim_json(line: PlanLine) -> dict[str, Any]:
     }
 
 
-def expectation_json(expectation: Expectation) -> dict[str, Any]:
+def expectation_json(expectation: Expectation) -> ExpectationRecord:
     return {
         "id": expectation.id,
         "kind": expectation.kind,
@@ -75,7 +80,7 @@ def expectation_json(expectation: Expectation) -> dict[str, Any]:
     }
 
 
-def note_json(problem: Problem) -> dict[str, Any]:
+def note_json(problem: Problem) -> NoteRecord:
     return {
         "severity": problem.severity,
         "where": str(problem.location),

@@ -27,6 +27,7 @@ from chaos.journal.records import Plan
 from chaos.mesh.compile.rules import Rules
 from chaos.mesh.names import full_name
 from chaos.protocol.gateway_plan import GatewayPlan
+from chaos.protocol.plan_record import PhaseInPlan, ShownFault
 from chaos.run.plan.checked import Prepared
 from chaos.run.plan.gateway_rules import gateway_plan
 from chaos.run.plan.options import RunOptions
@@ -169,7 +170,7 @@ class Outset:
             "hold": self.longest_answer + HOLD_SLACK,
         }
 
-    def _shown_faults(self) -> list[dict[str, Any]]:
+    def _shown_faults(self) -> list[ShownFault]:
         """What the web UI shows as configured: the first phase in which faults are on."""
         effects = next((each.effects for each in self.effects if each.faults), ())
         shares = [
@@ -227,7 +228,7 @@ class Outset:
             load=load_plan(self.load, self.tasks, gateway=self.gateway or "", seed=self.seed),
             environment=environment(),
             rules=tuple(effect_json(each, effect) for each in self.effects for effect in each.effects),
-            phases=tuple({"name": phase.name, "faults": phase.faults} for phase in self.phases),
+            phases=tuple(PhaseInPlan(name=phase.name, faults=phase.faults) for phase in self.phases),
             expectations=tuple(expectation_json(each) for each in self.expected),
             notes=tuple(note_json(problem) for problem in self.notes),
         )

@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from chaos.errors import EnvironmentFailed, InvalidInput, Location, Problem
+from chaos.protocol.counters import FaultedBatch, GatewayCounters, PhaseSettings
 
 TIMEOUT = 10.0
 
@@ -26,21 +27,21 @@ class Admin:
         self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 80
         self._headers = {"authorization": f"Bearer {token}"} if token else {}
 
-    def read_counters(self) -> dict[str, Any]:
+    def read_counters(self) -> GatewayCounters:
         """As `counters`, for callers without an event loop."""
-        return self._ask("GET", "/counters")
+        return cast(GatewayCounters, self._ask("GET", "/counters"))
 
     def switch_faults(self, enabled: bool) -> None:
         """As `set_faults`, for callers without an event loop."""
         self._ask("PUT", "/faults", {"enabled": enabled})
 
-    async def counters(self) -> dict[str, Any]:
-        return await self._json("GET", "/counters")
+    async def counters(self) -> GatewayCounters:
+        return cast(GatewayCounters, await self._json("GET", "/counters"))
 
-    async def faulted(self, after: int) -> dict[str, Any]:
-        return await self._json("GET", f"/faulted?after={after}")
+    async def faulted(self, after: int) -> FaultedBatch:
+        return cast(FaultedBatch, await self._json("GET", f"/faulted?after={after}"))
 
-    async def set_phase(self, phase: dict[str, Any]) -> None:
+    async def set_phase(self, phase: PhaseSettings) -> None:
         await self._json("PUT", "/phase", phase)
 
     async def set_faults(self, enabled: bool) -> None:

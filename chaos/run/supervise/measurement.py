@@ -7,6 +7,7 @@ from typing import Any
 from chaos.claims.finding import Finding
 from chaos.claims.judge.run_judge import RunJudge
 from chaos.journal.records import Counters, Faulted, Findings
+from chaos.protocol.counters import GatewayCounters
 from chaos.protocol.digest import Digest
 from chaos.run.processes.admin import Admin
 from chaos.run.processes.load_messages import digest_line, sample_line
@@ -22,7 +23,7 @@ class Recording:
 
     def __init__(self, journal: JournalWriter, bench: RunJudge):
         self.journal, self.bench = journal, bench
-        self.counters: dict[str, Any] | None = None
+        self.counters: GatewayCounters | None = None
         self.requests = 0
         self.answered = 0
         self.per_phase: dict[str, int] = {}
@@ -90,7 +91,7 @@ class Recording:
         if not now and self.journal.now - self._faulted_at < FAULTED_EVERY:
             return
         self._faulted_at = self.journal.now
-        batch = (await admin.faulted(self._faulted)).get("faulted", [])
+        batch = (await admin.faulted(self._faulted))["faulted"]
         if batch:
             self._faulted += len(batch)
             self.journal.write(Faulted(requests=tuple(batch)))
