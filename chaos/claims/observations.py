@@ -13,7 +13,7 @@ from chaos.verify.quantile import Sample
 
 
 class Outcome(Protocol):
-    """One kind of answer: docs/architecture.md, a digest's entry. `status` is 0 without a response."""
+    """One kind of answer: docs/protocol.md, a digest's entry. `status` is 0 without a response."""
 
     @property
     def phase(self) -> str: ...

@@ -1,5 +1,5 @@
 """`python -m chaos.load`: one load, told what to do on stdin, telling what happened on stdout
-(docs/architecture.md)."""
+(docs/protocol.md)."""
 
 from __future__ import annotations
 

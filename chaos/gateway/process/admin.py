@@ -1,4 +1,4 @@
-"""The admin API: an ordinary aiohttp application over `Controls`. docs/architecture.md lists what it answers."""
+"""The admin API: an ordinary aiohttp application over `Controls`. docs/protocol.md lists what it answers."""
 
 from __future__ import annotations
 
