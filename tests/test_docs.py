@@ -1,0 +1,94 @@
+"""What the documentation points at is there: files, headings, functions, make's targets; its drawings are current."""
+
+from __future__ import annotations
+
+import ast
+import re
+import runpy
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+FENCED = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+PATH = re.compile(r"`((?:chaos|tests|docs|benchmarks|experiments)/[\w./-]*)(?:::(\w+))?`")
+PLACEHOLDER = re.compile(r"/[A-Z]{2,}\b")  # `chaos/cli/NAME.py`: what is yet to be written
+HISTORY = {"CHANGELOG.md"}  # speaks of what there was
+DRAWINGS = runpy.run_path(str(ROOT / "docs/drawings.py"))["DRAWINGS"]
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def text_of(page: Path) -> str:
+    """A page without its code blocks."""
+    return FENCED.sub("", page.read_text())
+
+
+@cache
+def anchors(page: Path) -> set[str]:
+    """The headings of a page as GitHub and MkDocs make links to them."""
+    headings = re.findall(r"^#+ +(.+?) *$", text_of(page), re.MULTILINE)
+    plain = [re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading) for heading in headings]
+    return {re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-") for heading in plain}
+
+
+@cache
+def definitions(path: Path) -> set[str]:
+    """The classes, functions and constants that a module defines at its top level."""
+    found: set[str] = set()
+    for node in ast.parse(path.read_text()).body:
+        match node:
+            case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                found.add(name)
+            case ast.Assign(targets=targets):
+                found |= {each.id for each in targets if isinstance(each, ast.Name)}
+            case ast.AnnAssign(target=ast.Name(id=name)):
+                found.add(name)
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_links_lead_somewhere(page: Path) -> None:
+    """A link within the repository leads to a file, and to a heading when it names one."""
+    for link in LINK.findall(text_of(page)):
+        if re.match(r"[a-z]+:", link):
+            continue
+        target, _, anchor = link.partition("#")
+        file = (page.parent / target).resolve() if target else page
+        assert file.exists(), link
+        assert not anchor or anchor in anchors(file), link
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name not in HISTORY], ids=named)
+def test_code_that_is_named_is_there(page: Path) -> None:
+    """`chaos/verify/claim.py::Claim` is a file and what it defines."""
+    for path, name in PATH.findall(text_of(page)):
+        if PLACEHOLDER.search(path):
+            continue
+        assert (ROOT / path).exists(), path
+        assert not name or name in definitions(ROOT / path), f"{path}::{name}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_make_has_the_targets_that_are_named(page: Path) -> None:
+    """`make kills` is a rule of the Makefile."""
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"`make ([a-z-]+)`", text_of(page))) <= targets
+
+
+def test_docstrings_name_pages_that_are_there() -> None:
+    """`docs/protocol.md` in a comment is a page."""
+    for path in sorted([*(ROOT / "chaos").rglob("*.py"), *(ROOT / "tests").rglob("*.py")]):
+        for page in re.findall(r"\bdocs/[\w-]+\.md", path.read_text()):
+            assert (ROOT / page).exists(), f"{path} names {page}"
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_drawings_are_current(name: str) -> None:
+    """`python docs/drawings.py` has been run since the drawing was changed."""
+    assert (ROOT / f"docs/drawings/{name}.svg").read_text() == DRAWINGS[name]()
