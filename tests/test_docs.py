@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import runpy
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from chaos.gateway.state.counters import Ledger, merge
+from chaos.journal.records import KINDS
+from chaos.protocol.gateway_plan import GatewayPlan
+from chaos.protocol.load_plan import Plan, Task
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -92,3 +100,45 @@ def test_docstrings_name_pages_that_are_there() -> None:
 def test_drawings_are_current(name: str) -> None:
     """`python docs/drawings.py` has been run since the drawing was changed."""
     assert (ROOT / f"docs/drawings/{name}.svg").read_text() == DRAWINGS[name]()
+
+
+# ------------------------------------------------------------------------------------------------ the protocol's page
+
+
+def example(heading: str) -> dict[str, Any]:
+    """The JSON below a heading of docs/protocol.md."""
+    text = (ROOT / "docs/protocol.md").read_text().split(f" {heading}\n")[1]
+    shown: dict[str, Any] = json.loads(text.split("```json\n")[1].split("```")[0])
+    return shown
+
+
+def test_the_example_of_a_gateway_plan_has_its_fields() -> None:
+    """No more and no fewer, and it can be read."""
+    shown = example("As a child")
+    assert set(shown) == {field.name for field in fields(GatewayPlan)}
+    assert GatewayPlan.of(json.dumps(shown)).seed == 1
+
+
+def test_the_example_of_a_load_plan_has_its_fields() -> None:
+    """No more and no fewer, a task's included; what it says of a default is the default."""
+    shown = example("The plan of a load")
+    assert set(shown) == {field.name for field in fields(Plan)}
+    assert set(shown["tasks"][0]) == {field.name for field in fields(Task)}
+    default = Plan("http://127.0.0.1", ())
+    told = {"gateway", "tasks", "faults", "admin"}
+    assert {name: shown[name] for name in set(shown) - told} == {
+        name: getattr(default, name) for name in set(shown) - told
+    }
+
+
+def test_the_example_of_counters_has_their_fields() -> None:
+    """Those of the whole, and those of one rule."""
+    shown = example("Counters")
+    assert set(shown) == set(merge([]))
+    assert {frozenset(rule) for rule in shown["phases"][""].values()} == {frozenset(Ledger("", b"", False).as_json())}
+
+
+def test_the_table_of_the_journal_has_every_kind_of_record() -> None:
+    """A row for each type."""
+    section = (ROOT / "docs/protocol.md").read_text().split("\n## Journal\n")[1].split("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == list(KINDS)
