@@ -142,3 +142,9 @@ def test_the_table_of_the_journal_has_every_kind_of_record() -> None:
     """A row for each type."""
     section = (ROOT / "docs/protocol.md").read_text().split("\n## Journal\n")[1].split("\n## ")[0]
     assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == list(KINDS)
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    """A new page stands in mkdocs.yml, where readers of the site find it."""
+    listed = re.findall(r": ([\w-]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
+    assert sorted(listed) == sorted(page.name.replace("README.md", "index.md") for page in PAGES)
