@@ -11,19 +11,34 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, cast
 
 import chaos
 from chaos import formatting as words
 from chaos.report.data.journal import JOURNAL
 from chaos.report.pages.render import write
 from chaos.report.tables.banner import headline, tone_of
-from chaos.report.tables.sparkline import Sparkline, sparkline
+from chaos.report.tables.sparkline import FindingSummary, Sparkline, sparkline
 
 CACHE = "index.json"
 CACHE_SCHEMA = 1
 SHOWN = 200  # runs per experiment on the page
 LAST = 30  # runs in a sparkline
+
+
+class Summary(TypedDict):
+    """What the index needs of one run; `stamp` is its result's time of change, 0 for one that was never rendered."""
+
+    folder: str
+    stamp: int
+    name: str
+    started: str
+    outcome: str
+    description: str
+    seed: str
+    requests: int | None
+    seconds: float | None
+    findings: list[FindingSummary]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +84,10 @@ def render_index(reports_root: Path) -> Path:
     return path
 
 
-def _summaries(root: Path) -> list[dict[str, Any]]:
+def _summaries(root: Path) -> list[Summary]:
     """What the index needs of each run; oldest first."""
     known = _cache(root)
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, Summary] = {}
     for journal in root.glob(f"*/*/{JOURNAL}"):
         folder = journal.parent
         name = folder.relative_to(root).as_posix()
@@ -85,12 +100,12 @@ def _summaries(root: Path) -> list[dict[str, Any]]:
     return sorted(found.values(), key=_when)
 
 
-def _when(summary: dict[str, Any]) -> tuple[str, str]:
+def _when(summary: Summary) -> tuple[str, str]:
     """For sorting: a run's folder is named for the time at which it began, whether or not there is a result yet."""
     return Path(summary["folder"]).name, summary["folder"]
 
 
-def _cache(root: Path) -> dict[str, dict[str, Any]]:
+def _cache(root: Path) -> dict[str, Summary]:
     try:
         kept = json.loads((root / CACHE).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -99,61 +114,51 @@ def _cache(root: Path) -> dict[str, dict[str, Any]]:
     return runs if isinstance(runs, dict) else {}
 
 
-def _summary(folder: Path, name: str, stamp: int) -> dict[str, Any]:
-    blank = {
-        "folder": name,
-        "stamp": stamp,
-        "name": folder.parent.name,
-        "started": folder.name,
-        "outcome": "",
-        "description": "",
-        "seed": "",
-        "requests": None,
-        "seconds": None,
-        "findings": [],
-    }
+def _summary(folder: Path, name: str, stamp: int) -> Summary:
+    blank = Summary(
+        folder=name,
+        stamp=stamp,
+        name=folder.parent.name,
+        started=folder.name,
+        outcome="",
+        description="",
+        seed="",
+        requests=None,
+        seconds=None,
+        findings=[],
+    )
     try:
         result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-        return blank | {
-            "name": str(result["name"]),
-            "started": str(result["started"]),
-            "outcome": str(result["outcome"]),
-            "description": str(result["description"]),
-            "seed": str(result["seed"]),
-            "requests": int(result["load"]["delivered"]["requests"]),
-            "seconds": float(result["seconds"]),
-            "findings": [
-                {
-                    key: each.get(key)
-                    for key in (
-                        "id",
-                        "title",
-                        "verdict",
-                        "unit",
-                        "configured",
-                        "tolerance",
-                        "estimate",
-                        "interval",
-                        "sense",
-                    )
-                }
-                for each in result["findings"]
-            ],
-        }
+        return Summary(
+            folder=name,
+            stamp=stamp,
+            name=str(result["name"]),
+            started=str(result["started"]),
+            outcome=str(result["outcome"]),
+            description=str(result["description"]),
+            seed=str(result["seed"]),
+            requests=int(result["load"]["delivered"]["requests"]),
+            seconds=float(result["seconds"]),
+            findings=[_finding(each) for each in result["findings"]],
+        )
     except (OSError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
         return blank
 
 
-def _experiments(summaries: list[dict[str, Any]]) -> list[ExperimentRow]:
+def _finding(found: dict[str, Any]) -> FindingSummary:
+    return cast(FindingSummary, {key: found.get(key) for key in FindingSummary.__annotations__})
+
+
+def _experiments(summaries: list[Summary]) -> list[ExperimentRow]:
     """Grouped by name; the experiment that ran last comes first."""
-    by_name: dict[str, list[dict[str, Any]]] = {}
+    by_name: dict[str, list[Summary]] = {}
     for each in summaries:
         by_name.setdefault(each["name"], []).append(each)
     order = sorted(by_name.items(), key=lambda item: (_when(item[1][-1]), item[0]), reverse=True)
     return [_experiment(name, runs) for name, runs in order]
 
 
-def _experiment(name: str, runs: list[dict[str, Any]]) -> ExperimentRow:
+def _experiment(name: str, runs: list[Summary]) -> ExperimentRow:
     recent = runs[-LAST:]
     return ExperimentRow(
         name=name,
@@ -169,10 +174,10 @@ def _experiment(name: str, runs: list[dict[str, Any]]) -> ExperimentRow:
     )
 
 
-def _lines(runs: list[dict[str, Any]]) -> Iterable[tuple[str, Sparkline]]:
+def _lines(runs: list[Summary]) -> Iterable[tuple[str, Sparkline]]:
     """A sparkline per finding that was judged in at least two of these runs, the first four."""
     titles: dict[str, str] = {}
-    values: dict[str, list[dict[str, Any]]] = {}
+    values: dict[str, list[FindingSummary]] = {}
     for run in runs:
         for each in run["findings"]:
             if each.get("estimate") is not None:
@@ -183,7 +188,7 @@ def _lines(runs: list[dict[str, Any]]) -> Iterable[tuple[str, Sparkline]]:
         yield titles[name], sparkline(history)
 
 
-def _run(summary: dict[str, Any]) -> RunRow:
+def _run(summary: Summary) -> RunRow:
     outcome = summary["outcome"]
     return RunRow(
         link=f"{summary['folder']}/report.html" if outcome else f"{summary['folder']}/",
@@ -201,9 +206,7 @@ def _run(summary: dict[str, Any]) -> RunRow:
                 words.edge(each["configured"], each["tolerance"], each["unit"])
                 if each["configured"] is not None
                 else "",
-                words.quantity(
-                    each["estimate"], each["unit"], words.spread(tuple(each["interval"]) if each["interval"] else None)
-                ),
+                words.quantity(each["estimate"], each["unit"], words.spread(each["interval"])),
                 str(each["verdict"]),
             )
             for each in summary["findings"][:4]
