@@ -83,15 +83,15 @@ async def test_nothing_a_client_or_an_upstream_sends_breaks_the_gateway(seed: in
                     client.writer.transport.abort()
                 elif chance.random() < 0.5 and not client.writer.transport.is_closing():
                     client.writer.write_eof()
-            await until(lambda: all(one.current is None or one.current.attempt for one in proxy.plane.connections))
+            await until(lambda: all(one.current is None or one.current.attempt for one in proxy.worker.connections))
             for client in proxy.clients:
                 client.writer.transport.abort()
-            await until(lambda: not proxy.plane.connections)
+            await until(lambda: not proxy.worker.connections)
             counts = proxy.counts()
             assert trouble == []
             assert counts["requests"] == len(rules.seen) > 5
             assert counts["requests"] == sum(counts["statuses"].values())  # type: ignore[attr-defined]
             assert counts["requests"] == counts["abort"] + counts["forwarded"]  # type: ignore[operator]
-            (pool,) = proxy.plane.pools().values()
+            (pool,) = proxy.worker.pools().values()
             assert (pool.waiting, pool.retrying, pool.active()) == (0, 0, 0)
             await until(lambda: pool.connections == sum(len(host.idle) for host in pool.hosts))

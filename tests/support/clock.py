@@ -24,8 +24,8 @@ class Clock:
     seconds: float = 1000.0
     timers: list[Timer] = field(default_factory=list)
 
-    def install(self, plane: WorkerState) -> None:
-        plane.now, plane.after = self.now, self.after
+    def install(self, worker: WorkerState) -> None:
+        worker.now, worker.after = self.now, self.after
 
     def now(self) -> float:
         return self.seconds

@@ -309,9 +309,9 @@ async def interleave(seed: int, requests: int) -> Figures:
             share = -(-requests // CLIENTS)
             callers = [Caller(proxy, figures, f"{seed}/{n}", share) for n in range(CLIENTS)]
             await asyncio.gather(*(caller.run() for caller in callers))
-            await until(lambda: not proxy.plane.connections)
-            (pool,) = proxy.plane.pools().values()
+            await until(lambda: not proxy.worker.connections)
+            (pool,) = proxy.worker.pools().values()
             figures.left = (pool.waiting, pool.retrying, pool.active())
-            figures.ledgers = proxy.plane.counters()["phases"][""]
+            figures.ledgers = proxy.worker.counters()["phases"][""]
             figures.events["requests judged"] = len(rules.seen)
     return figures

@@ -151,7 +151,7 @@ async def _closed(writer: asyncio.StreamWriter) -> None:
 class InProcess:
     port: int
     control: Control
-    plane: WorkerState
+    worker: WorkerState
     clients: list[Client] = field(default_factory=list)
 
     async def open(self) -> Client:
@@ -168,7 +168,7 @@ class InProcess:
             client.close()
 
     def counts(self, phase: str = "", rule: str = "virtualservice/default/web/0") -> dict[str, object]:
-        return dict(self.plane.counters()["phases"][phase].get(rule) or Ledger(rule, b"", False).as_json())
+        return dict(self.worker.counters()["phases"][phase].get(rule) or Ledger(rule, b"", False).as_json())
 
 
 @dataclass
@@ -205,9 +205,9 @@ async def gateway(rules: RuleSet, *, clock: Clock | None = None, **settings: obj
     listener = bind("127.0.0.1:0", "--listen")[0]
     port = listener.getsockname()[1]
     async with running(options, rules, listener) as control:
-        proxy = InProcess(port, control, control.plane)
+        proxy = InProcess(port, control, control.worker)
         if clock is not None:
-            clock.install(control.plane)
+            clock.install(control.worker)
         try:
             yield proxy
         finally:

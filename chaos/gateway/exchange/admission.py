@@ -1,7 +1,7 @@
-"""What Envoy's codec and connection manager refuse in the head of a request, before any rule has seen it.
+"""What Envoy's codec and connection manager refuse in the head of a request, before any rule sees it.
 
-Each check turns the exchange away with the answer that Envoy gives; the first reason counts. What is said of the body
-and of the connection is learnt on the way."""
+Each check turns the exchange away with Envoy's response; the first reason counts. What concerns the body and the
+connection is recorded on the exchange on the way."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MAX_HEADERS = 100  # Envoy's defaults (http_connection_manager.proto): more is answered with 431
 MAX_HEAD_BYTES = 60 * 1024  # as in BalsaParser, which counts the first line and the empty one, too
 MAX_CONNECTION_OPTIONS = 9  # names in `connection` (Envoy's sanitizeConnectionHeader): more is answered with 400
-MAX_AUTHORITIES = 10_000  # Hosts remembered as well-formed
+MAX_AUTHORITIES = 10_000  # Hosts remembered as well-formed, so that memory stays bounded
 
 # What `connection` must not take from a request on its way (Envoy's sanitizeConnectionHeader).
 _NOT_BY_CONNECTION = frozenset((b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"))
@@ -27,22 +27,25 @@ _ABSOLUTE = re.compile(rb"((?i:https?))://(?:[^/?#@]*@)?([^/?#@]+)(.*)", re.DOTA
 
 
 def expect_body(exchange: Exchange, fields: dict[bytes, bytes]) -> None:
-    """A body of the announced length or in chunks; Envoy passes no other coding on. llhttp has refused both at once,
-    and lengths that are none."""
+    """Expect a body of the announced length, or in chunks; Envoy passes no other transfer coding on (501).
+
+    llhttp has already refused a head with both, and lengths that are no numbers."""
     exchange.framed = True
     encoding = fields.get(b"transfer-encoding")
     if encoding is not None:
         exchange.expect_body(None)
         if encoding.lower() != b"chunked":
-            exchange.turn_away(exchange.client.plane.refusals[501])
+            exchange.turn_away(exchange.client.worker.refusals[501])
     elif length := int(fields[b"content-length"]):
         exchange.expect_body(length)
 
 
 def check_connection(exchange: Exchange, headers: Headers, version: str, keep_alive: bool) -> None:
-    plane = exchange.client.plane
+    """Refuse HTTP versions other than 1.1 (426) and a `connection` header that names too much (400); note whether the
+    connection closes after the response."""
+    worker = exchange.client.worker
     if version != "1.1":
-        exchange.turn_away(plane.refusals[426])
+        exchange.turn_away(worker.refusals[426])
     elif not keep_alive:
         exchange.close = True
     lines = [value for name, value in headers if name == b"connection"]
@@ -51,11 +54,11 @@ def check_connection(exchange: Exchange, headers: Headers, version: str, keep_al
     if upgrade_of(headers) == b"websocket" and b"upgrade" in named:
         return  # then Envoy does not look at the others
     if len(options) > MAX_CONNECTION_OPTIONS or any(_kept_from_connection(name) for name in named):
-        exchange.turn_away(plane.refusals[400])
+        exchange.turn_away(worker.refusals[400])
     elif b"host" in named:
-        exchange.turn_away(plane.no_host)
+        exchange.turn_away(worker.no_host)
     elif b"x-request-id" in named:
-        exchange.request.id = plane.new_id()
+        exchange.request.id = worker.new_id()
 
 
 def _kept_from_connection(name: bytes) -> bool:
@@ -63,36 +66,37 @@ def _kept_from_connection(name: bytes) -> bool:
 
 
 def check_size(exchange: Exchange, headers: Headers, target: bytes) -> None:
-    """Too much head, or two Hosts: Envoy would join them with a comma, which no rule can mean."""
+    """Refuse a head that is too large (431), and two Hosts (400) or transfer-encodings (501): Envoy would join two
+    Hosts with a comma, which no rule can mean."""
     size = sum([len(name) + len(value) + len(": \r\n") for name, value in headers])
     size += len(exchange.request.method) + len(target) + len("  HTTP/1.1\r\n\r\n")
     if len(headers) > MAX_HEADERS or size > MAX_HEAD_BYTES:
-        exchange.turn_away(exchange.client.plane.refusals[431])
+        exchange.turn_away(exchange.client.worker.refusals[431])
     elif sum(name == b"host" for name, _ in headers) > 1:
-        exchange.turn_away(exchange.client.plane.refusals[400])
+        exchange.turn_away(exchange.client.worker.refusals[400])
     elif sum(name == b"transfer-encoding" for name, _ in headers) > 1:
-        exchange.turn_away(exchange.client.plane.refusals[501])
+        exchange.turn_away(exchange.client.worker.refusals[501])
 
 
 def check_form(exchange: Exchange, authority: bytes | None) -> None:
-    """The rarer ways in which a request can be wrong; an authority that is not is remembered."""
-    request, plane = exchange.request, exchange.client.plane
+    """Refuse the rarer malformed requests. An authority that is well-formed is remembered."""
+    request, worker = exchange.request, exchange.client.worker
     if request.method == b"CONNECT":
         _refuse_connect(exchange)
     elif authority is None:
-        exchange.turn_away(plane.no_host)
+        exchange.turn_away(worker.no_host)
     elif request.method not in METHODS or not _AUTHORITY.fullmatch(authority) or not _valid_form(request):
-        exchange.turn_away(plane.refusals[400])
-    elif len(plane.authorities) < MAX_AUTHORITIES:
-        plane.authorities.add(authority)
+        exchange.turn_away(worker.refusals[400])
+    elif len(worker.authorities) < MAX_AUTHORITIES:
+        worker.authorities.add(authority)
 
 
 def _refuse_connect(exchange: Exchange) -> None:
-    """No rule routes it; with a body it is malformed."""
+    """Refuse CONNECT, which no rule routes (404); with a body it is malformed."""
     if exchange.body is not None:
-        exchange.turn_away(exchange.client.plane.refusals[501 if exchange.body.length is None else 400])
+        exchange.turn_away(exchange.client.worker.refusals[501 if exchange.body.length is None else 400])
     else:
-        exchange.turn_away(exchange.client.plane.no_route)
+        exchange.turn_away(exchange.client.worker.no_route)
 
 
 def _valid_form(request: Request) -> bool:
@@ -100,8 +104,10 @@ def _valid_form(request: Request) -> bool:
 
 
 def other_form(target: bytes, authority: bytes | None) -> tuple[bytes, bytes | None, bytes]:
-    """Absolute form: its authority replaces Host (RFC 9112 3.2.2), without a user's name and password, and its scheme
-    counts. Anything else stays as it is."""
+    """Split a target in absolute form into target, authority and scheme (lower case); any other target is returned as
+    it is, with the scheme b"".
+
+    The authority replaces Host (RFC 9112 3.2.2) and loses a user's name and password."""
     absolute = _ABSOLUTE.fullmatch(target)
     if absolute is None:
         return target, authority, b""
@@ -110,9 +116,10 @@ def other_form(target: bytes, authority: bytes | None) -> tuple[bytes, bytes | N
 
 
 def upgrade_of(headers: Headers) -> bytes:
-    """The protocol asked for, in small letters; of several lines all of it, as Envoy joins them."""
+    """Return the protocol that the client asks for, in lower case; several lines joined by commas, as Envoy does."""
     return b",".join([value for name, value in headers if name == b"upgrade"]).lower()
 
 
 def without(connection: bytes, named: set[bytes]) -> bytes:
+    """Return a `connection` value without the `named` options (lower case)."""
     return b", ".join(token for token in map(bytes.strip, connection.split(b",")) if token.lower() not in named)

@@ -11,12 +11,14 @@ from chaos.mesh.decision import HashKey, Request
 
 @dataclass(slots=True, frozen=True)
 class NewCookie:
-    request: Request  # as consistent hashing sees it, with the cookie
-    line: bytes  # the answer's set-cookie
+    """A cookie that this request's response sets."""
+
+    request: Request  # with the cookie added, for consistent hashing
+    line: bytes  # the response's set-cookie
 
 
 def new_cookie(request: Request, key: HashKey) -> NewCookie | None:
-    """The cookie for a client that came without it; None where it has one or the key is none."""
+    """Return a cookie for a client that came without one; None if it has one, or if the key is no cookie with a ttl."""
     if key.cookie is None or key.cookie_ttl is None or cookie_of(request, key.cookie) is not None:
         return None
     value = b"%016x" % random.getrandbits(64)

@@ -1,4 +1,4 @@
-"""Upstream's answer on its way to the client: its head, and its body when it passes in pieces."""
+"""Upstream's response on its way to the client: its head, and its body when it passes in pieces."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from chaos.gateway.upstream.connection import Upstream
 from chaos.mesh.decision import PENDING_TIME, Forward, Headers, Request
 from chaos.mesh.headers.operations import CONNECTION, FRAMING
 
-_NOT_IN_INTERIM = FRAMING | CONNECTION  # all else passes as it came
+_NOT_IN_INTERIM = FRAMING | CONNECTION  # all other headers of a 1xx pass as they came
 
 
 def shared_head(
     request: Request, forward: Forward, ledger: Ledger, status: int, headers: Headers, framing: bytes, seconds: float
 ) -> bytes:
-    """Status line and headers as the client gets them, `framing` for the body that goes out (framing.py), and where the
-    answer comes from; each line with its CRLF.
+    """Return the status line and headers that the client gets, each line with its CRLF, without the lines of this
+    response alone.
 
-    Depends on the request only where the rule's operations do, and on `seconds`, that upstream took, only where the
-    rule changes the service time; else it can be remembered."""
+    `framing` is the line for the body that goes out (framing.py). The result depends on the request only where the
+    rule's header operations do, and on `seconds`, the time that upstream took, only where the rule changes the service
+    time; otherwise it can be remembered."""
     headwork = forward.headwork
     headers = unframed(headwork.downstream_headers(request, status, headers))
     head = STATUS_LINES[status] + CRLF.join(map(FIELD, headers)) + CRLF
-    if b"\r\nx-chaos-" in head and ledger.tagged:  # of another gateway, behind us, on another request
+    if b"\r\nx-chaos-" in head and ledger.tagged:  # tags of another such gateway behind this one
         headers = [header for header in headers if not header[0].startswith(b"x-chaos-")]
         head = STATUS_LINES[status] + CRLF.join(map(FIELD, headers)) + CRLF
     if headwork.service_time_by_rule:
@@ -32,7 +33,7 @@ def shared_head(
 
 
 def interim_heads(connection: Upstream) -> bytes:
-    """The 1xx answers that have come, as they go out."""
+    """Take the 1xx responses that have arrived, as bytes for the client."""
     interim, connection.interim = connection.interim, []
     return b"".join(map(_interim_head, interim))
 
@@ -44,16 +45,16 @@ def _interim_head(interim: tuple[int, Headers]) -> bytes:
 
 
 class Answer:
-    """An answer whose head has gone out and whose body passes in pieces."""
+    """A response whose head has been sent and whose body passes in pieces."""
 
     __slots__ = ("_chunked",)
 
     def __init__(self, framing: bytes, *, head_only: bool):
-        """`framing` is the line that its head has about the body."""
+        """`framing` is the line that the head has about the body."""
         self._chunked = framing is CHUNKED and not head_only
 
     def take(self, connection: Upstream) -> list[bytes]:
-        """What has come of the body, framed for the client."""
+        """Take the pieces of the body that have arrived, framed for the client."""
         pieces = connection.take_pieces()
         if not self._chunked:
             return pieces

@@ -1,8 +1,8 @@
-"""One attempt to have a request answered: an endpoint, a connection to it, and the time it may take.
+"""One attempt to get a response: an endpoint, a connection to it, and the time it may take.
 
-Each attempt is an object of its own, and `end` is the only way out of it: the timer is cancelled, the connection handed
-over, back-pressure lifted, and whatever is called afterwards reaches nobody. So nothing of an attempt can act on the
-next one, or on another request."""
+Each attempt is an object of its own, and `end` is the only way out of it: it cancels the timer, hands the connection
+over and lifts back-pressure; later callbacks reach nobody. So nothing of an attempt can act on the next one, or on
+another request."""
 
 from __future__ import annotations
 
@@ -17,28 +17,30 @@ from chaos.mesh.decision import Failure, Headers, RetryPolicy
 
 
 class AttemptOwner(Protocol):
-    """Whoever needs the answer: an exchange."""
+    """Whoever needs the response: an exchange."""
 
     def attempt_connected(self, attempt: Attempt, connection: Upstream) -> None:
         """Send the request."""
 
     def attempt_answered(self, attempt: Attempt, data: bytes) -> bool:
-        """See Owner.upstream_whole."""
+        """Take a whole response. See Owner.upstream_whole."""
 
     def attempt_received(self, attempt: Attempt, connection: Upstream) -> None:
-        """More of the answer is here."""
+        """Look at the connection: more of the response has arrived."""
 
     def attempt_failed(self, attempt: Attempt, failure: Failure, reason: str) -> None:
-        """There will be no answer."""
+        """Learn that there will be no response."""
 
     def attempt_lost(self, attempt: Attempt, connection: Upstream) -> None:
-        """The connection has closed, perhaps in the middle of the answer."""
+        """Learn that the connection has closed, perhaps in the middle of the response."""
 
     def attempt_full(self, full: bool) -> None:
-        """Upstream does not take more of the request for now, or takes it again."""
+        """Pause sending (True) or go on (False): upstream does not take more of the request, or takes it again."""
 
 
 class Attempt:
+    """One attempt. Times out only if the retry policy has a per-try timeout."""
+
     __slots__ = ("_full", "_ledger", "_owner", "_paused", "_policy", "_timer", "connection", "host", "sent_at")
 
     def __init__(self, owner: AttemptOwner, host: Host, ledger: Ledger, policy: RetryPolicy | None):
@@ -46,15 +48,17 @@ class Attempt:
         self.host = host
         self._ledger = ledger
         self._policy = policy
-        self.connection: Upstream | None = None  # that the request has been sent on, at least its head
+        self.connection: Upstream | None = None  # set once at least the request's head has been sent on it
         self.sent_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._full = False
         self._paused = False
 
     def end(self, hand_over: Callable[[Upstream], None] | None = None) -> None:
-        """Ends the attempt, whatever has happened to it. The connection goes to `hand_over`: by default back to its
-        endpoint, which keeps it only if it has brought a complete answer."""
+        """End the attempt, whatever its outcome.
+
+        The connection goes to `hand_over`, by default back to its endpoint, which keeps it only if it has brought a
+        complete response."""
         if self._timer is not None:
             self._timer.cancel()
         if self._full or self._paused:
@@ -71,7 +75,7 @@ class Attempt:
     # ------------------------------------------------------------------------------------------ its time
 
     def limit(self, after: Callable[..., asyncio.TimerHandle]) -> None:
-        """Starts the time that the retry policy gives each attempt, once the whole request has been received."""
+        """Start the retry policy's per-try timeout; called once the whole request has been received."""
         policy = self._policy
         if policy is not None and policy.per_try_timeout is not None and self._timer is None:
             self._timer = after(policy.per_try_timeout, self._timed_out)
@@ -83,7 +87,8 @@ class Attempt:
     # ------------------------------------------------------------------------------------------ its outcome
 
     def answered(self, status: int) -> None:
-        """Records that a final answer has begun: its time is over, and the endpoint's health hears of it."""
+        """Record that a final response has begun: the timer stops, and the endpoint's outlier detection counts the
+        status."""
         self._ledger.upstream_statuses[status] += 1
         if self._timer is not None:
             self._timer.cancel()
@@ -93,12 +98,12 @@ class Attempt:
             detector.answered(status)
 
     def failed(self) -> None:
-        """Records that no answer came."""
+        """Record that no response came."""
         if self.host.detector is not None:
             self.host.detector.failed()
 
     def is_retriable(self, outcome: int | Failure, headers: Headers, sent: bool) -> bool:
-        """Whether the policy would have the request tried again after this; counted as a failure then."""
+        """Return whether the policy retries this outcome, and count it as an upstream failure if so."""
         policy = self._policy
         if policy is None or not policy.retry_on(outcome, headers, sent):
             return False
@@ -108,7 +113,7 @@ class Attempt:
     # ------------------------------------------------------------------------------------------ back-pressure
 
     def pause(self) -> None:
-        """Stops reading the answer: the client does not take it."""
+        """Stop reading the response: the client does not take it."""
         if self.connection is not None and not self._paused:
             self._paused = True
             self.connection.transport.pause_reading()
@@ -120,6 +125,7 @@ class Attempt:
             self.connection.transport.resume_reading()
 
     def resume(self) -> None:
+        """Read the response again."""
         if self.connection is not None and self._paused:
             self._paused = False
             self.connection.transport.resume_reading()

@@ -1,4 +1,4 @@
-"""The client's connection as an exchange sees it; `downstream.Downstream` is one."""
+"""The client's connection as an exchange sees it; `downstream.Downstream` implements it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from chaos.gateway.state.worker_state import WorkerState
 
 
 class Client(Protocol):
-    plane: WorkerState
+    """A client's connection."""
+
+    worker: WorkerState
     transport: asyncio.Transport
     remote: bytes  # the client's address
     local: bytes  # this proxy's own address, as the client sees it
@@ -18,26 +20,26 @@ class Client(Protocol):
 
     @property
     def waiting(self) -> Collection[object]:
-        """Requests that have come and whose turn has not."""
+        """Requests that have arrived and wait for their turn."""
 
     def write(self, data: bytes) -> None: ...
 
     def exchange_done(self) -> None:
-        """The answer is complete: turn to the next request."""
+        """Turn to the next request: the response is complete."""
 
     def finish(self, *, linger: bool) -> None:
-        """The answer is complete, and the last on this connection. `linger`: the client may still be sending."""
+        """Close after the last response on this connection. `linger`: the client may still be sending."""
 
     def cut(self) -> None:
-        """The answer cannot be completed: close, so that the client learns it."""
+        """Close, so that the client learns that its response cannot be completed."""
 
     def become_tunnel(self, protocol: asyncio.Protocol) -> bytes:
-        """Hand the transport to another protocol. Returns what has been read since the request that asked for it."""
+        """Hand the transport to another protocol. Returns the bytes that were read after the request for it."""
 
     def connection_lost(self, exc: Exception | None) -> None: ...
 
     def hold_body(self, hold: bool) -> None:
-        """Stop reading, or read again: there is more of a body here than is wanted."""
+        """Stop reading, or read again: more of a request's body is buffered than is wanted."""
 
     def hold_upstream(self, hold: bool) -> None:
-        """Stop reading, or read again: upstream does not take what it is sent."""
+        """Stop reading, or read again: upstream does not take the request's body."""

@@ -1,8 +1,8 @@
-"""One client connection: parses requests, keeps them in order, writes answers, and refuses what Envoy's codec refuses.
+"""One client connection: parse requests, keep them in order, write responses, and refuse what Envoy's codec refuses.
 
-The parser's callbacks only record; `data_received` acts when a read has been parsed. Requests that come while one is
-in flight wait (HTTP/1.1 pipelining). With much waiting, or a request's body that upstream does not take, reading
-pauses. Trailers are counted against the limit of a head and not kept: Istio does not enable them for HTTP/1.1."""
+The parser's callbacks only record; `data_received` acts when a read has been parsed. Requests that arrive while one is
+in flight wait (HTTP/1.1 pipelining). Reading pauses when many wait, or when upstream does not take a request's body.
+Trailers are counted against the limit of a head and not kept: Istio does not enable them for HTTP/1.1."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from chaos.mesh.decision import Headers
 MAX_WAITING = 32  # pipelined requests kept before reading pauses
 IDLE_SECONDS = 3600.0  # without a request (Envoy's idle_timeout)
 HEAD_SECONDS = 300.0  # for a request's head to arrive
-LINGER_SECONDS = 1.0  # after a last answer to a client that may still be sending (Envoy's delayed_close_timeout)
+LINGER_SECONDS = 1.0  # after a last response to a client that may still be sending (Envoy's delayed_close_timeout)
 
 _BODY, _UPSTREAM, _PIPELINE, _EARLY = 1, 2, 4, 8  # reasons for not reading
 
@@ -43,27 +43,27 @@ class Downstream(asyncio.Protocol):
     remote = b"127.0.0.1"
     local = b"127.0.0.1"  # this proxy's own address, as the client sees it
     full = False  # the client does not read: write no more than what is in flight
-    closing = False  # nothing that still arrives matters
-    deaf = False  # what arrives cannot be understood, or is not to be: an answer that says so is due
-    current: Exchange | None = None  # being answered
-    receiving: Exchange | None = None  # its request is not complete
-    beat = 0  # of the worker, when this connection last did something
+    closing = False  # whatever still arrives is ignored
+    deaf = False  # what arrives cannot be parsed, or must not be: a response that says so is due
+    current: Exchange | None = None  # whose turn it is
+    receiving: Exchange | None = None  # whose request has not arrived completely
+    beat = 0  # the worker's beat when this connection last read or wrote
 
-    def __init__(self, plane: WorkerState):
-        self.plane = plane
+    def __init__(self, worker: WorkerState):
+        self.worker = worker
         self.waiting: deque[Exchange] = deque()
         self._parser: Any = HttpRequestParser(self)
         self._headers: Headers = []
         self._target = b""
         self.in_head = False  # a request's head has begun to arrive
         self._head_bytes = 0  # of a head that did not come in one read
-        self._new_head = False  # it began in this read
-        self._long = False  # this read could hold more than a head may have
+        self._new_head = False  # a head began in this read
+        self._long = False  # this read alone exceeds the limit of a head
         self._trailer_bytes = 0
-        self._unfilled = False  # a chunk's length was the last that came: its octets follow, or the trailers
-        self._held = 0
-        self._advancing = False
-        self._after_upgrade: bytes | None = None  # what follows a request for another protocol, once there is one
+        self._unfilled = False  # the last thing parsed was a chunk's length: its bytes follow, or the trailers
+        self._held = 0  # the reasons for which reading is paused
+        self._advancing = False  # so that an exchange that ends at once does not make `advance` recursive
+        self._after_upgrade: bytes | None = None  # bytes after a request for another protocol; None until there is one
 
     # ------------------------------------------------------------------------------------------ reading
 
@@ -73,7 +73,7 @@ class Downstream(asyncio.Protocol):
         if self._after_upgrade is not None:
             self._keep_early(data)
             return
-        self.beat = self.plane.beat
+        self.beat = self.worker.beat
         current = self.current
         if current is None and self.receiving is None and not self.in_head:
             plain = plain_request(data)
@@ -89,11 +89,12 @@ class Downstream(asyncio.Protocol):
             self._hold(_PIPELINE)
 
     def _begin(self, plain: PlainRequest) -> None:
-        """The short way: a whole request, and nothing before it that would have to be answered first."""
+        """Begin a whole request that came alone in one read, past llhttp; no earlier request is waiting for its
+        response."""
         method, target, headers, fields = plain
         authority = fields.get(b"host")
         exchange = self.current = Exchange(self, method, target, authority, headers, fields)
-        if authority not in self.plane.authorities:
+        if authority not in self.worker.authorities:
             check_form(exchange, authority)
         exchange.begin()
 
@@ -116,8 +117,10 @@ class Downstream(asyncio.Protocol):
                 self._refuse(431)
 
     def _count_head(self, data: bytes, between: bool) -> None:
-        """A head that goes on in the next read. What belongs to it of the read in which it began: all, when the read
-        began with it; else what follows the last empty line, if there is one."""
+        """Count the bytes of a head that continues in the next read.
+
+        If the read in which it began began with it (`between`), all of that read belongs to it; otherwise only the
+        bytes after the last blank line."""
         if not self._new_head:
             self._head_bytes += len(data)
         elif between or b"\r\n\r\n" in data:
@@ -148,13 +151,13 @@ class Downstream(asyncio.Protocol):
         target, authority, scheme = self._target, fields.get(b"host"), b""
         if target[:1] != b"/":
             target, authority, scheme = other_form(target, authority)
-        parser, plane = self._parser, self.plane
+        parser, worker = self._parser, self.worker
         method = parser.get_method()
         exchange = self.receiving = Exchange(self, method, target, authority, headers, fields)
         if scheme:
             exchange.request.url_scheme = scheme
-            if scheme == b"https" and plane.replaces_ids:  # a gateway knows that it does not speak TLS here
-                exchange.turn_away(plane.refusals[403])
+            if scheme == b"https" and worker.replaces_ids:  # a gateway knows that it does not speak TLS here
+                exchange.turn_away(worker.refusals[403])
         if b"content-length" in fields or b"transfer-encoding" in fields:
             expect_body(exchange, fields)
             self._trailer_bytes = len("\r\n")  # that end the trailers
@@ -163,7 +166,7 @@ class Downstream(asyncio.Protocol):
         if len(fields) != len(headers) or len(headers) > MAX_HEADERS or self._head_bytes or self._long:
             check_size(exchange, headers, self._target)
             self._head_bytes = 0
-        if target[:1] != b"/" or authority not in plane.authorities or method not in METHODS:
+        if target[:1] != b"/" or authority not in worker.authorities or method not in METHODS:
             check_form(exchange, authority)
         self.waiting.append(exchange)
 
@@ -189,8 +192,10 @@ class Downstream(asyncio.Protocol):
     # ------------------------------------------------------------------------------------------ out of the ordinary
 
     def _upgrade(self, rest: bytes) -> None:
-        """The last request asks for another protocol. WebSocket waits for upstream's 101; h2c is read as if it had
-        not asked. A body before the other protocol would have no end that both sides are sure of."""
+        """Handle a last request that asks for another protocol.
+
+        WebSocket waits for upstream's 101; h2c is parsed as if the client had not asked for it. A body before the other
+        protocol is refused: the two sides could disagree about where it ends."""
         exchange = self.waiting[-1]
         protocol = upgrade_of(exchange.request.headers)
         if exchange.refusal is not None:
@@ -202,17 +207,17 @@ class Downstream(asyncio.Protocol):
         elif protocol == b"h2c":
             self._read_on(self.waiting.pop(), rest)
         else:
-            exchange.turn_away(self.plane.refusals[400] if protocol == b"websocket" else self.plane.forbidden)
+            exchange.turn_away(self.worker.refusals[400] if protocol == b"websocket" else self.worker.forbidden)
             self.deaf = True
 
     def _keep_early(self, data: bytes) -> None:
-        """What a client says in the new protocol before upstream has agreed to it; a bounded amount."""
+        """Keep what a client sends in the new protocol before upstream has agreed to it, up to a limit."""
         self._after_upgrade = (self._after_upgrade or b"") + data
         if len(self._after_upgrade) > HIGH_WATER:
             self._hold(_EARLY)
 
     def _read_on(self, exchange: Exchange, rest: bytes) -> None:
-        """llhttp skips the body of an upgrade request; so the head is read once more, without the wish to upgrade."""
+        """Parse the head once more without the upgrade headers, because llhttp skips the body of an upgrade request."""
         request = exchange.request
         named = {b"upgrade", b"http2-settings"}
         lines = [
@@ -226,11 +231,12 @@ class Downstream(asyncio.Protocol):
 
     def _malformed(self, error: HttpParserError) -> None:
         if "Data after `Connection: close`" in str(error):
-            return  # the client has said that this would not matter
+            return  # the client's own `connection: close` says that these bytes do not matter
         self._refuse(426 if "Invalid HTTP version" in str(error) else 400)
 
     def _refuse(self, status: int) -> None:
-        """What comes now cannot be understood: the answers that are due, then this one, then the end."""
+        """Refuse what arrives from now on: the responses that are due are sent, then this status, then the connection
+        closes."""
         self.in_head = self._unfilled = False
         self.deaf = True
         exchange = self.receiving
@@ -239,14 +245,14 @@ class Downstream(asyncio.Protocol):
             exchange = Exchange(self, b"", b"", b"", [], {})
             self.waiting.append(exchange)
         if exchange is self.current:
-            exchange.refuse(self.plane.refusals[status])
+            exchange.refuse(self.worker.refusals[status])
         else:
-            exchange.turn_away(self.plane.refusals[status])
+            exchange.turn_away(self.worker.refusals[status])
 
     # ------------------------------------------------------------------------------------------ requests in turn
 
     def advance(self) -> None:
-        """Begins what waits, one after another, as long as the answers come at once."""
+        """Begin the waiting requests one after another, as long as each is answered at once."""
         if self._advancing:
             return
         self._advancing = True
@@ -264,7 +270,7 @@ class Downstream(asyncio.Protocol):
             self.advance()
 
     def write(self, data: bytes) -> None:
-        self.beat = self.plane.beat
+        self.beat = self.worker.beat
         self.transport.write(data)
 
     def pause_writing(self) -> None:
@@ -314,22 +320,22 @@ class Downstream(asyncio.Protocol):
         own = transport.get_extra_info("sockname")
         if own:
             self.local = own[0].encode()
-        self.beat = self.plane.beat
-        self.plane.connections.add(self)
+        self.beat = self.worker.beat
+        self.worker.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The client is gone, or has closed its half: Envoy takes both for the end of what it asked."""
+        """End everything: the client is gone, or has closed its half, which Envoy treats alike."""
         self.closing = True
         self._parser = None  # it refers back to this object: without it nothing waits for the garbage collector
-        self.plane.connections.discard(self)
+        self.worker.connections.discard(self)
         current, self.current = self.current, None
         if current is not None:
             current.cancel()
         self.waiting.clear()
 
     def finish(self, *, linger: bool) -> None:
-        """The last answer is on its way. A client that may still be sending gets a second to read it before the
-        reset."""
+        """Close after the last response, which is on its way. A client that may still be sending gets a second to read
+        it before the reset."""
         self.current = None
         self.closing = True
         if not linger:
@@ -339,10 +345,10 @@ class Downstream(asyncio.Protocol):
         self.transport.resume_reading()
         if self.transport.can_write_eof():
             self.transport.write_eof()
-        self.plane.after(LINGER_SECONDS, self.transport.abort)
+        self.worker.after(LINGER_SECONDS, self.transport.abort)
 
     def cut(self) -> None:
-        """The answer cannot be completed: the client learns it from the connection."""
+        """Close, so that the client learns that its response cannot be completed."""
         self.current = None
         self.close()
 
@@ -350,19 +356,19 @@ class Downstream(asyncio.Protocol):
         self.transport.abort()
 
     def close(self) -> None:
-        """Closes once what has been written is on its way; a client that does not read it loses it after a while."""
+        """Close once everything written has been sent; a client that does not read it is reset after ten seconds."""
         self.closing = True
         self.transport.close()
         if self.transport.get_write_buffer_size():
-            self.plane.after(10 * LINGER_SECONDS, self.transport.abort)
+            self.worker.after(10 * LINGER_SECONDS, self.transport.abort)
 
     def drain(self) -> None:
-        """No new requests: idle connections close now, others after what they have begun."""
+        """Take no more requests: an idle connection closes now, others after the requests that they have begun."""
         if self.current is None and not self.waiting and not self.in_head:
             self.close()
 
     def close_if_idle(self, beat: int) -> None:
-        """Ends a connection on which nothing has happened for too long."""
+        """Close a connection on which nothing has happened for too long; a head that is not complete gets 408."""
         silent = (beat - self.beat) * BEAT_SECONDS
         if silent <= (HEAD_SECONDS if self.in_head else IDLE_SECONDS):
             return
@@ -373,7 +379,7 @@ class Downstream(asyncio.Protocol):
             self.close()
 
     def become_tunnel(self, protocol: asyncio.Protocol) -> bytes:
-        """Hands the transport to another protocol. Returns what has been read since the request that asked for it."""
+        """Hand the transport to another protocol. Returns the bytes that were read after the request for it."""
         self.current = None
         self.transport.set_protocol(protocol)
         early, self._after_upgrade = self._after_upgrade or b"", b""

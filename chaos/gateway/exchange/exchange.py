@@ -1,13 +1,13 @@
-"""One request from its decision to the end of its answer: what happens next, and when it is over.
+"""One request from its decision to the end of its response: what happens next, and when it is over.
 
-Everything happens in callbacks; there is no task per request. What nearly all requests take reads top to bottom:
+Everything happens in callbacks; there is no task per request. The way of nearly all requests reads top to bottom:
 
     begin -> act -> _forward -> _attempt -> attempt_connected -> attempt_answered
 
 An abort leaves it at `act`. A Decision is executed and never questioned.
 
 An exchange owns what it needs: the attempt in flight (attempt.py), the request's body if it has one (request_body.py),
-the answer while it passes in pieces (answer.py), its place among the retries (retries.py), two timers. Nothing of them
+the response while it passes in pieces (answer.py), its place among the retries (retries.py), two timers. None of them
 outlives it: `_end` is the only way to DONE (states.py) and ends all of them, and there is no way out of DONE, so that a
 request is answered once."""
 
@@ -41,6 +41,8 @@ from chaos.mesh.decision import Decision, Failure, Forward, Headers, Reply, Requ
 
 
 class Exchange:
+    """A request and its response. Its attributes are set in steps, because an aborted request needs few of them."""
+
     __slots__ = (
         "_answer", "_attempts", "_cookie", "_fault", "_forward_to", "_forwarded", "_head", "_ledger", "_mirrors",
         "_pool", "_retries", "_timeout", "_timer", "_websocket", "_worker", "attempt", "body", "client",
@@ -50,11 +52,11 @@ class Exchange:
     # Set by `begin`
     decision: Decision
     _ledger: Ledger
-    _fault: str  # that was drawn, as x-chaos-fault names it
+    _fault: str  # the faults drawn, as x-chaos-fault names them
     # Set by `_forward`
     _forward_to: Forward
     _pool: Pool
-    _head: bytes  # of the upstream request, without its last line
+    _head: bytes  # of the upstream request, without its last line (upstream_head.last_line)
     _attempts: int  # so far
     _timeout: asyncio.TimerHandle | None  # the route's
     _cookie: NewCookie | None
@@ -72,45 +74,46 @@ class Exchange:
         fields: dict[bytes, bytes],
     ):
         self.client = client
-        worker = self._worker = client.plane
+        worker = self._worker = client.worker
         request = Request(method, target, authority or b"", headers, b"http", client.remote, b"", fields)
         self.request = request
         given = fields.get(b"x-request-id")
         request.id = given if given and not worker.replaces_ids else worker.new_id()
         self.draw_id = given or request.id  # the draws follow from the client's id, also where a gateway replaces it
         self.state = states.WAITING
-        self.body: RequestBody | None = None  # None when the request has come with its head
+        self.body: RequestBody | None = None  # None when the request has no body
         self.framed = False  # its head has content-length or transfer-encoding
         self.refusal: Reply | None = None  # the request is answered with this, before any routing
-        self.close = False  # the connection, after the answer
-        self._websocket = False  # it asks for one
+        self.close = False  # the connection, after the response
+        self._websocket = False  # the request asks for one
         self._timer: asyncio.TimerHandle | None = None  # the delay, or the back-off
-        self._forwarded = False  # the rule's action is to forward it
+        self._forwarded = False  # the rule's action is to forward it; only then what `_forward` sets exists
         self.attempt: Attempt | None = None  # in flight
 
     # ------------------------------------------------------------------------------------------ the request arrives
 
     def expect_body(self, length: int | None) -> None:
-        """A body follows, of this many bytes; None for chunks."""
+        """Expect a body of `length` bytes, or in chunks if None."""
         self.body = RequestBody(length)
 
     def received(self, data: bytes) -> None:
-        """Takes a piece of the body. The parser is at work: `progressed` acts on it."""
+        """Take a piece of the body. The parser is at work: `progressed` acts on it."""
         if self.body is not None:
             self.body.receive(data)
 
     def finished(self) -> None:
-        """The whole request is here."""
+        """Note that the whole request has been received."""
         if self.body is not None:
             self.body.complete = True
 
     def turn_away(self, reply: Reply) -> None:
-        """Answers with this when its turn comes, and with nothing after it. The first reason counts."""
+        """Answer with this reply when the request's turn comes, and close. The first reason counts."""
         self.refusal = self.refusal or reply
         self.close = True
 
     def ask_for_websocket(self) -> None:
-        """If upstream does not agree, the connection closes: what follows in the client's stream is no HTTP."""
+        """Ask upstream for a WebSocket. If it does not agree, the connection closes: what follows in the client's
+        stream is not HTTP."""
         self._websocket = True
         self.close = True
 
@@ -122,6 +125,7 @@ class Exchange:
     # ------------------------------------------------------------------------------------------ the short way
 
     def begin(self) -> None:
+        """Decide and act: it is the request's turn."""
         if self.refusal is not None:
             self._reply(self.refusal)
             return
@@ -138,6 +142,7 @@ class Exchange:
             self.act()
 
     def act(self) -> None:
+        """Carry out the decision's action, after its delay if it has one."""
         action = self.decision.action
         if isinstance(action, Forward):
             self._forward(action)
@@ -205,9 +210,9 @@ class Exchange:
             attempt.limit(self._worker.after)
 
     def attempt_answered(self, attempt: Attempt, data: bytes) -> bool:
-        """Forwards an answer that came complete in its first read, in one write. Returns False if it needs the parser.
+        """Forward a response that came complete in its first read, in one write. Returns False if it needs the parser.
 
-        Many answers begin with the same bytes (their date changes once a second); what becomes of such a head is
+        Many responses begin with the same bytes (their date changes once a second); what was made of a head is
         remembered where it depends on nothing but rule and destination."""
         head, _, body = data.partition(END_OF_HEAD)
         ledger, forward = self._ledger, self._forward_to
@@ -241,8 +246,8 @@ class Exchange:
         return True
 
     def _own_lines(self, attempt: Attempt, status: int, shared: bytes) -> bytes:
-        """The header lines of this answer alone; decides whether the connection closes after it."""
-        if self._forward_to.headwork.service_time_by_rule or self._websocket:  # its time begins with the request's end
+        """Return the header lines of this response alone; decides whether the connection closes after it."""
+        if self._forward_to.headwork.service_time_by_rule or self._websocket:  # shared_head has set it, or it has none
             lines = b""
         else:
             milliseconds = int((self._worker.now() - attempt.sent_at) * 1000)
@@ -261,13 +266,14 @@ class Exchange:
     # ------------------------------------------------------------------------------------------ the end
 
     def _enter(self, state: State) -> None:
+        """Change the state. Raises RuntimeError for a transition that states.py does not allow."""
         if state not in self.state.then:
             raise RuntimeError(f"an exchange does not go from {self.state} to {state}")
         self.state = state
 
     def _end(self, hand_over: Callable[[Upstream], None] | None = None) -> None:
-        """Ends the exchange and all that belongs to it; the connection of its attempt goes to `hand_over` (see
-        Attempt.end). Only the last write to the client remains to be done."""
+        """End the exchange and all that belongs to it; the connection of its attempt goes to `hand_over` (see
+        Attempt.end). Only the last write to the client may follow."""
         if self.state is states.DONE:
             raise RuntimeError("an exchange ends once")
         self.state = states.DONE
@@ -299,19 +305,19 @@ class Exchange:
             self._mirrors.cut_short()
 
     def _hand_back(self) -> None:
-        """The last byte of the answer is written: the connection turns to its next request, or closes."""
+        """Give the connection back after the last byte of the response: it turns to its next request, or closes."""
         if self.close:
             self.client.finish(linger=self.refusal is not None or not self.complete)
         else:
             self.client.exchange_done()
 
     def _cut(self) -> None:
-        """The answer cannot be completed: the client learns it from the connection."""
+        """Close the connection, so that the client learns that its response cannot be completed."""
         self._end()
         self.client.cut()
 
     def cancel(self) -> None:
-        """The client is gone."""
+        """End the exchange because the client is gone."""
         if self.refusal is None and self.state is not states.ANSWERING:
             self._ledger.statuses[0] += 1
         if self._forwarded and self._mirrors is not None:
@@ -321,7 +327,7 @@ class Exchange:
     # ------------------------------------------------------------------------------------------ local replies
 
     def _reply(self, reply: Reply) -> None:
-        """Answers with a reply of our own, now."""
+        """Answer with a reply of the gateway's own, now."""
         lines, head_only, remembered = b"", self.request.method == b"HEAD", False
         self.close = self.close or reply.closes
         if self.refusal is None:
@@ -342,22 +348,23 @@ class Exchange:
         self._hand_back()
 
     def _local(self, status: int, body: bytes) -> None:
-        """Answers as the router, with the rule's response operations."""
+        """Answer as Envoy's router, with the rule's response header operations."""
         self._reply(self._forward_to.headwork.local_reply(self.request, status, body))
 
     def _is_early(self) -> bool:
-        """Whether a reply precedes the request's body. Envoy looks at this when the head has come: a body in the same
-        read is a body still to come."""
+        """Return whether a reply precedes the request's body.
+
+        Envoy looks at this when the head has arrived: a body in the same read counts as still to come."""
         if self.body is None or (self._forwarded and self._attempts):
             return False
         return not (self.decision.delay and self.body.complete)
 
     def _last(self) -> bool:
-        """Whether the gateway is going down and this connection has nothing more to answer."""
+        """Return whether the gateway is draining and no request is waiting on this connection."""
         return self._worker.draining and not self.client.waiting
 
     def refuse(self, reply: Reply) -> None:
-        """The rest of the request turned out to be malformed."""
+        """Answer a request whose rest turned out to be malformed; cut the connection if a response has begun."""
         if self.state is states.ANSWERING:
             self._cut()
             return
@@ -378,8 +385,10 @@ class Exchange:
             self.attempt_failed(attempt, Failure.RESET, Failure.RESET.value)
 
     def _send_again(self, attempt: Attempt) -> None:
-        """An idle connection turned out to be dead, and not a byte of the request was taken: another connection, which
-        does not count as another attempt."""
+        """Send the request on another connection: an idle one turned out to be dead, and not a byte of the request was
+        taken.
+
+        This does not count as another attempt."""
         self._end_attempt(attempt)
         self._attempts -= 1
         self._ledger.upstream_requests -= 1
@@ -426,7 +435,7 @@ class Exchange:
     # ------------------------------------------------------------------------------------------ time
 
     def _timed_out(self) -> None:
-        """The route's timeout. It spans all attempts and the body of the answer (Envoy's router)."""
+        """End the request at the route's timeout, which spans all attempts and the response's body (Envoy's router)."""
         if self.state is states.ANSWERING:
             self._cut()
             return
@@ -437,7 +446,7 @@ class Exchange:
     # ------------------------------------------------------------------------------------------ bodies in pieces
 
     def progressed(self) -> None:
-        """More of the request has come, or its end."""
+        """Pass on what has arrived of the request, and note its end."""
         body, attempt = self.body, self.attempt
         if body is None:
             return
@@ -452,7 +461,7 @@ class Exchange:
             self._request_complete()
 
     def _request_complete(self) -> None:
-        """Timeouts begin when the whole request has been received (Envoy's router)."""
+        """Start the timeouts, which begin when the whole request has been received (Envoy's router)."""
         seconds = self._forward_to.timeout
         if seconds is not None and self._timeout is None:
             self._timeout = self._worker.after(seconds, self._timed_out)
@@ -465,7 +474,8 @@ class Exchange:
         return data
 
     def attempt_received(self, attempt: Attempt, connection: Upstream) -> None:
-        """What did not come in one piece: a part of an answer, or one that ends, passes or fails in its own way."""
+        """Handle a response that the parser has read: one that came in parts, or failed, or is an interim one or a
+        101."""
         if self._answer is not None:
             self._pass_on(self._answer, connection)
             return
@@ -499,7 +509,7 @@ class Exchange:
             attempt.pause()
 
     def _pass_on(self, answer: Answer, connection: Upstream) -> None:
-        """More of an answer whose head has gone out."""
+        """Pass on more of a response whose head has been sent."""
         if connection.malformed:
             self._cut()
             return
@@ -510,7 +520,7 @@ class Exchange:
             self._hand_back()
 
     def _become_tunnel(self, attempt: Attempt, connection: Upstream, forward: Forward) -> None:
-        """Passes a 101 on and joins the two connections. All timeouts end here, as in Envoy."""
+        """Pass a 101 on and join the two connections. All timeouts end here, as in Envoy."""
         headers = unframed(forward.headwork.downstream_headers(self.request, 101, connection.headers))
         head = switching_head(headers, reply_tags(self._ledger, forward, self._fault, self._attempts))
         self._end(attempt.host.detach)

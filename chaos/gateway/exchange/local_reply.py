@@ -1,4 +1,4 @@
-"""Answers that the gateway makes itself, as bytes."""
+"""Responses that the gateway makes itself, as bytes."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ TIMED_OUT = b"upstream request timeout"
 NO_HEALTHY_UPSTREAM = b"no healthy upstream"
 CLOSE = b"connection: close\r\n"
 
-_GRPC_MESSAGE = re.compile(rb"\r\ngrpc-message: [^\r]*\r\n")  # stands for a body, which HEAD has not
+_GRPC_MESSAGE = re.compile(rb"\r\ngrpc-message: [^\r]*\r\n")  # carries the body's text, so it goes with the body
 
 
 def reply_bytes(reply: Reply, head_only: bool, lines: bytes, date: bytes) -> bytes:
-    """The whole reply: its head with `lines`, and its body unless it answers a HEAD request. `date` is a header line,
-    left out where the rule has set one."""
+    """Return the whole reply: its head with `lines`, and its body unless it answers a HEAD request.
+
+    `date` is a header line, left out where the rule has set one."""
     head, body = reply_head(reply), reply.body
     if b"\r\ndate: " not in head:
         head += date
     if head_only:
-        # Envoy's codec writes `content-length: 0` for want of a body, but in answer to HEAD it announces chunks.
+        # Envoy's codec writes `content-length: 0` for a reply without a body, but to HEAD it announces chunks.
         if not body:
             head = head.replace(b"\r\ncontent-length: 0\r\n", b"\r\ntransfer-encoding: chunked\r\n")
             head = _GRPC_MESSAGE.sub(CRLF, head)
@@ -30,6 +31,6 @@ def reply_bytes(reply: Reply, head_only: bool, lines: bytes, date: bytes) -> byt
 
 
 def unreachable(reason: str, attempts: int) -> bytes:
-    """The body of the answer to a request whose last attempt failed, in Envoy's words."""
+    """Return the body of the response to a request whose last attempt failed, in Envoy's words."""
     prefix = b"retried and the latest reset reason: " if attempts > 1 else b"reset reason: "
     return b"upstream connect error or disconnect/reset before headers. " + prefix + reason.encode()

@@ -1,4 +1,4 @@
-"""A copy of a request, sent once to a mirror's cluster. Whatever comes back, or does not, nobody notices."""
+"""A copy of a request, sent once to a mirror's cluster. Its response, or failure, has no effect on the original."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from chaos.gateway.upstream.connection import Upstream
 from chaos.gateway.upstream.pool import Host
 from chaos.mesh.decision import Failure, Forward, Request
 
-BUFFER_LIMIT = 1 << 20  # bytes that wait for a slow mirror; then the copy is given up, the original never waits
-LONGEST_SECONDS = 60.0  # without a timeout on the route
+BUFFER_LIMIT = 1 << 20  # bytes that may wait for a slow mirror; beyond, the copy is given up: the original never waits
+LONGEST_SECONDS = 60.0  # a copy's time, if the route has no timeout
 
 _FORWARDED_FOR = re.compile(rb"\r\nx-forwarded-for: ([^\r]*)\r\n")
 _EXPECTED_TIMEOUT = re.compile(rb"(\r\nx-envoy-expected-rq-timeout-ms: )\d+\r\n")
 
 
 def mirrored_head(head: bytes, own_address: bytes, timeout: float | None) -> bytes:
-    """The head of the copy: the proxy is the client of it, and says so; it is tried once, so the route's timeout
-    alone counts (Envoy's AsyncStreamImpl)."""
+    """Return the head of the copy.
+
+    The proxy is the copy's client and adds its own address; the copy is sent once, so the expected timeout is the
+    route's alone (Envoy's AsyncStreamImpl)."""
     chain = _FORWARDED_FOR.search(head)
     if chain is None:
         head += b"x-forwarded-for: %b\r\n" % own_address
@@ -35,12 +37,12 @@ def mirrored_head(head: bytes, own_address: bytes, timeout: float | None) -> byt
 
 
 class Mirrors:
-    """The copies of one request. They get its body as it comes, whatever becomes of the original."""
+    """The copies of one request. They get its body as it arrives, whatever happens to the original."""
 
     def __init__(
         self, worker: WorkerState, request: Request, forward: Forward, head: bytes, body: RequestBody | None, own: bytes
     ):
-        """Sends `head` to every mirror that has an endpoint; `own` is this proxy's address."""
+        """Send `head` to every mirror that has an endpoint; `own` is this proxy's address."""
         head_only, timeout = request.method == b"HEAD", forward.timeout
         hosts = [choose(worker.pool(cluster), request) for cluster in forward.mirrors]
         copied = mirrored_head(head, own, timeout)
@@ -50,7 +52,7 @@ class Mirrors:
             self.send(body)
 
     def send(self, body: RequestBody) -> None:
-        """Sends what has come of the body."""
+        """Send the part of the body that has arrived and has not been copied."""
         if self._ended:
             return
         data = body.take_copy()
@@ -59,12 +61,14 @@ class Mirrors:
             copy.send(data, body.complete)
 
     def cut_short(self) -> None:
-        """The client is gone, or the rest of the body will not come."""
+        """End the copies: the client is gone, or the rest of the body will not come."""
         for copy in self._copies:
             copy.cut_short()
 
 
 class Mirror:
+    """One copy; an upstream.connection.Owner."""
+
     def __init__(self, worker: WorkerState, host: Host, head: bytes, head_only: bool, timeout: float | None):
         self.host = host
         self.head_only = head_only
@@ -109,13 +113,13 @@ class Mirror:
         self._end()
 
     def upstream_full(self) -> None:
-        """The next piece decides: see BUFFER_LIMIT."""
+        """Do nothing: the next piece decides, by BUFFER_LIMIT."""
 
     def upstream_drained(self) -> None:
         pass
 
     def cut_short(self) -> None:
-        """The rest of the copy will not come, or not in time."""
+        """End the copy: the rest of it will not come, or its time is over."""
         if self._done:
             return
         if self.connection is None:

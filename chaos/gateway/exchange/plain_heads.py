@@ -1,8 +1,8 @@
-"""The common case in one pass: a request without a body, or an answer that came whole, in one read.
+"""Parse the common case in one pass: a request without a body, or a whole response, in one read.
 
-Clients and upstreams send the same header lines again and again; a line that has been read before is looked up rather
-than parsed. What is not plain in every respect is left to llhttp, and a property test holds the two to the same result:
-where this module gives an answer at all, it is llhttp's. It takes about 2 us where llhttp's callbacks take 6."""
+Clients and upstreams send the same header lines again and again; a line that has been read before is looked up instead
+of parsed. Whatever is not plain in every respect is left to llhttp. A property test compares the two: where this module
+returns a result, it is llhttp's. It takes about 2 us where llhttp's callbacks take 6."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chaos.gateway.exchange.wire import END_OF_HEAD
 from chaos.mesh.decision import Headers
 
 MEMORY = 1024  # lines remembered; then all are forgotten, which costs the common ones a parse each
-LONGEST = 16 * 1024  # bytes of a head; longer ones are counted against the limits, which llhttp's way does
+LONGEST = 16 * 1024  # bytes of a head; a longer one goes to llhttp, where it is checked against the limits
 MOST = 60  # header lines
 
 _REQUEST_LINE = re.compile(rb"(GET|HEAD|DELETE|OPTIONS) (/[!-~]*) HTTP/1\.1")
@@ -22,11 +22,11 @@ _BODILESS = frozenset((204, 304))
 
 
 class UnusualError(Exception):
-    """Not plain: llhttp must look at it."""
+    """The head is not plain: llhttp must parse it."""
 
 
 class _Fields(dict[bytes, tuple[bytes, bytes]]):
-    """Header lines and what they say: the name in lower case, the value trimmed."""
+    """Parsed header lines: from a line to its name, in lower case, and its value, trimmed. Raises UnusualError."""
 
     def __init__(self, unusual: frozenset[bytes]):
         super().__init__()
@@ -46,7 +46,7 @@ class _Fields(dict[bytes, tuple[bytes, bytes]]):
 
 
 class _Starts(dict[bytes, tuple[bytes, bytes]]):
-    """Request lines: method and target."""
+    """Parsed request lines: from a line to its method and target. Raises UnusualError."""
 
     def __missing__(self, line: bytes) -> tuple[bytes, bytes]:
         found = _REQUEST_LINE.fullmatch(line)
@@ -59,6 +59,8 @@ class _Starts(dict[bytes, tuple[bytes, bytes]]):
 
 
 class _Statuses(dict[bytes, int]):
+    """Parsed status lines: from a line to its status. Raises UnusualError."""
+
     def __missing__(self, line: bytes) -> int:
         found = _STATUS_LINE.fullmatch(line)
         if found is None or int(found[1]) in _BODILESS:
@@ -77,7 +79,7 @@ _status = _Statuses().__getitem__
 
 
 def remembered() -> int:
-    """Lines of requests."""
+    """Return how many header lines of requests are remembered."""
     return len(_request_fields)
 
 
@@ -85,7 +87,8 @@ PlainRequest = tuple[bytes, bytes, Headers, dict[bytes, bytes]]  # method, targe
 
 
 def plain_request(data: bytes) -> PlainRequest | None:
-    """The one request that `data` is, if it is plain: no body, no other framing, no field twice, nothing after it."""
+    """Parse `data` as one plain request: no body, no framing, no header twice, nothing after it. Returns None for
+    anything else."""
     if data[-4:] != END_OF_HEAD or len(data) > LONGEST:
         return None
     lines = data.split(b"\r\n")
@@ -103,7 +106,8 @@ def plain_request(data: bytes) -> PlainRequest | None:
 
 
 def plain_answer(head: bytes, body: bytes) -> tuple[int, Headers] | None:
-    """Status and headers, if the answer is plain: all of it here, with a length, and the connection goes on."""
+    """Parse a plain response: its whole body is here, its length is announced, and the connection stays open. Returns
+    its status and headers, or None for anything else."""
     if len(head) > LONGEST:
         return None
     lines = head.split(b"\r\n")

@@ -1,4 +1,4 @@
-"""A request's body while it passes: buffered until upstream takes it, and kept while it may have to be sent again."""
+"""A request's body on its way: buffered until upstream takes it, and kept while it may have to be sent again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ REPLAY_LIMIT = 1 << 20  # bytes of a request's body that are kept to send it aga
 
 
 class RequestBody:
-    """`complete` once all of it is here, `sent` once all of it has been taken for the attempt in flight."""
+    """`complete` once the whole body has been received, `sent` once all of it has been taken for the attempt in
+    flight."""
 
     __slots__ = (
         "_kept",
@@ -24,18 +25,18 @@ class RequestBody:
 
     def __init__(self, length: int | None):
         self.length = length  # as announced; None when it comes in chunks
-        self.chunked = False  # goes upstream in chunks, as its head there says
+        self.chunked = False  # whether it goes upstream in chunks; upstream_head decides
         self.size = 0  # bytes received
         self.complete = False
         self.sent = False
-        self.replayable = True  # all that has come is still here
+        self.replayable = True  # all that was received is still buffered
         self._pieces: list[bytes] = []  # received, not yet sent
         self._kept: list[bytes] = []  # sent, kept for another attempt
         self.copied: list[bytes] | None = None  # received, not yet sent to mirrors; None without mirrors
 
     @property
     def over_limit(self) -> bool:
-        """Whether it is too long to be kept."""
+        """Whether the body is too long to be kept."""
         return self.size > REPLAY_LIMIT
 
     def receive(self, data: bytes) -> None:
@@ -45,7 +46,7 @@ class RequestBody:
             self.copied.append(data)
 
     def take(self) -> bytes:
-        """The bytes that have come and have not been sent, framed for upstream."""
+        """Take the buffered bytes that have not been sent, framed for upstream."""
         pieces, self._pieces = self._pieces, []
         if self.over_limit:
             self.replayable = False
@@ -56,20 +57,20 @@ class RequestBody:
         return self.framed(pieces)
 
     def rewind(self) -> None:
-        """From the start again, for another attempt."""
+        """Start again, for another attempt. Call only while `replayable`."""
         self._pieces = self._kept + self._pieces
         self._kept = []
         self.sent = False
 
     def take_copy(self) -> bytes:
-        """The bytes that have come and have not been sent to the mirrors; the first time, all that upstream has not
-        got yet."""
+        """Take the bytes that have not been sent to the mirrors, framed; the first time, all that upstream has not got
+        yet."""
         pieces = list(self._pieces) if self.copied is None else self.copied
         self.copied = []
         return self.framed(pieces)
 
     def framed(self, pieces: list[bytes]) -> bytes:
-        """The pieces as the next bytes of the body; the end of it, too, once it is complete."""
+        """Return the pieces as the next bytes of the body, with its last chunk once it is complete."""
         if not self.chunked:
             return b"".join(pieces)
         data = b"".join(map(chunk, pieces))

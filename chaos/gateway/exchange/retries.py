@@ -1,4 +1,4 @@
-"""Whether another attempt may follow, and what a request that is tried again holds meanwhile."""
+"""Whether another attempt may follow, and what a retried request holds meanwhile."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from chaos.mesh.decision import RetryPolicy
 
 
 class Retries:
-    """One request's place among those of its cluster that are being tried again (Envoy's max_retries): taken with the
-    first retry, given back when the request is over."""
+    """A request's place among its cluster's retried requests (Envoy's max_retries): taken with the first retry, given
+    back when the request is over."""
 
     __slots__ = ("_pool", "avoided")
 
@@ -25,7 +25,7 @@ class Retries:
 def may_retry(
     policy: RetryPolicy | None, attempts: int, body: RequestBody | None, retries: Retries | None, pool: Pool
 ) -> bool:
-    """Whether a request may be sent once more after so many attempts, if its last outcome is one to retry."""
+    """Return whether a request may be sent once more after `attempts` attempts, if its last outcome is retriable."""
     if policy is None or attempts > policy.attempts or not (body is None or body.replayable):
         return False
     return retries is not None or pool.retrying < pool.max_retries

@@ -1,8 +1,8 @@
 """Where an exchange is, and where it can go from there.
 
 Every exchange begins as WAITING and ends as DONE, once. What belongs to a state exists only in it: a timer in DELAYED
-and BACKING_OFF, an attempt in CONNECTING, SENT and ANSWERING, an answer in ANSWERING, nothing in DONE. The route's
-timeout runs across states, from the moment at which the whole request is here and its delay is over."""
+and BACKING_OFF, an attempt in CONNECTING, SENT and ANSWERING, a response in ANSWERING, nothing in DONE. The route's
+timeout runs across states, from the moment when the whole request has been received and its delay is over."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class State:
 WAITING = State("WAITING")  # for its turn: requests on one connection are answered in order
 DELAYED = State("DELAYED")  # by the rule's fault
 CONNECTING = State("CONNECTING")  # an attempt waits for a connection
-SENT = State("SENT")  # the attempt has one, and the request's head is on it
+SENT = State("SENT")  # the request's head has been sent on the attempt's connection
 BACKING_OFF = State("BACKING_OFF")  # between two attempts
-ANSWERING = State("ANSWERING")  # the head of an answer has gone out, its body has not
+ANSWERING = State("ANSWERING")  # the head of a response has been sent, its body has not
 DONE = State("DONE")  # answered, cut off, or a tunnel; or the client is gone
 
 TRANSITIONS: dict[State, tuple[State, ...]] = {
@@ -35,7 +35,7 @@ TRANSITIONS: dict[State, tuple[State, ...]] = {
     CONNECTING: (SENT, BACKING_OFF, DONE),
     SENT: (ANSWERING, BACKING_OFF, CONNECTING, SENT, DONE),  # again CONNECTING or SENT: the connection was dead
     BACKING_OFF: (CONNECTING, SENT, DONE),
-    ANSWERING: (DONE,),  # an answer that has begun is never begun again
+    ANSWERING: (DONE,),  # a response that has begun is never begun again
     DONE: (),
 }
 

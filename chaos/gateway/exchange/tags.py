@@ -7,14 +7,15 @@ from chaos.mesh.decision import Forward
 
 
 def reply_tags(ledger: Ledger, forward: Forward | None, fault: str, attempts: int) -> bytes:
-    """All tags of one answer, as header lines; `forward` is None for a request that was not to be forwarded."""
+    """Return all tags of one response, as header lines; `forward` is None for a request that was not to be
+    forwarded."""
     cluster = forward.cluster if forward is not None else None
     shared = ledger.tags_to(cluster.name) if cluster is not None else ledger.tags
     return shared + own_tags(ledger, fault, attempts)
 
 
 def own_tags(ledger: Ledger, fault: str, attempts: int) -> bytes:
-    """The tags that answers of the same rule and destination do not share."""
+    """Return the tags that responses of the same rule and destination do not share."""
     if not ledger.tagged:
         return b""
     return FAULT_TAGS[fault] + (b"x-chaos-attempts: %d\r\n" % attempts if attempts > 1 else b"")

@@ -1,4 +1,4 @@
-"""After a 101: bytes both ways, with back-pressure, until one side closes."""
+"""A connection after a 101: bytes in both directions, with back-pressure, until one side closes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chaos.mesh.decision import Headers
 
 
 class Relay(asyncio.Protocol):
-    """One direction's reading end: what arrives here is written to `other`."""
+    """The reading end of one direction: what arrives here is written to `other`."""
 
     def __init__(self, own: asyncio.Transport, other: asyncio.Transport, on_close: Callable[[Exception | None], None]):
         self._own = own
@@ -35,7 +35,7 @@ class Relay(asyncio.Protocol):
 
 
 def switching_head(headers: Headers, tags: bytes) -> bytes:
-    """The head of the 101 as the client gets it."""
+    """Return the head of the 101 for the client."""
     head = STATUS_LINES[101] + header_block(headers) + CRLF + tags
     if b"\r\nupgrade: " not in head:
         head += b"upgrade: websocket\r\n"
@@ -45,7 +45,7 @@ def switching_head(headers: Headers, tags: bytes) -> bytes:
 
 
 def open_tunnel(client: Client, connection: Upstream, head: bytes) -> None:
-    """Sends the 101 and joins the two connections. The exchange is over, and both transports are the tunnel's."""
+    """Send the 101 and join the two connections, which then belong to the tunnel alone: the exchange is over."""
     server, downstream = connection.transport, client.transport
     client.write(head + (connection.upgraded or b""))
     server.set_protocol(Relay(server, downstream, connection.connection_lost))

@@ -1,4 +1,4 @@
-"""The head of the request that goes upstream."""
+"""The head of the request that is sent upstream."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ FIRST_ATTEMPT = b"x-envoy-attempt-count: 1\r\n\r\n"
 def upstream_head(
     request: Request, forward: Forward, body: RequestBody | None, *, framed: bool, websocket: bool
 ) -> bytes:
-    """Request line and headers, each line with its CRLF; `last_line` completes it for each attempt.
+    """Return the request line and headers, each line with its CRLF; `last_line` completes them for each attempt.
 
-    `framed`: the client's head said where its request ends. What goes upstream says so anew, and the body then goes out
-    as it says."""
+    `framed`: the client's head said where its request ends. The upstream head then says it for itself (framing.py), and
+    `body.chunked` is set to match."""
     headers = forward.headwork.upstream_headers(request, forward)
     framing = b""
     if framed or websocket or request.method not in WITHOUT_BODY:
@@ -32,5 +32,5 @@ def upstream_head(
 
 
 def last_line(number: int) -> bytes:
-    """The number of the attempt, from 1, and the end of the head."""
+    """Return the line with the attempt's number, from 1, and the end of the head."""
     return FIRST_ATTEMPT if number == 1 else b"x-envoy-attempt-count: %d\r\n\r\n" % number

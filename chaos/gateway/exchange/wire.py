@@ -1,4 +1,4 @@
-"""HTTP/1.1 as octets: status lines, header blocks, chunks, local replies. Knows no connections and no rules."""
+"""HTTP/1.1 as bytes: status lines, header blocks, chunks, local replies. Knows no connections and no rules."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _reason(status: int) -> str:
 
 STATUS_LINES = tuple(f"HTTP/1.1 {status} {_reason(status)}\r\n".encode() for status in range(1000))
 
-# What Envoy knows (balsa_parser.cc) and llhttp reads. Envoy's `MSEARCH`, without the hyphen, is no method of any RFC.
+# Methods that Envoy knows (balsa_parser.cc) and llhttp parses. Envoy's `MSEARCH`, without the hyphen, is in no RFC.
 METHODS = frozenset(
     b"ACL BIND CHECKOUT CONNECT COPY DELETE GET HEAD LINK LOCK MERGE MKACTIVITY MKCALENDAR MKCOL MOVE NOTIFY OPTIONS "
     b"PATCH POST PROPFIND PROPPATCH PURGE PUT REBIND REPORT SEARCH SOURCE SUBSCRIBE TRACE UNBIND UNLINK UNLOCK "
@@ -44,7 +44,7 @@ SERVICE_TIMES = tuple(map(service_time, range(100)))
 
 
 def header_block(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """`name: value` lines joined by CRLF, without one at the end."""
+    """Return `name: value` lines joined by CRLF, without one at the end."""
     return CRLF.join(map(FIELD, headers))
 
 
@@ -53,12 +53,12 @@ def chunk(data: bytes) -> bytes:
 
 
 def reply_head(reply: Reply) -> bytes:
-    """Status line and headers, each line with its CRLF; the caller adds `date` and the empty line."""
+    """Return the status line and headers, each line with its CRLF; the caller adds `date` and the empty line."""
     return STATUS_LINES[reply.status] + b"".join([b"%b: %b\r\n" % header for header in reply.headers])
 
 
 def refusal(status: int, server: bytes) -> Reply:
-    """What Envoy answers, before routing, to a request that its codec refuses: the reason phrase as the body."""
+    """Return Envoy's reply to a request that its codec refuses before routing: the reason phrase is the body."""
     body = _reason(status).encode()
     return Reply(
         status,
@@ -68,4 +68,5 @@ def refusal(status: int, server: bytes) -> Reply:
 
 
 def empty(status: int, server: bytes) -> Reply:
+    """Return a reply without a body."""
     return Reply(status, ((b"content-length", b"0"), (b"server", server)))

@@ -1,4 +1,4 @@
-"""The admin API: an ordinary aiohttp application over `Controls`. docs/protocol.md lists what it answers."""
+"""The admin API: an ordinary aiohttp application over `Controls`. docs/protocol.md lists its requests and responses."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ from chaos.protocol.page_origin import sender
 
 MAX_RULES_BYTES = 16 * 1024 * 1024
 MOST_DIGITS = 18
-MOST_SCALE = 1_000_000.0  # of the rarest fault, one in a million, that is every request
-MOST_SHOWN = 200  # characters of what was wrong
+MOST_SCALE = 1_000_000.0  # makes the rarest fault, one in a million, happen on every request
+MOST_SHOWN = 200  # characters of a wrong value that a message quotes
 LONGEST_NAME = 200
 
 
 class BadCommand(Exception):  # noqa: N818 - named for what it is
-    """The body of an admin request is not what it should be."""
+    """The body of an admin request is malformed; the message says how. Answered with 400."""
 
 
 def admin_app(controls: Controls, token: str | None) -> web.Application:
+    """Build the admin application. With a `token`, every request must carry it as a bearer token."""
     app = web.Application(client_max_size=MAX_RULES_BYTES, middlewares=[_errors, _guard(token)])
     api = Admin(controls)
     app.router.add_get("/health", api.health)
@@ -41,6 +42,8 @@ def admin_app(controls: Controls, token: str | None) -> web.Application:
 
 
 class Admin:
+    """The handlers, one per request of the API."""
+
     def __init__(self, controls: Controls):
         self._controls = controls
 
@@ -58,7 +61,7 @@ class Admin:
             try:
                 return web.Response(text=await self._controls.source(), content_type="application/yaml")
             except (OSError, UnicodeDecodeError) as error:
-                raise web.HTTPConflict(reason="the files of the rules in force cannot be read any more") from error
+                raise web.HTTPConflict(reason="the files of the rules in force can no longer be read") from error
         return web.json_response(await self._controls.rules())
 
     async def put_rules(self, request: web.Request) -> web.Response:
@@ -100,6 +103,7 @@ class Admin:
 
 
 async def _json_object(request: web.Request, known: set[str]) -> dict[str, Any]:
+    """Read the body as a JSON object with none but the `known` fields. Raises BadCommand."""
     try:
         body = json.loads(await request.read())
     except RecursionError:
@@ -110,26 +114,27 @@ async def _json_object(request: web.Request, known: set[str]) -> dict[str, Any]:
         raise BadCommand("the body is not a JSON object")
     unknown = sorted(set(body) - known)
     if unknown:
-        raise BadCommand(f"unknown field {unknown[0]!r}; there are {', '.join(sorted(known))}")
+        raise BadCommand(f"unknown field {unknown[0]!r}; the fields are {', '.join(sorted(known))}")
     return body
 
 
 def _field(body: dict[str, Any], name: str, kind: type, default: Any = None) -> Any:
+    """Return a field of the body, or `default`. Raises BadCommand when its type is not `kind`."""
     value = body.get(name, default)
     if not isinstance(value, kind):
-        words = {bool: "true or false", str: "a text"}
+        words = {bool: "true or false", str: "a string"}
         raise BadCommand(f"{name} must be {words[kind]}, not {_shown(value)}")
     return value
 
 
 def _shown(value: Any) -> str:
-    """JSON, or its beginning."""
+    """Return a value as JSON, cut to MOST_SHOWN characters."""
     text = json.dumps(value)
     return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
 
 
 def is_unicode(text: str) -> bool:
-    """Whether a text can be written as UTF-8: JSON may carry halves of surrogate pairs."""
+    """Return whether a text can be written as UTF-8; JSON may carry lone surrogates, which cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -138,7 +143,8 @@ def is_unicode(text: str) -> bool:
 
 
 def _scale(value: Any) -> dict[str, float]:
-    """How much more often than configured: `{"abort": 0.5}` halves the aborts, 0 switches them off."""
+    """Check the factors by which fault probabilities are multiplied: `{"abort": 0.5}` halves the aborts, 0 switches
+    them off. Raises BadCommand."""
     if not isinstance(value, dict) or not set(value) <= {"abort", "delay"}:
         raise BadCommand('scale must be an object like {"abort": 0.5, "delay": 1}')
     for fault, factor in value.items():
@@ -163,7 +169,7 @@ def _problem(error: InvalidInput) -> list[dict[str, Any]]:
 
 @web.middleware
 async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Every error is JSON with a sentence."""
+    """Turn every error into a JSON response with a sentence."""
     try:
         return await handler(request)
     except InvalidInput as error:
@@ -190,16 +196,19 @@ def _headers(request: web.Request) -> dict[str, str]:
 
 
 def _guard(token: str | None) -> Middleware:
-    """With a token, only who knows it; without, only programs, and only by a loopback address (DNS rebinding)."""
+    """Return the middleware that refuses strangers.
+
+    With a token, only requests that carry it pass. Without one, only requests from programs (no web page) and to a
+    loopback name pass, which also stops DNS rebinding."""
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         if token is not None:
             given = request.headers.get("authorization", "").encode("utf-8", "surrogateescape")
             if not hmac.compare_digest(given, f"Bearer {token}".encode()):
-                return web.json_response({"error": "this needs the admin token as a bearer token"}, status=401)
+                return web.json_response({"error": "the admin token is required, as a bearer token"}, status=401)
         elif not _is_for_loopback(request) or sender(_headers(request), None) == "foreign page":
-            return web.json_response({"error": "only from this machine, and not from a web page"}, status=403)
+            return web.json_response({"error": "only programs on this machine may call this, no web page"}, status=403)
         return await handler(request)
 
     return guard

@@ -1,4 +1,4 @@
-"""What a gateway process is made of: a data plane, the admin API, and the wish to stop."""
+"""The parts of a gateway process: one worker's data plane, the admin API, and the signals that stop it."""
 
 from __future__ import annotations
 
@@ -26,19 +26,20 @@ ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 @asynccontextmanager
 async def running(
-    options: GatewayOptions, rules: RuleSet, listener: socket.socket, worker: int = 0
+    options: GatewayOptions, rules: RuleSet, listener: socket.socket, index: int = 0
 ) -> AsyncIterator[Control]:
-    """One worker's data plane, accepting on a bound socket until the block ends."""
-    plane = WorkerState(rules, seed=options.seed, tagged=options.tags, worker=worker)
+    """Serve one worker's data plane on a bound socket until the block ends, then drain. Yields its control; `index`
+    numbers the worker, from 0."""
+    worker = WorkerState(rules, seed=options.seed, tagged=options.tags, index=index)
     gc.collect()
     gc.freeze()  # the rules and the modules will not become garbage: the collector need not look at them again
-    async with serving(plane, listener, options.drain_seconds):
-        yield Control(plane, options)
+    async with serving(worker, listener, options.drain_seconds):
+        yield Control(worker, options)
 
 
 @asynccontextmanager
 async def admin(options: GatewayOptions, controls: Controls, listener: socket.socket) -> AsyncIterator[None]:
-    """The admin API, and the watch over the files."""
+    """Serve the admin API, and watch the files of the rules, until the block ends."""
     runner = web.AppRunner(admin_app(controls, options.admin_token), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     await web.SockSite(runner, listener).start()
@@ -54,13 +55,14 @@ async def admin(options: GatewayOptions, controls: Controls, listener: socket.so
 
 
 def announce(admin_listener: socket.socket, listener: socket.socket) -> None:
+    """Print the two lines that tell a caller both addresses (docs/architecture.md)."""
     print(f"admin on {url_of(admin_listener)}", flush=True)
     print(f"listening on {url_of(listener)}", flush=True)
 
 
 class Stop:
-    """Asks to stop: the first SIGTERM, SIGINT or SIGHUP. A second signal, or the end of stdin, ends the process at
-    once."""
+    """The wish to stop: `requested` is set by the first SIGTERM, SIGINT or SIGHUP. A second signal, or the end of
+    stdin, ends the process at once."""
 
     def __init__(self, options: GatewayOptions):
         self.requested = asyncio.Event()
@@ -77,7 +79,7 @@ class Stop:
         self.requested.set()
 
     def _wait_for_stdin(self) -> None:
-        """A closed stdin means that whoever started us is gone: there is nobody to drain for."""
+        """End the process when stdin closes: whoever started it is gone, so there is nobody to drain for."""
         with suppress(OSError):
             while os.read(sys.stdin.fileno(), 4096):
                 pass

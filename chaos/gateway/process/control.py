@@ -1,4 +1,4 @@
-"""What can be asked of a running gateway, whether it is one process or several: the admin API's other half.
+"""The commands that a running gateway takes, from the admin API or from a parent process.
 
 `Control` is one worker in this process. `workers.Fleet` offers the same for several."""
 
@@ -14,6 +14,8 @@ from chaos.protocol.counters import FaultedBatch, GatewayCounters, RulesInForce
 
 
 class Controls(Protocol):
+    """What the admin API needs of a gateway, be it one process or several."""
+
     workers: int
 
     async def generation(self) -> int: ...
@@ -23,7 +25,9 @@ class Controls(Protocol):
     async def rules(self) -> RulesInForce: ...
     async def source(self) -> str: ...
     async def replace(self, text: str | None) -> int:
-        """Rules from this text, or from the files again; all or nothing. The new generation. Raises InvalidInput."""
+        """Replace the rules by this text, or by the files' present content if None. Returns the new generation.
+
+        Raises InvalidInput, and then the old rules stay in force in every worker."""
         ...
 
     async def switch_faults(self, enabled: bool) -> None: ...
@@ -31,29 +35,31 @@ class Controls(Protocol):
 
 
 class Control:
+    """The commands, for one worker in this process."""
+
     workers = 1
 
-    def __init__(self, plane: WorkerState, options: GatewayOptions):
-        self.plane = plane
+    def __init__(self, worker: WorkerState, options: GatewayOptions):
+        self.worker = worker
         self._options = options
         self._source = ""
         self._next: tuple[RuleSet, str] | None = None
 
     async def generation(self) -> int:
-        return self.plane.generation
+        return self.worker.generation
 
     async def accepting(self) -> bool:
-        return not self.plane.draining
+        return not self.worker.draining
 
     async def counters(self) -> GatewayCounters:
-        return self.plane.counters()
+        return self.worker.counters()
 
     async def faulted(self, after: int) -> FaultedBatch:
-        found = self.plane.faulted.since(after)
-        return {"faulted": found, "next": max(after, 0) + len(found), "total": self.plane.faulted.total}
+        found = self.worker.faulted.since(after)
+        return {"faulted": found, "next": max(after, 0) + len(found), "total": self.worker.faulted.total}
 
     async def rules(self) -> RulesInForce:
-        return {"generation": self.plane.generation, "rules": self.plane.rules_in_force()}
+        return {"generation": self.worker.generation, "rules": self.worker.rules_in_force()}
 
     async def source(self) -> str:
         return self._source or await asyncio.to_thread(self._options.documents)
@@ -63,28 +69,28 @@ class Control:
         return self.commit()
 
     async def prepare(self, text: str | None) -> None:
-        """Compiles the rules; requests go on meanwhile."""
+        """Compile the rules in a thread, while requests go on. Raises InvalidInput."""
         load: Callable[[], RuleSet] = self._options.load
         rules = await (asyncio.to_thread(load) if text is None else asyncio.to_thread(self._options.parse, text))
         self._next = rules, text or ""
 
     def commit(self) -> int:
-        """What was prepared is in force for the next request."""
+        """Put the prepared rules in force, from the next request on. Returns the new generation."""
         assert self._next is not None
         rules, self._source = self._next
         self._next = None
-        self.plane.use(rules)
-        return self.plane.generation
+        self.worker.use(rules)
+        return self.worker.generation
 
     async def switch_faults(self, enabled: bool) -> None:
-        self.plane.switch(enabled)
+        self.worker.switch(enabled)
 
     async def enter_phase(self, name: str, faults: bool, scale: dict[str, float]) -> None:
-        self.plane.enter(name, faults=faults, scale=scale)
+        self.worker.enter(name, faults=faults, scale=scale)
 
 
 async def perform(control: Control, command: dict[str, Any]) -> Any:
-    """A command as it comes from the parent process."""
+    """Carry out a command that came from the parent process as JSON. Returns its result, as JSON."""
     match command["do"]:
         case "counters":
             return await control.counters()

@@ -1,6 +1,6 @@
-"""`chaos gateway`: binds, says where it listens, serves until it is told to stop, drains, ends.
+"""`chaos gateway`: bind, print the addresses, serve until a signal, drain, end.
 
-One worker is this process. Several are children that share the port (`workers.py`); then this process is only their
+One worker is this process. Several are children that share the port (`workers.py`); this process then serves only their
 admin API."""
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from chaos.gateway.state.worker_state import RuleSet
 
 
 def run_gateway(options: GatewayOptions, rules: RuleSet | None = None) -> int:
-    """Serve until SIGTERM, SIGINT or SIGHUP and return the exit code. Begin with these rules, or load them.
+    """Serve until SIGTERM, SIGINT or SIGHUP and return the exit code. `rules` are the first rules in force; None loads
+    them.
 
-    Raises InvalidInput or EnvironmentFailed before it has begun."""
+    Raises InvalidInput or EnvironmentFailed before it accepts a connection."""
     options.check()
     rules = options.load() if rules is None else rules
     _allow_many_connections()
@@ -42,6 +43,7 @@ async def _serve(
 
 
 def _allow_many_connections() -> None:
+    """Raise the soft limit of open files: each connection needs one, and the default of 1024 is soon reached."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 65536 if hard == resource.RLIM_INFINITY else min(hard, 65536)
     if soft < wanted:

@@ -17,15 +17,15 @@ _PLAIN = {
     "delay_abort": "Requests that were delayed and then aborted",
     "forwarded": "Requests that were forwarded",
     "mirrored": "Copies sent to mirrors",
-    "upstream_requests": "Tries sent upstream",
-    "upstream_failures": "Tries that the rule's retryOn would retry",
+    "upstream_requests": "Attempts sent upstream",
+    "upstream_failures": "Attempts that the rule's retryOn would retry",
     "delay_seconds": "Injected delay in seconds",
 }
 _TALLIED = {
     "destinations": ("destination", "Requests forwarded, by destination"),
-    "statuses": ("status", "Answers to clients, by status; 0: the client left first"),
-    "upstream_statuses": ("status", "Answers of upstreams, by status"),
-    "tries": ("tries", "Forwarded requests, by how many tries they took"),
+    "statuses": ("status", "Responses to clients, by status; 0: the client left first"),
+    "upstream_statuses": ("status", "Responses of upstreams, by status"),
+    "tries": ("tries", "Forwarded requests, by how many attempts they took"),
 }
 
 
@@ -59,6 +59,7 @@ class _Counters(Collector):
 
 
 def prometheus_text(counters: GatewayCounters) -> bytes:
+    """Return the counters (docs/protocol.md) in Prometheus' text format."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Counters(counters))
     return generate_latest(registry)

@@ -1,5 +1,5 @@
-"""What `chaos gateway` was asked for. The rules come from functions of the caller's: the gateway reads no experiment
-files."""
+"""The options of `chaos gateway`. The rules come from functions that the caller passes in: the gateway reads no
+experiment files."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ BACKLOG = 4096
 
 @dataclass(frozen=True, slots=True)
 class GatewayOptions:
-    """`load` compiles the files and `parse` a YAML text sent to the admin API; both raise InvalidInput.
+    """How one gateway runs.
 
-    `files` are watched, and loaded again when they change; `text` gives the documents in force, read from the files
-    when there is none. Without a `seed` the draws differ from run to run."""
+    `load` compiles the files and `parse` a YAML text sent to the admin API; both raise InvalidInput. `files` are
+    watched, and loaded again when they change. `text` returns the documents in force; without it they are read from the
+    files. Without a `seed` the draws differ from run to run."""
 
     load: Callable[[], RuleSet]
     parse: Callable[[str], RuleSet]
@@ -36,10 +37,12 @@ class GatewayOptions:
     drain_seconds: float = 30.0  # for requests in flight after SIGTERM
 
     def documents(self) -> str:
-        """The documents as one YAML stream. Raises OSError when they are to be read from files and cannot be."""
+        """Return the documents in force as one YAML stream. Raises OSError when they have to be read from files that
+        cannot be read."""
         return read_files(self.files) if self.text is None else self.text()
 
     def check(self) -> None:
+        """Raise ChaosError for options that cannot be used."""
         if self.workers < 1:
             raise ChaosError(f"--workers {self.workers}: at least one is needed")
         host, _ = split_address(self.admin, "--admin")
@@ -49,7 +52,7 @@ class GatewayOptions:
 
 
 def read_files(files: tuple[str, ...]) -> str:
-    """The documents as one YAML stream."""
+    """Return the files' texts as one YAML stream. Raises OSError for a file that cannot be read."""
     texts = []
     for file in files:
         with open(file, encoding="utf-8") as stream:
@@ -58,6 +61,7 @@ def read_files(files: tuple[str, ...]) -> str:
 
 
 def split_address(text: str, option: str) -> tuple[str, int]:
+    """Split `HOST:PORT` into host (127.0.0.1 when empty) and port. Raises ChaosError, naming `option`."""
     host, colon, port = text.rpartition(":")
     if not colon or not port.isdecimal() or int(port) > 65535:
         raise ChaosError(f"{option} {text!r} is not an address; write it like 127.0.0.1:8080")
@@ -65,8 +69,8 @@ def split_address(text: str, option: str) -> tuple[str, int]:
 
 
 def bind(address: str, option: str, *, copies: int = 1) -> list[socket.socket]:
-    """Sockets bound to one address, all to the same port; listening is left to the server. EnvironmentFailed when
-    taken."""
+    """Bind sockets to one address, all `copies` to the same port; the server calls listen. Raises EnvironmentFailed
+    when the address cannot be bound, for example because it is in use."""
     host, port = split_address(address, option)
     sockets: list[socket.socket] = []
     try:
@@ -79,7 +83,7 @@ def bind(address: str, option: str, *, copies: int = 1) -> list[socket.socket]:
                 one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             one.bind(where)
             one.setblocking(False)
-            where = one.getsockname()
+            where = one.getsockname()  # port 0 has become a real one, which the other copies must share
     except OSError as error:
         for one in sockets:
             one.close()
@@ -88,5 +92,6 @@ def bind(address: str, option: str, *, copies: int = 1) -> list[socket.socket]:
 
 
 def url_of(listener: socket.socket) -> str:
+    """Return the http URL of a bound socket."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,4 +1,4 @@
-"""Rules are loaded again when their files change; when the new ones are wrong, that is said and the old ones stay."""
+"""Load rules again when their files change. When the new rules are wrong, print why and keep the old ones."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ DEBOUNCE_MILLISECONDS = 100  # editors write in several steps
 
 
 async def watch(files: tuple[str, ...], controls: Controls) -> None:
-    """Until cancelled. Folders are watched rather than files: many editors replace a file instead of writing into
-    it."""
+    """Reload the rules whenever one of the files changes, until cancelled.
+
+    Folders are watched rather than files: many editors replace a file instead of writing into it."""
     from watchfiles import awatch
 
     paths = _absolute(files)
@@ -36,6 +37,7 @@ def _absolute(files: tuple[str, ...]) -> set[Path]:
 
 
 async def reload(controls: Controls) -> None:
+    """Load the rules from their files again and print the outcome on stderr."""
     try:
         generation = await controls.replace(None)
     except InvalidInput as error:

@@ -1,8 +1,8 @@
-"""aiohttp accepts and drains; the protocol on each connection is ours.
+"""aiohttp accepts and drains connections; the protocol on each connection is ours.
 
-A `web.Server` is what aiohttp's runner asks for a protocol per connection (`__call__`) and tells to wind down
-(`pre_shutdown`, `shutdown`); only these public methods are used. docs/performance.md says what its own request loop
-would have cost."""
+aiohttp's runner calls a `web.Server` for the protocol of each connection (`__call__`) and to wind down (`pre_shutdown`,
+`shutdown`); only these public methods are used. docs/performance.md says what aiohttp's own request loop would have
+cost."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from chaos.gateway.exchange.downstream import Downstream
 from chaos.gateway.process.options import BACKLOG
 from chaos.gateway.state.worker_state import WorkerState
 
-POLL_SECONDS = 0.02  # how often draining looks whether the last connection has gone
+POLL_SECONDS = 0.02  # while draining: how often to check whether the last connection has closed
 
 
 class Server(web.Server):
-    def __init__(self, plane: WorkerState):
+    def __init__(self, worker: WorkerState):
         super().__init__(_never)
-        self._plane = plane
+        self._worker = worker
 
     def __call__(self) -> Downstream:  # type: ignore[override]
-        return Downstream(self._plane)
+        return Downstream(self._worker)
 
     def pre_shutdown(self) -> None:
-        """No connection takes another request; idle ones close."""
-        self._plane.draining = True
-        for connection in list(self._plane.connections):
+        """Take no more requests: idle connections close now, the others after the requests that they have begun."""
+        self._worker.draining = True
+        for connection in list(self._worker.connections):
             connection.drain()
 
     async def shutdown(self, timeout: float | None = None) -> None:
-        """Waits for requests in flight, at most `timeout` seconds; then closes whatever is left."""
+        """Wait for requests in flight, at most `timeout` seconds; then close the connections that are left."""
         loop = asyncio.get_running_loop()
         end = loop.time() + (timeout or 0.0)
-        while self._plane.connections and loop.time() < end:  # noqa: ASYNC110 - an event would cost every connection
+        while self._worker.connections and loop.time() < end:  # noqa: ASYNC110 - an event would cost every connection
             await asyncio.sleep(POLL_SECONDS)
-        for connection in list(self._plane.connections):
+        for connection in list(self._worker.connections):
             connection.abort()
 
 
@@ -50,14 +50,16 @@ async def _never(request: web.BaseRequest) -> NoReturn:
 
 
 @asynccontextmanager
-async def serving(plane: WorkerState, listener: socket.socket, drain_seconds: float) -> AsyncIterator[None]:
-    """Accepts connections for `plane` on a bound socket; leaves when the last request in flight has been answered."""
-    runner = web.ServerRunner(Server(plane), shutdown_timeout=drain_seconds)
+async def serving(worker: WorkerState, listener: socket.socket, drain_seconds: float) -> AsyncIterator[None]:
+    """Accept connections for `worker` on a bound socket until the block ends; then wait for the requests in flight, at
+    most `drain_seconds`."""
+    runner = web.ServerRunner(Server(worker), shutdown_timeout=drain_seconds)
     await runner.setup()
     await web.SockSite(runner, listener, backlog=BACKLOG).start()
     try:
         yield
     finally:
         await runner.cleanup()
-        plane.close()
+        worker.close()
+        # One turn of the loop, in which cancelled tasks and aborted transports end.
         await asyncio.sleep(0)

@@ -1,8 +1,9 @@
-"""Several workers: children that share one port (SO_REUSEPORT), and the parent whose admin API speaks for them all.
+"""Several workers: children that share one port (SO_REUSEPORT), and the parent that serves the admin API for all of
+them.
 
-The parent and each child have a socket pair on which they exchange JSON, a line per command and per answer. Rules are
-replaced in two steps: every worker compiles them, and only when all have does every worker use them. A worker that
-dies takes the gateway with it: what it had counted is lost, and a verdict from the rest would be wrong."""
+The parent and each child exchange JSON over a socket pair, one line per command and per result. Rules are replaced in
+two steps: every worker compiles them, and only when all have done so does any worker use them. A worker that dies ends
+the whole gateway: its counts are lost, and a verdict from the rest would be wrong."""
 
 from __future__ import annotations
 
@@ -32,6 +33,7 @@ LINE_LIMIT = 64 * 1024 * 1024
 def run_workers(
     options: GatewayOptions, rules: RuleSet, listeners: list[socket.socket], admin_listener: socket.socket
 ) -> int:
+    """Fork one child per listener, serve the admin API in this process, and return the exit code."""
     sys.stdout.flush()
     sys.stderr.flush()
     children: dict[int, socket.socket] = {}
@@ -40,6 +42,8 @@ def run_workers(
         ours, theirs = socket.socketpair()
         pid = os.fork()
         if not pid:
+            # The child keeps only its own listener: an inherited copy of a sibling's would go on taking connections
+            # after the sibling has died.
             for other in (ours, admin_listener, *children.values(), *(one for one in listeners if one is not listener)):
                 other.close()
             _child(options, rules, listener, theirs, index, parent)
@@ -73,7 +77,7 @@ async def _work(
     options: GatewayOptions, rules: RuleSet, listener: socket.socket, channel: socket.socket, index: int
 ) -> int:
     reader, writer = await asyncio.open_connection(sock=channel, limit=LINE_LIMIT)
-    async with running(options, rules, listener, worker=index) as control:
+    async with running(options, rules, listener, index=index) as control:
         writer.write(b'{"ready": true}\n')
         while line := await reader.readline():
             command = json.loads(line)
@@ -86,6 +90,7 @@ async def _work(
 
 
 async def _answer(control: Any, command: dict[str, Any]) -> dict[str, Any]:
+    """Perform one command. Returns `{"result": ...}`, or `{"problems": [...]}` when the rules are refused."""
     try:
         return {"result": await perform(control, command)}
     except InvalidInput as error:
@@ -114,14 +119,16 @@ class Worker:
         self._reader = reader
         self._writer = writer
         self._turn = asyncio.Lock()
-        self.seen = 0  # of its faulted requests
+        self.seen = 0  # how many of its faulted requests the parent has fetched
         self.lost = asyncio.Event()
 
     async def ready(self) -> bool:
+        """Wait for the child's first line. Returns False if the child ended instead."""
         return bool(await self._reader.readline())
 
     async def ask(self, **command: Any) -> Any:
-        """The worker's answer. Raises InvalidInput when it refuses the rules, ConnectionError when it is gone."""
+        """Send a command and return its result. Raises InvalidInput when the worker refuses the rules, ConnectionError
+        when it has died."""
         async with self._turn:
             self._writer.write(json.dumps(command).encode() + b"\n")
             line = await self._reader.readline()
@@ -137,6 +144,7 @@ class Worker:
         return answer["result"]
 
     def tell(self, **command: Any) -> None:
+        """Send a command that has no result."""
         with suppress(ConnectionError):
             self._writer.write(json.dumps(command).encode() + b"\n")
 
@@ -145,7 +153,7 @@ class Worker:
 
 
 class Fleet:
-    """All workers as if they were one."""
+    """All workers behind the interface of one (control.Controls)."""
 
     def __init__(self, workers: list[Worker], options: GatewayOptions):
         self._members = workers
@@ -168,7 +176,7 @@ class Fleet:
         return merge(await self._ask_all(do="counters"))
 
     async def faulted(self, after: int) -> FaultedBatch:
-        """One sequence for all: what a worker has recorded since it was last asked is appended."""
+        """Return faulted requests as one sequence: what each worker has recorded since the last call is appended."""
         total = 0
         for worker in self._members:
             answer = await worker.ask(do="faulted", after=worker.seen)
@@ -185,6 +193,7 @@ class Fleet:
         return str(await self._members[0].ask(do="source"))
 
     async def replace(self, text: str | None) -> int:
+        """Replace the rules in every worker, or in none (see the module's docstring)."""
         async with self._replacing:
             await self._ask_all(do="prepare", text=text)
             generations = await self._ask_all(do="commit")
@@ -235,7 +244,7 @@ async def _parent(
 
 
 async def _first_death(pids: list[int]) -> int:
-    """The process id of the first child to end."""
+    """Wait until a child ends. Returns its process id."""
     while True:
         for pid in pids:
             found, _ = os.waitpid(pid, os.WNOHANG)  # noqa: ASYNC222 - it does not wait
@@ -245,6 +254,7 @@ async def _first_death(pids: list[int]) -> int:
 
 
 def _reap(pids: set[int], *, at_once: bool) -> None:
+    """Wait for the children to end; `at_once` kills them first."""
     for pid in pids:
         with suppress(ProcessLookupError, ChildProcessError):
             if at_once:

@@ -1,8 +1,8 @@
-"""What the gateway did, counted per phase and rule: the `drawn` ledger of a verdict.
+"""Count what the gateway did, per phase and rule; a verdict reads these counters for what was drawn.
 
-A fault is counted when it is drawn, whether or not the client waits for it: the ledger speaks about the dice.
-`statuses` has every request once, as soon as its answer begins; a client that left before that is counted under
-status 0. So at rest `requests` is the sum of `statuses`, and an abort that nobody received is still an abort that was
+A fault is counted when it is drawn, whether or not the client waits for it: the counters speak about the dice.
+`statuses` counts every request once, as soon as its response begins; a client that left before that is counted under
+status 0. So at rest `requests` is the sum of `statuses`, and an abort that nobody received is still counted as
 drawn."""
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SUMS = (
 )  # fmt: skip
 _TALLIES = ("destinations", "statuses", "upstream_statuses", "tries")
 
-REMEMBERED = 256  # heads of answers, per rule and destination
+REMEMBERED = 256  # heads of upstream responses, per rule and destination
 
 FAULT_TAGS = {
     "": b"",
@@ -31,7 +31,7 @@ FAULT_TAGS = {
 
 
 class Ledger:
-    """The counts of one rule in one phase, and the bytes that all its answers share."""
+    """The counts of one rule in one phase, and the bytes that all its responses share."""
 
     __slots__ = (
         *_SUMS,
@@ -58,15 +58,15 @@ class Ledger:
         self.tags = tags
         self.tagged = tagged
         self.destination_tags: dict[str, bytes] = {}
-        # What became of answers' heads: status, the shared part of what the client gets, length of the body.
+        # What was made of an upstream response's head: status, the shared part of the client's head, body length.
         self.answers: dict[Headwork, dict[bytes, tuple[int, bytes, int]]] = {}
-        # The last local reply as it went out: a rule's aborts are one object, and their bytes change once a second.
+        # The last local reply as sent: a rule's aborts are one Reply object, and its bytes change once a second (date).
         self.reply: Reply | None = None
         self.reply_date = b""
         self.reply_bytes = b""
 
     def tags_to(self, destination: str) -> bytes:
-        """The response tags of a request forwarded to this cluster."""
+        """Return the response tags of a request forwarded to this cluster, as header lines."""
         tags = self.destination_tags.get(destination)
         if tags is None:
             tags = self.tags + b"x-chaos-destination: %b\r\n" % encode_tag(destination) if self.tagged else b""
@@ -74,17 +74,18 @@ class Ledger:
         return tags
 
     def remember(self, headwork: Headwork, head: bytes, made: tuple[int, bytes, int]) -> None:
+        """Keep what was made of an upstream response's head, for the next response with the same head."""
         known = self.answers.setdefault(headwork, {})
         if len(known) >= REMEMBERED:
             known.clear()
         known[head] = made
 
     def remember_reply(self, reply: Reply, date: bytes, data: bytes) -> None:
-        """Keeps the bytes of a local reply for the next request that gets it, while the date is the same."""
+        """Keep the bytes of a local reply for the next request that gets the same reply, while the date is the same."""
         self.reply, self.reply_date, self.reply_bytes = reply, date, data
 
     def count(self, decision: Decision) -> str:
-        """Counts a request and what was drawn for it; returns the fault as x-chaos-fault names it, `""` for none."""
+        """Count a request and the faults drawn for it. Returns the fault as x-chaos-fault names it, `""` for none."""
         self.requests += 1
         action = decision.action
         if type(action) is Forward:
@@ -111,7 +112,7 @@ class Ledger:
 
 
 class Phase:
-    """A stretch of a run: its name, its ledgers, and how its faults are drawn."""
+    """A stretch of a run: its name and its ledgers, one per rule key."""
 
     def __init__(self, name: str, tagged: bool):
         self.name = name
@@ -121,6 +122,7 @@ class Phase:
         self._by_rule: dict[Rule | None, Ledger] = {None: self.unmatched}
 
     def ledger(self, rule: Rule | None) -> Ledger:
+        """Return the rule's ledger; None stands for requests that no rule takes."""
         found = self._by_rule.get(rule)
         if found is None:
             assert rule is not None
@@ -139,7 +141,8 @@ class Phase:
         return route + phase if self.tagged else b""
 
     def forget_rules(self) -> None:
-        """After a reload rules are new objects; those with a known key go on counting where the old ones stopped."""
+        """Forget the rule objects, which a reload replaces; rules whose key is known go on counting in the same
+        ledger."""
         self._by_rule = {None: self.unmatched}
         for ledger in self._by_key.values():
             ledger.answers = {}
@@ -150,7 +153,7 @@ class Phase:
 
 
 def merge(reports: list[GatewayCounters]) -> GatewayCounters:
-    """Return the counters of several workers as if they were one."""
+    """Add up the counters of several workers. Generation and seconds are the largest of them."""
     phases: dict[str, dict[str, RuleCounters]] = {}
     for report in reports:
         for phase, ledgers in report["phases"].items():

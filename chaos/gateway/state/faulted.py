@@ -1,4 +1,4 @@
-"""Which requests were faulted: the first of each phase, so that they can be looked at and sent again. Bounded."""
+"""Record which requests were faulted: the first of each phase, so that they can be inspected and sent again."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from chaos.protocol.counters import FaultedRequest
 
 LIMIT_PER_PHASE = 10_000
 
-Entry = tuple[str, bytes, bytes, bytes, bytes, str, str]
+Entry = tuple[str, bytes, bytes, bytes, bytes, str, str]  # phase, id, method, target, authority, rule's key, fault
 
 
 class Faulted:
-    """A sequence that only grows; `after` counts entries, `total` counts faults, also those not kept."""
+    """A bounded list that only grows; `total` counts all faulted requests, also those beyond the limit."""
 
     def __init__(self, limit: int = LIMIT_PER_PHASE):
         self._limit = limit
@@ -29,6 +29,7 @@ class Faulted:
             self._entries.append((phase, request_id, request.method, request.target, request.authority, rule, fault))
 
     def since(self, after: int) -> list[FaultedRequest]:
+        """Return the entries after the first `after`, as JSON objects."""
         return [_as_json(entry) for entry in self._entries[max(after, 0) :]]
 
 

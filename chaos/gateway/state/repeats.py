@@ -1,9 +1,8 @@
-"""Draws for ids that come more than once: an application that passes its caller's x-request-id on calls several
-services with it, and tries again with it. Each of these requests is drawn for by itself, as Envoy does; with the dice
-of the first try a retry could never succeed.
+"""Draw again for a request id that comes more than once.
 
-The first request with an id has the draws of the id alone, so that a run whose ids are all different repeats exactly.
-"""
+An application that passes its caller's x-request-id on uses one id for several services, and for its retries. Each of
+these requests gets draws of its own, as in Envoy; with the draws of the first attempt a retry could never succeed. The
+first request with an id gets the draws of the id alone, so that a run whose ids are all different repeats exactly."""
 
 from __future__ import annotations
 
@@ -12,12 +11,12 @@ from collections.abc import Callable
 from chaos.mesh.decision import Draws
 
 REMEMBERED = 4096
-"""Ids of one generation; two are kept. An id that comes back after so many others is taken for a new one, which matters
-only to a retry that comes very late. Bounded, so that a worker's memory does not grow with the requests it has seen."""
+"""Ids in one generation; two generations are kept, so a worker's memory does not grow with the requests it has seen. An
+id that returns after so many others counts as new, which matters only to a retry that comes very late."""
 
 
 class Repeats:
-    """A function from a request id to its draws, that knows how often the id has come lately."""
+    """A function from a request id to its draws that knows how often the id has come lately."""
 
     __slots__ = ("_before", "_draws", "_now")
 
@@ -27,7 +26,7 @@ class Repeats:
         self._before: dict[bytes, int] = {}
 
     def forget(self) -> None:
-        """Ids are new again: with other faults in force the same requests can be compared with those before."""
+        """Treat all ids as new, so that under other faults the same requests can be compared with those before."""
         self._now, self._before = {}, {}
 
     def __call__(self, request_id: bytes) -> Draws:

@@ -1,4 +1,5 @@
-"""The data plane of one worker: the rules in force, the phase, the pools, the connections, and the clock they share."""
+"""The state that all connections of one worker share: rules, phase, pools, the connections themselves, and the
+clock."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from chaos.mesh.decision import Cluster, Decision, Draws, Request, Rule
 from chaos.mesh.draws import keyed_draws
 from chaos.protocol.counters import GatewayCounters, RuleInForce
 
-BEAT_SECONDS = 5.0  # how often connections are looked at
+BEAT_SECONDS = 5.0  # how often connections are checked for idleness
 
 
 class RuleSet(Protocol):
@@ -30,7 +31,8 @@ class RuleSet(Protocol):
 
     @property
     def replaces_request_ids(self) -> bool:
-        """Whether upstream gets another x-request-id than the client has sent, as from an Istio gateway."""
+        """Whether upstream gets an x-request-id of the gateway's own in place of the client's, as from an Istio
+        gateway."""
 
     def decide(self, request: Request, draws: Draws) -> Decision: ...
 
@@ -42,19 +44,19 @@ class ClientConnection(Protocol):
     """A client's connection as the worker sees it."""
 
     def close_if_idle(self, beat: int) -> None:
-        """End if nothing has happened for too long; `beat` is now."""
+        """Close if nothing has happened for too long; `beat` is the worker's current beat."""
 
     def drain(self) -> None:
-        """Take no new requests."""
+        """Take no more requests."""
 
     def abort(self) -> None:
-        """End at once."""
+        """Close at once."""
 
 
 class Scaled:
     """Draws under which each fault happens `scale` times as often as its rule says; 0 switches it off.
 
-    `draw / s < p` is `draw < p * s`: the dice stay the same, so a ramp only ever adds requests to those already
+    `draw / s < p` is `draw < p * s`: the draw stays the same, so raising the scale only adds requests to those already
     faulted."""
 
     __slots__ = ("_abort", "_delay", "_draws")
@@ -81,18 +83,22 @@ class Scaled:
 
 
 class WorkerState:
-    def __init__(self, rules: RuleSet, *, seed: int | str | None = None, tagged: bool = True, worker: int = 0):
+    """The shared state of one worker; it is the `worker` of everything in the gateway.
+
+    `now` is the loop's clock in seconds and `after(seconds, callback)` its timer; tests replace both."""
+
+    def __init__(self, rules: RuleSet, *, seed: int | str | None = None, tagged: bool = True, index: int = 0):
         self._loop = asyncio.get_running_loop()
         self.now = self._loop.time
         self.after: Callable[..., asyncio.TimerHandle] = self._loop.call_later
         self._started = time.monotonic()
         self._keyed = Repeats(keyed_draws(random.getrandbits(64) if seed is None else seed))
-        self._ids = random.Random(f"{seed}/{worker}" if seed is not None else None)
+        self._ids = random.Random(f"{seed}/{index}" if seed is not None else None)
         self.draws: Callable[[bytes], Draws] = self._keyed
         self.tagged = tagged
         self.draining = False
         self.connections: set[ClientConnection] = set()
-        self.authorities: set[bytes] = set()  # seen and found to be well-formed
+        self.authorities: set[bytes] = set()  # found to be well-formed, so that each is checked once
         self.faulted = Faulted()
         self.phases: dict[str, Phase] = {}
         self.enter("")
@@ -107,7 +113,7 @@ class WorkerState:
     # ------------------------------------------------------------------------------------------ rules and phases
 
     def use(self, rules: RuleSet) -> None:
-        """From now on these rules decide. Requests already decided go on as they were; counters go on by rule key."""
+        """Put these rules in force. Requests already decided go on as decided; counters continue by rule key."""
         self.rules = rules
         self.decide = rules.decide
         self.generation += 1
@@ -120,7 +126,8 @@ class WorkerState:
         self.no_route, self.no_host, self.forbidden = (empty(status, server) for status in (404, 400, 403))
 
     def enter(self, name: str, *, faults: bool = True, scale: dict[str, float] | None = None) -> None:
-        """From now on decisions are made and counted under this phase."""
+        """Make and count decisions under this phase from now on; `scale` multiplies fault probabilities (see
+        Scaled)."""
         found = self.phases.get(name)
         if found is None:
             found = self.phases[name] = Phase(name, self.tagged)
@@ -129,6 +136,7 @@ class WorkerState:
         self.switch(faults)
 
     def switch(self, faults: bool) -> None:
+        """Switch all faults on or off."""
         self.faults = faults
         delay = self.scale.get("delay", 1.0) if faults else 0.0
         abort = self.scale.get("abort", 1.0) if faults else 0.0
@@ -142,6 +150,7 @@ class WorkerState:
         return b"%b-%b-4%b-a%b-%b" % (bits[:8], bits[8:12], bits[13:16], bits[17:20], bits[20:])
 
     def pool(self, cluster: Cluster) -> Pool:
+        """Return the cluster's pool. After a reload a cluster of the same name takes over the old one's connections."""
         pool = self._pools.get(cluster)
         if pool is None:
             pool = self._pools_by_name.get(cluster.name)
@@ -152,13 +161,14 @@ class WorkerState:
             self._pools[cluster] = pool
         return pool
 
-    # ------------------------------------------------------------------------------------------ what is known
+    # ------------------------------------------------------------------------------------------ what others read
 
     def pools(self) -> dict[str, Pool]:
-        """By cluster name, as far as requests have needed them."""
+        """Return the pools that requests have needed so far, by cluster name."""
         return dict(self._pools_by_name)
 
     def counters(self) -> GatewayCounters:
+        """Return the counters as the admin API shows them (docs/protocol.md)."""
         return {
             "generation": self.generation,
             "seconds": time.monotonic() - self._started,
@@ -178,13 +188,13 @@ class WorkerState:
     # ------------------------------------------------------------------------------------------ time
 
     def _tick(self) -> None:
-        """The date header changes once a second, just after the second does."""
+        """Update the date header, once a second and just after the second changes."""
         now = time.time()
         self.date = b"date: %b\r\n" % formatdate(now, usegmt=True).encode()
         self._date_timer = self._loop.call_later(1.001 - now % 1, self._tick)
 
     def look_around(self) -> None:
-        """Once per beat: closes what has been idle for too long."""
+        """Close what has been idle for too long; runs once per beat."""
         self.beat += 1
         for connection in list(self.connections):
             connection.close_if_idle(self.beat)
@@ -196,7 +206,7 @@ class WorkerState:
         self._beat_timer = self._loop.call_later(BEAT_SECONDS, self.look_around)
 
     def _forget_pools(self) -> None:
-        """Clusters that no rule has used since the last reload, and that nobody is connected to."""
+        """Close the pools of clusters that no rule has used since the last reload and that nobody is connected to."""
         for name, pool in list(self._pools_by_name.items()):
             if pool.cluster not in self._pools and not pool.connections and not pool.waiting:
                 pool.close()

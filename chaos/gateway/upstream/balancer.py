@@ -1,4 +1,5 @@
-"""Choose one of a cluster's endpoints for a try: Envoy's policies, on this worker's own view of load and health."""
+"""Choose one of a cluster's endpoints for an attempt: Envoy's policies, on this worker's own view of load and
+health."""
 
 from __future__ import annotations
 
@@ -10,14 +11,14 @@ from collections.abc import Callable, Sequence
 from chaos.gateway.upstream.pool import Host, Pool
 from chaos.mesh.decision import Balancing, HashKey, Request
 
-HOST_PICKS = 5  # picks that try to avoid the endpoints of earlier tries (Istio: hostSelectionRetryMaxAttempts)
-RING_POINTS = (
-    512  # of the lightest endpoint; the same for any number of endpoints, so that one more moves only its own keys
-)
+HOST_PICKS = 5  # picks that try to avoid earlier attempts' endpoints (Istio: hostSelectionRetryMaxAttempts)
+# Points of the lightest endpoint. Fixed, whatever the number of endpoints, so that a new one moves only its own keys.
+RING_POINTS = 512
 
 
 def choose(pool: Pool, request: Request, avoid: Sequence[Host] = ()) -> Host | None:
-    """The endpoint for the next try, None when the cluster has no healthy one."""
+    """Return the endpoint for the next attempt, None when the cluster has none. Up to HOST_PICKS picks look for one
+    that is not in `avoid`."""
     hosts = pool.hosts
     if len(hosts) == 1 and hosts[0].detector is None:
         return hosts[0]
@@ -34,7 +35,7 @@ def choose(pool: Pool, request: Request, avoid: Sequence[Host] = ()) -> Host | N
 
 
 def healthy(pool: Pool) -> tuple[Host, ...]:
-    """Endpoints that are not ejected; all of them when too few are left (Envoy's panic threshold, Istio's
+    """Return the endpoints that are not ejected, or all of them when too few are left (Envoy's panic threshold, Istio's
     minHealthPercent)."""
     detection = pool.cluster.outlier_detection
     hosts = tuple(host for host in pool.hosts if not host.ejected)
@@ -44,8 +45,8 @@ def healthy(pool: Pool) -> tuple[Host, ...]:
 
 
 def _least_request(pool: Pool, hosts: tuple[Host, ...], request: Request, attempt: int) -> Host:
-    """Two random endpoints, the less busy of them (Mitzenmacher 2001). With weights: in proportion to weight /
-    (active + 1)."""
+    """Pick two endpoints at random and take the less busy one (Mitzenmacher 2001). With weights, pick in proportion to
+    weight / (active + 1)."""
     if len(hosts) == 1:
         return hosts[0]
     if pool.weighted:
@@ -55,7 +56,8 @@ def _least_request(pool: Pool, hosts: tuple[Host, ...], request: Request, attemp
 
 
 def _round_robin(pool: Pool, hosts: tuple[Host, ...], request: Request, attempt: int) -> Host:
-    """In turn from a random start; with weights every endpoint has as many turns as its weight, spread out."""
+    """Take endpoints in turn, from a random start; with weights every endpoint has as many turns as its weight, spread
+    out."""
     turns: Sequence[Host] = _turns(hosts) if pool.weighted else hosts
     if pool.turn < 0:
         pool.turn = random.randrange(len(turns))
@@ -65,7 +67,7 @@ def _round_robin(pool: Pool, hosts: tuple[Host, ...], request: Request, attempt:
 
 
 def _turns(hosts: tuple[Host, ...]) -> list[Host]:
-    """One cycle of a weighted round robin: the k-th turn of a host falls at k / weight of the cycle."""
+    """Return one cycle of a weighted round robin: the k-th turn of a host falls at (k + 0.5) / weight of the cycle."""
     turns = [((k + 0.5) / host.weight, index, host) for index, host in enumerate(hosts) for k in range(host.weight)]
     return [host for *_, host in sorted(turns, key=lambda turn: turn[:2])]
 
@@ -75,8 +77,9 @@ def _random(pool: Pool, hosts: tuple[Host, ...], request: Request, attempt: int)
 
 
 def _consistent_hash(pool: Pool, hosts: tuple[Host, ...], request: Request, attempt: int) -> Host:
-    """A ring over the cluster's endpoints; an ejected one's share falls to its neighbours. Another attempt looks
-    elsewhere."""
+    """Look the request's hash up on a ring over all endpoints; an ejected one's share falls to its neighbours.
+
+    A later attempt hashes another value and so looks elsewhere."""
     key = pool.cluster.hash_key
     value = hash_value(key, request) if key is not None else None
     if value is None:
@@ -91,7 +94,8 @@ def _consistent_hash(pool: Pool, hosts: tuple[Host, ...], request: Request, atte
 
 
 def hash_value(key: HashKey, request: Request) -> bytes | None:
-    """What of the request is hashed, None when it has no such thing."""
+    """Return the bytes of the request that are hashed; None when the request has no such header, cookie or
+    parameter."""
     if key.header is not None:
         values = [value for name, value in request.headers if name == key.header]
         return b",".join(values) if values else None
@@ -103,6 +107,7 @@ def hash_value(key: HashKey, request: Request) -> bytes | None:
 
 
 def cookie_of(request: Request, name: bytes) -> bytes | None:
+    """Return the value of a request's cookie, without quotes; None when there is none of this name."""
     for header, value in request.headers:
         if header == b"cookie":
             for part in value.split(b";"):
@@ -121,6 +126,7 @@ def _query_parameter(target: bytes, name: bytes) -> bytes | None:
 
 
 def _ring(pool: Pool) -> tuple[list[int], list[Host]]:
+    """Return the pool's ring: sorted points, and the owner of each."""
     if not isinstance(pool.ring, tuple):
         pool.ring = _make_ring(pool.hosts)
     return pool.ring

@@ -1,10 +1,10 @@
-"""One connection to an endpoint: sends what it is given, parses the answer, tells its owner.
+"""One connection to an endpoint: send bytes, parse the response, call the owner.
 
-The parser's callbacks only record. When a read has been parsed the owner is told once, and finds what has arrived so
-far in `status`, `headers`, `pieces` and `ended`; so a small answer is one call and can be one write.
+The parser's callbacks only record. When a read has been parsed the owner is called once, and finds what has arrived so
+far in `status`, `headers`, `pieces` and `ended`; so a small response is one call and can be one write.
 
-What Envoy's codec refuses is `malformed`: without a `status` when it shows in the head, with one when the body is
-broken. Trailers are counted against the limit of a head and not kept: Istio does not enable them for HTTP/1.1."""
+What Envoy's codec refuses sets `malformed`: without a `status` when the head is at fault, with one when the body is.
+Trailers are counted against the limit of a head and not kept: Istio does not enable them for HTTP/1.1."""
 
 from __future__ import annotations
 
@@ -32,20 +32,21 @@ class Owner(Protocol):
     """Whoever sends a request: an attempt, or a mirrored copy."""
 
     def upstream_connected(self, connection: Upstream) -> None:
-        """The connection is yours until you release it: send."""
+        """Send the request: the connection is the owner's until it releases it."""
 
     def upstream_failed(self, failure: Failure, reason: str) -> None:
-        """There will be no connection for you."""
+        """Learn that there will be no connection."""
 
     def upstream_whole(self, connection: Upstream, data: bytes) -> bool:
-        """Take the first read of the answer if it is a whole answer, and plain (plain_heads.py). Returns True when it
-        has been dealt with and the connection given back, False to have it parsed."""
+        """Take the first read of the response if it is a whole, plain response (plain_heads.py).
+
+        Returns True when it has been dealt with and the connection given back, False to have it parsed."""
 
     def upstream_received(self, connection: Upstream) -> None:
-        """More of the answer is here; look at the connection's fields."""
+        """Look at the connection's fields: more of the response has arrived."""
 
     def upstream_lost(self, connection: Upstream) -> None:
-        """The connection has closed; what was received stays readable."""
+        """Learn that the connection has closed; what was received stays readable."""
 
     def upstream_full(self) -> None:
         """Send no more for now."""
@@ -55,51 +56,53 @@ class Owner(Protocol):
 
 
 class Upstream(asyncio.Protocol):
+    """The connection. `on_close` is called once, when it has closed for whatever reason."""
+
     transport: asyncio.Transport
     owner: Owner | None = None
     closing = False  # by us
     closed = False
-    # ------ the answer to the request in flight
+    # ------ the response to the request in flight
     status = 0  # of the final answer, once its head is complete; 0 before
     headers: Headers
-    length: int | None = None  # of the body, as the head says
+    length: int | None = None  # of the body in bytes, as the head says
     chunked = False
-    ended = False  # the whole answer is here
+    ended = False  # the whole response is here
     keep_alive = True
     malformed = False
-    surplus = False  # more came than the answer: a second one, or none that HTTP knows
-    upgraded: bytes | None = None  # after a 101: what already came in the new protocol
-    plain = True  # the answer may be one that is passed on in one go (plain_heads.plain_answer)
-    heard = False  # a byte of the answer has arrived
+    surplus = False  # more came than the response: a second one, or bytes that are no HTTP
+    upgraded: bytes | None = None  # after a 101: the bytes that already came in the new protocol
+    plain = True  # the response may be one that is forwarded in one write (plain_heads.plain_answer)
+    heard = False  # a byte of the response has arrived
     head_only = False  # the request was HEAD
     upgrading = False  # the request asked for another protocol
     until_close = False  # the body ends with the connection
     in_head = False  # a head has begun and is not complete
-    remaining = 0  # bytes of a body whose length is known and which goes past the parser
+    remaining = 0  # bytes still to come of a body of known length, which bypasses the parser
     # ------ the connection
     served = 0  # requests sent on it
     written = 0  # bytes sent on it, ever
-    written_before = 0  # of which before the request in flight
+    written_before = 0  # how many of them before the request in flight
     served_when_seen = -1  # `served` when the pool last looked for idle connections
 
     def __init__(self, on_close: Callable[[Upstream], None]):
         self._on_close = on_close
-        self.interim: list[tuple[int, Headers]] = []  # 1xx answers not yet passed on
+        self.interim: list[tuple[int, Headers]] = []  # 1xx responses not yet passed on
         self.pieces: list[bytes] = []  # of the body, not yet passed on
         self._parser: Any = HttpResponseParser(self)
         self._incoming: Headers = []
         self._reason_bytes = 0
         self._bad_reason = False
         self._new_head = False  # it began in this read
-        self._long = False  # the reads that it came in could hold more than a head may have
+        self._long = False  # this read, and those before it in the head, exceed the limit of a head
         self._head_bytes = 0  # of a head that did not come in one read, then of trailers
-        self._relayed = False  # an interim answer, which is the only one
-        self._unfilled = False  # a chunk's length was the last that came: its octets follow, or the trailers
+        self._relayed = False  # an interim response: Envoy relays only the first
+        self._unfilled = False  # the last thing parsed was a chunk's length: its bytes follow, or the trailers
 
     # ------------------------------------------------------------------------------------------ sending
 
     def send(self, owner: Owner, data: bytes, head_only: bool, upgrading: bool) -> None:
-        """A request's head, and what there is of its body; forgets the answer to the one before."""
+        """Send a request's head and the part of its body that is here. Forgets the previous response."""
         self.owner = owner
         self.served += 1
         self.heard = False
@@ -119,7 +122,7 @@ class Upstream(asyncio.Protocol):
         self._relayed = False
 
     def write(self, data: bytes) -> None:
-        """More of a request's body."""
+        """Send more of a request's body."""
         self.written += len(data)
         self.transport.write(data)
 
@@ -162,8 +165,8 @@ class Upstream(asyncio.Protocol):
             self._learn_framing()
 
     def _count_head(self, data: bytes) -> None:
-        """A head that goes on in the next read. Of the read in which it began, what follows the last empty line
-        belongs to it."""
+        """Count the bytes of a head that continues in the next read. Of the read in which it began, only the bytes
+        after the last blank line belong to it."""
         if self._new_head:
             self._head_bytes = len(data) - (data.rfind(_END_OF_HEAD) + 1)
             self._new_head = False
@@ -172,8 +175,8 @@ class Upstream(asyncio.Protocol):
         self.malformed |= self._head_bytes > MAX_HEAD_BYTES or len(self._incoming) > MAX_HEADERS
 
     def _learn_framing(self) -> None:
-        """A body that did not come with its head: from now on it is counted rather than parsed, when its length is
-        known."""
+        """Prepare for a body that did not come with its head. A body of known length is counted from now on, not
+        parsed."""
         if self.length is not None:
             self.remaining = self.length - sum(map(len, self.pieces))
             self.keep_alive = self._parser.should_keep_alive()
@@ -219,7 +222,7 @@ class Upstream(asyncio.Protocol):
             self._head_complete(status)
 
     def _well_formed(self, status: int) -> bool:
-        """Whether Envoy's codec takes this head. Learns how the body ends."""
+        """Return whether Envoy's codec accepts this head. Sets `length` and `chunked`."""
         headers = self._incoming
         fields = dict(headers)
         length, coding = fields.get(b"content-length"), fields.get(b"transfer-encoding")
@@ -238,7 +241,7 @@ class Upstream(asyncio.Protocol):
         return size + len("HTTP/1.1 200 \r\n\r\n") + self._reason_bytes > MAX_HEAD_BYTES
 
     def _interim_complete(self, status: int) -> None:
-        """Envoy relays the first interim answer of an exchange and drops what others come."""
+        """Keep the first interim response of an exchange, which Envoy relays; the others are dropped."""
         if not self._relayed:
             self._relayed = True
             self.interim.append((status, self._incoming))
@@ -294,11 +297,11 @@ class Upstream(asyncio.Protocol):
     undelivered = False  # the peer closed without taking a byte of the request: it may be sent again, whatever it is
 
     def _never_delivered(self) -> bool:
-        """Whether the peer's kernel acknowledged nothing of the request in flight.
+        """Return whether the peer's kernel acknowledged nothing of the request in flight.
 
         An endpoint that closes an idle connection just as we use it answers our bytes with RST and never acknowledges
-        them; one that read the request and then died has acknowledged it. (The handshake counts as one byte: RFC
-        4898, linux tcp_info.)"""
+        them; one that read the request and then died has acknowledged it. The handshake counts as one byte (RFC 4898,
+        linux tcp_info)."""
         if self.served < 2:
             return False
         try:
@@ -326,7 +329,7 @@ class Upstream(asyncio.Protocol):
             self.owner.upstream_drained()
 
     def reset_for_next(self) -> None:
-        """The answer has been passed on; makes the connection fit for another request."""
+        """Make the connection fit for another request, once the response has been passed on."""
         if self.head_only:
             self._parser = HttpResponseParser(self)
         if self.pieces:
@@ -334,6 +337,7 @@ class Upstream(asyncio.Protocol):
 
     @property
     def reusable(self) -> bool:
+        """Whether the connection can serve another request."""
         return (
             self.ended
             and self.keep_alive
@@ -342,7 +346,7 @@ class Upstream(asyncio.Protocol):
         )
 
     def close(self) -> None:
-        """Ends the connection; nobody owns it any more."""
+        """Close at once, without calling the owner."""
         self.owner = None
         self.closing = True
         self.transport.abort()

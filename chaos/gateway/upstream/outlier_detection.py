@@ -1,8 +1,8 @@
-"""Passive health checks: endpoints that keep failing are set aside for a while (Envoy's outlier detection, as Istio
-sets it).
+"""Passive health checks: set endpoints that keep failing aside for a while (Envoy's outlier detection as Istio
+configures it).
 
-No timers: an ejection knows when it ends. Envoy looks at ejected hosts once per `interval`, so it ends on such a
-beat. State is per worker."""
+There are no timers: an ejection knows when it ends. Envoy looks at ejected hosts once per `interval`, so an ejection
+ends on a multiple of it. State is per worker."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Watched(Protocol):
 
 
 class Detector:
-    """The record of one endpoint. `group` is every endpoint of its cluster: how many may be out at once depends on
-    them."""
+    """The record of one endpoint. `group` holds every endpoint of its cluster, because max_ejection_percent limits how
+    many may be ejected at once."""
 
     def __init__(self, group: Sequence[Watched], policy: OutlierDetection, now: Callable[[], float]):
         self.group = group
@@ -41,7 +41,7 @@ class Detector:
         return self._now() < self._until
 
     def answered(self, status: int) -> None:
-        """A try brought this status from the endpoint."""
+        """Count a response with this status."""
         if self.policy.split_external_local_origin_errors:
             self._consecutive_local = 0
         if status < 500:
@@ -50,7 +50,7 @@ class Detector:
         self._count_5xx(gateway=status in GATEWAY_ERRORS)
 
     def failed(self) -> None:
-        """A try brought no answer: refused, reset, or timed out."""
+        """Count an attempt without a response: refused, reset, or timed out."""
         if self.policy.split_external_local_origin_errors:
             self._consecutive_local += 1
             if self._reached(self._consecutive_local, self.policy.consecutive_local_origin_failures):
@@ -74,6 +74,7 @@ class Detector:
         return threshold > 0 and count >= threshold
 
     def _eject(self) -> None:
+        """Eject the endpoint, unless too many of the group already are. Each further ejection lasts longer."""
         if self.ejected:
             return
         out = sum(watched.ejected for watched in self.group)

@@ -1,8 +1,8 @@
-"""The connections to a cluster's endpoints: kept, limited, waited for. Choosing among endpoints is `balancer`'s.
+"""Keep, limit and hand out the connections to a cluster's endpoints. Choosing among endpoints is `balancer`'s.
 
 Limits are Envoy's circuit breakers for HTTP/1.1: at most `max_connections` connections per cluster,
-`max_pending_requests` requests waiting for one, `max_requests` requests in all; what is beyond overflows at once.
-They hold per worker."""
+`max_pending_requests` requests waiting for one, `max_requests` requests in all; a request beyond them fails at once
+with overflow. They hold per worker."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chaos.gateway.upstream.connection import Owner, Upstream
 from chaos.gateway.upstream.outlier_detection import Detector
 from chaos.mesh.decision import Cluster, Endpoint, Failure, OutlierDetection
 
-IDLE_SECONDS = 60.0  # upstream connections that serve nothing for so long, or up to twice as long, are closed
+IDLE_SECONDS = 60.0  # upstream connections close after serving nothing for this long, or up to twice as long
 
 
 class Host:
@@ -49,7 +49,10 @@ class Host:
         return self.detector is not None and self.detector.ejected
 
     def acquire(self, owner: Owner) -> Upstream | None:
-        """A connection at once, or None: then the owner is told later, and holds a place in the queue until it is."""
+        """Return an idle connection, or None.
+
+        After None the owner is called later (`upstream_connected` or `upstream_failed`; the latter perhaps within this
+        call) and keeps a place in the queue until then."""
         if self.pool.limited and self.pool.active() >= self.pool.max_requests:
             owner.upstream_failed(Failure.OVERFLOW, Failure.OVERFLOW.value)
             return None
@@ -62,7 +65,7 @@ class Host:
         return None
 
     def give_back(self, connection: Upstream) -> None:
-        """It has brought a plain answer and can serve again."""
+        """Take back a connection that has brought a plain response and can serve again: a faster `release`."""
         if (
             self.waiting
             or connection.closing
@@ -86,8 +89,8 @@ class Host:
         self._connect_if_needed()
 
     def _connect_if_needed(self) -> None:
-        """One new connection per waiting request, within the limit; an endpoint without any connection always gets
-        one (Envoy)."""
+        """Open a connection for a waiting request, within the limit; an endpoint without any connection always gets one
+        (Envoy)."""
         pool = self.pool
         if self.connecting >= len(self.waiting):
             return
@@ -120,7 +123,7 @@ class Host:
         self._fail_waiting(reason)
 
     def _fail_waiting(self, reason: str) -> None:
-        """A connection could not be made: everyone who waits for this endpoint hears of it (Envoy's
+        """Fail every request that waits for this endpoint, because a connection could not be made (Envoy's
         purgePendingStreams)."""
         waiting, self.waiting = self.waiting, deque()
         self.pool.waiting -= len(waiting)
@@ -128,7 +131,7 @@ class Host:
             owner.upstream_failed(Failure.CONNECT, reason)
 
     def ready(self, connection: Upstream) -> None:
-        """A connection is free: to whoever has waited longest, or into the pool."""
+        """Give a free connection to the request that has waited longest, or keep it as idle."""
         if connection.closed:
             self._connect_if_needed()
             return
@@ -144,7 +147,7 @@ class Host:
         self.idle.append(connection)
 
     def release(self, connection: Upstream) -> None:
-        """The owner is done with it. Kept when it can serve again, closed otherwise."""
+        """Take back a connection whose owner is done with it; it is kept when it can serve again, closed otherwise."""
         self.active -= 1
         connection.owner = None
         if connection.reusable and connection.served < self.pool.max_requests_per_connection and not self.pool.retired:
@@ -154,13 +157,13 @@ class Host:
             connection.close()
 
     def abandon(self, owner: object) -> None:
-        """The owner waits no longer."""
+        """Remove the owner from the queue."""
         if owner in self.waiting:
             self.waiting.remove(owner)  # type: ignore[arg-type]
             self.pool.waiting -= 1
 
     def forget(self, connection: Upstream) -> None:
-        """It has closed."""
+        """Drop a connection that has closed."""
         if connection in self.members:
             self.members.discard(connection)
             self.pool.connections -= 1
@@ -170,12 +173,12 @@ class Host:
                 self._connect_if_needed()
 
     def detach(self, connection: Upstream) -> None:
-        """It has become a tunnel and will not come back; it counts as a connection until it closes."""
+        """Drop a connection that has become a tunnel; it counts as a connection until it closes."""
         self.active -= 1
         connection.owner = None
 
     def close_idle(self) -> None:
-        """Connections that have served nothing since the last time."""
+        """Close the connections that have served nothing since the last call."""
         for connection in list(self.idle):
             if connection.served == connection.served_when_seen:
                 self.idle.remove(connection)
@@ -198,13 +201,13 @@ class Pool:
         self.hosts: tuple[Host, ...] = ()
         self.waiting = self.connections = self.retrying = 0
         self.turn = -1  # round robin; below zero until the random start is drawn
-        self.ring: object = None
+        self.ring: object = None  # the balancer's; None until it is needed
         self.retired = False
         self._tasks: set[asyncio.Task[None]] = set()
         self.adopt(cluster)
 
     def adopt(self, cluster: Cluster) -> None:
-        """Takes the cluster's endpoints and limits; endpoints that stay keep their connections and their health."""
+        """Take the cluster's endpoints and limits; endpoints that stay keep their connections and their health."""
         known = {(host.endpoint.address, host.endpoint.port): host for host in self.hosts}
         hosts = []
         for endpoint in cluster.endpoints:
@@ -228,7 +231,7 @@ class Pool:
         self._watch(cluster.outlier_detection)
 
     def _watch(self, policy: OutlierDetection | None) -> None:
-        """What is known of an endpoint's health stays as long as the policy does."""
+        """Give every host its detector. An endpoint's health record is kept as long as the policy is the same."""
         for host in self.hosts:
             if policy is None:
                 host.detector = None
@@ -238,7 +241,7 @@ class Pool:
                 host.detector.group = self.hosts
 
     def active(self) -> int:
-        """Requests in flight."""
+        """Return the number of requests in flight."""
         return sum(host.active for host in self.hosts)
 
     def spawn(self, work: object) -> None:

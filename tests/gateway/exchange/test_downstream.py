@@ -250,7 +250,7 @@ async def test_a_client_that_leaves_takes_its_upstream_request_with_it() -> None
         await until(lambda: web.heads)
         client.writer.transport.abort()
         await until(lambda: web.closed)
-        await until(lambda: not proxy.plane.connections)
+        await until(lambda: not proxy.worker.connections)
         counts = proxy.counts()
         assert (counts["requests"], counts["forwarded"], counts["statuses"]) == (1, 1, {"0": 1})
 
@@ -259,9 +259,9 @@ async def test_a_head_that_never_ends_in_time_is_answered_408() -> None:
     async with gateway(aborting()) as proxy:
         client = await proxy.open()
         client.writer.write(b"GET / HTTP/1.1\r\nhost:")
-        await until(lambda: any(one.in_head for one in proxy.plane.connections))
-        proxy.plane.beat += 1_000
-        proxy.plane.look_around()
+        await until(lambda: any(one.in_head for one in proxy.worker.connections))
+        proxy.worker.beat += 1_000
+        proxy.worker.look_around()
         answer = await client.answer()
         assert (answer.status, answer.first("connection")) == (408, "close")
 
@@ -270,10 +270,10 @@ async def test_an_idle_connection_is_closed_in_the_end() -> None:
     async with gateway(aborting()) as proxy:
         client = await proxy.open()
         assert (await client.ask(get())).status == 503
-        proxy.plane.look_around()
-        assert proxy.plane.connections
-        proxy.plane.beat += 1_000
-        proxy.plane.look_around()
+        proxy.worker.look_around()
+        assert proxy.worker.connections
+        proxy.worker.beat += 1_000
+        proxy.worker.look_around()
         assert await client.ended()
 
 
@@ -293,8 +293,8 @@ async def test_reading_pauses_while_many_pipelined_requests_wait() -> None:
         total = 20_000
         client.writer.write(get("/" + "a" * 1000) * total)
         await until(lambda: web.heads)
-        await until(lambda: any(one.reading_paused for one in proxy.plane.connections))
-        (connection,) = proxy.plane.connections
+        await until(lambda: any(one.reading_paused for one in proxy.worker.connections))
+        (connection,) = proxy.worker.connections
         assert len(connection.waiting) < total / 4
         release.set()
         for _ in range(total // 20):

@@ -56,7 +56,7 @@ async def api(token: str | None = None) -> AsyncIterator[Api]:
 async def test_health() -> None:
     async with api() as call:
         assert await call.call("GET", "/health") == (200, {"status": "ok", "workers": 1, "generation": 1})
-        call.proxy.plane.draining = True
+        call.proxy.worker.draining = True
         assert (await call.call("GET", "/health"))[0] == 503
 
 
@@ -85,7 +85,7 @@ async def test_rules_are_replaced_at_once_or_not_at_all() -> None:
 async def test_faults_and_phases() -> None:
     async with api() as call:
         assert await call.call("PUT", "/faults", {"enabled": False}) == (200, {"enabled": False})
-        assert call.proxy.plane.faults is False
+        assert call.proxy.worker.faults is False
         status, body = await call.call("PUT", "/phase", {"name": "fault", "scale": {"abort": 0.5}})
         assert (status, body) == (200, {"name": "fault", "faults": True, "scale": {"abort": 0.5}})
         await call.proxy.ask(get())
@@ -106,7 +106,7 @@ WRONG = [
     ("PUT", "/faults", {}, "enabled must be true or false, not null"),
     ("PUT", "/faults", {"enabled": "yes"}, 'enabled must be true or false, not "yes"'),
     ("PUT", "/faults", {"enable": True}, "unknown field 'enable'"),
-    ("PUT", "/phase", {"name": 1}, "name must be a text, not 1"),
+    ("PUT", "/phase", {"name": 1}, "name must be a string, not 1"),
     ("PUT", "/phase", {"name": "a", "scale": {"latency": 1}}, "scale must be an object"),
     ("PUT", "/phase", {"name": "a", "scale": {"abort": -1}}, "scale.abort must be a number from 0 to 1e+06, not -1"),
     ("PUT", "/phase", {"name": "\ud800"}, "name must be Unicode text"),
@@ -210,7 +210,7 @@ async def test_files_that_are_gone_are_no_fault_of_the_gateway() -> None:
     async with api() as call:
         call.proxy.control._options = replace(call.proxy.control._options, files=("/nowhere/rules.yaml",))
         status, answer = await call.call("GET", "/rules?format=yaml")
-        assert (status, answer) == (409, {"error": "the files of the rules in force cannot be read any more"})
+        assert (status, answer) == (409, {"error": "the files of the rules in force can no longer be read"})
 
 
 async def test_counters_and_faulted_and_metrics() -> None:
@@ -253,6 +253,6 @@ async def test_a_web_page_cannot_call_it() -> None:
         ):
             assert (await call.call("GET", "/counters", headers=headers))[0] == 403, headers
             assert (await call.call("PUT", "/faults", {"enabled": False}, headers=headers))[0] == 403, headers
-        assert call.proxy.plane.faults is True
+        assert call.proxy.worker.faults is True
         for headers in ({}, {"host": "localhost:1"}, {"host": "[::1]:1"}, {"sec-fetch-site": "none"}):
             assert (await call.call("GET", "/counters", headers=headers))[0] == 200, headers

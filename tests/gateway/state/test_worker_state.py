@@ -79,7 +79,7 @@ async def test_each_phase_has_counts_of_its_own() -> None:
 async def test_new_rules_go_on_counting_by_key() -> None:
     async with gateway(aborting()) as proxy:
         await proxy.ask(get())
-        proxy.plane.use(aborting())
+        proxy.worker.use(aborting())
         await proxy.ask(get())
         counters = await proxy.control.counters()
         assert counters["generation"] == 2
@@ -118,7 +118,7 @@ async def test_faulted_requests_are_remembered_up_to_a_limit_and_counted_beyond(
     from chaos.gateway.state.faulted import Faulted
 
     async with gateway(aborting(delay=1e-4)) as proxy:
-        proxy.plane.faulted = Faulted(limit=3)
+        proxy.worker.faulted = Faulted(limit=3)
         for n in range(5):
             await proxy.ask(get(f"/{n}?q", f"x-request-id: {n}"))
         await proxy.control.enter_phase("next", True, {})

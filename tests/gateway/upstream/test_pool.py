@@ -111,7 +111,7 @@ async def test_a_client_that_leaves_the_queue_leaves_its_place() -> None:
         waiting.writer.write(get())
         await until(lambda: proxy.counts()["requests"] == 2)
         waiting.writer.transport.abort()
-        await until(lambda: len(proxy.plane.connections) == 1)
+        await until(lambda: len(proxy.worker.connections) == 1)
         third = asyncio.ensure_future(proxy.ask(get()))
         await until(lambda: proxy.counts()["requests"] == 3)
         gate.open.set()
@@ -142,7 +142,7 @@ async def test_a_connect_that_takes_too_long_is_a_connect_failure() -> None:
 async def test_idle_connections_are_closed_by_the_second_look() -> None:
     async with upstream(always_ok) as web, gateway(to(cluster(web.port))) as proxy:
         await proxy.ask(get())
-        (host,) = proxy.plane.pools()["web.default.svc.cluster.local:80"].hosts
+        (host,) = proxy.worker.pools()["web.default.svc.cluster.local:80"].hosts
         host.close_idle()
         assert len(host.idle) == 1
         await proxy.ask(get())
@@ -158,11 +158,11 @@ async def test_new_rules_keep_connections_to_endpoints_that_stay() -> None:
         before = to(cluster(old.port))
         async with gateway(before) as proxy:
             await proxy.ask(get())
-            proxy.plane.use(to(cluster(old.port, new.port)))
+            proxy.worker.use(to(cluster(old.port, new.port)))
             for _ in range(20):
                 assert (await proxy.ask(get())).status == 200
             assert (old.connections, new.connections) == (1, 1)
-            proxy.plane.use(to(cluster(new.port)))
+            proxy.worker.use(to(cluster(new.port)))
             await proxy.ask(get())
             await until(lambda: old.closed == 1)
             assert (old.connections, new.connections) == (1, 1)
@@ -179,8 +179,8 @@ async def test_max_retries_limits_the_requests_that_are_retried_at_a_time() -> N
         await until(lambda: proxy.counts()["upstream_failures"] == 1)
         assert (await proxy.ask(get())).values("x-chaos-attempts") == []
         first.writer.transport.abort()
-        await until(lambda: len(proxy.plane.connections) == 0)
-        assert proxy.plane.pools()["web.default.svc.cluster.local:80"].retrying == 0
+        await until(lambda: len(proxy.worker.connections) == 0)
+        assert proxy.worker.pools()["web.default.svc.cluster.local:80"].retrying == 0
 
 
 async def test_new_rules_keep_what_is_known_of_an_endpoints_health() -> None:
@@ -188,20 +188,20 @@ async def test_new_rules_keep_what_is_known_of_an_endpoints_health() -> None:
     broken = b"HTTP/1.1 500 X\r\ncontent-length: 0\r\n\r\n"
     async with upstream(always(broken)) as web, gateway(to(cluster(web.port, outlier_detection=policy))) as proxy:
         assert (await proxy.ask(get())).status == 500
-        proxy.plane.use(to(cluster(web.port, outlier_detection=policy)))
+        proxy.worker.use(to(cluster(web.port, outlier_detection=policy)))
         assert (await proxy.ask(get())).body == b"no healthy upstream"
-        proxy.plane.use(to(cluster(web.port)))
+        proxy.worker.use(to(cluster(web.port)))
         assert (await proxy.ask(get())).status == 500
 
 
 async def test_clusters_that_no_rule_leads_to_are_forgotten() -> None:
     async with upstream() as web, gateway(to(cluster(web.port, name="old:80"))) as proxy:
         await proxy.ask(get())
-        proxy.plane.use(to(cluster(web.port, name="new:80")))
+        proxy.worker.use(to(cluster(web.port, name="new:80")))
         await proxy.ask(get())
         for _ in range(40):
-            proxy.plane.look_around()
+            proxy.worker.look_around()
         await until(lambda: web.closed)
         for _ in range(12):
-            proxy.plane.look_around()
-        assert list(proxy.plane.pools()) == ["new:80"]
+            proxy.worker.look_around()
+        assert list(proxy.worker.pools()) == ["new:80"]
