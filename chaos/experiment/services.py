@@ -19,8 +19,8 @@ from chaos.experiment.read import Reading
 from chaos.mesh.decision import Endpoint
 from chaos.mesh.model.resources import Resources
 from chaos.mesh.model.virtual_service import HTTPRoute
-from chaos.mesh.names import Proxy, full_name, is_address, is_wildcard
-from chaos.mesh.upstream.registry import DEFAULT_PORT, Registry, parse_host_port
+from chaos.mesh.names import HTTP_PORT, Proxy, full_name, is_address, is_wildcard
+from chaos.mesh.upstream.registry import Registry, parse_host_port
 
 _VERSION = re.compile(r"v\d+(?:$|[-.])")
 LOOPBACK = "127.0.0.1"
@@ -165,12 +165,12 @@ def _place(key: str, namespace: str, entries: frozenset[str]) -> Place:
     host, port = parse_host_port(key)
     host = host.lower()
     if host in entries:
-        return Place(host, port or DEFAULT_PORT)
+        return Place(host, port or HTTP_PORT)
     if not host or "/" in host or is_wildcard(host) or any(char.isspace() for char in host):
         raise ValueError(
             f"{key!r} is not host[:port]; write it like webserver or webserver.default.svc.cluster.local:80"
         )
-    return Place(full_name(host.rstrip("."), namespace), port or DEFAULT_PORT)
+    return Place(full_name(host.rstrip("."), namespace), port or HTTP_PORT)
 
 
 def _instances(place: Place, service: Service) -> Iterator[Instance]:
@@ -226,7 +226,7 @@ def _implied(reading: Reading) -> ServicePlan:
         for each in reading.resources.services
     }
     places: dict[Place, tuple[Instance, ...]] = {}
-    for named in _hosts_in_rules(reading.resources, spec.proxy.gateway, spec.proxy.port or DEFAULT_PORT):
+    for named in _hosts_in_rules(reading.resources, spec.proxy.gateway, spec.proxy.port or HTTP_PORT):
         for place in [Place(named.host, port) for port in ports.get(named.host, (named.port,))]:
             if place.host not in declared and place not in places:
                 places[place] = next(

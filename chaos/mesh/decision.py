@@ -1,10 +1,9 @@
-"""The values the core and the gateway share: what a request is, and the whole answer to it.
+"""The values that the core and the gateway share: what a request is, and the decision about it.
 
-The core is handed a `Request` and numbers in [0, 1) (`Draws`); it answers with a `Decision`. The gateway executes the
-Decision and never looks at a rule again. Everything is octets as on the wire: Envoy compares octets, and nothing is
-decoded on the request path. Header names are in lower case, values trimmed, in the order received, repeats kept.
-Objects that belong to a rule are built once, when the rules are compiled, and shared by all its requests.
-"""
+The core is given a `Request` and numbers in [0, 1) (`Draws`) and returns a `Decision`, which the gateway executes
+without looking at a rule again. All texts are bytes as received: Envoy compares bytes, and nothing is decoded on the
+request path. Header names are in lower case, values trimmed, in the order received, repeats kept. Objects that belong
+to a rule are built once, when the rules are compiled, and shared by all its requests."""
 
 from __future__ import annotations
 
@@ -22,9 +21,10 @@ Headers = list[tuple[bytes, bytes]]
 class Request:
     """One downstream request as the gateway has parsed it.
 
-    `target` is path and query in origin form, not yet normalised; `authority` is Host as received (or the authority
-    of an absolute-form target); `remote` the client's address without its port; `id` the x-request-id that goes
-    upstream; `fields` the headers by name, of several lines the last; `url_scheme` that of an absolute-form target."""
+    `target` is path and query in origin form, not yet normalised; `authority` is Host as received (or the authority of
+    an absolute-form target); `remote` is the client's address without its port; `id` is the x-request-id that is sent
+    upstream; `fields` are the headers by name, the last of several lines; `url_scheme` is the scheme of an
+    absolute-form target."""
 
     method: bytes
     target: bytes
@@ -37,7 +37,7 @@ class Request:
     url_scheme: bytes = b""
 
     def index(self) -> dict[bytes, bytes]:
-        """`fields`, made now when the gateway has not."""
+        """Return `fields`, and build them now if the gateway has not."""
         if self.fields is None:
             self.fields = dict(self.headers)
         return self.fields
@@ -58,13 +58,13 @@ class Draws(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rule:
-    """Which HTTPRoute of which VirtualService took the request.
+    """Identifies the HTTPRoute that took a request.
 
     `key` is unique and stable across reloads: `virtualservice/<namespace>/<name>/<index>`, for a delegate's rule
     followed by `/<namespace>/<name>/<index>` of the delegate, and `service/<host>:<port>` for the default route of a
     registered service without a VirtualService. `name` is what people read (the HTTPRoute's name, or
     `<VirtualService>[<index>]`) and what x-chaos-route carries. A rule that counts on several listeners is a Rule on
-    each: both end in `@<port>` on all but the first."""
+    each: key and name end in `@<port>` on all but the first."""
 
     key: str
     name: str
@@ -72,11 +72,11 @@ class Rule:
 
     @property
     def base_key(self) -> str:
-        """The key of the HTTPRoute itself, whatever the listener."""
+        """The key of the HTTPRoute itself, the same on every listener."""
         return self.key.partition("@")[0]
 
     def at(self, listener: int) -> Rule:
-        """The same rule on a further listener."""
+        """Return the same rule for a further listener."""
         return Rule(f"{self.base_key}@{listener}", f"{self.name}@{listener}", self.location)
 
 
@@ -100,7 +100,7 @@ class Balancing(Enum):
 
 @dataclass(frozen=True, slots=True)
 class HashKey:
-    """What consistentHash looks at; exactly one of the fields is set. `cookie_ttl` in seconds, None without ttl."""
+    """What consistentHash hashes; exactly one field is set. `cookie_ttl` is in seconds, None without a ttl."""
 
     header: bytes | None = None
     cookie: bytes | None = None
@@ -112,7 +112,7 @@ class HashKey:
 
 @dataclass(frozen=True, slots=True)
 class CircuitBreakers:
-    """None means unlimited (Istio sets Envoy's defaults to 2^32-1)."""
+    """Limits per cluster; None means unlimited (Istio sets Envoy's defaults to 2^32-1)."""
 
     max_connections: int | None = None
     max_pending_requests: int | None = None
@@ -123,7 +123,7 @@ class CircuitBreakers:
 
 @dataclass(frozen=True, slots=True)
 class OutlierDetection:
-    """Seconds and percent; a threshold of 0 is off."""
+    """When endpoints are ejected. Times in seconds, shares in percent; a threshold of 0 is off."""
 
     consecutive_5xx: int = 5
     consecutive_gateway_errors: int = 0
@@ -149,18 +149,20 @@ class Cluster:
 
 
 class Failure(Enum):
-    """A try that brought no answer."""
+    """Why an attempt got no response; the value is Envoy's reset reason."""
 
     CONNECT = "remote connection failure"  # the connection could not be made (UF)
-    RESET = "connection termination"  # RST or FIN before an answer (UC)
+    RESET = "connection termination"  # RST or FIN before a response (UC)
     PER_TRY_TIMEOUT = "per try timeout"
     OVERFLOW = "overflow"  # circuit breaker (UO), never retried
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RetryPolicy:
-    """`attempts` counts retries after the first try. `retry_on(outcome, response headers, request sent)` says whether
-    this outcome (an HTTP status or a Failure) is one to retry; back-off base in seconds."""
+    """When a request is retried.
+
+    `attempts` counts retries after the first attempt. `retry_on(outcome, response headers, request sent)` returns
+    whether this outcome (an HTTP status or a Failure) is retried. Times in seconds."""
 
     attempts: int
     retry_on: Callable[[int | Failure, Headers, bool], bool]
@@ -170,7 +172,8 @@ class RetryPolicy:
     description: str = ""
 
     def backoff(self, retry: int, draw: float) -> float:
-        """Seconds before the n-th retry (from 1): uniform in [0, base * 2^(n-1)), at most 10 * base (Envoy)."""
+        """Return the seconds before the n-th retry (from 1): uniform in [0, base * 2^(n-1)), at most 10 * base
+        (Envoy)."""
         return float(draw * min(self.backoff_base * 2 ** (retry - 1), 10 * self.backoff_base))
 
 
@@ -179,7 +182,7 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reply:
-    """A local reply, complete: every header but `date`, in order, content-length included; HEAD sends no body.
+    """A complete local reply: every header but `date`, in order, content-length included; to HEAD the body is not sent.
 
     `closes`: the connection is closed after it."""
 
@@ -220,47 +223,49 @@ class NoRoute:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BadRequest:
-    """Refused by path normalisation (`#`, `%00`): 400, empty."""
+    """A target that path normalisation refuses (`#`, `%00`): 400, empty."""
 
     reply: Reply
 
 
-PENDING_TIME = b"\0ms"  # stands in a header for the milliseconds that upstream took, until they are known
+PENDING_TIME = b"\0ms"  # placeholder in a header for the milliseconds that upstream took, until they are known
 
 
 class Headwork(Protocol):
-    """The header operations of one rule and destination, compiled; shared by requests.
+    """The compiled header operations of one rule and destination, shared by its requests.
 
-    `service_time_by_rule`: the rule itself changes x-envoy-upstream-service-time. What it leaves of it is among the
-    downstream headers then, with PENDING_TIME for the proxy's own value.
-    `answers_alike`: downstream headers depend on upstream's answer alone, not on the request."""
+    `service_time_by_rule`: the rule itself changes x-envoy-upstream-service-time. The downstream headers then hold its
+    result, with PENDING_TIME for the proxy's own value. `answers_alike`: downstream headers depend on upstream's
+    response alone, not on the request."""
 
     service_time_by_rule: bool
     answers_alike: bool
 
     def upstream_headers(self, request: Request, forward: Forward) -> Headers:
-        """All headers for upstream in order, `host` included: hop-by-hop ones dropped, proxy's own added, the rule's
-        operations applied. Content-length and transfer-encoding are there as they came, unless `connection` names
-        them; the gateway writes its own instead, and adds `x-envoy-attempt-count`."""
+        """Return all headers for upstream in order, `host` included: hop-by-hop ones dropped, the proxy's own added,
+        the rule's operations applied.
+
+        Content-length and transfer-encoding are among them as received, unless `connection` names them; the gateway
+        writes its own instead, and adds `x-envoy-attempt-count`."""
         ...
 
     def downstream_headers(self, request: Request, status: int, headers: Headers) -> Headers:
-        """Upstream's response headers as the client gets them; `date` and `x-envoy-upstream-service-time` are the
-        gateway's."""
+        """Return upstream's response headers for the client; the gateway adds `date` and
+        `x-envoy-upstream-service-time`."""
         ...
 
     def local_reply(self, request: Request, status: int, body: bytes) -> Reply:
-        """A router's local reply (503 NC/UH/UF/UC/UO, 504 UT) with the rule's response operations, CORS, and gRPC's
-        form."""
+        """Return the router's own reply (503 NC/UH/UF/UC/UO, 504 UT) with the rule's response operations, CORS, and
+        gRPC's form."""
         ...
 
 
 @dataclass(slots=True, eq=False)  # made for each request: freezing would triple the cost
 class Forward:
-    """Send it upstream. `cluster` None: unknown service, port or subset (503, empty, NC); no endpoints: UH.
+    """Send the request upstream. A `cluster` of None is an unknown service, port or subset (503, empty, NC); one
+    without endpoints is 503 UH.
 
-    `target` is path and query as upstream gets them; `authority` the Host to send. `mirrors` have been drawn already;
-    None in it stands for an unknown destination, which nobody notices."""
+    `target` is the path and query for upstream, `authority` the Host. `mirrors` are the clusters whose draw came up."""
 
     cluster: Cluster | None
     target: bytes
@@ -278,7 +283,8 @@ Action = Forward | Abort | Redirect | DirectResponse | Preflight | NoRoute | Bad
 
 @dataclass(slots=True, eq=False)
 class Decision:
-    """What happens to one request: wait `delay` seconds (0.0 for none), then act. `rule` is None without a route."""
+    """What happens to one request: wait `delay` seconds (0.0 for no delay), then act. `rule` is None without a
+    route."""
 
     action: Action
     rule: Rule | None = None

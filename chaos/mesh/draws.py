@@ -1,9 +1,8 @@
-"""The numbers in [0, 1) that decide one request, taken from its id and the run's seed by a keyed hash.
+"""The numbers in [0, 1) that decide one request, computed from its id and the run's seed by a keyed hash.
 
 One BLAKE2b of the id under the seed's key gives four independent 64-bit words: delay, abort, split and the first
 mirror. So the draws do not depend on the order of arrival, on concurrency or on the number of workers, and the same
-seed and ids repeat a run exactly. Nothing is hashed for a request whose rule has no chance in it.
-"""
+seed and ids repeat a run exactly. Nothing is hashed for a request whose rule draws nothing."""
 
 from __future__ import annotations
 
@@ -13,11 +12,11 @@ from hashlib import blake2b
 from struct import Struct
 
 _FOUR_WORDS: Callable[[bytes], tuple[int, int, int, int]] = Struct("<4Q").unpack
-_SCALE = 2.0**-53  # of the 64 bits, the 53 that a float holds exactly
+_SCALE = 2.0**-53  # 53 of the 64 bits are used: as many as a float holds exactly
 
 
 class KeyedDraws:
-    """Draws for one request. Lazy: the hash is taken when the first number is asked for."""
+    """The draws of one request. The hash is computed when the first number is read."""
 
     __slots__ = ("_id", "_keyed", "_words")
 
@@ -45,7 +44,7 @@ class KeyedDraws:
         return ((self._words or self._hash())[2] >> 11) * _SCALE
 
     def mirror(self, index: int) -> float:
-        """For the index-th mirror of a rule, from 0."""
+        """Return the draw for the index-th mirror of a rule, from 0."""
         if index == 0:
             return ((self._words or self._hash())[3] >> 11) * _SCALE
         state = self._keyed()
@@ -54,7 +53,7 @@ class KeyedDraws:
 
 
 def keyed_draws(seed: int | str) -> Callable[[bytes], KeyedDraws]:
-    """A function from a request id to its draws. Any seed does: a number and its text are the same seed."""
+    """Return a function from a request id to its draws. A number and its text are the same seed."""
     key = blake2b(str(seed).encode(), digest_size=32).digest()
     keyed = blake2b(key=key, digest_size=32).copy
 
@@ -66,7 +65,7 @@ def keyed_draws(seed: int | str) -> Callable[[bytes], KeyedDraws]:
 
 @dataclass(frozen=True, slots=True)
 class FixedDraws:
-    """Draws given by hand: for tests, and for asking what would happen."""
+    """Draws given by hand: for tests, and for explaining what would happen."""
 
     delay: float = 0.0
     abort: float = 0.0

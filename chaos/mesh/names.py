@@ -1,4 +1,4 @@
-"""Names in the mesh: short names, aliases, wildcards, who sees what, and whose proxy the gateway plays.
+"""Names in the mesh: short names, aliases, wildcards, which namespace sees what, and which proxy the gateway plays.
 
 Source: istio model.ResolveShortnameToFQDN, pkg/config/host (Matches, SubsetOf, Intersection), pkg/config/visibility."""
 
@@ -11,15 +11,18 @@ from ipaddress import ip_address
 MESH = "mesh"
 ROOT_NAMESPACE = "istio-system"
 CLUSTER_DOMAIN = "svc.cluster.local"
+HTTP_PORT = 80  # of a Host, URL or service that names none; Istio's first listener for HTTP
 
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """Whose proxy the gateway plays: a sidecar (`gateway` is `mesh`), or an Istio Gateway, `name` or `namespace/name`.
+    """The proxy that the gateway plays: a sidecar (`gateway` is `mesh`), or an Istio Gateway, `name` or
+    `namespace/name`.
 
-    `namespace` and `labels` are the client's workload (a sidecar) or the Gateway's namespace. `port`: the proxy has
-    only this listener; None: a sidecar's listener is the port that a request's Host names, a Gateway's that of its
-    first server. `companions` are the other Gateways that the same workload serves."""
+    `namespace` and `labels` are those of the client's workload for a sidecar; for a Gateway, `namespace` is the
+    Gateway's. `port` is the proxy's only listener; None means that a sidecar's listener is the port that a request's
+    Host names, and a Gateway's the port of its first server. `companions` are the other Gateways that the same workload
+    serves."""
 
     gateway: str = MESH
     namespace: str = "default"
@@ -33,18 +36,19 @@ class Proxy:
 
     @property
     def gateway_name(self) -> str:
-        """As VirtualServices are bound to it: `mesh`, or `namespace/name`."""
+        """The name that VirtualServices are bound to: `mesh`, or `namespace/name`."""
         return qualified(self.gateway, self.namespace)
 
     @property
     def gateway_names(self) -> tuple[str, ...]:
-        """All that VirtualServices may name to exist here."""
+        """All names by which a VirtualService can be bound to this proxy."""
         return (self.gateway_name, *self.companions)
 
 
 def qualified(gateway: str, namespace: str) -> str:
-    """A gateway's name with its namespace: `mesh` stays, `gw` is `<namespace>/gw`, `./gw` too. The legacy spellings
-    `gw.ns` and `gw.ns.svc.cluster.local` are `ns/gw` (istio resolveGatewayName)."""
+    """Return a gateway's name with its namespace: `mesh` stays, `gw` and `./gw` become `<namespace>/gw`.
+
+    The legacy spellings `gw.ns` and `gw.ns.svc.cluster.local` become `ns/gw` (istio resolveGatewayName)."""
     if gateway == MESH:
         return gateway
     owner, slash, name = gateway.partition("/")
@@ -57,7 +61,8 @@ def qualified(gateway: str, namespace: str) -> str:
 
 
 def full_name(name: str, namespace: str) -> str:
-    """A name without a dot becomes `<name>.<namespace>.svc.cluster.local`; dotted names, `*` and addresses stay.
+    """Return `<name>.<namespace>.svc.cluster.local` for a name without a dot; dotted names, `*` and addresses stay.
+
     Case is kept: destinations are compared as written."""
     if "." in name or name == "*" or is_address(name):
         return name
@@ -73,13 +78,13 @@ def is_address(name: str) -> bool:
 
 
 def namespace_of(name: str) -> str | None:
-    """Of a cluster-local name `<name>.<namespace>.svc.cluster.local`; None for others."""
+    """Return the namespace of a name `<name>.<namespace>.svc.cluster.local`; None for other names."""
     parts = name.split(".", 2)
     return parts[1] if len(parts) == 3 and parts[2] == CLUSTER_DOMAIN else None
 
 
 def aliases(host: str, client_namespace: str) -> tuple[str, ...]:
-    """Every Host that means a registered service, to a client in this namespace."""
+    """Return every Host that means a registered service to a client in this namespace."""
     namespace = namespace_of(host)
     if namespace is None:
         return host, f"{host}."
@@ -93,25 +98,26 @@ def is_wildcard(host: str) -> bool:
 
 
 def covers(pattern: str, host: str) -> bool:
-    """Whether every name that `host` means is meant by `pattern` too: `*.b.c` covers `a.b.c` and `*.a.b.c`, not
-    `b.c`. No dot is needed, and `*a.b` covers `a.b` (istio host.Name SubsetOf)."""
+    """Return whether `pattern` takes in every name that `host` means: `*.b.c` covers `a.b.c` and `*.a.b.c`, not `b.c`.
+
+    No dot is needed: `*a.b` covers `a.b` (istio host.Name SubsetOf)."""
     if not is_wildcard(pattern):
         return pattern == host
     return host.removeprefix("*").endswith(pattern[1:])
 
 
 def overlap(one: str, other: str) -> bool:
-    """Whether some name is meant by both (istio host.Name Matches)."""
+    """Return whether some name is meant by both (istio host.Name Matches)."""
     return covers(one, other) or covers(other, one)
 
 
 def specificity(host: str) -> tuple[bool, int]:
-    """Sorts hosts from the most specific to the least: exact names first, then longer wildcards."""
+    """Return a sort key from the most specific host to the least: exact names first, then longer wildcards."""
     return is_wildcard(host), -len(host)
 
 
 def intersection(admitted: Iterable[str], claimed: Iterable[str]) -> list[str]:
-    """Of every pair in which one covers the other, the more specific name; each once, in order."""
+    """Return, for every pair in which one covers the other, the more specific name; each once, in order."""
     claimed = tuple(claimed)
     found: dict[str, None] = {}
     for outer in admitted:
@@ -124,8 +130,8 @@ def intersection(admitted: Iterable[str], claimed: Iterable[str]) -> list[str]:
 
 
 def admitted_hosts(hosts: Iterable[str], gateway_namespace: str, namespace: str) -> list[str]:
-    """Of a Gateway server's hosts (`name`, `ns/name`, `./name`, `*/name`), those open to VirtualServices of a
-    namespace."""
+    """Return those of a Gateway server's hosts (`name`, `ns/name`, `./name`, `*/name`) that VirtualServices of a
+    namespace may use, without their prefix."""
     found = []
     for entry in hosts:
         owner, slash, name = entry.partition("/")
@@ -138,6 +144,7 @@ def admitted_hosts(hosts: Iterable[str], gateway_namespace: str, namespace: str)
 
 
 def exported(export_to: Iterable[str], owner: str, namespace: str) -> bool:
-    """Whether a resource of namespace `owner` is seen in `namespace`; without exportTo everybody sees it."""
+    """Return whether a resource of namespace `owner` is visible in `namespace`; without exportTo it is visible
+    everywhere."""
     wanted = tuple(export_to)
     return not wanted or any(entry in ("*", namespace) or (entry == "." and owner == namespace) for entry in wanted)

@@ -1,9 +1,8 @@
 """Path normalisation as Istio configures it (BASE) and Envoy does it, before any route is looked at.
 
 Envoy canonicalises the path with Chromium's URL library (source/common/chromium_url/url_canon_path.cc): `.` and `..`
-segments go, escapes of unreserved characters are decoded, a few characters are escaped, `\\` becomes `/`. Not done:
-merging of slashes, decoding of `%2F`; the query is left alone. Observed on Envoy 1.40.
-"""
+segments are resolved, escapes of unreserved characters are decoded, a few characters are escaped, `\\` becomes `/`.
+Slashes are not merged, `%2F` is not decoded, and the query is left alone. Observed on Envoy 1.40."""
 
 from __future__ import annotations
 
@@ -13,12 +12,12 @@ _UNUSUAL = re.compile(rb'[%\\"<>^`{|}\x80-\xff]|/\.').search
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _TO_ESCAPE = re.compile(rb'["<>^`{|}\x80-\xff]')
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-# A dot segment may carry parameters (`..;x=1`); they go with it.
+# A dot segment may carry parameters (`..;x=1`), which are removed with it.
 _DOTS = re.compile(rb"(\.\.?)(;.*)?", re.DOTALL)
 
 
 def normalise(path: bytes) -> bytes | None:
-    """The path (no query) as it is matched and forwarded; None when Envoy refuses it (`%00`)."""
+    """Return the path (without query) as it is matched and forwarded; None when Envoy refuses it (`%00`)."""
     if _UNUSUAL(path) is None:
         return path
     if b"%00" in path:
@@ -34,7 +33,7 @@ def _decode(escape: re.Match[bytes]) -> bytes:
 
 
 def _without_dots(path: bytes) -> bytes:
-    """Resolves `.` and `..` segments; `..` at the root stays at the root. Empty segments count as segments."""
+    """Resolve `.` and `..` segments; `..` at the root stays at the root. Empty segments count as segments."""
     first, *segments = path.split(b"/")
     kept: list[bytes] = [first]
     directory = False  # whether the last segment was dots, which leave a slash behind them

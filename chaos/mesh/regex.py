@@ -1,6 +1,6 @@
-"""Istio's regexes: RE2 through google-re2, on octets, the whole text must match; `.` is one octet, as in Envoy 1.40.
+"""Istio's regexes: RE2 through google-re2, on bytes; the whole text must match; `.` is one byte, as in Envoy 1.40.
 
-`re2.Set` is used even for one regex: it answers yes or no without building a match object, at a quarter of the cost."""
+`re2.Set` is used even for one regex: it returns yes or no without building a match object, at a quarter of the cost."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import re2
 
-_MAX_MEMORY = 64 << 20  # for a set; RE2's own default is 8 MiB for one regex
+_MAX_MEMORY = 64 << 20  # bytes, for a set; RE2's default for one regex is 8 MiB
 
 
 def _options() -> re2.Options:
@@ -21,20 +21,22 @@ def _options() -> re2.Options:
 
 
 def quoted(text: str) -> str:
-    """A pattern that matches just this text."""
+    """Return a pattern that matches exactly this text."""
     pattern: str = re2.escape(text)
     return pattern
 
 
 def full_match(pattern: str) -> Callable[[bytes], bool]:
-    """Raises re2.error with RE2's message for a pattern it refuses (look-around, back-references)."""
+    """Return a test of whole texts. Raises re2.error, with RE2's message, for a pattern that it refuses (look-around,
+    back-references)."""
     re2.compile(pattern.encode(), _options())  # a set would only say that it failed
     found = full_matches([pattern])
     return lambda text: found(text) is not None
 
 
 def full_matches(patterns: Sequence[str]) -> Callable[[bytes], list[int] | None]:
-    """Which of the patterns (by index) the whole text matches; None for none. All are tried in one pass."""
+    """Return a function from a text to the indexes of the patterns that match all of it, or None if none does. All
+    patterns are tested in one pass."""
     regexes = re2.Set.FullMatchSet(_options())
     for pattern in patterns:
         regexes.Add(pattern.encode())
@@ -44,7 +46,8 @@ def full_matches(patterns: Sequence[str]) -> Callable[[bytes], list[int] | None]
 
 
 def substitute(pattern: str, replacement: str) -> Callable[[bytes], bytes]:
-    """Replaces every occurrence; `\\0` is the whole match, `\\1`..`\\9` its groups (RE2::GlobalReplace)."""
+    """Return a function that replaces every match; `\\0` is the whole match, `\\1`..`\\9` its groups
+    (RE2::GlobalReplace)."""
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1
     regex = re2.compile(pattern.encode(), options)
@@ -66,6 +69,7 @@ def substitute(pattern: str, replacement: str) -> Callable[[bytes], bytes]:
 
 
 def _replacement_parts(replacement: str) -> list[bytes | int]:
+    """Split a replacement into literal bytes and group numbers."""
     parts: list[bytes | int] = []
     text = ""
     characters = iter(replacement)

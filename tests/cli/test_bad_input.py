@@ -205,7 +205,7 @@ REFUSED_BY_ENVOY = [
 def test_what_envoy_would_refuse_starts_nothing(
     command: str, text: str, where: str, expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Istio's admission takes it, and Envoy then refuses the rules of every host of the listener."""
+    """Istio's admission accepts it, and Envoy then refuses the rules of every host of the listener."""
     file = tmp_path / "rules.yaml"
     file.write_text(text)
     before, behind = {"export": (["envoy"], []), "explain": ([], ["http://web/"])}.get(command, ([], []))

@@ -38,7 +38,7 @@ DESTINATION_RULES = [
     ("{host: a_b}", "error host:"),
     ("{host: 'web:80'}", "error host:"),
     ("{host: web, subsets: [{name: v1}, {name: v1}]}", "error subsets[1].name: a second subset named v1"),
-    ("{host: web, subsets: [{name: v_1}]}", 'error subsets[0].name: "v_1" is no name of a subset'),
+    ("{host: web, subsets: [{name: v_1}]}", 'error subsets[0].name: "v_1" is not a subset name'),
     ("{host: web, subsets: [{name: ''}]}", "error subsets[0].name:"),
     ("{host: web, subsets: [{name: v1, labels: {'a b': c}}]}", "error"),
     ("{host: web, subsets: [{name: v1, labels: {version: 'v 1'}}]}", "error subsets[0].labels.version:"),
@@ -221,7 +221,7 @@ DESTINATION_RULES = [
     (policy("tunnel: {targetHost: a.com, targetPort: 0}"), "error trafficPolicy.tunnel.targetPort:"),
     (policy("tunnel: {targetHost: a.com, targetPort: 80, protocol: GET}"), "error trafficPolicy.tunnel.protocol:"),
     (policy("tunnel: {targetHost: a.com, targetPort: 80}, proxyProtocol: {}"), "error trafficPolicy.proxyProtocol:"),
-    ("{host: web, exportTo: [a, a]}", "error exportTo[1]: a stands twice"),
+    ("{host: web, exportTo: [a, a]}", "error exportTo[1]: a appears twice"),
     ("{host: web, workloadSelector: {matchLabels: {app: a}}, exportTo: [.]}", None),
     (
         "{host: web, workloadSelector: {matchLabels: {app: a}}, exportTo: ['*']}",
@@ -239,7 +239,7 @@ SERVICE_ENTRIES = [
     (f"{{hosts: [a.com], {PORTS}, resolution: DNS}}", None),
     (f"{{hosts: ['*.a.com'], {PORTS}, resolution: NONE}}", None),
     ("{hosts: [], resolution: NONE}", "error hosts: a ServiceEntry needs at least one host"),
-    ("{hosts: ['*']}", "error hosts[0]: `*` is no service"),
+    ("{hosts: ['*']}", "error hosts[0]: `*` is not a service"),
     ("{hosts: [a_b.com]}", "error hosts[0]:"),
     ("{hosts: ['*-a.com']}", "warning hosts[0]:"),
     (f"{{hosts: [a.com], {PORTS}, endpoints: [{{address: 1.2.3.4}}]}}", "error endpoints: resolution NONE (the default) has no endpoints"),
@@ -259,7 +259,7 @@ SERVICE_ENTRIES = [
     ("{hosts: [a.com], addresses: [10.0.0.0/8], resolution: DNS}", "error addresses[0]: a CIDR range needs resolution NONE or STATIC"),
     ("{hosts: [a.com], addresses: [ten]}", "error addresses[0]:"),
     ("{hosts: [a.com], ports: [{number: 0, name: http}]}", "error ports[0].number: 0 is not a port"),
-    ("{hosts: [a.com], ports: [{number: 80, name: http}, {number: 80, name: b}]}", "error ports[1].number: port 80 stands twice"),
+    ("{hosts: [a.com], ports: [{number: 80, name: http}, {number: 80, name: b}]}", "error ports[1].number: port 80 appears twice"),
     ("{hosts: [a.com], ports: [{number: 80, name: http}, {number: 81, name: http}]}", "error ports[1].name: a second port named"),
     ("{hosts: [a.com], ports: [{number: 80, name: a_b}]}", "error ports[0].name:"),
     ("{hosts: [a.com], ports: [{number: 80, name: http, protocol: HTPP}]}", 'error ports[0].protocol: "HTPP" is not a protocol'),
@@ -330,4 +330,4 @@ def test_admission(kind: str, spec: str, expected: str | None) -> None:
 
 def test_a_gateways_own_name_has_no_dots() -> None:
     found = findings("Gateway", server(), "{name: a.b}")
-    assert found == ['error metadata.name: "a.b" is no name of a Gateway; use letters, digits and - (no dots)']
+    assert found == ['error metadata.name: "a.b" is not a Gateway name; use letters, digits and - (no dots)']

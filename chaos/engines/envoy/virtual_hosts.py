@@ -12,10 +12,10 @@ from chaos.mesh.model.destination_rule import ConsistentHashLB, TrafficPolicy
 from chaos.mesh.model.gateway import Gateway
 from chaos.mesh.model.message import Destination
 from chaos.mesh.model.resources import Resource
-from chaos.mesh.names import admitted_hosts, covers, full_name
+from chaos.mesh.names import HTTP_PORT, admitted_hosts, covers, full_name
 from chaos.mesh.resolve.gateway_hosts import name_of
 from chaos.mesh.resolve.mesh import Listener, ResolvedMesh
-from chaos.mesh.resolve.virtual_hosts import HTTP_PORT, VirtualHost
+from chaos.mesh.resolve.virtual_hosts import VirtualHost
 
 
 class MeshDestinations:

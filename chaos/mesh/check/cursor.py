@@ -1,8 +1,7 @@
-"""A cursor into one resource that collects what is wrong there.
+"""A cursor into one resource that collects the problems there.
 
-`At(resource)` stands at the root; `at.into("spec", "http", 0)` goes to a field; `at.error(...)` reports there.
-Checks take a cursor and a value, so they name a field once and never build a path by hand.
-"""
+`At(resource)` points at the root; `at.into("spec", "http", 0)` returns a cursor at a field; `at.error(...)` reports
+there. Checks take a cursor and a value, so they name a field once and never build a path by hand."""
 
 from __future__ import annotations
 
@@ -24,6 +23,7 @@ class At:
         self.problems: list[Problem] = [] if problems is None else problems
 
     def into(self, *steps: str | int) -> At:
+        """Return a cursor further inside."""
         return At(self.resource, (*self.path, *steps), self.problems)
 
     def error(self, message: str, code: str = "admission") -> None:
@@ -36,7 +36,7 @@ class At:
         self._report(message, "info", code)
 
     def unless(self, message: str | None) -> None:
-        """An error when there is a message, as the checks of values return one."""
+        """Report an error if there is a message; checks of values return one, or None."""
         if message:
             self.error(message)
 

@@ -1,8 +1,7 @@
 """Which services exist, for checking names: from ServiceEntries, Kubernetes Services and an Experiment's `services`.
 
-Unlike the registry that requests are routed by, it needs no addresses, and it may be absent: a lone VirtualService says
-nothing about which services its cluster has, so nothing can be called unknown.
-"""
+Unlike the registry that requests are routed by, it needs no addresses, and it may be empty: a lone VirtualService does
+not say which services its cluster has, so no name can be called unknown."""
 
 from __future__ import annotations
 
@@ -12,16 +11,16 @@ from typing import Any
 
 from chaos.mesh.check.admission.values import covers
 from chaos.mesh.model.resources import Resource, Resources
-from chaos.mesh.names import exported, full_name
+from chaos.mesh.names import HTTP_PORT, exported, full_name
 from chaos.mesh.source.document import Document
-from chaos.mesh.upstream.registry import DEFAULT_PORT, parse_host_port
+from chaos.mesh.upstream.registry import parse_host_port
 
 Labels = Mapping[str, str]
 
 
 @dataclass(slots=True)
 class KnownService:
-    """`labels` are those of its endpoints, None where they cannot be known from the files."""
+    """A service by its full name. `labels` has those of each endpoint; None where the files cannot tell."""
 
     host: str
     namespace: str
@@ -47,7 +46,7 @@ class KnownServices:
         return bool(self.services)
 
     def find(self, host: str, namespace: str) -> KnownService | None:
-        """What a name means in a resource of this namespace."""
+        """Return the service that a name means in a resource of this namespace, or None."""
         name = full_name(host, namespace)
         for candidate in (name, *(wide for wide in self._wide if covers(wide, name))):
             service = self.services.get(candidate)
@@ -60,6 +59,7 @@ class KnownServices:
 
 
 def known_services(resources: Resources, documents: Iterable[Document]) -> KnownServices:
+    """Return all services that the resources and documents name."""
     found = [service for entry in resources.service_entries for service in _of_entry(entry)]
     for document in documents:
         found += _of_document(document.value)
@@ -75,7 +75,8 @@ def _of_entry(entry: Resource[Any]) -> Iterator[KnownService]:
 
 
 def _of_document(value: Any) -> list[KnownService]:
-    """From a Kubernetes Service, a List of them, or an Experiment. Their own readers say what is wrong with them."""
+    """Return the services of a Kubernetes Service, a List of them, or an Experiment. Malformed ones are skipped: their
+    own readers report them."""
     kind = _get(value, "kind")
     if kind == "List":
         items = _get(value, "items")
@@ -109,7 +110,7 @@ def _listed(key: str, item: Any, namespace: str) -> Iterator[KnownService]:
         return
     endpoints = _get(item, "endpoints")
     labels = [_labels(endpoint) for endpoint in endpoints] if isinstance(endpoints, list) else None
-    yield KnownService(full_name(host, namespace), namespace, [port or DEFAULT_PORT], labels)
+    yield KnownService(full_name(host, namespace), namespace, [port or HTTP_PORT], labels)
 
 
 def _labels(endpoint: Any) -> Labels:

@@ -1,9 +1,8 @@
-"""Everything there is to say about files of rules: what `chaos validate` prints.
+"""Every finding about files of rules: what `chaos validate` prints.
 
 Errors are what the API server and Istio's admission refuse, and what its analyzers call errors; warnings are Istio's
-warnings; infos are Istio's infos and the pitfalls that Istio is silent about. `refusals` are the errors that make rules
-unusable: an unknown destination, say, is an error here, but it can be run, and is answered with 503.
-"""
+warnings; infos are Istio's infos and the pitfalls that Istio does not report. `refusals` are the errors that make rules
+unusable: an unknown destination, for example, is an error here, but the rules can be run, and the response is 503."""
 
 from __future__ import annotations
 
@@ -22,7 +21,7 @@ from chaos.mesh.source.document import Document, Documents, read_documents
 
 @dataclass(frozen=True, slots=True)
 class FileReport:
-    """All findings about one file, in its order."""
+    """All findings about one file, in the order of its lines."""
 
     file: str
     errors: tuple[Problem, ...] = ()
@@ -39,7 +38,7 @@ class FileReport:
         return cls(file, kept("error"), kept("warning"), kept("info"))
 
     def as_json(self) -> dict[str, object]:
-        """As `chaos validate --format json` prints it: each finding is `file:line:column: path: message`."""
+        """Return the JSON of `chaos validate --format json`; each finding is `file:line:column: path: message`."""
         return {
             "file": self.file,
             "errors": [str(problem) for problem in self.errors],
@@ -49,12 +48,12 @@ class FileReport:
 
 
 def check(texts: Sequence[tuple[str, str | bytes]]) -> list[FileReport]:
-    """(file, text) pairs, each file judged on its own."""
+    """Check (file, text) pairs, each file on its own."""
     return [FileReport.of(file, check_documents([read_documents(text, file)])) for file, text in texts]
 
 
 def check_documents(files: Iterable[Documents]) -> list[Problem]:
-    """Files that belong together, such as an experiment and the resources it names: judged as one set."""
+    """Check files that belong together as one set, such as an experiment and the resources it names."""
     files = list(files)
     documents = [document for each in files for document in each]
     found = [problem for each in files for problem in (*each.problems, *each.notes)]
@@ -65,17 +64,17 @@ def check_documents(files: Iterable[Documents]) -> list[Problem]:
 
 
 def findings(resources: Resources, documents: Sequence[Document] = ()) -> list[Problem]:
-    """What there is to say about resources that have the right shape."""
+    """Return all findings about resources of the right shape."""
     return _once([*validate(resources), *analyze(resources, documents), *pitfalls(resources, proxy_played(documents))])
 
 
 def refusals(resources: Resources) -> list[Problem]:
-    """The errors for which a cluster would not take these resources."""
+    """Return the errors for which a cluster would not accept these resources."""
     return [problem for problem in validate(resources) if problem.severity == "error"]
 
 
 def _once(problems: list[Problem]) -> list[Problem]:
-    """Without infos about a place that an error or warning is about already."""
+    """Drop infos about a place that an error or warning is about already."""
     worse = {(problem.location, problem.path) for problem in problems if problem.severity != "info"}
     return [p for p in problems if p.severity != "info" or _place(p) not in worse]
 

@@ -1,4 +1,4 @@
-"""Every cluster that rules lead to: which service, port and subset a destination means, and what stands behind it.
+"""The clusters that rules lead to: which service, port and subset a destination means, and the endpoints behind it.
 
 Source: istio GetDestinationCluster (route.go), buildOutboundClusters (cluster.go)."""
 
@@ -13,8 +13,9 @@ from chaos.mesh.upstream.registry import Registry, Service
 
 
 class Clusters:
-    """Clusters as the rules of one listener mean them. Each is made once for all listeners (`made`), so that its state
-    in the gateway is one too."""
+    """The clusters as the rules of one listener mean them.
+
+    Each cluster is made once for all listeners (`made`), so that its state in the gateway is one too."""
 
     def __init__(
         self, registry: Registry, rules: DestinationRules, listener: int, *, gateway: bool, made: dict[str, Cluster]
@@ -26,19 +27,21 @@ class Clusters:
         self.made = made
 
     def name(self, destination: Destination, namespace: str) -> str:
-        """`host:port` or `host:port/subset`, also for one that does not exist."""
+        """Return `host:port` or `host:port/subset`, also for a cluster that does not exist."""
         host = full_name(destination.host, namespace)
         label = f"{host}:{self.port(host, destination)}"
         return f"{label}/{destination.subset}" if destination.subset else label
 
     def outbound_name(self, destination: Destination, namespace: str) -> str:
-        """Istio's own name for it, as %UPSTREAM_CLUSTER% shows it."""
+        """Return Istio's own name for the cluster, the value of %UPSTREAM_CLUSTER%."""
         host = full_name(destination.host, namespace)
         return f"outbound|{self.port(host, destination)}|{destination.subset}|{host}"
 
     def port(self, host: str, destination: Destination) -> int:
-        """The port that it names; else the only one of the service for a Gateway, and the listener's for a sidecar,
-        which looks at services on its listener alone."""
+        """Return the port that the destination names, or the default.
+
+        The default is the service's only port for a Gateway, and the listener's for a sidecar, which considers services
+        on its own listener alone."""
         if destination.port and destination.port.number:
             return destination.port.number
         service = self._registry.destination(host)
@@ -47,12 +50,13 @@ class Clusters:
         return self._listener
 
     def find(self, destination: Destination, namespace: str) -> Cluster | None:
-        """None for an unknown service, port or subset; a cluster without endpoints when nothing is selected."""
+        """Return the destination's cluster, without endpoints if its subset selects none; None for an unknown service,
+        port or subset."""
         host = full_name(destination.host, namespace)
         return self._cluster(self._registry.destination(host), self.port(host, destination), destination)
 
     def of_service(self, service: Service) -> Cluster | None:
-        """What the default route of a service on this listener leads to."""
+        """Return the cluster of a service's default route on this listener; None if it does not have this port."""
         return self._cluster(service, self._listener, None)
 
     def _cluster(self, service: Service | None, port: int, destination: Destination | None) -> Cluster | None:

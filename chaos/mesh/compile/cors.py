@@ -1,4 +1,4 @@
-"""CORS of one rule: preflights answered by the proxy, and the headers that answers get.
+"""CORS of one rule: preflights that the proxy answers, and the headers that responses get.
 
 Origins are compared case-sensitively and echoed, never answered with `*`; the requested method and headers are not
 checked. Source: istio translateCORSPolicy, Envoy source/extensions/filters/http/cors/cors_filter.cc."""
@@ -20,7 +20,8 @@ _MAX_AGE = b"access-control-max-age"
 
 
 def compile_cors(policy: CorsPolicy | None, server: bytes) -> Cors | None:
-    """None without allowed origins: the policy has no effect then, unless it answers preflights of all others."""
+    """Return the compiled policy; None without allowed origins, when it has no effect, unless it answers preflights of
+    all others."""
     if policy is None:
         return None
     if not (policy.allow_origins or policy.allow_origin) and policy.unmatched_preflights != "IGNORE":
@@ -29,6 +30,8 @@ def compile_cors(policy: CorsPolicy | None, server: bytes) -> Cors | None:
 
 
 class Cors:
+    """A compiled CORS policy."""
+
     def __init__(self, policy: CorsPolicy, server: bytes):
         self._server = server
         deprecated = [origin.encode() for origin in policy.allow_origin] if not policy.allow_origins else []
@@ -46,7 +49,8 @@ class Cors:
         return bool(origin and (self._any or any(test(origin) for test in self._tests)))
 
     def preflight(self, request: Request) -> Reply | None:
-        """The answer to a preflight; None when it is none, or goes upstream because its origin is not allowed."""
+        """Return the preflight response; None if the request is not a preflight or its origin is not allowed (it is
+        then forwarded, unless the policy answers such requests)."""
         origin = value_of(request.headers, b"origin")
         method = value_of(request.headers, b"access-control-request-method")
         if not origin or not method:
@@ -70,7 +74,8 @@ class Cors:
         return render(200, b"", headers, self._server)
 
     def answered(self, request: Request, headers: Headers) -> Headers:
-        """Response headers of a simple request: what this policy says replaces what is there, for an allowed origin."""
+        """Return the response headers of a request that is not a preflight; for an allowed origin the policy's headers
+        replace upstream's."""
         origin = value_of(request.headers, b"origin")
         if origin is None or not self.allows(origin):
             return headers

@@ -1,6 +1,6 @@
 """Fault injection of one rule: a delay, an abort, or both, drawn independently, the delay first.
 
-Percentages are whole parts per million, truncated; without a percentage the fault never fires (istio
+Percentages are whole parts per million, truncated; without a percentage the fault never happens (istio
 translateFault)."""
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from chaos.units import Percent
 
 ABORT_BODY = b"fault filter abort"
 NEVER = Percent(0)
-_KEPT = 16  # replies of one rule that are looked for before a new object is made
+_KEPT = 16  # Abort objects kept per rule, one for each shared reply
 
 
 @dataclass(frozen=True, slots=True)
 class AbortSpec:
-    """`status` is what an HTTP client sees: 200 for an abort with a gRPC status."""
+    """An abort as configured. `status` is what an HTTP client sees: 200 for an abort with a gRPC status."""
 
     percent: Percent
     status: int
@@ -49,7 +49,8 @@ class FaultOverride:
     fixed_delay: float | None = None
 
     def applied(self, spec: FaultSpec) -> FaultSpec:
-        """Raises ValueError for a number that has no fault to go to."""
+        """Return the fault with these numbers. Raises ValueError if an override names a fault that the rule does not
+        have."""
         if self.abort is not None and spec.abort is None:
             raise ValueError("the rule has no abort whose percentage could change")
         if (self.delay is not None or self.fixed_delay is not None) and spec.delay is None:
@@ -64,7 +65,8 @@ class FaultOverride:
 
 
 def read_fault(fault: HTTPFaultInjection | None) -> FaultSpec | None:
-    """None when there is nothing that could ever happen; a fault at 0 % stays, as its percentage may be changed."""
+    """Return the fault as configured; None when it can never have an effect. A fault at 0 % is kept, because its
+    percentage may be overridden."""
     if fault is None:
         return None
     spec = FaultSpec(_delay(fault), _abort(fault))
@@ -88,7 +90,7 @@ def _abort(fault: HTTPFaultInjection) -> AbortSpec | None:
         return AbortSpec(percent, abort.http_status)
     if abort.grpc_status is not None:
         return AbortSpec(percent, 200, STATUS_CODES.get(abort.grpc_status.upper(), STATUS_CODES["UNKNOWN"]))
-    return None  # accepted with a warning, and without effect
+    return None  # an abort without a status: Istio accepts it with a warning, and it has no effect
 
 
 def _percent(written: WrittenPercent) -> Percent:
@@ -96,7 +98,8 @@ def _percent(written: WrittenPercent) -> Percent:
 
 
 class Fault:
-    """Compiled for the request path: `decide` compares `draw * 1e6` with whole parts, as Envoy does `random % 1e6`."""
+    """A fault compiled for the request path: `decide` compares `draw * 1e6` with whole parts, as Envoy does `random %
+    1e6`."""
 
     __slots__ = ("abort_parts", "aborted", "delay_parts", "seconds", "spec")
 
@@ -108,13 +111,17 @@ class Fault:
         self.aborted = _aborted(reply)
 
     def overridden(self, override: FaultOverride) -> Fault:
+        """Return the fault with other numbers. Raises ValueError (FaultOverride.applied)."""
         changed = Fault(override.applied(self.spec), None)
         changed.aborted = self.aborted
         return changed
 
 
 def _aborted(reply: Callable[[Request, Draws], Reply] | None) -> Callable[[Request, Draws], Abort]:
-    """Actions are kept as long as their replies are shared, so that one abort is one object."""
+    """Return a function that makes the Abort of a request.
+
+    An Abort is kept if its reply is shared, so that the same abort is the same object; the gateway compares replies by
+    identity to send the same bytes again."""
     kept: list[Abort] = []
 
     def aborted(request: Request, draws: Draws) -> Abort:

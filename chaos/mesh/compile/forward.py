@@ -1,4 +1,4 @@
-"""Forwarding to one destination of a rule: path and Host as upstream gets them, timeout, retries, drawn mirrors."""
+"""Forward to one destination of a rule: path and Host for upstream, timeout, retries, drawn mirrors."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Branch:
     cluster: Cluster | None
     headwork: RouteHeadwork
     host: bytes | None  # rewritten Host
-    shown_host: bytes | None = b""  # for x-envoy-original-host; empty for the request's own, None for nothing
+    shown_host: bytes | None = b""  # for x-envoy-original-host; b"" means the request's own, None no header
 
 
 def mirror_share(percentage: Percent | None, percent: int | None) -> Parts:
-    """What is written, the newer field first; all requests when nothing is."""
+    """Return the share that is configured, the newer field first; all requests when neither is."""
     if percentage is not None:
         return Parts.of(percentage.value)
     return ALWAYS if percent is None else Parts.of(percent)
@@ -44,8 +44,9 @@ def forwarder(
     retry: RetryPolicy | None,
     mirrors: tuple[tuple[Cluster, Parts], ...],
 ) -> MakeForward:
-    """Makes the Forward of a request to one destination; the usual rule, without rewrite and mirrors, has the short
-    way."""
+    """Return a function that makes the Forward of a request to one destination.
+
+    Most rules have no rewrite and no mirrors; for them it is a shorter function."""
     cluster, headwork, host, shown_host = branch.cluster, branch.headwork, branch.host, branch.shown_host
     if rewrite is None and host is None and not mirrors:
         return lambda request, path, query, draws: Forward(
@@ -81,7 +82,7 @@ def _drawn(mirrors: tuple[tuple[Cluster, Parts], ...], draws: Draws) -> tuple[Cl
 
 
 class _NoDraws:
-    """For making a Forward again, where mirrors do not matter."""
+    """Draws for making a Forward again, where mirrors do not matter."""
 
     delay = abort = split = 1.0
 
@@ -90,7 +91,7 @@ class _NoDraws:
 
 
 def again(make: MakeForward) -> Callable[[Request], Forward]:
-    """The Forward of a request once more, from the request alone."""
+    """Return a function that makes a request's Forward once more, from the request alone."""
 
     def made(request: Request) -> Forward:
         path, mark, query = request.target.partition(b"?")

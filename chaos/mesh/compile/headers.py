@@ -1,9 +1,8 @@
-"""The header work of one rule and one of its destinations: what upstream is sent, what the client gets back.
+"""The header work of one rule and destination: which headers upstream gets, and which the client gets back.
 
-Order of Envoy: on arrival the proxy's own changes (`proxy_headers`); before sending, the expected timeout, the
-operations, then the rewrite's traces; on the way back hop-by-hop headers go, then the operations, then CORS, and
-`server` is the proxy's whatever a rule says.
-"""
+The order is Envoy's: on arrival, the proxy's own changes (`headers/proxy.py`); before sending, the expected timeout,
+the rule's operations, then the rewrite's x-envoy-original headers; on the way back, hop-by-hop headers are dropped,
+then come the rule's operations, then CORS. `server` is the proxy's, whatever a rule says."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ from chaos.mesh.headers.operations import FRAMING, WITHOUT_BODY, Level
 from chaos.mesh.headers.proxy import SERVICE_TIME, ProxyHeaders
 from chaos.mesh.paths import normalise
 
-_NEVER_BY_RULE = frozenset((b"server", b"connection", b"keep-alive", b"proxy-connection"))  # cut from what rules leave
+_NEVER_BY_RULE = frozenset((b"server", b"connection", b"keep-alive", b"proxy-connection"))  # a rule cannot set them
 
 # Response flags and details of the router's local replies, by their bodies (Envoy's StreamInfo).
 _FAILURES = {
@@ -33,8 +32,10 @@ _RESETS = ((b"overflow", b"UO"), (b"remote connection failure", b"UF"), (b"conne
 
 @dataclass(slots=True, eq=False)
 class RouteHeadwork:
-    """Implements `decision.Headwork`. `again` makes the Forward of a request a second time, for formatters on the way
-    back."""
+    """Implements `decision.Headwork`.
+
+    `again` makes the Forward of a request a second time, for command operators on the way back, which see the request
+    as it was sent upstream."""
 
     proxy: ProxyHeaders
     request_levels: tuple[Level, ...]
@@ -45,7 +46,7 @@ class RouteHeadwork:
     again: Callable[[Request], Forward] | None = None
     service_time_by_rule: bool = False
     answers_alike: bool = False
-    sets_retries: bool = False  # a rule's headers say what Envoy retries
+    sets_retries: bool = False  # the rule's headers change what Envoy retries (retry_headers.py)
 
     def __post_init__(self) -> None:
         self.answers_alike = not self.response_levels and self.cors is None
@@ -70,14 +71,14 @@ class RouteHeadwork:
         return headers
 
     def retry(self, request: Request, policy: RetryPolicy | None) -> RetryPolicy | None:
-        """The retry policy of a request: the rule's, and what the rule's own headers say."""
+        """Return the retry policy of a request: the rule's, changed by the retry headers that the rule itself sets."""
         headers: Headers = []
         for level in self.request_levels:
             headers = level.apply(headers, lambda kept: self._sent(request, kept))
         return obeyed(policy, headers)
 
     def _with_timeout(self, request: Request, headers: Headers, timeout: float | None) -> Headers:
-        """Tells upstream how long it has: the smaller of timeout and perTryTimeout, to gRPC in its own way too."""
+        """Add the time that upstream has: the smaller of timeout and perTryTimeout, for gRPC also as grpc-timeout."""
         expected = b"%d" % round(min(filter(None, (timeout, self.per_try_timeout))) * 1000)
         if is_grpc(request):
             headers = _replaced(headers, b"grpc-timeout", expected + b"m")
@@ -107,7 +108,7 @@ class RouteHeadwork:
         return reply
 
     def _sent(self, request: Request, headers: Headers) -> Exchange:
-        """As formatters see it before the rewrite."""
+        """Return what command operators see before the rewrite."""
         attempt = (b"x-envoy-attempt-count", b"1")
         return see(self.proxy, request, [*headers, attempt], cluster=self.cluster)
 
@@ -118,14 +119,14 @@ class RouteHeadwork:
         return seen
 
     def _failed(self, request: Request, status: int, body: bytes, headers: Headers) -> Exchange:
-        known = body != b""  # an unknown cluster is noticed before anything is rewritten
+        known = body != b""  # Envoy fails on an unknown cluster before it rewrites anything
         seen = self._rewritten(request) if known else see(self.proxy, request, self.proxy.incoming(request))
         seen.response, seen.status = headers, b"%d" % status
         seen.flags, seen.details = _failure(body)
         return seen
 
     def _rewritten(self, request: Request) -> Exchange:
-        """The request as it went upstream."""
+        """Return what command operators see on the way back: the request as it was sent upstream."""
         assert self.again is not None
         forward = self.again(request)
         headers = self.upstream_headers(request, forward)[1:]
@@ -138,7 +139,7 @@ class RouteHeadwork:
 def see(
     proxy: ProxyHeaders, request: Request, headers: Headers, *, cluster: bytes = b"", path: bytes = b""
 ) -> Exchange:
-    """What formatters may look at; `path` as normalised, by default as received."""
+    """Return what command operators may read; `path` is the normalised path, by default computed from the target."""
     return Exchange(
         method=request.method,
         path=path or _normalised(request.target),

@@ -1,22 +1,22 @@
-"""From the Host of a request to its virtual host: first the listener, then exact names before wildcards, longer
-wildcards before shorter, `*` last.
+"""Find the virtual host of a request's Host: first the listener, then exact names before wildcards, longer wildcards
+before shorter ones, `*` last.
 
-A proxy's listener is the port that Host names, 80 when it names none, unless it has only one. Names are compared
-without regard to case and port. Once a host is chosen there is no way back to a wildcard (Envoy RouteMatcher)."""
+A proxy's listener is the port that Host names, 80 when it names none, unless the proxy has only one listener. Names are
+compared without regard to case and port. Once a host is chosen, no wildcard is tried after it (Envoy RouteMatcher)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Generic, TypeVar
 
-T = TypeVar("T")
+from chaos.mesh.names import HTTP_PORT
 
-DEFAULT_PORT = 80
+T = TypeVar("T")
 
 
 class HostTable(Generic[T]):
-    """What each domain of each listener leads to; of equal domains the first counts. `only`: this listener takes
-    whatever port Host names."""
+    """A map from the domains of each listener to values; of equal domains the first counts. `only`: this listener takes
+    every request, whatever port its Host names."""
 
     def __init__(self, domains: Iterable[tuple[str, int, T]], *, only: int | None = None):
         self._only = only
@@ -28,15 +28,15 @@ class HostTable(Generic[T]):
         self._usual = dict(self._spelled_as_usual())
 
     def _spelled_as_usual(self) -> Iterable[tuple[bytes, T]]:
-        """Names in lower case as clients write them, so that nearly every request is one look-up away."""
+        """Yield names in lower case as clients write them, so that nearly every request needs one look-up."""
         for port, listener in self._listeners.items():
             for name, found in listener.exact.items():
                 yield name + b":%d" % port, found
-                if port == self._only or (self._only is None and port == DEFAULT_PORT):
+                if port == self._only or (self._only is None and port == HTTP_PORT):
                     yield name, found
 
     def find(self, authority: bytes) -> T | None:
-        """What a Host as received leads to; None for an unknown host or a port without a listener."""
+        """Return the value for a Host as received; None for an unknown host or a port without a listener."""
         found = self._usual.get(authority)
         return found if found is not None else self._find(authority)
 
@@ -45,7 +45,7 @@ class HostTable(Generic[T]):
         return listener.find(without_port(authority).lower()) if listener is not None else None
 
     def listener_of(self, authority: bytes) -> int:
-        """The listener that a request with this Host arrives at; 0 where its port is no number."""
+        """Return the listener that a request with this Host arrives at; 0 if its port is not a number."""
         return port_of(authority) if self._only is None else self._only
 
 
@@ -79,16 +79,17 @@ class _Listener(Generic[T]):
 
 
 def without_port(authority: bytes) -> bytes:
-    """`web:80` -> `web`, `[::1]:80` -> `[::1]`; all that follows the last colon, number or not (getPortStart)."""
+    """Cut the port: `web:80` -> `web`, `[::1]:80` -> `[::1]`. Whatever follows the last colon counts as one (Envoy
+    getPortStart)."""
     host, colon, port = authority.rpartition(b":")
     return host if colon and b"]" not in port else authority
 
 
 def port_of(authority: bytes) -> int:
-    """The port that a Host names, 80 when it names none, 0 for one that is no port."""
+    """Return the port that a Host names, 80 when it names none, 0 for text that is not a port."""
     _, colon, port = authority.rpartition(b":")
     if not colon or b"]" in port:
-        return DEFAULT_PORT
+        return HTTP_PORT
     if not port.isdigit() or len(port) > 5:
         return 0
     number = int(port)

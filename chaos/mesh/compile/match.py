@@ -1,9 +1,7 @@
-"""One match entry (HTTPMatchRequest) as a list of conditions, and as one function for the request path.
+"""Compile one match entry (HTTPMatchRequest) into a list of conditions, and into one function for the request path.
 
-All conditions of an entry must hold. What can be said without a request (port, sourceLabels, sourceNamespace,
-gateways) is decided here when the rules are compiled: an entry that fails is left out. Knows nothing of faults or
-destinations.
-"""
+All conditions of an entry must hold. Selectors that need no request (port, sourceLabels, sourceNamespace, gateways) are
+not here: `resolve/entries.py` leaves out an entry that fails one. Knows nothing of faults or destinations."""
 
 from __future__ import annotations
 
@@ -25,15 +23,14 @@ TextTest = Callable[[bytes], bool]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Condition:
-    """One condition. `field` leads to it inside the entry; `seen` tells the values it was compared with, for
-    explaining."""
+    """One condition. `field` is its path inside the entry; `seen` returns the values that it tests, for explaining."""
 
     field: tuple[str, ...]
     expected: str
     test: Test
     seen: Values
     cost: int = 0
-    regex: str | None = None  # when it holds for exactly the values that this regex matches
+    regex: str | None = None  # set if the condition holds for exactly the values that this regex matches
 
     @property
     def name(self) -> str:
@@ -41,13 +38,13 @@ class Condition:
 
     @property
     def text(self) -> tuple[str, ...]:
-        """What is looked at; equal for conditions on the same header in whatever case."""
+        """The text that is tested; equal for conditions on the same header in whatever case."""
         return ("headers", self.field[1].lower()) if self.field[0] == "headers" else self.field
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UriCondition:
-    """The condition on the path, told apart because rewrites depend on it. `kind`: exact, prefix or regex."""
+    """The condition on the path, kept apart because rewrites depend on it. `kind`: exact, prefix or regex."""
 
     kind: str
     text: str
@@ -60,7 +57,7 @@ class UriCondition:
 
     @property
     def is_any_path(self) -> bool:
-        """Every path that is routed begins with a slash."""
+        """Whether the condition always holds: every path that is routed begins with a slash."""
         return self.kind == "prefix" and self.text in ("", "/")
 
 
@@ -74,7 +71,7 @@ class CompiledMatch:
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
-        """All that has to be tested, the path first."""
+        """The conditions that have to be tested, the path first."""
         return (self.uri.condition, *self.others) if self.uri and not self.uri.is_any_path else self.others
 
 
@@ -82,6 +79,7 @@ EVERYTHING = CompiledMatch(None, (), None)
 
 
 def compile_match(entry: HTTPMatchRequest, headers: ProxyHeaders) -> CompiledMatch:
+    """Compile an entry; its conditions are sorted by cost."""
     conditions: list[Condition] = []
 
     def given(field: str, match: StringMatch | None, text: Callable[[Request], bytes]) -> None:
@@ -107,6 +105,7 @@ def is_presence(match: StringMatch) -> bool:
 
 
 def describe(match: StringMatch) -> str:
+    """Return the condition in words, for explaining: `prefix "/api"`, or `present`."""
     for kind in ("exact", "prefix", "regex"):
         if (text := getattr(match, kind)) is not None:
             return f'{kind} "{text}"'
@@ -114,7 +113,7 @@ def describe(match: StringMatch) -> str:
 
 
 def text_test(match: StringMatch) -> TextTest:
-    """Case-sensitive; a regex must match the whole text."""
+    """Return a test of one value: case-sensitive; a regex must match the whole text."""
     if match.exact is not None:
         return match.exact.encode().__eq__
     if match.prefix is not None:
@@ -130,7 +129,7 @@ def _cost(match: StringMatch) -> int:
 
 
 def _text_condition(field: tuple[str, ...], match: StringMatch, text: Callable[[Request], bytes]) -> Condition:
-    """On a text that is always there: method, authority, scheme."""
+    """Return a condition on a text that is always present: method, authority, scheme."""
     test = text_test(match)
 
     def holds(request: Request, path: bytes, query: bytes) -> bool:
@@ -141,7 +140,8 @@ def _text_condition(field: tuple[str, ...], match: StringMatch, text: Callable[[
 
 
 def _header_condition(field: tuple[str, ...], match: StringMatch, name: str, headers: ProxyHeaders) -> Condition:
-    """On a header. One that nobody joins, computes or changes is looked for where it was received."""
+    """Return a condition on a header. One that the proxy neither joins, computes nor changes is read from the request
+    as received, which is faster."""
     values = header_values(name, headers)
     key = name.lower().encode()
     if not is_plain(key, headers):
@@ -160,13 +160,13 @@ def _header_condition(field: tuple[str, ...], match: StringMatch, name: str, hea
 
 
 def is_plain(name: bytes, headers: ProxyHeaders) -> bool:
-    """Whether the lines received under this name are what rules see, each line on its own."""
+    """Return whether rules see the lines received under this name as they are, each on its own."""
     special = name.startswith((b":", b"@")) or name == b"host"
     return not (special or name in MERGED_REQUEST or headers.changes(name))
 
 
 def _value_condition(field: tuple[str, ...], match: StringMatch, values: Values) -> Condition:
-    """On values that may be absent; each is tested on its own and any may match. Absent never matches."""
+    """Return a condition on values that may be absent: any of them may match; absent never matches."""
     cost = _cost(match)
     if is_presence(match):
         return Condition(field, "present", lambda *seen: bool(values(*seen)), values, cost)
@@ -179,8 +179,8 @@ def _value_condition(field: tuple[str, ...], match: StringMatch, values: Values)
 
 
 def _without(field: tuple[str, ...], match: StringMatch, values: Values) -> Condition:
-    """Not(any value matches), where an absent header is tested as the empty text. `{}` and regex `*`: must be
-    absent."""
+    """Return the condition that no value matches, where an absent header is tested as the empty text. `{}` and regex
+    `*` require that the header is absent."""
     if is_presence(match) or match.regex == "*":
         return Condition(field, "absent", lambda *seen: not values(*seen), values, 1)
     test = text_test(match)
@@ -192,9 +192,10 @@ def _without(field: tuple[str, ...], match: StringMatch, values: Values) -> Cond
 
 
 def header_values(name: str, headers: ProxyHeaders) -> Values:
-    """The values of a header as the rules see them; pseudo-headers too, and those that the proxy itself changes."""
+    """Return a function to the values of a header as rules see them, pseudo-headers and those that the proxy changes
+    included."""
     if name.startswith("@request.auth.claims"):
-        return lambda request, path, query: []  # no JWT is ever verified here, so no claim is there
+        return lambda request, path, query: []  # no JWT is ever verified here, so no request has a claim
     octets = name.lower().encode()
     special: dict[bytes, Values] = {
         b":method": lambda request, path, query: [request.method],
@@ -211,7 +212,8 @@ def header_values(name: str, headers: ProxyHeaders) -> Values:
 
 
 def _query_values(key: bytes) -> Values:
-    """The first value of the parameter: neither key nor value decoded, `k` is `k=`."""
+    """Return a function to the parameter's first value: neither key nor value is decoded, and `k` is the same as
+    `k=`."""
 
     def values(request: Request, path: bytes, query: bytes) -> list[bytes]:
         for pair in query[1:].split(b"&"):
@@ -229,7 +231,7 @@ def _uri(entry: HTTPMatchRequest) -> UriCondition | None:
         return None
     kind = "exact" if match.exact is not None else "prefix" if match.prefix is not None else "regex"
     text: str = getattr(match, kind)
-    ignore_case = entry.ignore_uri_case and kind != "regex"  # Envoy: case_sensitive is not for safe_regex
+    ignore_case = entry.ignore_uri_case and kind != "regex"  # Envoy ignores case_sensitive for safe_regex
     test = path_test(match, ignore_case)
     shown = describe(match) + (", ignoring case" if ignore_case else "")
     condition = Condition(("uri",), shown, lambda request, path, query: test(path), lambda request, path, query: [path])
@@ -247,7 +249,7 @@ def path_test(match: StringMatch, ignore_case: bool) -> TextTest:
 
 
 def all_of(conditions: tuple[Condition, ...]) -> Test | None:
-    """One function for all of them, cheapest first; None when there is nothing to test."""
+    """Return one function that tests all conditions, cheapest first; None when there are none."""
     tests: tuple[Any, ...] = tuple(condition.test for condition in conditions)
     if not tests:
         return None

@@ -1,4 +1,4 @@
-"""Redirects and direct responses: what `location` says, and which answers get one.
+"""Redirects and direct responses: the `location` header.
 
 Source: istio applyRedirect / applyDirectResponse; Envoy RouteEntryImplBase::newUri and processRequestHost."""
 
@@ -21,7 +21,7 @@ Locate = Callable[[Request, bytes, bytes], bytes]  # request, normalised path, `
 
 
 def compile_location(redirect: HTTPRedirect, uri: UriCondition | None, headers: ProxyHeaders, listener: int) -> Locate:
-    """The `location` of a redirect: always absolute."""
+    """Return a function to the `location` of a redirect, which is always absolute."""
     scheme = redirect.scheme.encode()
     port = _port(redirect, listener)
     authority = redirect.authority.encode()
@@ -36,7 +36,8 @@ def compile_location(redirect: HTTPRedirect, uri: UriCondition | None, headers: 
 
 
 def own_location(headers: ProxyHeaders) -> Locate:
-    """The `location` that Envoy gives a direct response of 201 or 3xx by itself: the request's own URL."""
+    """Return a function to the `location` that Envoy itself gives a direct response of 201 or 3xx: the request's own
+    URL."""
 
     def location(request: Request, path: bytes, query: bytes) -> bytes:
         scheme = headers.scheme(request)
@@ -46,8 +47,9 @@ def own_location(headers: ProxyHeaders) -> Locate:
 
 
 def _port(redirect: HTTPRedirect, listener: int) -> bytes:
-    """`:port` to set, or nothing: an authority's own port wins. The default port of the scheme is not set at all; the
-    scheme is the rule's, else http."""
+    """Return `:port` to set in the location, or b"".
+
+    An authority's own port wins. The default port of the rule's scheme, or of http without one, is not set at all."""
     if _PORT_AT_END.search(redirect.authority):
         return b""
     if redirect.derive_port == "FROM_REQUEST_PORT":
@@ -76,12 +78,13 @@ def _path(redirect: HTTPRedirect, uri: UriCondition | None) -> Callable[[bytes, 
 
 
 def _rooted(path: bytes) -> bytes:
-    """With a slash in front, which Envoy puts where a prefix rewrite leaves none."""
+    """Return the path with a slash in front; Envoy adds it where a prefix rewrite leaves none."""
     return path if path.startswith(b"/") else b"/" + path
 
 
 def _request_host(request: Request, scheme: bytes, port: bytes, headers: ProxyHeaders) -> bytes:
-    """Host as received; its port goes when the redirect sets one, and when the scheme changes away from that port's."""
+    """Return Host as received, without its port if the redirect sets one, or if it is the default port of a scheme that
+    the redirect changes."""
     authority = request.authority
     at = authority.rfind(b"]:") + 1 if authority.startswith(b"[") else authority.rfind(b":")
     if at <= 0:

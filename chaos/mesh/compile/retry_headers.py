@@ -1,6 +1,6 @@
-"""Retry settings that a rule gives Envoy in request headers: obeyed, and not sent upstream.
+"""Retry settings in request headers that a rule sets: they are obeyed, and not sent upstream.
 
-A client's own are stripped at the entrance; a rule's (`headers.request` of the route or the destination) come later,
+The client's own are dropped on arrival; a rule's (`headers.request` of the route or the destination) are added later,
 and Envoy's router reads them. Source: Envoy source/common/router/retry_state_impl.cc; observed on Envoy 1.40."""
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ MAX_RETRIES = b"x-envoy-max-retries"
 STATUS_CODES = b"x-envoy-retriable-status-codes"
 
 OBEYED = frozenset((RETRY_ON, GRPC_ON, MAX_RETRIES, STATUS_CODES))
-STRIPPED = OBEYED | {b"x-envoy-upstream-rq-per-try-timeout-ms"}  # this one comes too late to be obeyed
+STRIPPED = OBEYED | {b"x-envoy-upstream-rq-per-try-timeout-ms"}  # Envoy reads this one before the rule sets it
 
 _NOTHING = RetryPolicy(1, compile_retry_on(""))
-"""What these headers add to when the rule itself retries nothing: Envoy's own default of one retry."""
+"""The base to which these headers add when the rule itself retries nothing: Envoy's own default of one retry."""
 
 
 def obeyed(policy: RetryPolicy | None, headers: Headers) -> RetryPolicy | None:
-    """The policy of a request that goes upstream with these headers."""
+    """Return the policy of a request that is sent upstream with these headers; None for no retries."""
     said = tuple((name, value) for name, value in headers if name in OBEYED)
     return _combined(policy, said) if said else policy
 

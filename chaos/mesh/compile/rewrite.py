@@ -1,4 +1,4 @@
-"""How the path and Host change on the way upstream: prefix, whole path, or regex; never with care for slashes.
+"""How the path changes on the way upstream: prefix, whole path, or regex; slashes are never adjusted.
 
 Source: istio translateRoute (which action a match leads to), Envoy RouteEntryImplBase::rewritePathHeader."""
 
@@ -14,7 +14,8 @@ PathRewrite = Callable[[bytes], bytes]  # of a path without its query
 
 
 def replace_matched(uri: UriCondition | None, text: str) -> PathRewrite:
-    """The matched prefix is cut by its length and the text put in front; an exact or regex match replaces all of it.
+    """Return a rewrite that puts `text` in place of the matched prefix, or of the whole path for an exact or regex
+    match.
 
     Without a uri match the prefix is `/`. So `/nosl` -> `/` turns `/nosl/x` into `//x`, and `/old` -> `/new` turns
     `/older` into `/newer`."""
@@ -26,7 +27,7 @@ def replace_matched(uri: UriCondition | None, text: str) -> PathRewrite:
 
 
 def compile_path_rewrite(rewrite: HTTPRewrite | None, uri: UriCondition | None) -> PathRewrite | None:
-    """None when the path stays."""
+    """Return the rewrite of the path; None when it stays."""
     if rewrite is None:
         return None
     if rewrite.uri_regex_rewrite is not None:

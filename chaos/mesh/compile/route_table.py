@@ -1,9 +1,8 @@
-"""The routes of one virtual host, in order, and the first of them that takes a request.
+"""The routes of one virtual host, in order, and the search for the first that takes a request.
 
-A few routes are walked. Where there are many, exact paths are looked up and conditions on the same text (the path, one
-header, one query parameter) are tried in one pass of an RE2 set; only routes that these leave open are walked. So a
-hundred rules in front of the one that matches cost hardly more than one.
-"""
+A few routes are tested one by one. Where there are many, exact paths are looked up, and conditions on the same text
+(the path, one header, one query parameter) are tested in one pass of an RE2 set; only the routes that remain are tested
+one by one. So a hundred rules in front of the one that matches cost hardly more than one."""
 
 from __future__ import annotations
 
@@ -15,17 +14,17 @@ from chaos.mesh.compile.rule import Route
 from chaos.mesh.decision import Request
 from chaos.mesh.regex import full_matches, quoted
 
-Index = Callable[[Request, bytes, bytes], Sequence[int]]  # the places of the routes that this index finds
-Left = list[tuple[Condition, ...]]  # of each route the conditions that no index answers
-_FEW = 4  # so many tests cost less than one set of regexes
+Index = Callable[[Request, bytes, bytes], Sequence[int]]  # returns the places of the routes that it finds
+Left = list[tuple[Condition, ...]]  # for each route, the conditions that no index tests
+_FEW = 4  # fewer tests than this cost less than one set of regexes
 
 
 class RouteTable:
-    """`routes` in the order in which they are tried."""
+    """The routes of a virtual host, in the order in which they are tested."""
 
     def __init__(self, routes: Iterable[Route]):
         self.routes = tuple(routes)
-        left = [route.match.conditions for route in self.routes]  # what no index answers
+        left = [route.match.conditions for route in self.routes]  # the functions below remove what an index tests
         self._by_path, self._path_indexes = _path_indexes(self.routes, left)
         self._by_text, self._text_indexes = _text_indexes(left)
         self._tests: tuple[tuple[Test | None, Route], ...] = tuple(
@@ -37,7 +36,8 @@ class RouteTable:
         self._indexed = bool(self._by_path or self._by_text)
 
     def find(self, request: Request, path: bytes, query: bytes) -> Route | None:
-        """The first route that matches; path normalised, `query` with its question mark or empty."""
+        """Return the first route that matches, or None; `path` is normalised, `query` begins with its question mark or
+        is empty."""
         if not self._indexed:
             for test, route in self._tests:
                 if test is None or test(request, path, query):
@@ -50,7 +50,8 @@ class RouteTable:
         return None
 
     def _candidates(self, request: Request, path: bytes, query: bytes) -> Sequence[int]:
-        """The places of the routes that every index of theirs finds, and of those without, in order."""
+        """Return, in order, the places of the routes that all of their indexes find, and of the routes without an
+        index."""
         by_path = [place for index in self._path_indexes for place in index(request, path, query)]
         by_text = {place for index in self._text_indexes for place in index(request, path, query)}
         if not by_path and not by_text:
@@ -64,7 +65,10 @@ class RouteTable:
 
 
 def _path_indexes(routes: Sequence[Route], left: Left) -> tuple[frozenset[int], list[Index]]:
-    """Exact paths by look-up, all others as one set. Takes from `left` what they answer; also says whom they find."""
+    """Build the indexes of paths: a look-up for exact ones, a set of regexes for the others.
+
+    Returns the places of the routes that they cover, and the indexes; conditions that they test are removed from
+    `left`."""
     exact: dict[bytes, list[int]] = defaultdict(list)
     patterns: list[tuple[int, str]] = []
     for place, route in enumerate(routes):
@@ -89,7 +93,8 @@ def _path_indexes(routes: Sequence[Route], left: Left) -> tuple[frozenset[int], 
 
 
 def _pattern(uri: UriCondition) -> str:
-    """As a regex for the whole path. A normalised path is ASCII: ignoring case means the same to RE2 and to Envoy."""
+    """Return the condition as a regex for the whole path. A normalised path is ASCII, so ignoring case means the same
+    to RE2 and to Envoy."""
     if uri.kind == "regex":
         return uri.text
     text = quoted(uri.text) + ("(?s:.*)" if uri.kind == "prefix" else "")
@@ -97,7 +102,8 @@ def _pattern(uri: UriCondition) -> str:
 
 
 def _text_indexes(left: Left) -> tuple[frozenset[int], list[Index]]:
-    """Sets of regexes on other texts: of each route the first condition that is one."""
+    """Build sets of regexes for other texts, from each route's first such condition. Returns the places that they
+    cover, and the indexes."""
     by_text: dict[tuple[str, ...], list[tuple[int, Condition]]] = defaultdict(list)
     for place, conditions in enumerate(left):
         condition = next((each for each in conditions if each.regex is not None and each.field != ("uri",)), None)

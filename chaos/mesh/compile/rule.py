@@ -1,8 +1,8 @@
-"""One HTTPRoute and one of its match entries, compiled: who is taken (`match`), and what is then done (`act`).
+"""Compile one HTTPRoute and one of its match entries: which requests it takes (`match`), and what is done with them
+(`act`).
 
-`act` gives the action that follows when no fault has ended the request: redirect, direct response, preflight, or
-forward. All that depends on the rule alone is made here, once; per request only what depends on the request.
-"""
+`act` returns the action for a request that no fault has ended: redirect, direct response, preflight, or forward.
+Everything that depends on the rule alone is computed here, once; per request only what depends on the request."""
 
 from __future__ import annotations
 
@@ -63,13 +63,14 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Route:
-    """One way into a rule: a match entry, and what is then done. `ordinal` says which rule of all, for its faults."""
+    """One way into a rule: a match entry, and the action. `ordinal` is the index of the rule among all, for its
+    faults."""
 
     rule: Rule
     ordinal: int
     match: CompiledMatch
     act: Act
-    place: int = 0  # which match entry of the rule
+    place: int = 0  # index of the match entry in the rule
     location: Location | None = None  # of that entry
 
 
@@ -90,6 +91,7 @@ class RuleCompiler:
     # ------------------------------------------------------------------ faults
 
     def fault(self) -> Fault | None:
+        """Return the rule's compiled fault, or None."""
         spec = read_fault(self.route.fault)
         if spec is None:
             return None
@@ -100,7 +102,7 @@ class RuleCompiler:
         if not any(destination.headers for destination in drawn):
             reply = self._abort_reply(abort, None)
             return Fault(spec, lambda request, draws: reply(request))
-        # Envoy has drawn the destination before the fault filter is reached, and applies its operations too.
+        # Envoy draws the destination before its fault filter runs, and applies that destination's operations to aborts.
         replies = [self._abort_reply(abort, destination.headers) for destination in drawn]
         place = _drawer([destination.weight for destination in drawn])
         return Fault(spec, lambda request, draws: replies[place(draws)](request))
@@ -110,19 +112,21 @@ class RuleCompiler:
             abort.status,
             ABORT_BODY,
             server=self.server,
-            levels=self._response_levels(own) if self.branches else (),  # Envoy: of routes that forward alone
+            levels=self._response_levels(own) if self.branches else (),  # Envoy: only if the route forwards
             seen=self._seen(b"FI", b"fault_filter_abort"),
             grpc_status=abort.grpc_status,
         )
 
     def _drawn_destinations(self) -> tuple[HTTPRouteDestination, ...]:
-        """A single one whatever its weight, of several those with a weight."""
+        """Return the destinations that can be drawn: a single one whatever its weight, of several those with a
+        weight."""
         written = self.route.route
         return written if len(written) == 1 else tuple(each for each in written if each.weight > 0)
 
     # ------------------------------------------------------------------ actions
 
     def act(self, match: CompiledMatch) -> Act:
+        """Return the function that makes the action of a request which this entry has taken."""
         if self.route.redirect is not None:
             return self._redirect(match)
         if self.route.direct_response is not None:
@@ -183,7 +187,7 @@ class RuleCompiler:
         return lambda request, path, query, draws: ways[place(draws)](request, path, query, draws)
 
     def _way(self, branch: Branch, rewrite: PathRewrite | None) -> Act:
-        headwork = replace(branch.headwork)  # it knows its rewrite, which differs between match entries
+        headwork = replace(branch.headwork)  # a copy: `again` holds the rewrite, which differs between match entries
         make = forwarder(replace(branch, headwork=headwork), rewrite, self.timeout, self.retry, self.mirrors)
         headwork.again = again(make)
         return _with_retry_headers(make, headwork, self.retry) if headwork.sets_retries else make
@@ -216,9 +220,11 @@ class RuleCompiler:
         return Branch(name, weight, cluster, headwork, host.encode() if host else None, shown)
 
     def _hosts(self, own: WrittenHeaders | None) -> tuple[str | None, bytes | None]:
-        """rewrite.authority, else Host set by the rule's headers, else by the destination's; and what upstream is told
-        about the Host before. One of several destinations changes it first, and says nothing of it (Envoy's
-        WeightedClusterEntry)."""
+        """Return the Host to send (None for the request's own), and the value of x-envoy-original-host as
+        Branch.shown_host has it.
+
+        The order is: rewrite.authority, the rule's headers, the destination's. One of several destinations changes Host
+        first and leaves no x-envoy-original-host (Envoy's WeightedClusterEntry)."""
         rewrite, headers = self.route.rewrite, self.route.headers
         of_rule = (rewrite.authority if rewrite else None) or host_of(headers.request if headers else None)
         of_destination = host_of(own.request if own else None)
@@ -227,7 +233,7 @@ class RuleCompiler:
         return of_rule or of_destination, of_destination.encode() if of_rule else None
 
     def _mirrors(self) -> tuple[tuple[Cluster, Parts], ...]:
-        """Known mirrors that can be drawn at all; of an unknown one nobody notices anything."""
+        """Return the mirrors that exist and have a share above 0."""
         route = self.route
         wanted: list[tuple[Destination, Parts]] = []
         if route.mirror is not None:
@@ -285,7 +291,7 @@ class RuleCompiler:
 
 
 def default_route(rule: Rule, ordinal: int, service: Service, around: Surroundings, match: CompiledMatch) -> Route:
-    """The one route to a registered service without a VirtualService: no timeout, default retries."""
+    """Return the only route to a registered service without a VirtualService: no timeout, default retries."""
     host, port = service.host, around.listener
     headwork = RouteHeadwork(around.headers, (), (), None, None, f"outbound|{port}||{host};".encode())
     branch = Branch(f"{host}:{port}", 1, around.clusters.of_service(service), headwork, None)
@@ -293,7 +299,7 @@ def default_route(rule: Rule, ordinal: int, service: Service, around: Surroundin
 
 
 def _with_retry_headers(make: MakeForward, headwork: RouteHeadwork, policy: RetryPolicy | None) -> Act:
-    """The same, retried as the rule's own request headers say."""
+    """Return the same action with the retries that the rule's own request headers ask for."""
 
     def act(request: Request, path: bytes, query: bytes, draws: Draws) -> Forward:
         return replace(make(request, path, query, draws), retry=headwork.retry(request, policy))
@@ -302,6 +308,6 @@ def _with_retry_headers(make: MakeForward, headwork: RouteHeadwork, policy: Retr
 
 
 def _drawer(weights: list[int]) -> Callable[[Draws], int]:
-    """Which of several the split draw falls on, by weight / sum of weights."""
+    """Return a function to the index that the split draw selects, by weight / sum of weights."""
     total, edges = sum(weights), list(accumulate(weights))[:-1]
     return lambda draws: bisect_right(edges, draws.split * total)

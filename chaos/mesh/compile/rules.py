@@ -1,8 +1,7 @@
-"""Resources, registry and proxy compiled into `Rules`: the answer to every request, decided once and carried whole.
+"""Compile resources, registry and proxy into `Rules`, which decide every request.
 
 `Rules.decide(request, draws)` is the request path: normalise the path, find the virtual host, find the route, draw the
-faults, act. Everything else here happens once, when the rules are compiled.
-"""
+faults, act. Everything else here happens once, when the rules are compiled."""
 
 from __future__ import annotations
 
@@ -22,12 +21,12 @@ from chaos.mesh.headers.local_reply import ReplyMaker
 from chaos.mesh.headers.proxy import ProxyHeaders
 from chaos.mesh.model.resources import Resource, Resources
 from chaos.mesh.model.virtual_service import VirtualService
-from chaos.mesh.names import Proxy
+from chaos.mesh.names import HTTP_PORT, Proxy
 from chaos.mesh.paths import normalise
 from chaos.mesh.resolve.delegate import EffectiveRule
 from chaos.mesh.resolve.entries import Entry, LeftOut
 from chaos.mesh.resolve.mesh import Listener, ResolvedMesh, resolve
-from chaos.mesh.resolve.virtual_hosts import HTTP_PORT, VirtualHost
+from chaos.mesh.resolve.virtual_hosts import VirtualHost
 from chaos.mesh.upstream.registry import Registry, Service
 
 
@@ -53,12 +52,12 @@ class CompiledHost:
 
     @property
     def shown(self) -> str:
-        """As one writes it in a URL: with the port unless it is 80."""
+        """The host as in a URL: with its port unless it is 80."""
         return self.host if self.listener == HTTP_PORT else f"{self.host}:{self.listener}"
 
 
 class Rules:
-    """Compiled rules. Everything in it is immutable; `without_faults` and `scaled` share all but the faults."""
+    """Compiled rules, immutable. `without_faults` and `scaled` share everything but the faults."""
 
     def __init__(
         self,
@@ -85,7 +84,7 @@ class Rules:
     # ------------------------------------------------------------------ the request path
 
     def decide(self, request: Request, draws: Draws) -> Decision:
-        """What happens to this request; the same request and draws always give the same Decision."""
+        """Return the decision on a request; the same request and draws always give the same one."""
         target = request.target
         if b"#" in target:
             return Decision(BadRequest(self._bad_request(request)))
@@ -108,7 +107,7 @@ class Rules:
                 return Decision(fault.aborted(request, draws), route.rule, delay)
         return Decision(route.act(request, normal, mark + query, draws), route.rule, delay)
 
-    # ------------------------------------------------------------------ what is in them
+    # ------------------------------------------------------------------ contents
 
     @property
     def proxy(self) -> Proxy:
@@ -129,40 +128,42 @@ class Rules:
         return tuple(dict.fromkeys(domain for host in self.virtual_hosts for domain in host.domains))
 
     def listener_of(self, authority: bytes) -> int:
-        """The port of the listener that a request with this Host arrives at, whether or not there is one."""
+        """Return the port of the listener that a request with this Host arrives at, whether or not it exists."""
         return self._table.listener_of(authority)
 
     @property
     def replaces_request_ids(self) -> bool:
-        """A gateway gives every request an id of its own; a sidecar keeps the client's."""
+        """Whether every request gets a new id: a gateway gives one, a sidecar keeps the client's."""
         return self.proxy.is_gateway
 
     def listing(self) -> list[tuple[Rule, tuple[str, ...]]]:
+        """Return every rule with the hosts that it applies to."""
         return [(info.rule, info.hosts) for info in self.rules]
 
     def info(self, key: str) -> RuleInfo | None:
+        """Return the summary of the rule with this key, or None."""
         return next((info for info in self.rules if info.key == key), None)
 
     def table(self, authority: bytes) -> RouteTable | None:
-        """The routes behind a Host, for explaining."""
+        """Return the routes behind a Host, or None; for explaining."""
         return self._table.find(authority)
 
     # ------------------------------------------------------------------ variants
 
     def without_faults(self) -> Rules:
-        """The same rules with no fault ever drawn."""
+        """Return the same rules without faults."""
         return self._with((None,) * len(self._faults))
 
     def scaled(self, overrides: Mapping[str, FaultOverride]) -> Rules:
-        """The same rules with other percentages or delays for some rules, by key.
+        """Return the same rules with other percentages or delays for some rules, by key.
 
-        Raises ValueError for a key that is no rule, and for a number that has no fault to go to."""
+        Raises ValueError for an unknown key, and if an override names a fault that the rule does not have."""
         faults = list(self._faults)
         for key, override in overrides.items():
             places = [place for place, info in enumerate(self.rules) if key in (info.key, info.rule.base_key)]
             if not places:
                 raise ValueError(f"there is no rule {key}")
-            for place in places:  # a rule that counts on several listeners is changed on all of them
+            for place in places:  # a rule that counts on several listeners has one on each
                 fault = faults[place]
                 if fault is None:
                     raise ValueError(f"rule {key} has no fault that could change")
@@ -181,7 +182,8 @@ class Rules:
 
 
 def compile_rules(resources: Resources, registry: Registry, proxy: Proxy | None = None) -> Rules:
-    """Rules for a proxy. The resources have passed validation; what only shows now is in `Rules.problems`.
+    """Compile the rules for a proxy. The resources have passed validation; problems that show only now are in
+    `Rules.problems`.
 
     ServiceEntries add to the registry where it has no endpoints for a port yet."""
     return _Compilation(resolve(resources, registry, proxy)).rules()
@@ -189,8 +191,10 @@ def compile_rules(resources: Resources, registry: Registry, proxy: Proxy | None 
 
 @dataclass(slots=True, eq=False)
 class _Compiled:
-    """One rule of one listener. `ordinal` is its place among all; a match entry with a name has a compiler of its own,
-    since header values may say it (%ROUTE_NAME%)."""
+    """One rule of one listener.
+
+    `ordinal` is its index among all rules. A match entry with a name has a compiler of its own, because header values
+    may contain the name (%ROUTE_NAME%)."""
 
     compiler: RuleCompiler
     ordinal: int
@@ -201,7 +205,7 @@ class _Compiled:
         return self.compiler.effective.rule
 
     def named(self, match: str) -> RuleCompiler:
-        """The compiler for entries of this name."""
+        """Return the compiler for match entries of this name."""
         if not match:
             return self.compiler
         if match not in self.by_match:
@@ -210,7 +214,8 @@ class _Compiled:
 
 
 class _Compilation:
-    """The rules of all listeners. A rule that counts on several listeners is compiled for each, as its ports differ."""
+    """Compiles the rules of all listeners. A rule that counts on several listeners is compiled for each, because its
+    ports differ."""
 
     def __init__(self, mesh: ResolvedMesh):
         self.mesh = mesh
@@ -218,6 +223,7 @@ class _Compilation:
         self.clusters: dict[str, Cluster] = {}
         self.problems = list(mesh.problems)
         self.infos: list[RuleInfo] = []
+        self.keys: set[str] = set()  # of the infos
         self.faults: list[Fault | None] = []
         self.hosts: list[CompiledHost] = []
 
@@ -266,14 +272,13 @@ class _Compilation:
         return Route(found.rule, found.ordinal, match, compiler.act(match), entry.place, entry.location)
 
     def _named(self, effective: EffectiveRule, listener: int) -> EffectiveRule:
-        """The rule under a name of its own when it counts on another listener already: `key@8080`."""
-        taken = {info.key for info in self.infos}
-        if effective.rule.key not in taken:
+        """Return the rule; under a key of its own, `key@8080`, when another listener has it already."""
+        if effective.rule.key not in self.keys:
             return effective
         return replace(effective, rule=effective.rule.at(listener))
 
     def _default(self, service: Service, around: Surroundings) -> Route:
-        """The default route of a registered service, used where no VirtualService has its host."""
+        """Return the default route of a registered service, for a host without a VirtualService."""
         name = f"{service.host}:{around.listener}"
         rule = Rule(f"service/{name}", name)
         route = default_route(rule, len(self.infos), service, around, EVERYTHING)
@@ -281,13 +286,15 @@ class _Compilation:
         return route
 
     def _add(self, info: RuleInfo, fault: Fault | None) -> int:
+        """Add a rule's summary and fault. Returns its ordinal."""
         self.infos.append(info)
+        self.keys.add(info.key)
         self.faults.append(fault)
         return len(self.infos) - 1
 
 
 def _domains(mesh: ResolvedMesh, hosts: Iterable[CompiledHost]) -> Iterable[tuple[str, int, RouteTable]]:
-    """Every name with its listener and its table; hosts that share their routes share the table."""
+    """Yield every name with its listener and its table; hosts that share their routes share the table."""
     made: dict[tuple[Route, ...], RouteTable] = {}
     for host in hosts:
         table = made.get(host.routes)
@@ -298,7 +305,7 @@ def _domains(mesh: ResolvedMesh, hosts: Iterable[CompiledHost]) -> Iterable[tupl
 
 
 def _served(hosts: Iterable[CompiledHost]) -> dict[str, tuple[str, ...]]:
-    """By rule key: the hosts through which it is reached, with the port where that is not 80."""
+    """Return, by rule key, the hosts through which a rule is reached, with the port where it is not 80."""
     served: dict[str, dict[str, None]] = {}
     for host in hosts:
         for route in host.routes:

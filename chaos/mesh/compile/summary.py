@@ -1,4 +1,4 @@
-"""What a rule does, in plain values: for expectations, plans and reports, which need no Istio models."""
+"""Summarise a rule in plain values: for expectations, plans and reports, which need no Istio models."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DestinationShare:
-    """`name` is the cluster's (`host:port` or `host:port/subset`); `share` in [0, 1], 0.0 for a weight of zero.
-    `known` is False when the service, port or subset does not exist (503); `endpoints` may be 0 (503 `no healthy
-    upstream`)."""
+    """One destination of a rule.
+
+    `name` is the cluster's (`host:port` or `host:port/subset`); `share` is in [0, 1], 0.0 for a weight of zero. `known`
+    is False when the service, port or subset does not exist (503); `endpoints` may be 0 (503 `no healthy upstream`)."""
 
     name: str
     share: float
@@ -31,8 +32,8 @@ class DestinationShare:
 
 @dataclass(frozen=True, slots=True)
 class Retrying:
-    """`attempts` counts retries after the first try. `retried(status)` says whether an answer of that status is
-    retried."""
+    """The retries of a rule. `attempts` counts those after the first attempt; `retried(status)` returns whether a
+    response of that status is retried."""
 
     attempts: int
     retry_on: tuple[str, ...]
@@ -45,8 +46,8 @@ class Retrying:
 class RuleInfo:
     """One HTTPRoute as compiled, or the default route of a service. Times in seconds, None where nothing is configured.
 
-    `abort` and `delay` are None without such a fault; 0 % stands for one that never fires. `hosts` are the virtual
-    hosts through which it is reached; none when nothing leads to it."""
+    `abort` and `delay` are None without such a fault; 0 % stands for one that never happens. `hosts` are the virtual
+    hosts through which the rule is reached, perhaps none."""
 
     rule: Rule
     virtual_service: str | None = None
@@ -97,6 +98,7 @@ class RuleInfo:
 
 
 def info_of(compiler: RuleCompiler, fault: Fault | None) -> RuleInfo:
+    """Summarise a compiled rule and its fault."""
     effective, route = compiler.effective, compiler.route
     total = sum(branch.weight for branch in compiler.branches) or 1
     virtual_service = effective.virtual_service
@@ -114,6 +116,7 @@ def info_of(compiler: RuleCompiler, fault: Fault | None) -> RuleInfo:
 
 
 def info_of_service(rule: Rule, name: str, cluster: Cluster | None) -> RuleInfo:
+    """Summarise the default route of a service."""
     return RuleInfo(rule, destinations=(_share(name, 1.0, cluster),), retries=_retrying(DEFAULT_POLICY))
 
 

@@ -1,7 +1,7 @@
 """Why a request takes the rule it takes, and what happens to it then: `chaos explain`.
 
-It asks the compiled rules themselves, condition by condition; nothing here knows what Istio means. Values for people
-and for JSON; `explain_text` renders them."""
+It tests the compiled rules themselves, condition by condition, and knows nothing of Istio's rules. The values are for
+people and for JSON; `text.py` renders them."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ from chaos.mesh.paths import normalise
 from chaos.mesh.upstream.registry import Service
 
 _HOSTS_SHOWN = 12
-_FIRST_TRY = (b"x-envoy-attempt-count", b"1")
+_FIRST_ATTEMPT = (b"x-envoy-attempt-count", b"1")
 
 
 @dataclass(frozen=True, slots=True)
 class Tested:
-    """One condition of an entry: `seen` are the values it looked at, empty when there are none."""
+    """One condition of an entry: `seen` are the values that it tested, empty when the request has none."""
 
     field: str
     expected: str
@@ -49,7 +49,7 @@ class Tested:
 
 @dataclass(frozen=True, slots=True)
 class Considered:
-    """One match entry that was looked at, with all of its conditions, failed ones among them."""
+    """One match entry that was tested, with all of its conditions, also the failed ones."""
 
     rule: str
     key: str
@@ -61,7 +61,7 @@ class Considered:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """An entry that can take no request of this proxy, whatever it looks like."""
+    """An entry that cannot take any request of this proxy."""
 
     rule: str
     where: str
@@ -70,8 +70,10 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What happens when no fault ends the request. `kind`: forward, redirect, direct-response, preflight, no-route or
-    bad-request. `destinations`: cluster, share of all requests that take the rule, what is behind it."""
+    """What happens when no fault ends the request.
+
+    `kind`: forward, redirect, direct-response, preflight, no-route or bad-request. `destinations`: cluster, share of
+    all requests that take the rule, and a note on its endpoints."""
 
     kind: str
     status: int | None = None
@@ -86,8 +88,10 @@ class Fate:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`listener` is the port that the request arrives at; `normalised` the target as it is matched, None when it is
-    refused; `nothing_here` says why no virtual host has it, and `known_hosts` are then offered."""
+    """The way of one request through the rules.
+
+    `listener` is the port that the request arrives at; `normalised` is the target as matched, None when it is refused;
+    `nothing_here` is the reason why no virtual host has the request, and `known_hosts` are then suggestions."""
 
     method: str
     host: str
@@ -104,7 +108,7 @@ class Explanation:
     fate: Fate
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON; the rule as its own plain dict."""
+        """Return the explanation as JSON; the rule as a plain dict."""
         names = ("method", "host", "listener", "target", "normalised", "virtual_host", "nothing_here")
         parts = {name: getattr(self, name) for name in names}
         return parts | {
@@ -118,11 +122,12 @@ class Explanation:
 
 
 def explain(rules: Rules, request: Request) -> Explanation:
+    """Explain what the rules do with a request."""
     path, mark, query = request.target.partition(b"?")
     normal = None if b"#" in request.target else normalise(path)
     table = rules.table(request.authority)
     host = _host_of(rules, table)
-    # What faults do is told from the rule; the action is that of a request which they spare.
+    # Faults are explained from the rule's summary; the action shown is that of a request without faults.
     decision = rules.without_faults().decide(request, FixedDraws())
     rule = rules.info(decision.rule.key) if decision.rule else None
     return Explanation(
@@ -147,8 +152,8 @@ def _host_of(rules: Rules, table: RouteTable | None) -> CompiledHost | None:
 
 
 def nothing_here(rules: Rules, authority: bytes) -> str:
-    """Why no virtual host has requests with this Host: its listener does not exist, the service has no HTTP there, or
-    nobody knows the name."""
+    """Return why no virtual host has requests with this Host: no such listener, no HTTP of the service there, or an
+    unknown name."""
     port = rules.listener_of(authority)
     service = service_called(rules, authority)
     if service is not None:
@@ -159,7 +164,7 @@ def nothing_here(rules: Rules, authority: bytes) -> str:
 
 
 def service_called(rules: Rules, authority: bytes) -> Service | None:
-    """The registered service that this Host names, whatever its ports."""
+    """Return the registered service that this Host names, whatever its ports; None for an unknown name."""
     name = without_port(authority).decode("latin-1").lower()
     services = rules.registry.services.values()
     return next((each for each in services if name in each.aliases(rules.proxy.namespace)), None)
@@ -189,8 +194,8 @@ def _sources(host: CompiledHost | None) -> tuple[tuple[str, str], ...]:
 
 
 def _offered(rules: Rules, request: Request) -> tuple[str, ...]:
-    """Names that were perhaps meant; else the first that there are. None for a service that is known: its port is what
-    is wrong."""
+    """Return names that were perhaps meant, or else the first ones that exist; none for a known service, whose port is
+    at fault."""
     if service_called(rules, request.authority) is not None:
         return ()
     close = get_close_matches(request.authority.decode().lower(), rules.hosts, n=3)
@@ -198,7 +203,7 @@ def _offered(rules: Rules, request: Request) -> tuple[str, ...]:
 
 
 def _considered(table: RouteTable, request: Request, path: bytes, query: bytes) -> tuple[Considered, ...]:
-    """Up to the entry that takes the request; all when none does."""
+    """Return the entries up to the one that takes the request; all when none does."""
     found = []
     for route in table.routes:
         tested = tuple(_tested(each, request, path, query) for each in _conditions(route))
@@ -211,7 +216,7 @@ def _considered(table: RouteTable, request: Request, path: bytes, query: bytes) 
 
 
 def _conditions(route: Route) -> tuple[Condition, ...]:
-    """All of them, also one on the path that every path meets."""
+    """Return all conditions of a route, also one on the path that always holds."""
     match = route.match
     return (match.uri.condition, *match.others) if match.uri else match.others
 
@@ -269,7 +274,7 @@ def _forward(action: Forward, request: Request, rule: RuleInfo | None) -> Fate:
         target=action.target.decode("latin-1"),
         authority=action.authority.decode(),
         rewritten=action.original_path is not None or action.original_host is not None,
-        headers=_text([*action.headwork.upstream_headers(request, action), _FIRST_TRY]),
+        headers=_text([*action.headwork.upstream_headers(request, action), _FIRST_ATTEMPT]),
         destinations=tuple(
             (each.name, each.share * left, _behind(each.known, each.endpoints)) for each in destinations
         ),

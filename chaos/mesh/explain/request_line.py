@@ -1,4 +1,4 @@
-"""A request written by hand, `GET http://webserver/x?y=1`, as the request that rules are asked about."""
+"""Parse a request written by hand, `GET http://webserver/x?y=1`, into the Request that rules decide."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ _ID = b"00000000-0000-4000-8000-000000000000"
 
 
 def parse_request(text: str, headers: Iterable[str] = ()) -> Request:
-    """From `[METHOD] http://host[:port]/path?query` (or `host/path`) and header lines `name: value`; GET by default.
+    """Parse `[METHOD] http://host[:port]/path?query` (or `host/path`), GET by default, and header lines `name: value`.
 
-    A `Host` header replaces the URL's host, as it does with curl. Raises ValueError with what would be right."""
+    A `Host` header replaces the URL's host, as with curl. Raises ValueError with a message that shows what would be
+    right."""
     words = text.split()
     if not 1 <= len(words) <= 2:
         raise ValueError(f"{text!r} is not a request; write it like 'GET http://webserver/path'")

@@ -1,4 +1,4 @@
-"""An explanation as lines for a terminal or a file; no colours, nothing wider than its contents."""
+"""Render an explanation as lines for a terminal or a file, without colours."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from chaos.units import format_duration
 
 
 def explanation_text(explanation: Explanation) -> str:
+    """Return the lines, control characters spelt out."""
     return "".join(f"{printable_line(line)}\n" for line in _lines(explanation))
 
 
@@ -97,7 +98,7 @@ def _forward(explanation: Explanation, fate: Fate, rule: RuleInfo) -> Iterator[s
     if fate.rewritten and fate.authority != explanation.host:
         yield _row("Host", f"{explanation.host} becomes {fate.authority}")
     if rule.timeout is not None:
-        yield _row("timeout", f"{format_duration(rule.timeout)} for all tries together")
+        yield _row("timeout", f"{format_duration(rule.timeout)} for all attempts together")
     yield _row("retries", _retries(rule.retries))
     for name, percent in rule.mirrors:
         yield _row("mirror", f"{percent} of the forwarded requests to {name}")
@@ -113,5 +114,5 @@ def _retries(retries: Retrying | None) -> str:
         return (
             f"up to {retries.attempts}, Istio's default: refused connections, gRPC unavailable and cancelled; not 503"
         )
-    per_try = "" if retries.per_try_timeout is None else f", {format_duration(retries.per_try_timeout)} for each try"
+    per_try = "" if retries.per_try_timeout is None else f", {format_duration(retries.per_try_timeout)} per attempt"
     return f"up to {retries.attempts} on {','.join(retries.retry_on)}{per_try}"

@@ -1,9 +1,8 @@
 """Envoy's command operators in header values (`%REQ(x-user)%`), compiled once.
 
-Only what is known without a clock or a connection is supported; the rest is reported when the rules are compiled and
-gives the empty text, as Envoy gives for a value it does not have. Source: Envoy docs,
-access_log/usage#command-operators; source/common/formatter/substitution_format_utility.cc.
-"""
+Only operators whose value needs neither a clock nor a connection are supported; the others are reported when the rules
+are compiled and give the empty text, as Envoy's do without a value. Source: Envoy docs,
+access_log/usage#command-operators; source/common/formatter/substitution_format_utility.cc."""
 
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ from chaos.mesh.headers.names import value_of
 
 @dataclass(slots=True)
 class Exchange:
-    """What a formatter may look at: the request and, on the way back, the answer, as they are at that moment."""
+    """What an operator may read: the request and, on the way back, the response, as they are at that moment."""
 
     method: bytes
     path: bytes  # with the query
@@ -27,9 +26,9 @@ class Exchange:
     remote: bytes
     request_id: bytes
     cluster: bytes = b""
-    status: bytes = b""  # :status of the answer
+    status: bytes = b""  # :status of the response
     response: Headers | None = None
-    code: int = 0  # what upstream answered; 0 for local replies, as Envoy has it when headers are evaluated
+    code: int = 0  # upstream's status; 0 for local replies, as in Envoy when it evaluates headers
     flags: bytes = b"-"
     details: bytes = b""
 
@@ -54,13 +53,13 @@ _PLAIN: dict[str, Part] = {
 
 
 class UnsupportedCommand(ValueError):  # noqa: N818 - named for what was found
-    """A command operator this harness has no value for; the message names it."""
+    """A command operator without a value here; the message names it."""
 
 
 def compile_format(text: str, constants: dict[str, bytes] | None = None) -> bytes | Part:
-    """The value itself when it is the same for all requests, else a function from the exchange to the value.
+    """Return the value if it is the same for all requests, else a function from the exchange to the value.
 
-    `constants` are the operators fixed for the whole rule (ROUTE_NAME, DOWNSTREAM_LOCAL_PORT). Raises
+    `constants` are the operators that are fixed for the whole rule (ROUTE_NAME, DOWNSTREAM_LOCAL_PORT). Raises
     UnsupportedCommand."""
     parts: list[bytes | Part] = []
     end = 0
@@ -116,7 +115,7 @@ Lookup = Callable[[Exchange], bytes | None]
 
 
 def _alternatives(lookups: list[Lookup]) -> Part:
-    """`X?Y`: the first header if it is there, else the second; empty when neither is."""
+    """Return the value of `X?Y`: the first header that is present; empty when none is."""
     first = lookups[0]
     if len(lookups) == 1:
         return lambda exchange: first(exchange) or b""

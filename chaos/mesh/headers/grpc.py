@@ -1,4 +1,4 @@
-"""What gRPC changes: who counts as a gRPC client, and how a local reply looks to one.
+"""What differs for gRPC: who counts as a gRPC client, and the form of a local reply to one.
 
 Source: Envoy source/common/grpc/common.cc (isGrpcRequestHeaders), status.cc (httpToGrpcStatus), percent_encoding;
 google.rpc.Code."""
@@ -36,12 +36,13 @@ _UNKNOWN = 2
 
 
 def status_from_http(status: int) -> int:
-    """The grpc-status of a local reply that has an HTTP status; 200 and everything unlisted is UNKNOWN."""
+    """Return the grpc-status of a local reply that has an HTTP status; 200 and everything unlisted is UNKNOWN."""
     return _FROM_HTTP.get(status, _UNKNOWN)
 
 
 def is_grpc(request: Request) -> bool:
-    """Content-type `application/grpc`, alone or followed by `+...`; not `-web`, and without parameters."""
+    """Return whether the content-type is `application/grpc`, alone or followed by `+...`; not `-web`, and without
+    parameters."""
     value = (request.fields or request.index()).get(b"content-type")
     if value is None or not value.startswith(b"application/grpc"):
         return False
@@ -53,7 +54,7 @@ _UNIT_SECONDS = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"
 
 
 def client_timeout(headers: Headers) -> float | None:
-    """Seconds in grpc-timeout, in whole milliseconds rounded up; None when there is none, or none that can be read."""
+    """Return grpc-timeout in seconds, rounded up to whole milliseconds; None when it is absent, malformed or 0."""
     for name, value in headers:
         if name == b"grpc-timeout" and (found := _TIMEOUT.fullmatch(value)):
             milliseconds = int(found[1]) * _UNIT_SECONDS[found[2]] * 1000
@@ -62,8 +63,8 @@ def client_timeout(headers: Headers) -> float | None:
 
 
 def limited_timeout(headers: Headers, limit: float | None) -> float | None:
-    """A route's timeout for a gRPC client: what the client asks for, but not more than the route's own
-    (max_grpc_timeout, which Istio sets to the rule's timeout)."""
+    """Return the timeout for a gRPC client in seconds: the client's own, but at most the route's (max_grpc_timeout,
+    which Istio sets to the rule's timeout)."""
     asked = client_timeout(headers)
     if asked is None or limit is None:
         return limit if asked is None else asked
@@ -71,7 +72,7 @@ def limited_timeout(headers: Headers, limit: float | None) -> float | None:
 
 
 def encode_message(text: bytes) -> bytes:
-    """grpc-message: printable ASCII stays, `%` and the rest is percent-encoded (gRPC over HTTP/2)."""
+    """Encode a text for grpc-message: printable ASCII stays, `%` and the rest is percent-encoded (gRPC over HTTP/2)."""
     if text.isascii() and b"%" not in text and text.decode().isprintable():
         return text
     return b"".join(bytes((octet,)) if 0x20 <= octet <= 0x7E and octet != 0x25 else b"%%%02X" % octet for octet in text)

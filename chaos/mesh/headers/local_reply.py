@@ -1,9 +1,8 @@
-"""Answers that Envoy makes itself: aborts, redirects, direct responses, 404s and the router's failures.
+"""Responses that Envoy makes itself: aborts, redirects, direct responses, 404s and the router's failures.
 
-Order of Envoy's Utility::prepareLocalReply: the rule's response operations see the bare headers; then gRPC clients
-get their form; then content-length and content-type follow from the body; `server` comes last and cannot be changed.
-`date` is the gateway's, unless a rule sets it.
-"""
+The order is that of Envoy's Utility::prepareLocalReply: the rule's response operations see the bare headers; then gRPC
+clients get their form; then content-length and content-type follow from the body; `server` comes last and cannot be
+changed. `date` is the gateway's, unless a rule sets it."""
 
 from __future__ import annotations
 
@@ -17,14 +16,14 @@ from chaos.mesh.headers.operations import Level
 TEXT = b"text/plain"
 _GRPC = b"application/grpc"
 _WITHOUT_LENGTH = (204, 304)
-_BAD_REQUEST = 400  # Envoy closes an HTTP/1 connection after answering so, whoever asked for it (sendLocalReply)
+_BAD_REQUEST = 400  # Envoy closes an HTTP/1 connection after any local reply of this status (sendLocalReply)
 Seen = Callable[[Request, int, Headers], Exchange]
 
 
 def render(
     status: int, body: bytes, headers: Headers, server: bytes, *, grpc: bool = False, grpc_status: int | None = None
 ) -> Reply:
-    """The complete reply; `headers` are what the rule left, body headers among them are corrected."""
+    """Return the complete reply; `headers` are those that the rule left, and the ones about the body are corrected."""
     headers = [pair for pair in headers if pair[0] not in (b"content-length", b"server")]
     if grpc:
         return _grpc_reply(status, body, headers, server, grpc_status)
@@ -51,7 +50,8 @@ def _grpc_reply(status: int, body: bytes, headers: Headers, server: bytes, grpc_
 
 
 class ReplyMaker:
-    """A reply that is the same for every request but for gRPC and computed header values; made once where it can be."""
+    """Makes a reply that is the same for all requests except for gRPC's form and computed header values; it is made
+    once where possible."""
 
     __slots__ = (
         "_body",
@@ -100,6 +100,7 @@ class ReplyMaker:
 
 
 def operated(headers: Headers, levels: tuple[Level, ...], exchange: Callable[[Headers], Exchange]) -> Headers:
+    """Return the headers after all levels of operations."""
     for level in levels:
         headers = level.apply(headers, exchange)
     return headers

@@ -1,8 +1,7 @@
 """Which headers Envoy keeps merged: a repeated line is joined to the first with a comma, on arrival and when added.
 
 Envoy's header map has O(1) slots for these (header_map.h and the custom inline headers of the filters built into it);
-every other header keeps its lines. Observed on Envoy 1.40.
-"""
+every other header keeps its lines. Observed on Envoy 1.40."""
 
 from __future__ import annotations
 
@@ -30,24 +29,25 @@ MERGED_RESPONSE = frozenset(
 
 
 def values_of(headers: Headers, name: bytes) -> list[bytes]:
-    """The values of a request header as Envoy holds them: one for each line, or one in all when it is kept merged."""
+    """Return the values of a request header as Envoy holds them: one per line, or a single one when it is kept
+    merged."""
     values = [value for key, value in headers if key == name]
     return [joined(values)] if len(values) > 1 and name in MERGED_REQUEST else values
 
 
 def joined(values: Iterable[bytes]) -> bytes:
-    """Lines as one, without the empty ones (Envoy's HeaderMapImpl::appendToHeader)."""
+    """Join lines with commas, without the empty ones (Envoy's HeaderMapImpl::appendToHeader)."""
     return b",".join(filter(None, values))
 
 
 def value_of(headers: Headers, name: bytes) -> bytes | None:
-    """The first value of a request header (for one kept merged, all of it); None when it is absent."""
+    """Return the first value of a request header (all of it if it is kept merged); None when it is absent."""
     values = values_of(headers, name)
     return values[0] if values else None
 
 
 def merge(headers: Headers, merged: frozenset[bytes]) -> Headers:
-    """With the lines of every merged header joined at the place of its first."""
+    """Return the headers with the lines of each merged header joined at the place of its first."""
     if len(dict(headers)) == len(headers):
         return headers
     kept: Headers = []

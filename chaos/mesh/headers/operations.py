@@ -1,10 +1,8 @@
 """Header operations of rules and destinations: remove, then set, then add; compiled into levels.
 
 Envoy evaluates a level as a whole: removals first, then every value is computed, then all sets, then all adds
-(source/common/router/header_parser.cc). With one destination Istio appends the destination's operations to the
-route's, which makes one level; with several it leaves them on the weighted cluster, which Envoy evaluates before the
-route's.
-"""
+(source/common/router/header_parser.cc). With one destination Istio appends the destination's operations to the route's,
+which makes one level; with several it leaves them on the weighted cluster, which Envoy evaluates before the route's."""
 
 from __future__ import annotations
 
@@ -17,40 +15,44 @@ from chaos.mesh.headers.names import joined
 from chaos.mesh.model.virtual_service import HeaderOperations
 
 Value = bytes | Part
-# Framing follows from the body; what rules say of it would only break messages.
+# Framing follows from the body; a rule that changed it would only break messages.
 FRAMING = frozenset((b"content-length", b"transfer-encoding"))
-# Requests with another method get a `content-length: 0` when they come without a body, as from Envoy's HTTP/1 codec.
+# A request with any other method and no body gets `content-length: 0`, as from Envoy's HTTP/1 codec.
 WITHOUT_BODY = frozenset((b"GET", b"HEAD", b"DELETE", b"TRACE", b"CONNECT"))
-CONNECTION = frozenset((b"connection", b"proxy-connection", b"upgrade"))  # Envoy's codec drops them from answers
+CONNECTION = frozenset((b"connection", b"proxy-connection", b"upgrade"))  # Envoy's codec drops them from responses
 HOST_NAMES = frozenset(("host", ":authority"))  # a rewrite of Host, not an operation
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """Operations evaluated together. Values that are the same for all requests are octets."""
+    """Operations that are evaluated together. A value that is the same for all requests is bytes, another a
+    function."""
 
     remove: frozenset[bytes]
     set: tuple[tuple[bytes, Value], ...]
     add: tuple[tuple[bytes, Value], ...]
     merged: frozenset[bytes]  # names whose lines are joined
-    authority: bytes | None = None  # Host as formatters see it here, where an earlier level has set it
+    authority: bytes | None = None  # Host as operators see it here, if an earlier level has set it
 
     def __bool__(self) -> bool:
         return bool(self.remove or self.set or self.add)
 
     def touches(self, name: bytes) -> bool:
+        """Return whether it removes, sets or adds this header."""
         return name in self.remove or any(name == changed for changed, _ in (*self.set, *self.add))
 
     def writes(self, names: frozenset[bytes]) -> bool:
-        """Whether it sets or adds one of these headers."""
+        """Return whether it sets or adds one of these headers."""
         return any(name in names for name, _ in (*self.set, *self.add))
 
     @property
     def is_static(self) -> bool:
+        """Whether no value has to be computed."""
         return all(isinstance(value, bytes) for _, value in (*self.set, *self.add))
 
     def apply(self, headers: Headers, exchange: Callable[[Headers], Exchange]) -> Headers:
-        """New headers; `exchange` is only called when a value has to be computed, with the headers after removal."""
+        """Return the new headers; `exchange` is called only when a value has to be computed, with the headers after
+        removal."""
         remove = self.remove
         kept = [pair for pair in headers if pair[0] not in remove] if remove else list(headers)
         seen = None if self.is_static else exchange(kept)
@@ -66,7 +68,7 @@ class Level:
 
 
 def _values(pairs: tuple[tuple[bytes, Value], ...], exchange: Exchange | None) -> list[tuple[bytes, bytes]]:
-    """Computed, without the empty ones: setting or adding an empty value does nothing."""
+    """Compute the values. Empty ones are dropped: setting or adding an empty value does nothing."""
     computed = [
         (name, value if isinstance(value, bytes) else value(exchange) if exchange else b"") for name, value in pairs
     ]
@@ -102,8 +104,10 @@ def compile_levels(
     unsupported: Callable[[str], None],
     untouched: frozenset[bytes] = FRAMING,
 ) -> tuple[Level, ...]:
-    """The levels in the order of evaluation, without empty ones. Lines of `merged` headers are joined, `untouched` ones
-    left alone; `unsupported` hears of operators without a value."""
+    """Return the levels in the order of evaluation, without empty ones.
+
+    Lines of `merged` headers are joined, `untouched` ones left alone; `unsupported` is called with a message for each
+    operator without a value."""
 
     def level(*operations: HeaderOperations | None) -> Level:
         return _level([o for o in operations if o], merged, untouched, constants, unsupported)
@@ -112,7 +116,7 @@ def compile_levels(
         levels = [level(route, destination)]
     else:
         host = host_of(destination)
-        # One of several destinations sets Host before the rule's own operations are looked at.
+        # One of several destinations sets Host before the rule's own operations are evaluated.
         levels = [level(destination), replace(level(route), authority=host.encode() if host else None)]
     return tuple(level for level in levels if level)
 
@@ -152,7 +156,7 @@ def _value(text: str, constants: dict[str, bytes], unsupported: Callable[[str], 
 
 
 def host_of(operations: HeaderOperations | None) -> str | None:
-    """The Host that request operations set (`host` or `:authority`, set before add); None when they do not."""
+    """Return the Host that request operations set (`host` or `:authority`, set before add); None when they do not."""
     if operations is None:
         return None
     for written in (operations.set, operations.add):

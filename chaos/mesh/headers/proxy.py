@@ -1,8 +1,8 @@
-"""What the proxy itself adds to a request and strips from it, as a sidecar and as a gateway; and the same for answers.
+"""What the proxy itself adds to a request and strips from it, as a sidecar and as a gateway; and the same for
+responses.
 
-Envoy does this on arrival, before routing (ConnectionManagerUtility::mutateRequestHeaders): rules match on the
-outcome and formatters see it. Observed on Envoy 1.40 with Istio's settings for both roles.
-"""
+Envoy does this on arrival, before routing (ConnectionManagerUtility::mutateRequestHeaders): rules match on the result
+and command operators see it. Observed on Envoy 1.40 with Istio's settings for both roles."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chaos.mesh.names import is_address
 _WEBSOCKET = b"websocket"
 SERVICE_TIME = b"x-envoy-upstream-service-time"  # of this proxy alone
 
-# Envoy's own switches, which a client must not throw.
+# Headers that switch Envoy's own features, which a client must not do.
 _STRIPPED = frozenset(
     b"x-envoy-internal x-envoy-retry-on x-envoy-retry-grpc-on x-envoy-max-retries x-envoy-upstream-rq-timeout-ms "
     b"x-envoy-upstream-rq-per-try-timeout-ms x-envoy-upstream-rq-timeout-alt-response x-envoy-upstream-alt-stat-name "
@@ -34,7 +34,7 @@ _RESPONSE_HOP_BY_HOP = frozenset(
 
 
 class ProxyHeaders:
-    """The header work of one role. `server` is what answers carry."""
+    """The header work of one role. `server` is the server header of responses."""
 
     def __init__(self, *, gateway: bool):
         self.gateway = gateway
@@ -46,23 +46,24 @@ class ProxyHeaders:
         self._special = self._rare | {b"host"}
 
     def changes(self, name: bytes) -> bool:
-        """Whether rules may see another value of this header than the client sent."""
+        """Return whether rules may see another value of this header than the client sent."""
         return name in self._special or name in self._own
 
     def scheme(self, request: Request) -> bytes:
-        """:scheme, that of an absolute-form target, else what x-forwarded-proto says when that is a scheme."""
+        """Return :scheme: that of an absolute-form target, else x-forwarded-proto if it is a scheme, else the
+        connection's."""
         if request.url_scheme:
             return request.url_scheme
         claimed = self.forwarded_proto(request).lower()
         return claimed if claimed in (b"http", b"https") else request.scheme
 
     def forwarded_proto(self, request: Request) -> bytes:
-        """x-forwarded-proto as rules see it: a sidecar keeps the client's, a gateway does not."""
+        """Return x-forwarded-proto as rules see it: a sidecar keeps the client's, a gateway does not."""
         claimed = None if self.gateway else value_of(request.headers, b"x-forwarded-proto")
         return request.scheme if claimed is None else claimed
 
     def remote(self, request: Request) -> bytes:
-        """The client's address: for a sidecar the last of x-forwarded-for, when that is an address."""
+        """Return the client's address; for a sidecar the last one in x-forwarded-for, if that is an address."""
         if not self.gateway:
             chain = value_of(request.headers, b"x-forwarded-for")
             last = (chain or b"").rpartition(b",")[2].strip().decode("latin-1")
@@ -71,7 +72,7 @@ class ProxyHeaders:
         return request.remote
 
     def incoming(self, request: Request) -> Headers:
-        """The request's headers as rules see them, `host` left out; a new list."""
+        """Return the request's headers as rules see them, without `host`; a new list."""
         headers = request.headers
         names = request.fields or request.index()
         if len(names) == len(headers) and self._rare.isdisjoint(names):
@@ -92,14 +93,14 @@ class ProxyHeaders:
         return kept
 
     def _with_special(self, headers: Headers, kept: Headers) -> Headers:
-        """Gives back what may stay of the special headers, and takes what `connection` names."""
+        """Add back the special headers that may stay, and remove those that `connection` names."""
         found: dict[bytes, list[bytes]] = {}
         for name, value in headers:
             if name in self._special:
                 found.setdefault(name, []).append(value)
         named = {token.strip().lower() for line in found.get(b"connection", ()) for token in line.split(b",")}
         websocket = b",".join(found.get(b"upgrade", ())).lower() == _WEBSOCKET and b"upgrade" in named
-        if websocket:  # then Envoy leaves alone what `connection` names besides
+        if websocket:  # then Envoy ignores what else `connection` names
             kept += [(name, b",".join(found[name])) for name in (b"connection", b"upgrade")]
         elif named - {b"close", b"keep-alive", b"upgrade"}:
             kept = [pair for pair in kept if pair[0] not in named]
@@ -110,7 +111,7 @@ class ProxyHeaders:
         return kept
 
     def _with_edge(self, request: Request, headers: Headers) -> Headers:
-        """With what a gateway always says itself; to x-forwarded-for it adds the client."""
+        """Add what a gateway always sets itself; the client is appended to x-forwarded-for."""
         chain = [value for name, value in headers if name == b"x-forwarded-for"]
         others = [pair for pair in headers if pair[0] != b"x-forwarded-for"] if chain else headers
         others += [
@@ -122,7 +123,7 @@ class ProxyHeaders:
         return others
 
     def outgoing(self, status: int, headers: Headers) -> Headers:
-        """Upstream's response headers as rules see them: hop-by-hop ones gone, `server` is the proxy's."""
+        """Return upstream's response headers as rules see them: without hop-by-hop ones and upstream's `server`."""
         if status == 101:
             kept = [pair for pair in headers if pair[0] != b"server"]
         else:

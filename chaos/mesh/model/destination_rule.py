@@ -156,7 +156,7 @@ class ConnectionKeepalive(Message):
     interval: Duration | None = None
     """Time between pings."""
     timeout: Duration | None = None
-    """Time for the answer to a ping."""
+    """Time until a ping is answered."""
 
 
 class HTTPSettings(Message):

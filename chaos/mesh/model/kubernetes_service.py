@@ -1,6 +1,6 @@
-"""A Kubernetes Service as far as Istio reads it: its ports and what they speak, and how it is reached.
+"""The fields of a Kubernetes Service that Istio reads: ports, protocols, and how it is reached.
 
-Source: k8s.io/api/core/v1 ServiceSpec; istio serviceregistry/kube ConvertService. Other fields are the API server's."""
+Source: k8s.io/api/core/v1 ServiceSpec; istio serviceregistry/kube ConvertService. Other fields are ignored."""
 
 from __future__ import annotations
 

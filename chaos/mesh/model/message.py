@@ -1,10 +1,9 @@
-"""What every Istio message here shares, and the small messages that several kinds of resource use.
+"""What every Istio message here has in common, and the small messages that several kinds of resource use.
 
 The models hold shape only: names, types, ranges of the wire types and required fields, as the API server's schema has
-them. What Istio's admission says beyond that is in `validate.py` and its siblings. Attributes are the API's names in
-snake case; a document's own spelling is camelCase. Durations are seconds, percentages 0..100 as written.
-Source: istio/api networking/v1alpha3/*.proto. The text under an attribute becomes its description in editors.
-"""
+them. Istio's further checks are in `check/admission/`. Attributes are the API's names in snake case; a document's own
+spelling is camelCase. Durations are seconds, percentages 0..100 as written. Source: istio/api
+networking/v1alpha3/*.proto. The text under an attribute becomes its description in editors."""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ from chaos.units import parse_duration
 
 
 def camel_case(name: str) -> str:
-    """`consecutive_5xx_errors` -> `consecutive5xxErrors`, as protobuf's JSON mapping has it."""
+    """Return `consecutive5xxErrors` for `consecutive_5xx_errors`, as protobuf's JSON mapping does."""
     first, *rest = name.rstrip("_").split("_")
     return first + "".join(part[:1].upper() + part[1:] for part in rest)
 
@@ -80,7 +79,7 @@ class Message(BaseModel):
         return value
 
     def has(self, *names: str) -> bool:
-        """Whether any of these attributes stands in the document, whatever its value."""
+        """Return whether any of these attributes is set in the document, whatever its value."""
         return not self.model_fields_set.isdisjoint(names)
 
 

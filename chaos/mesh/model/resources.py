@@ -1,7 +1,6 @@
-"""Istio resources as values: what was read, who it is, and where each of its fields stands.
+"""Istio resources as values: what was read, its name, and where each of its fields is in the file.
 
-`Resources` is what the rest of `mesh` works on. Reading documents into it is `read.py`'s part.
-"""
+The rest of `mesh` works on `Resources`; `read/documents.py` reads documents into it."""
 
 from __future__ import annotations
 
@@ -28,7 +27,7 @@ _LATEST = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Resource(Generic[T]):
-    """One Istio resource. `prefix` leads to it inside its document: empty, or `items[i]` of a List."""
+    """One Istio resource. `prefix` is its path inside its document: empty, or `items[i]` of a List."""
 
     kind: str
     api_version: str
@@ -47,20 +46,22 @@ class Resource(Generic[T]):
 
     @property
     def precedence(self) -> tuple[datetime, str, str]:
-        """Sorts as Istio does: oldest first, then by name, then by namespace. A document without a timestamp is created
-        when it is applied, after all that have one."""
+        """A sort key in Istio's order: oldest first, then by name, then by namespace.
+
+        A document without a timestamp counts as created when it is applied, after all that have one."""
         return self.creation_timestamp or _LATEST, self.name, self.namespace
 
     def locate(self, path: Path = ()) -> Location:
-        """Line and column of a field, as `("spec", "http", 0, "fault")`; of its nearest parent when it is absent."""
+        """Return line and column of a field, such as `("spec", "http", 0, "fault")`; of its nearest parent when it is
+        absent."""
         return self.document.locate((*self.prefix, *path))
 
     def locate_key(self, path: Path = ()) -> Location:
-        """Like `locate`, but of the key also where the value is a scalar."""
+        """Return line and column of a field's key, also where its value is a scalar."""
         return self.document.locate_key((*self.prefix, *path))
 
     def path(self, path: Path) -> str:
-        """The field's path as text, as it stands in a Problem."""
+        """Return the field's path as a Problem shows it."""
         return field_path((*self.prefix, *path))
 
     def __str__(self) -> str:
@@ -69,8 +70,8 @@ class Resource(Generic[T]):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Resources:
-    """Everything read, each kind in the order of the files. Iterating gives Istio's kinds; `services` are of
-    Kubernetes."""
+    """All resources, each kind in the order of the files. Iteration yields Istio's kinds; `services` are Kubernetes'
+    own."""
 
     virtual_services: tuple[Resource[VirtualService], ...] = ()
     destination_rules: tuple[Resource[DestinationRule], ...] = ()

@@ -1,8 +1,7 @@
-"""JSON Schema of a model, with the text under each attribute as its description.
+"""Make the JSON Schema of a model, with the text under each attribute as its description.
 
-The texts are taken from the source when a schema is asked for, so that reading rules does not pay for them at start-up
-(pydantic's own `use_attribute_docstrings` parses the source whenever a class is made).
-"""
+The texts are read from the source when a schema is made, so that reading rules does not pay for them at start-up
+(pydantic's own `use_attribute_docstrings` parses the source whenever a class is made)."""
 
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ from pydantic_core import core_schema
 
 
 class _Described(GenerateJsonSchema):
-    """pydantic's generator, which asks for the descriptions of a model's fields when it comes to the model."""
+    """pydantic's generator, with descriptions of the fields of each model."""
 
     def model_schema(self, schema: core_schema.ModelSchema) -> dict[str, Any]:
         json_schema = super().model_schema(schema)
@@ -31,14 +30,14 @@ class _Described(GenerateJsonSchema):
 
 
 def model_schema(model: type[BaseModel], ref_template: str = "#/$defs/{model}") -> dict[str, Any]:
-    """The schema of documents in their own spelling (camelCase), every field described."""
+    """Return the schema of documents in their own spelling (camelCase), every field described."""
     schema = model.model_json_schema(by_alias=True, ref_template=ref_template, schema_generator=_Described)
     described: dict[str, Any] = _without_titles(schema)
     return described
 
 
 def attribute_texts(model: type[BaseModel]) -> dict[str, str]:
-    """The text under each field, in the model and the models it is made from."""
+    """Return the text under each field, in the model and its base classes."""
     texts: dict[str, str] = {}
     for base in reversed(model.__mro__):
         if issubclass(base, BaseModel) and base is not BaseModel:
@@ -65,7 +64,7 @@ def _of_class(node: ast.ClassDef) -> dict[str, str]:
 
 
 def _without_titles(schema: Any) -> Any:
-    """pydantic's titles repeat the names; editors show them in place of the description."""
+    """Drop pydantic's titles: they repeat the names, and editors would show them in place of the description."""
     if isinstance(schema, list):
         return [_without_titles(item) for item in schema]
     if not isinstance(schema, dict):

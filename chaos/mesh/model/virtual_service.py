@@ -38,7 +38,7 @@ class Headers(Message):
     request: HeaderOperations | None = None
     """Before the request is sent to the destination."""
     response: HeaderOperations | None = None
-    """Before the answer is returned to the caller."""
+    """Before the response is returned to the caller."""
 
 
 class HTTPMatchRequest(Message):
@@ -103,7 +103,7 @@ class HTTPRedirect(Message):
     scheme: Text = ""
     """http or https."""
     redirect_code: UInt32 = 0
-    """Status of the answer; 301 when absent."""
+    """Status of the response; 301 when absent."""
     prefix_rewrite: Text = ""
     """Replaces the matched prefix of the path."""
 
@@ -118,7 +118,7 @@ class HTTPBody(Message):
 
     @property
     def octets(self) -> Octets:
-        """The body as it is sent; empty when the base64 cannot be read."""
+        """The body as it is sent; empty when the base64 is malformed."""
         if self.bytes is None:
             return (self.string or "").encode("utf-8", "surrogatepass")
         try:
@@ -131,9 +131,9 @@ class HTTPDirectResponse(Message):
     """Answer at once, without an upstream."""
 
     status: UInt32
-    """Status of the answer, 200..599."""
+    """Status of the response, 200..599."""
     body: HTTPBody | None = None
-    """Body of the answer; empty when absent."""
+    """Body of the response; empty when absent."""
 
 
 class RegexRewrite(Message):
@@ -157,18 +157,18 @@ class HTTPRewrite(Message):
 
 
 class HTTPRetry(Message):
-    """Try again when a request fails."""
+    """Retry requests that fail."""
 
     attempts: Int32 = 0
-    """Retries after the first try."""
+    """Retries after the first attempt."""
     per_try_timeout: Duration | None = None
-    """Time for each try until the headers of its answer."""
+    """Time for each attempt until its response headers."""
     retry_on: Text = ""
-    """Which failures are tried again, separated by commas without spaces: 5xx,reset,503."""
+    """Which failures are retried, separated by commas without spaces: 5xx,reset,503."""
     retry_remote_localities: Flag | None = None
     """Whether retries may go to other localities."""
     retry_ignore_previous_hosts: Flag | None = None
-    """Whether retries avoid endpoints that were tried already; true when absent."""
+    """Whether retries avoid the endpoints of earlier attempts; true when absent."""
     backoff: Duration | None = None
     """Base of the pause before a retry; 25ms when absent."""
 
@@ -211,7 +211,7 @@ class Abort(Message):
     """Answer with an error; nothing is sent upstream."""
 
     http_status: Int32 | None = None
-    """Status of the answer, 200..599."""
+    """Status of the response, 200..599."""
     grpc_status: Text | None = None
     """gRPC status by name: UNAVAILABLE, NOT_FOUND."""
     http2_error: Text | None = None
@@ -256,9 +256,9 @@ class HTTPRoute(Message):
     rewrite: HTTPRewrite | None = None
     """Change path and Host before forwarding."""
     timeout: Duration | None = None
-    """Time for the whole answer, all tries included; none when absent."""
+    """Time for the whole response, all attempts included; unlimited when absent."""
     retries: HTTPRetry | None = None
-    """What is tried again, and how often."""
+    """Which requests are retried, and how often."""
     fault: HTTPFaultInjection | None = None
     """Faults for requests that this rule takes."""
     mirror: Destination | None = None

@@ -1,8 +1,7 @@
-"""Documents into Resources: which kind, which name and namespace, and a spec that has the shape of its model.
+"""Turn documents into Resources: kind, name, namespace, and a spec that has the shape of its model.
 
-Every problem is located and comes back in a list; a resource that has one is left out. `kind: Experiment` documents are
-passed over: they belong to `chaos.experiment`.
-"""
+Every problem is located and returned in a list; a resource that has one is left out. `kind: Experiment` documents are
+skipped: they belong to `chaos.experiment`."""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ from chaos.errors import InvalidInput, Problem
 from chaos.mesh.model.kubernetes_service import KubernetesService
 from chaos.mesh.model.message import Message, Metadata
 from chaos.mesh.model.resources import Resource, Resources
-from chaos.mesh.read.shape import nearest, one_of, shown, validate_model
+from chaos.mesh.read.shape import one_of, shown, suggestion, validate_model
 from chaos.mesh.source.document import Document, Path, field_path, one_line, read_documents
 
 GROUP = "networking.istio.io"
@@ -25,12 +24,12 @@ KINDS = ("VirtualService", "DestinationRule", "ServiceEntry", "Gateway")
 SERVICE = "Service"  # Kubernetes' own: it says which ports a host has and what they speak
 EXPERIMENT = "chaos/v1alpha1"
 
-# Istio's other kinds change what requests do, so leaving them out in silence would be a lie.
+# Istio's other kinds change what requests do: without them the result would be wrong, so they are errors.
 _UNSUPPORTED = {
     "AuthorizationPolicy", "EnvoyFilter", "PeerAuthentication", "ProxyConfig", "RequestAuthentication", "Sidecar",
     "Telemetry", "WasmPlugin", "WorkloadEntry", "WorkloadGroup",
 }  # fmt: skip
-# Kubernetes' own objects often stand in the same file; they change nothing here.
+# Kubernetes' own objects are often in the same file; they have no effect here.
 _BESIDE = {
     "ClusterRole", "ClusterRoleBinding", "ConfigMap", "CronJob", "DaemonSet", "Deployment", "EndpointSlice",
     "HorizontalPodAutoscaler", "Ingress", "Job", "Namespace", "NetworkPolicy", "PersistentVolume",
@@ -58,14 +57,15 @@ class Item:
         return self.value.get("apiVersion")
 
     def problem(self, path: Path, message: str, severity: Any = "error", code: str = "schema") -> Problem:
+        """Return a problem at `path` inside this object."""
         full = (*self.prefix, *path)
         return Problem(self.document.locate(full), field_path(full), one_line(message), severity, code)
 
 
 def read_resources(documents: Iterable[Document]) -> tuple[Resources, list[Problem]]:
-    """All Istio resources of the documents, of one file or of several, and everything that is wrong with their shape.
+    """Return all Istio resources of the documents, of one file or several, and every problem of their shape.
 
-    Problems of severity info name Kubernetes objects that were passed over."""
+    Problems of severity info name Kubernetes objects that were skipped."""
     problems: list[Problem] = []
     resources: list[Resource[Any]] = []
     for item in items(documents, problems):
@@ -78,7 +78,8 @@ def read_resources(documents: Iterable[Document]) -> tuple[Resources, list[Probl
 
 
 def load_resources(text: str | bytes, file: str = "rules.yaml") -> Resources:
-    """Read one text; raises InvalidInput with every error of shape. For tests and embedding; admission is not asked."""
+    """Read the resources of one text, for tests and embedding. Raises InvalidInput with every error of shape; Istio's
+    admission is not checked."""
     documents = read_documents(text, file)
     resources, problems = read_resources(documents)
     errors = [*documents.problems, *(problem for problem in problems if problem.severity == "error")]
@@ -88,7 +89,8 @@ def load_resources(text: str | bytes, file: str = "rules.yaml") -> Resources:
 
 
 def items(documents: Iterable[Document], problems: list[Problem]) -> Iterator[Item]:
-    """Every object that is to be an Istio resource; what is no object, or of an unknown kind, goes to `problems`."""
+    """Yield every object that should be an Istio resource; values that are not objects, and unknown kinds, are added to
+    `problems`."""
     for document in documents:
         yield from _items(document, (), document.value, problems)
 
@@ -117,7 +119,7 @@ def _listed(item: Item, problems: list[Problem]) -> Iterator[Item]:
 
 
 def _strange(item: Item) -> Problem | None:
-    """What is wrong with apiVersion and kind, if anything; an info for objects that are passed over."""
+    """Return the problem with an object's apiVersion or kind, or None; an info for objects that are skipped."""
     kind, version = item.kind, item.api_version
     if not isinstance(kind, str) or not kind:
         return item.problem(("kind",), f"expected {one_of([*KINDS, 'Experiment'])}, not {shown(kind)}")
@@ -152,9 +154,8 @@ def _other_kind(item: Item, kind: str, version: str) -> Problem:
         )
     if kind in _BESIDE and not istio:
         return item.problem(("kind",), f"this {kind} is not used; chaos reads {one_of([*KINDS])}", "info", "not-used")
-    meant = nearest(kind, [*KINDS, "Experiment"])
-    hint = f"did you mean {meant}?" if meant else f"expected {one_of([*KINDS, 'Experiment'])}"
-    return item.problem(("kind",), f"unknown kind {shown(kind)}; {hint}")
+    hint = suggestion(kind, [*KINDS, "Experiment"], f"expected {one_of([*KINDS, 'Experiment'])}")
+    return item.problem(("kind",), f"unknown kind {shown(kind)}{hint}")
 
 
 def _right_version(kind: str) -> str:
@@ -162,7 +163,7 @@ def _right_version(kind: str) -> str:
 
 
 def model_of(kind: str) -> type[Message]:
-    """The model of a kind's spec, imported when the kind is met: most files have VirtualServices alone."""
+    """Return the model of a kind's spec. It is imported on first use: most files have VirtualServices alone."""
     if kind == "VirtualService":
         from chaos.mesh.model.virtual_service import VirtualService
 
@@ -185,7 +186,7 @@ def model_of(kind: str) -> type[Message]:
 
 
 def read_resource(item: Item) -> tuple[Resource[Any] | None, list[Problem]]:
-    """One resource, or None with every problem of its shape."""
+    """Return one resource, or None and every problem of its shape."""
     metadata, problems = read_metadata(item)
     if item.kind != SERVICE:
         problems += _unknown_keys(item)
@@ -200,7 +201,7 @@ def read_resource(item: Item) -> tuple[Resource[Any] | None, list[Problem]]:
 
 
 def _bad_service(spec: KubernetesService) -> Iterator[tuple[Path, str]]:
-    """What the API server says of a Service's ports."""
+    """Yield what the API server refuses in a Service's ports: path and message."""
     if not spec.ports and not spec.is_headless and spec.type != "ExternalName":
         yield ("ports",), "required, but missing: a Service needs at least one port"
     if spec.type == "ExternalName" and not spec.external_name:
@@ -213,11 +214,13 @@ def _bad_service(spec: KubernetesService) -> Iterator[tuple[Path, str]]:
 
 
 def spec_of(item: Item) -> Any:
+    """Return the object's spec, an empty mapping when it is absent."""
     spec = item.value.get("spec")
     return {} if spec is None else spec
 
 
 def resource_at(item: Item, metadata: Metadata, spec: Message) -> Resource[Any]:
+    """Build the resource from its checked parts."""
     return Resource(
         kind=item.kind,
         api_version=item.api_version,
@@ -233,6 +236,7 @@ def resource_at(item: Item, metadata: Metadata, spec: Message) -> Resource[Any]:
 
 
 def read_metadata(item: Item) -> tuple[Metadata | None, list[Problem]]:
+    """Return the metadata, or None when they are missing or malformed, and every problem."""
     value = item.value.get("metadata")
     if value is None:
         return None, [item.problem(("metadata",), f"required, but missing: a {item.kind} needs metadata.name")]
@@ -249,17 +253,17 @@ def _bad_metadata(metadata: Metadata) -> Iterator[tuple[str, str]]:
     elif len(name) > 253 or not _NAME.fullmatch(name):
         yield (
             "name",
-            f"{shown(name)} is no name for Kubernetes; use a-z, 0-9, - and ., with a letter or digit at both ends",
+            f"{shown(name)} is not a Kubernetes name; use a-z, 0-9, - and ., with a letter or digit at both ends",
         )
     if namespace and (len(namespace) > 63 or not _LABEL.fullmatch(namespace)):
         yield (
             "namespace",
-            f"{shown(namespace)} is no namespace; use a-z, 0-9 and -, with a letter or digit at both ends",
+            f"{shown(namespace)} is not a namespace; use a-z, 0-9 and -, with a letter or digit at both ends",
         )
     if metadata.creation_timestamp and _timestamp(metadata.creation_timestamp) is None:
         yield (
             "creationTimestamp",
-            f"{shown(metadata.creation_timestamp)} is no time; write it like 2024-01-31T12:00:00Z",
+            f"{shown(metadata.creation_timestamp)} is not a time; write it like 2024-01-31T12:00:00Z",
         )
 
 
@@ -276,10 +280,8 @@ def _unknown_keys(item: Item) -> list[Problem]:
     problems = []
     for key in item.value:
         if key not in known:
-            meant = nearest(key, known)
-            hint = f"; did you mean `{meant}`?" if meant else ""
-            if key in _spec_fields(item.kind):
-                hint = "; it belongs under `spec`"
+            misplaced = key in _spec_fields(item.kind)
+            hint = "; it belongs under `spec`" if misplaced else suggestion(key, known, quote="`")
             path = (*item.prefix, key)
             location = item.document.locate_key(path)
             message = one_line(f"unknown field `{key}`{hint}")
@@ -292,7 +294,8 @@ def _spec_fields(kind: str) -> set[str]:
 
 
 def duplicates(resources: list[Resource[Any]]) -> list[Problem]:
-    """Two resources of one kind, namespace and name: the API server would let the later replace the earlier."""
+    """Return a problem for each resource of the same kind, namespace and name as an earlier one: the API server would
+    let it replace that."""
     first: dict[tuple[str, str, str], Resource[Any]] = {}
     problems = []
     for resource in resources:

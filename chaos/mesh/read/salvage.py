@@ -1,8 +1,7 @@
-"""Read what can be read: a resource with a few fields of the wrong shape is judged without those fields.
+"""Read a resource in spite of errors: fields of the wrong shape are removed and the rest is checked.
 
-So that one look shows all problems: a mistyped timeout in the first rule does not hide a bad regex in the third. For
-checking only; nothing is ever run from a salvaged resource.
-"""
+So one pass shows all problems: a mistyped timeout in the first rule does not hide a bad regex in the third. This is for
+checking only; nothing is ever run from a salvaged resource."""
 
 from __future__ import annotations
 
@@ -26,23 +25,25 @@ from chaos.mesh.read.documents import (
 from chaos.mesh.read.shape import broken_paths
 from chaos.mesh.source.document import Document, Path, field_path
 
-_ROUNDS = 4  # taking out one field can bring up another problem, as a list that is now too short
+_ROUNDS = 4  # removing one field can cause another problem, for example a list that is now too short
 
 
 @dataclass(slots=True)
 class Salvaged:
-    """The resources, every problem of shape, and the places whose content is not all there."""
+    """The resources, every problem of shape, and the places from which a field was removed."""
 
     resources: Resources = field(default_factory=Resources)
     problems: list[Problem] = field(default_factory=list)
     incomplete: set[tuple[Location, str]] = field(default_factory=set)
 
     def apart(self, problems: Iterable[Problem]) -> list[Problem]:
-        """Without problems about places from which a field was taken: they may follow from that alone."""
+        """Return the problems without those at places from which a field was removed, which may be the only reason for
+        them."""
         return [problem for problem in problems if (problem.location, problem.path) not in self.incomplete]
 
 
 def salvage(documents: Iterable[Document]) -> Salvaged:
+    """Read all resources of the documents; those with errors lose the fields that are at fault."""
     salvaged = Salvaged()
     resources: list[Resource[Any]] = []
     for item in items(documents, salvaged.problems):
@@ -85,14 +86,15 @@ def _note(item: Item, path: Path, salvaged: Salvaged) -> None:
 
 
 def _cut(path: Path) -> Path:
-    """What to leave out: the field, or the whole list when it is an entry, so that no other entry changes its place."""
+    """Return the path to remove: the field, or the whole list for one of its entries, so that no other entry changes
+    its index."""
     while path and isinstance(path[-1], int):
         path = path[:-1]
     return path
 
 
 def _without(value: Any, path: Path) -> Any:
-    """A copy without the field; a path that leads nowhere changes nothing."""
+    """Return a copy of the value without the field at `path`; unchanged when the path leads nowhere."""
     step, *rest = path
     try:
         inside = value[step]

@@ -1,13 +1,12 @@
-"""Check a plain value against a pydantic model, and say what is wrong in words that show what would be right.
+"""Check a plain value against a pydantic model, and report errors in words that show what would be right.
 
 Shared by the Istio documents and the Experiment document: `validate_model` turns pydantic's errors into Problems that
-point at the user's line. Unknown fields come with the nearest known name.
-"""
+point at the user's line. Unknown fields come with the nearest known name."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -24,7 +23,7 @@ MAX_SHOWN = 40
 def validate_model(
     model_cls: type[M], value: Any, document: Document, prefix: Path = ()
 ) -> tuple[M | None, list[Problem]]:
-    """The instance, or None and every problem; `prefix` leads from the document's root to `value`."""
+    """Return the instance, or None and every problem. `prefix` leads from the document's root to `value`."""
     try:
         return model_cls.model_validate(value, by_alias=True, by_name=False), []
     except ValidationError as error:
@@ -33,7 +32,7 @@ def validate_model(
 
 
 def broken_paths(model_cls: type[BaseModel], value: Any) -> list[Path]:
-    """What to take out of `value` so that it may fit the model, as paths inside it; empty when it fits.
+    """Return the paths inside `value` to remove so that it may fit the model; empty when it fits.
 
     For a required field that is missing, that is the mapping which lacks it."""
     try:
@@ -44,7 +43,7 @@ def broken_paths(model_cls: type[BaseModel], value: Any) -> list[Path]:
 
 
 def nearest(word: str, known: list[str]) -> str | None:
-    """The known name that `word` was probably meant to be; case, `_` and `-` do not count."""
+    """Return the known name that `word` was probably meant to be, or None; case, `_` and `-` do not count."""
     plain = {_plain(name): name for name in known}
     if _plain(word) in plain:
         return plain[_plain(word)]
@@ -52,13 +51,24 @@ def nearest(word: str, known: list[str]) -> str | None:
     return plain[close[0]] if close else None
 
 
+def suggestion(word: str, known: Sequence[str] | Mapping[str, str], otherwise: str = "", *, quote: str = "") -> str:
+    """Return `; did you mean X?` for the nearest known name, `; <otherwise>` without one, "" if that is empty too.
+
+    A mapping leads from the names that are compared to those that are shown."""
+    close = nearest(word, list(known))
+    if close is None:
+        return f"; {otherwise}" if otherwise else ""
+    name = known[close] if isinstance(known, Mapping) else close
+    return f"; did you mean {quote}{name}{quote}?"
+
+
 def one_of(words: list[str]) -> str:
-    """`a, b or c`, for messages."""
+    """Return `a, b or c`, for messages."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
 
 
 def shown(value: Any) -> str:
-    """A value as the user wrote it, more or less; long ones are cut."""
+    """Return a value roughly as the user wrote it, at most MAX_SHOWN characters."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if value is None:
@@ -84,7 +94,7 @@ def _problem(model: type[BaseModel], value: Any, document: Document, prefix: Pat
 
 
 def _path_inside(value: Any, loc: tuple[str | int, ...], kind: str) -> Path:
-    """pydantic's location without the steps that exist in no document (members of unions, validators)."""
+    """Return pydantic's location without the steps that exist in no document (members of unions, validators)."""
     path: list[str | int] = []
     for step in loc:
         try:
@@ -122,7 +132,7 @@ _BOUNDS = {
 }
 
 _EXPECTED = {
-    "string_type": "a text",
+    "string_type": "a string",
     "int_type": "a whole number",
     "int_from_float": "a whole number",
     "float_type": "a number",
@@ -163,20 +173,17 @@ def _fits(kind: str, text: str) -> bool:
 
 def _wrong_word(given: Any, expected: str) -> str:
     words = [word.strip(" '") for word in expected.replace(" or ", ", ").split(",")]
-    close = nearest(given, words) if isinstance(given, str) else None
-    meant = f"; did you mean {close}?" if close else ""
+    meant = suggestion(given, words) if isinstance(given, str) else ""
     return f"{shown(given)} is not known; expected {one_of(words)}{meant}"
 
 
 def _unknown_field(name: str, known: list[str]) -> str:
-    close = nearest(name, known)
-    if close:
-        return f"unknown field `{name}`; did you mean `{close}`?"
-    return f"unknown field `{name}`; known here: {', '.join(known)}" if known else f"unknown field `{name}`"
+    otherwise = f"known here: {', '.join(known)}" if known else ""
+    return f"unknown field `{name}`{suggestion(name, known, otherwise, quote='`')}"
 
 
 def _fields(model: type[BaseModel], path: Path) -> list[str]:
-    """Names of the fields that the model knows at this path."""
+    """Return the names of the fields that the model knows at this path, sorted."""
     current: Any = model
     for step in path:
         models = _models(current)
@@ -189,7 +196,7 @@ def _fields(model: type[BaseModel], path: Path) -> list[str]:
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:
-    """The models that an annotation speaks of: through Optional, Annotated, tuples and lists, not into dicts."""
+    """Return the models inside an annotation: through Optional, Annotated, tuples and lists, not into dicts."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     if get_origin(annotation) is dict:
@@ -198,7 +205,7 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
 
 
 def _dict_values(annotation: Any) -> Any:
-    """The annotation of a dict's values, wherever the dict stands in it."""
+    """Return the annotation of the values of the first dict in an annotation, or None."""
     args = get_args(annotation)
     if get_origin(annotation) is dict and len(args) == 2:
         return args[1]

@@ -1,4 +1,4 @@
-"""Which VirtualServices exist for a proxy, and in which order they count.
+"""Which VirtualServices apply to a proxy, and in which order.
 
 Source: istio push_context.go (VirtualServicesForGateway: private ones, then those exported by name, then public ones),
 config.go sortConfigByCreationTime."""
@@ -18,7 +18,7 @@ from chaos.mesh.resolve.delegate import EffectiveRule, effective_rules
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bound:
-    """A VirtualService that exists for the proxy: its hosts in full, and its rules with delegates merged in."""
+    """A VirtualService that applies to the proxy: its hosts in full, and its rules with delegates merged in."""
 
     source: Resource[VirtualService]
     hosts: tuple[str, ...]
@@ -26,7 +26,7 @@ class Bound:
 
 
 def bound_virtual_services(resources: Resources, proxy: Proxy) -> tuple[list[Bound], list[Problem]]:
-    """Those that exist for the proxy, the one that counts first in front; and what is wrong with delegates."""
+    """Return those that apply to the proxy, by precedence, and the problems with delegates."""
     known: Mapping[tuple[str, str], Resource[VirtualService]] = {
         (each.namespace, each.name): each for each in resources.virtual_services
     }
@@ -41,8 +41,8 @@ def bound_virtual_services(resources: Resources, proxy: Proxy) -> tuple[list[Bou
 
 
 def precedence(resource: Resource[VirtualService], namespace: str) -> tuple[int, tuple[datetime, str, str]]:
-    """Sorts VirtualServices as Istio does: those that only this namespace sees, those exported to it by name, public
-    ones; each by age."""
+    """Return Istio's sort key: VirtualServices that only this namespace sees, then those exported to it by name, then
+    public ones; each group by age."""
     return _visibility(resource, namespace), resource.precedence
 
 
@@ -55,8 +55,8 @@ def _visibility(resource: Resource[VirtualService], namespace: str) -> int:
 
 
 def is_bound(resource: Resource[VirtualService], proxy: Proxy) -> bool:
-    """Whether a VirtualService exists for the proxy: it has hosts, is bound to its gateway, and exported to its
-    namespace."""
+    """Return whether a VirtualService applies to the proxy: it has hosts, is bound to its gateway, and is exported to
+    its namespace."""
     spec = resource.spec
     gateways = {qualified(gateway, resource.namespace) for gateway in spec.gateways or (MESH,)}
     return (

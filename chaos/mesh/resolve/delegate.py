@@ -1,4 +1,4 @@
-"""Delegation: a root's rules with the rules of its delegates in their place, matches and defaults merged.
+"""Delegation: replace a root's rule by the rules of its delegate, with matches and defaults merged.
 
 Source: istio mergeVirtualServicesIfNeeded, mergeHTTPRoutes, hasConflict (pilot/pkg/model/virtualservice.go)."""
 
@@ -18,7 +18,7 @@ from chaos.mesh.source.document import one_line
 
 VirtualServices = Mapping[tuple[str, str], Resource[VirtualService]]
 
-# What a delegate's rule inherits from the root's when it lacks it, each field as a whole. Not redirect, not route.
+# Fields that a delegate's rule inherits from the root's when it lacks them, each as a whole. Not redirect, not route.
 _INHERITED = (
     "rewrite", "direct_response", "timeout", "retries", "fault", "mirror", "mirrors", "mirror_percent",
     "mirror_percentage", "cors_policy", "headers",
@@ -27,8 +27,9 @@ _INHERITED = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EffectiveRule:
-    """An HTTPRoute as it counts: a delegate's is merged with its root's. `namespace` is where short destinations
-    resolve; `entries` has the place of each match entry."""
+    """An HTTPRoute as it counts, a delegate's merged with its root's.
+
+    `namespace` completes short destinations; `entries` has the location of each match entry."""
 
     rule: Rule
     route: HTTPRoute
@@ -40,8 +41,9 @@ class EffectiveRule:
 def effective_rules(
     root: Resource[VirtualService], known: VirtualServices
 ) -> tuple[list[EffectiveRule], list[Problem]]:
-    """The HTTP rules of a VirtualService in order. A rule whose delegate is missing or hidden is skipped, with a
-    problem."""
+    """Return the HTTP rules of a VirtualService in order, and the problems.
+
+    A rule whose delegate is missing or hidden is skipped, with a problem."""
     rules: list[EffectiveRule] = []
     problems: list[Problem] = []
     for index, route in enumerate(root.spec.http):
@@ -94,8 +96,8 @@ LONGEST_NAME = 200
 
 
 def shown_name(name: str) -> str:
-    """A rule's name as it goes into tags, tables and terminals: control characters spelt out, and a very long one cut,
-    with a mark of the whole that keeps it apart from others."""
+    """Return a rule's name for tags, tables and terminals: control characters spelt out, and cut at LONGEST_NAME
+    characters, followed by a digest of the whole that tells it from others."""
     text = one_line(name)
     if len(text) <= LONGEST_NAME:
         return text
@@ -114,7 +116,8 @@ def _delegated(
     inner: int,
     below: HTTPRoute,
 ) -> EffectiveRule | None:
-    """The delegate's rule under the root's; None when one of its entries conflicts with all of the root's."""
+    """Return the delegate's rule merged with the root's; None when one of its entries conflicts with all of the
+    root's."""
     if below.delegate is not None:
         return None  # one level only; validation refuses it
     matches = _merge_matches(_placed(root, index, above), _placed(delegate, inner, below))
@@ -136,7 +139,8 @@ Placed = list[tuple[HTTPMatchRequest, Location]]
 
 
 def _placed(owner: Resource[VirtualService], index: int, route: HTTPRoute) -> Placed:
-    """Its match entries and their places; names of gateways belong to the VirtualService they stand in."""
+    """Return a rule's match entries and their locations; names of gateways are completed with the namespace of their
+    own VirtualService."""
     entries = []
     for entry in route.match:
         gateways = tuple(qualified(gateway, owner.namespace) for gateway in entry.gateways)
@@ -145,7 +149,8 @@ def _placed(owner: Resource[VirtualService], index: int, route: HTTPRoute) -> Pl
 
 
 def _resolved(root: HTTPRoute, namespace: str) -> HTTPRoute:
-    """The root's rule with its mirrors' hosts in full: what a delegate inherits keeps the root's namespace."""
+    """Return the root's rule with its mirrors' hosts in full: they keep the root's namespace when a delegate inherits
+    them."""
     mirrors = tuple(
         mirror.model_copy(update={"destination": _in_full(mirror.destination, namespace)}) for mirror in root.mirrors
     )
@@ -158,6 +163,8 @@ def _in_full(destination: Destination, namespace: str) -> Destination:
 
 
 def _merge_matches(root: Placed, delegate: Placed) -> Placed | None:
+    """Merge each of the delegate's entries with each of the root's that it does not conflict with; None if one of them
+    conflicts with all."""
     if not root:
         return delegate
     if not delegate:
@@ -172,7 +179,8 @@ def _merge_matches(root: Placed, delegate: Placed) -> Placed | None:
 
 
 def _merge_entry(root: HTTPMatchRequest, delegate: HTTPMatchRequest) -> HTTPMatchRequest:
-    """Maps are unions in which the delegate's entry wins; of other fields the delegate's, else the root's."""
+    """Merge two entries: maps are unions in which the delegate wins; other fields are the delegate's, or else the
+    root's."""
     update: dict[str, object] = {"name": "-".join(part for part in (root.name, delegate.name) if part)}
     for name in ("headers", "without_headers", "query_params", "source_labels"):
         update[name] = {**getattr(root, name), **getattr(delegate, name)}
@@ -182,7 +190,7 @@ def _merge_entry(root: HTTPMatchRequest, delegate: HTTPMatchRequest) -> HTTPMatc
 
 
 def has_conflict(root: HTTPMatchRequest, delegate: HTTPMatchRequest) -> bool:
-    """Whether the delegate's entry cannot lie within the root's."""
+    """Return whether the delegate's entry cannot lie within the root's."""
     texts = [(getattr(root, name), getattr(delegate, name)) for name in ("uri", "scheme", "method", "authority")]
     for name in ("headers", "without_headers", "query_params"):
         below: Mapping[str, StringMatch] = getattr(delegate, name)
@@ -198,8 +206,10 @@ def has_conflict(root: HTTPMatchRequest, delegate: HTTPMatchRequest) -> bool:
 
 
 def _text_conflict(root: StringMatch | None, delegate: StringMatch | None) -> bool:
-    """Given on both sides, only a text that lies within the root's is none: a regex or a mere presence always
-    conflicts (stringMatchConflict)."""
+    """Return whether two conditions on one field conflict.
+
+    If both sides set the field, they do unless the delegate's text is inside the root's; a regex or a presence match
+    always conflicts (stringMatchConflict)."""
     if root is None or delegate is None:
         return False
     if root.regex or delegate.regex:

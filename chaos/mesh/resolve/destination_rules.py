@@ -1,4 +1,4 @@
-"""Which DestinationRule applies to a service, and how several for one host count.
+"""Find the DestinationRule that applies to a service, and merge several for one host.
 
 Source: istio setDestinationRules, mergeDestinationRule and destinationRule (pilot/pkg/model/push_context.go,
 destination_rule.go), SidecarScope.DestinationRule (sidecar.go)."""
@@ -18,8 +18,9 @@ Written = Resource[DestinationRule]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MergedRule:
-    """DestinationRules of one namespace for one host that count as one. `selector`: labels of the only workloads that
-    it is for, None when it is for all."""
+    """DestinationRules of one namespace for one host that count as one.
+
+    `selector`: the labels of the only workloads that it applies to, None if it applies to all."""
 
     host: str
     subsets: tuple[Subset, ...]
@@ -37,26 +38,27 @@ class MergedRule:
         return self.sources[0].namespace
 
     def subset(self, name: str) -> Subset | None:
-        """The first subset of this name."""
+        """Return the first subset of this name, or None."""
         return next((subset for subset in self.subsets if subset.name == name), None)
 
     def visible(self, namespace: str) -> bool:
-        """Whether clients of another namespace have it."""
+        """Return whether clients of another namespace have it."""
         return not self.export_to or not self.export_to.isdisjoint(("*", namespace))
 
 
 Pool = dict[str, list[MergedRule]]
-"""By host: the rules of one namespace that were kept apart."""
+"""By host: the rules of one namespace that were not merged."""
 
 
 class DestinationRules:
-    """The rules that one proxy has: its own namespace's first, then those of the service's, then the root's."""
+    """The rules that one proxy has: its own namespace's first, then those of the service's, then the root
+    namespace's."""
 
     def __init__(self, rules: Iterable[Written], proxy: Proxy):
         self._proxy = proxy
         ordered = sorted(rules, key=_precedence)
         of_client = [rule for rule in ordered if rule.namespace == proxy.namespace and _counts_at_home(rule)]
-        if proxy.namespace == ROOT_NAMESPACE:  # what it has for everybody must not hide the services' own rules
+        if proxy.namespace == ROOT_NAMESPACE:  # its rules for everybody must not hide the services' own
             of_client = [rule for rule in of_client if _is_private(rule)]
         self._local = _pool(of_client)
         shared = [rule for rule in ordered if not _is_private(rule)]
@@ -66,8 +68,10 @@ class DestinationRules:
         }
 
     def find(self, host: str, service_namespace: str) -> MergedRule | None:
-        """The rule for a service of this namespace; an exact host comes before wildcards, longer ones before shorter.
-        A namespace that has one for the host is the last one asked, even if it has none for this workload."""
+        """Return the rule for a service of this namespace, or None; an exact host comes before wildcards, longer ones
+        before shorter ones.
+
+        The search ends at the first namespace with rules for the host, even if none of them is for this workload."""
         own = _fitting(self._local, host)
         if own:
             return self._chosen(own)
@@ -79,7 +83,8 @@ class DestinationRules:
         return None
 
     def _chosen(self, rules: Sequence[MergedRule]) -> MergedRule | None:
-        """The first that selects this workload, in its own namespace; else the last that selects none."""
+        """Return the first rule that selects this workload, in its own namespace; else the last one without a
+        selector."""
         labels = self._proxy.labels.items()
         for rule in rules:
             mine = rule.namespace == self._proxy.namespace
@@ -93,7 +98,7 @@ def _precedence(rule: Written) -> tuple[bool, tuple[datetime, str, str]]:
 
 
 def _export_to(rule: Written) -> frozenset[str]:
-    """One with a selector is for its own namespace, whatever it says."""
+    """Return exportTo; a rule with a selector is for its own namespace, whatever it says."""
     return frozenset(rule.spec.export_to) if rule.spec.workload_selector is None else frozenset(".")
 
 
@@ -114,7 +119,7 @@ def _fitting(pool: Pool, host: str) -> list[MergedRule]:
 
 
 def _pool(rules: Iterable[Written]) -> Pool:
-    """Rules of one namespace, in the order in which they count, those of one host merged where Istio merges them."""
+    """Group rules of one namespace by host, in order of precedence, merged where Istio merges them."""
     pool: Pool = {}
     for rule in rules:
         host = full_name(rule.spec.host, rule.namespace)
@@ -129,9 +134,10 @@ def _pool(rules: Iterable[Written]) -> Pool:
 
 
 def _merge(earlier: MergedRule, rule: Written) -> tuple[MergedRule, bool]:
-    """The earlier rule with what the later one adds to it, and whether the later one counts for itself as well.
+    """Return the earlier rule with what the later one adds to it, and whether the later one also counts on its own.
 
-    Equal exportTo: they are one. A set that contains the earlier one's: both. Selectors that differ stay apart."""
+    With equal exportTo they become one. If the later one's contains the earlier one's, both count. Rules whose
+    selectors differ are not merged."""
     export_to = _export_to(rule)
     equal = earlier.export_to == export_to
     if not equal and not (earlier.export_to and earlier.export_to <= export_to):
@@ -144,7 +150,8 @@ def _merge(earlier: MergedRule, rule: Written) -> tuple[MergedRule, bool]:
 
 
 def _with(earlier: MergedRule, rule: Written) -> MergedRule:
-    """Subsets add up and the first of a name wins; the first traffic policy wins as a whole."""
+    """Return the earlier rule with the later one's subsets, of which the first of a name wins; the first traffic policy
+    wins as a whole."""
     return replace(
         earlier,
         subsets=earlier.subsets + rule.spec.subsets,

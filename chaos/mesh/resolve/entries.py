@@ -1,4 +1,4 @@
-"""Which match entries of a VirtualService count for one proxy on one listener, in order, up to the first that takes
+"""Which match entries of a VirtualService count for one proxy on one listener: in order, up to the first that takes
 every request.
 
 Source: istio BuildHTTPRoutesForVirtualService, sourceMatchHTTP, IsCatchAllRoute (route.go)."""
@@ -25,12 +25,12 @@ class Entry:
 
     @property
     def location(self) -> Location | None:
-        """Where the entry stands; the rule itself when it has none."""
+        """Where the entry is; the rule's location when it has no entries."""
         return self.rule.entries[self.place] if self.rule.entries else self.rule.rule.location
 
     @property
     def is_catch_all(self) -> bool:
-        """Whether no request gets past it. An empty method, scheme, authority or prefix is a condition all the same."""
+        """Whether it takes every request. An empty method, scheme, authority or prefix still counts as a condition."""
         match = self.match
         if match is None:
             return True
@@ -43,7 +43,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LeftOut:
-    """A match entry that takes no request of this proxy on this listener, and why; for explaining."""
+    """A match entry that takes no request of this proxy on this listener, and the reason; for explaining."""
 
     owner: Resource[VirtualService]  # the VirtualService whose hosts it would serve
     entry: Entry
@@ -60,7 +60,7 @@ class LeftOut:
 
 
 def entries_of(rule: EffectiveRule) -> tuple[Entry, ...]:
-    """All match entries of a rule; one that takes everything for a rule without any."""
+    """Return all match entries of a rule; for a rule without any, one that takes everything."""
     matches = rule.route.match or (None,)
     return tuple(Entry(rule, place, match) for place, match in enumerate(matches))
 
@@ -68,7 +68,7 @@ def entries_of(rule: EffectiveRule) -> tuple[Entry, ...]:
 def counted(
     owner: Resource[VirtualService], rules: Sequence[EffectiveRule], proxy: Proxy, listener: int
 ) -> tuple[tuple[Entry, ...], list[LeftOut]]:
-    """The entries that count, in order, and those that do not."""
+    """Return the entries that count, in order, and those that do not."""
     found: list[Entry] = []
     left_out: list[LeftOut] = []
     closed: Entry | None = None
@@ -77,7 +77,7 @@ def counted(
             if closed is not None and closed.rule is not rule:
                 reason = f"comes after {closed.rule.rule.name}, which takes every request"
                 left_out.append(LeftOut(owner, entry, listener, reason))
-                break  # one line says it of the whole rule
+                break  # one line is enough for the whole rule
             if closed is not None:
                 left_out.append(LeftOut(owner, entry, listener, "comes after an entry that takes every request"))
             elif failed := failed_selector(entry.match, proxy, listener, rule.namespace):
@@ -89,7 +89,7 @@ def counted(
 
 
 def failed_selector(match: HTTPMatchRequest | None, proxy: Proxy, listener: int, namespace: str) -> str | None:
-    """Which static selector leaves this entry out for this proxy, in words; None when it stays.
+    """Return in words which static selector excludes this entry for this proxy; None when none does.
 
     With `gateways` only membership counts: sourceLabels and sourceNamespace are ignored (istio sourceMatchHTTP)."""
     if match is None:

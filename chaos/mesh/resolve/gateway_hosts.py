@@ -1,5 +1,5 @@
-"""Which hosts exist on a Gateway's listener: what its servers admit, the rules of all VirtualServices of a host in
-order, catch-alls last. All Gateways for the same workload play together.
+"""Which hosts exist on a Gateway's listener: those that its servers admit, each with the rules of all its
+VirtualServices in order, catch-alls last. All Gateways for the same workload count together.
 
 Source: istio buildGatewayHTTPRouteConfig (gateway.go), SortVHostRoutes (route.go), MergeGateways (gateway.go)."""
 
@@ -11,7 +11,7 @@ from dataclasses import replace
 from chaos.mesh.model.gateway import Gateway
 from chaos.mesh.model.resources import Resource
 from chaos.mesh.model.virtual_service import VirtualService
-from chaos.mesh.names import Proxy, admitted_hosts, intersection, qualified
+from chaos.mesh.names import HTTP_PORT, Proxy, admitted_hosts, intersection, qualified
 from chaos.mesh.resolve.bindings import Bound
 from chaos.mesh.resolve.entries import Entry
 from chaos.mesh.resolve.virtual_hosts import Counted, VirtualHost
@@ -20,7 +20,7 @@ from chaos.mesh.resolve.virtual_hosts import Counted, VirtualHost
 def gateway_hosts(
     bound: Sequence[Bound], counted: Counted, gateways: Iterable[Resource[Gateway]], proxy: Proxy, listener: int
 ) -> list[VirtualHost]:
-    """The virtual hosts of the proxy's Gateways on one port."""
+    """Return the virtual hosts of the proxy's Gateways on one port."""
     entries: dict[str, list[Entry]] = {}
     owners: dict[str, list[Resource[VirtualService]]] = {}
     for gateway in gateways:
@@ -46,20 +46,21 @@ def _bound_to(bound: Bound, gateway: Resource[Gateway]) -> bool:
 
 
 def name_of(gateway: Resource[Gateway]) -> str:
-    """`namespace/name`, as VirtualServices are bound to it."""
+    """Return `namespace/name`, by which VirtualServices are bound to it."""
     return f"{gateway.namespace}/{gateway.name}"
 
 
 def catch_alls_last(entries: Sequence[Entry]) -> tuple[Entry, ...]:
-    """Stable: of each kind the order is kept."""
+    """Sort catch-all entries behind the others; within both groups the order stays."""
     return tuple(sorted(entries, key=lambda entry: entry.is_catch_all))
 
 
 def proxy_in_full(proxy: Proxy, gateways: Sequence[Resource[Gateway]]) -> Proxy:
-    """With the full name of its Gateway, and those of all others that select the same workload.
+    """Return the proxy with the full name of its Gateway, and the names of all others that select the same workload.
 
-    The Gateway's namespace is the proxy's own, else that of the only Gateway of this name, since gateway workloads
-    often live apart from the Gateways they serve. The workload has the labels that its Gateway selects, and its own."""
+    The Gateway's namespace is the proxy's own, else that of the only Gateway of this name, because gateway workloads
+    often run in another namespace than the Gateways they serve. The workload has the labels that its Gateway selects,
+    and its own."""
     if not proxy.is_gateway:
         return proxy
     name = proxy.gateway
@@ -80,10 +81,10 @@ def proxy_in_full(proxy: Proxy, gateways: Sequence[Resource[Gateway]]) -> Proxy:
 
 
 def gateway_listener(proxy: Proxy, gateways: Iterable[Resource[Gateway]]) -> int:
-    """proxy.port; by default the first server's port of the proxy's Gateway."""
+    """Return proxy.port, by default the port of the first server of the proxy's Gateway, else 80."""
     if proxy.port is not None:
         return proxy.port
     for gateway in gateways:
         if name_of(gateway) == proxy.gateway_name and gateway.spec.servers:
             return gateway.spec.servers[0].port.number
-    return 80
+    return HTTP_PORT

@@ -1,7 +1,8 @@
 """Everything that Istio settles before a request comes: `resolve(resources, registry, proxy)`.
 
-Which services and rules one proxy has, its listeners, and on each the virtual hosts with the match entries behind them,
-delegates merged, as plain data. Our own tables (chaos.mesh.compile) and the export for Envoy both start from here."""
+The result is plain data: the services and rules that one proxy has, its listeners, and on each the virtual hosts with
+their match entries, delegates merged. Our own tables (chaos.mesh.compile) and the export for Envoy both start from
+it."""
 
 from __future__ import annotations
 
@@ -9,18 +10,18 @@ from dataclasses import dataclass
 
 from chaos.errors import Problem
 from chaos.mesh.model.resources import Resources
-from chaos.mesh.names import Proxy
+from chaos.mesh.names import HTTP_PORT, Proxy
 from chaos.mesh.resolve.bindings import Bound, bound_virtual_services
 from chaos.mesh.resolve.destination_rules import DestinationRules
 from chaos.mesh.resolve.entries import Entry, LeftOut, counted
 from chaos.mesh.resolve.gateway_hosts import gateway_hosts, gateway_listener, proxy_in_full
-from chaos.mesh.resolve.virtual_hosts import HTTP_PORT, SidecarHosts, VirtualHost, http_listeners
+from chaos.mesh.resolve.virtual_hosts import SidecarHosts, VirtualHost, http_listeners
 from chaos.mesh.upstream.registry import Registry
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Listener:
-    """One port of the proxy, with the virtual hosts there. `port` is what `match.port` is compared with."""
+    """One port of the proxy, with its virtual hosts. `match.port` is compared with `port`."""
 
     port: int
     virtual_hosts: tuple[VirtualHost, ...]
@@ -28,8 +29,10 @@ class Listener:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ResolvedMesh:
-    """What one proxy has. `only`: this listener takes every request, whatever port its Host names; None where that
-    port, 80 when there is none, is the listener."""
+    """What one proxy has.
+
+    `only`: this listener takes every request, whatever port its Host names; None if the listener is that port, or 80
+    without one."""
 
     proxy: Proxy
     registry: Registry
@@ -42,12 +45,12 @@ class ResolvedMesh:
 
     @property
     def main_port(self) -> int:
-        """The port of requests that name none."""
+        """The listener of requests whose Host names no port."""
         return HTTP_PORT if self.only is None else self.only
 
 
 def resolve(resources: Resources, registry: Registry, proxy: Proxy | None = None) -> ResolvedMesh:
-    """Settle what a proxy has. The resources have passed validation; what only shows now is in `problems`."""
+    """Settle what a proxy has. The resources have passed validation; problems that show only now are in `problems`."""
     proxy = proxy_in_full(proxy or Proxy(), resources.gateways)
     registry = registry.with_documents(resources, proxy)
     bound, problems = bound_virtual_services(resources, proxy)

@@ -11,20 +11,17 @@ from dataclasses import dataclass, field
 from chaos.errors import Problem
 from chaos.mesh.model.resources import Resource
 from chaos.mesh.model.virtual_service import VirtualService
-from chaos.mesh.names import covers, is_wildcard, overlap, specificity
+from chaos.mesh.names import HTTP_PORT, covers, is_wildcard, overlap, specificity
 from chaos.mesh.resolve.bindings import Bound
 from chaos.mesh.resolve.entries import Entry
 from chaos.mesh.upstream.protocols import is_http
 from chaos.mesh.upstream.registry import Registry, Service
 
-HTTP_PORT = 80
-"""The only listener on which hosts that are no service have rules of their own."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VirtualHost:
-    """Names that lead here, without ports, and what is behind them: entries of VirtualServices, or else `service`, a
-    registered service's default route. `owners` are the VirtualServices."""
+    """Names without ports, and what they lead to: entries of VirtualServices (`owners`), or else `service`, a
+    registered service's default route."""
 
     host: str
     domains: tuple[str, ...]
@@ -34,13 +31,14 @@ class VirtualHost:
 
 
 Counted = Mapping[int, tuple[Entry, ...]]
-"""By a Bound's place: its entries that count on the listener."""
+"""By a Bound's index: its entries that count on the listener."""
 
 
 @dataclass(frozen=True, slots=True)
 class SidecarHosts:
-    """Finds the virtual hosts of one listener. `bound` in the order in which they count; `visible` is what the proxy
-    sees, `port` the listener's."""
+    """Finds the virtual hosts of one listener.
+
+    `bound` is in order of precedence; `registry` has the services that the proxy sees; `port` is the listener's."""
 
     bound: Sequence[Bound]
     registry: Registry
@@ -49,7 +47,7 @@ class SidecarHosts:
     problems: list[Problem] = field(default_factory=list)
 
     def hosts(self, counted: Counted) -> list[VirtualHost]:
-        """In order; of names that are claimed twice the first claim counts."""
+        """Return the virtual hosts in order; of names that are claimed twice the first claim counts."""
         registered = self.registry.services.items()
         here = {host.lower(): each for host, each in registered if self.port in each.ports and not each.stands_for}
         served: dict[str, VirtualHost] = {}
@@ -64,10 +62,10 @@ class SidecarHosts:
         return _with_free_domains(served, here)
 
     def _claimed(self, place: int, bound: Bound, here: Mapping[str, Service], best: Mapping[str, int]) -> list[str]:
-        """The hosts that a VirtualService has on this listener: names that are no service, then services.
+        """Return the hosts that a VirtualService has on this listener: names that are not services, then services.
 
-        Names need a listener, which only a port that is said to speak HTTP makes for everybody; and other ports than
-        80 serve them beside a service of the same VirtualService alone."""
+        Names need a listener, which only a port that is declared as HTTP makes for everybody; and ports other than 80
+        serve them only beside a service of the same VirtualService."""
         names, services = _names_and_services(place, bound, here, best)
         spoken = [host for host in services if here[host].speaks_http(self.port)]
         listens = any(is_http(service.ports[self.port].protocol) for service in here.values())
@@ -91,7 +89,7 @@ class SidecarHosts:
 
 
 def _concerns(bound: Bound, here: Mapping[str, Service]) -> bool:
-    """Whether any host of it is a service on the listener, or lies under a wildcard entry there."""
+    """Return whether any of its hosts is a service on the listener, or overlaps one where either is a wildcard."""
     for host in map(str.lower, bound.hosts):
         if host in here or any(overlap(host, each) for each in here if is_wildcard(host) or is_wildcard(each)):
             return True
@@ -101,8 +99,9 @@ def _concerns(bound: Bound, here: Mapping[str, Service]) -> bool:
 def _names_and_services(
     place: int, bound: Bound, here: Mapping[str, Service], best: Mapping[str, int]
 ) -> tuple[list[str], list[str]]:
-    """A VirtualService's hosts apart. A wildcard stands for the services that it is the best match of; for itself only
-    when it has nothing to do with any service."""
+    """Split a VirtualService's hosts.
+
+    A wildcard stands for the services that it is the best match of, and for itself only when it overlaps no service."""
     names: list[str] = []
     services: list[str] = []
     for host in map(str.lower, bound.hosts):
@@ -117,8 +116,8 @@ def _names_and_services(
 
 
 def most_specific(bound: Sequence[Bound], registry: Registry) -> dict[str, int]:
-    """By service: the place of the VirtualService with the most specific host for it, whether or not it has a rule for
-    this proxy; of equals the first."""
+    """Return, by service, the index of the VirtualService with the most specific host for it, whether or not it has a
+    rule for this proxy; of equals the first."""
     exact: dict[str, int] = {}
     wild: dict[str, int] = {}
     for place, entry in enumerate(bound):
@@ -136,7 +135,8 @@ def most_specific(bound: Sequence[Bound], registry: Registry) -> dict[str, int]:
 
 
 def _with_free_domains(served: Mapping[str, VirtualHost], here: Mapping[str, Service]) -> list[VirtualHost]:
-    """Each name belongs to the first that claims it, and an alias never hides a service's own name (dedupeDomains)."""
+    """Give each name to the first host that claims it; an alias never hides a service's own name (istio
+    dedupeDomains)."""
     taken: set[str] = set()
     found: list[VirtualHost] = []
     for host in served.values():
@@ -155,6 +155,6 @@ def _ignored(resource: Resource[VirtualService], host: str, winner: Resource[Vir
 
 
 def http_listeners(services: Iterable[Service]) -> list[int]:
-    """The ports on which some service speaks HTTP: 80 first, then the others in order."""
+    """Return the ports on which some service speaks HTTP: 80 first, then the others in order."""
     ports = {port for service in services for port in service.ports if service.speaks_http(port)}
     return sorted(ports, key=lambda port: (port != HTTP_PORT, port))

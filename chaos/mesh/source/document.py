@@ -1,9 +1,8 @@
-"""Read a YAML stream into plain values that remember where they stood, with every problem located.
+"""Read a YAML stream into plain values that remember their positions, with every problem located.
 
-`read_documents` never raises: what is wrong comes back as problems, and the documents that could be read beside them.
-Values are JSON's (dict with text keys, list, str, int, float, bool, None), as kubectl would send them. Hostile
-input is refused: size, depth, and what aliases expand to are limited. Knows nothing of Istio.
-"""
+`read_documents` never raises: it returns problems together with the documents that could be read. Values are JSON's
+(dict with string keys, list, str, int, float, bool, None), as kubectl would send them. Hostile input is refused: size,
+depth, and the size of expanded aliases are limited. Knows nothing of Istio."""
 
 from __future__ import annotations
 
@@ -38,7 +37,7 @@ _TAGGED: dict[str, tuple[type, ...]] = {
 
 @dataclass(slots=True, eq=False)
 class Place:
-    """Where a value stands: its key (or the value itself in a list), the value, and those inside it."""
+    """The positions of a value: its key (or the value itself in a list), the value, and the values inside it."""
 
     key: Position
     value: Position
@@ -56,12 +55,13 @@ class Document:
     place: Place
 
     def locate(self, path: Path = ()) -> Location:
-        """Where the field stands: a scalar itself, the key of a mapping or list; its nearest parent when missing."""
+        """Return where a field is: a scalar itself, the key of a mapping or list; its nearest parent when it is
+        missing."""
         place = self._find(path)
         return self._at(place.value if place.children is None else place.key)
 
     def locate_key(self, path: Path) -> Location:
-        """Where the field's key stands; the nearest parent's when it is missing."""
+        """Return where the field's key is; the nearest parent's when it is missing."""
         return self._at(self._find(path).key)
 
     def _find(self, path: Path) -> Place:
@@ -79,7 +79,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Documents:
-    """All of one file: its documents, the errors, and notes (infos) on words that kubectl reads otherwise."""
+    """All of one file: its documents, the errors, and notes (infos) on words that kubectl reads differently."""
 
     file: str
     documents: tuple[Document, ...] = ()
@@ -94,12 +94,12 @@ class Documents:
 
 
 def one_line(text: str) -> str:
-    """Text from a file as it may stand in a message: control characters escaped, so that it cannot move a cursor."""
+    """Escape the control characters of text from a file, so that in a message it cannot move a cursor."""
     return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def field_path(path: Path) -> str:
-    """A path as Istio writes it: `spec.http[0].match[1].headers.end-user`; odd keys are quoted in brackets."""
+    """Write a path as Istio does: `spec.http[0].match[1].headers.end-user`; odd keys are quoted in brackets."""
     text = ""
     for step in path:
         if isinstance(step, int):
@@ -112,7 +112,7 @@ def field_path(path: Path) -> str:
 
 
 def read_documents(text: str | bytes, file: str) -> Documents:
-    """Every document of the stream. Empty documents are skipped; a stream without any is a problem."""
+    """Read every document of the stream. Empty documents are skipped; a stream without any is a problem."""
     refused = _refuse(text)
     if refused:
         return Documents(file, problems=(Problem(Location(file), "", refused),))
@@ -132,7 +132,7 @@ def _refuse(text: str | bytes) -> str | None:
 
 
 def _decode(text: str | bytes) -> str | tuple[int, str]:
-    """The text, or the line and message of what makes it no text."""
+    """Return the text, or the line and message of the reason why it is not one."""
     if isinstance(text, str):
         decoded = text
     else:
@@ -248,7 +248,7 @@ class _Reader:
                 if key in places:
                     first = places[key].key[0]
                     self._problem(
-                        key_position, field_path(tuple(self.path)), f"the key stands twice, first in line {first}"
+                        key_position, field_path(tuple(self.path)), f"the key appears twice, first in line {first}"
                     )
                 values[key] = value
                 stands = key_position if value is None else place.value
@@ -258,7 +258,7 @@ class _Reader:
         return values, _around(position, places)
 
     def _key(self, event: Any, events: Iterator[yaml.Event], depth: int) -> str:
-        """A key as text; numbers and booleans become text as kubectl does it, anything else is a problem."""
+        """Return a key as a string; numbers and booleans become one as in kubectl, anything else is a problem."""
         position = _position(event.start_mark)
         value, _ = self._node(event, events, depth + 1)
         if isinstance(value, str):
@@ -267,13 +267,13 @@ class _Reader:
             text = "true" if value else "false"
             word = getattr(event, "value", text)
             if word != text:
-                message = f'a bare `{word}` is the boolean {text} in YAML; write "{word}" in quotes to mean the text'
+                message = f'a bare `{word}` is the boolean {text} in YAML; write "{word}" in quotes for the string'
                 self._problem(position, field_path((*self.path, word)), message)
             return text
         if isinstance(value, int | float):
             return str(value)
         kind = "null" if value is None else "a list" if isinstance(value, list) else "a mapping"
-        self._problem(position, field_path(tuple(self.path)), f"a key must be a text, not {kind}")
+        self._problem(position, field_path(tuple(self.path)), f"a key must be a string, not {kind}")
         return f"<{kind}>"
 
     def _merge_sources(self, value: Any, place: Place) -> list[tuple[Any, Place]]:
@@ -299,7 +299,7 @@ class _Reader:
     def _plain(self, text: str, position: Position) -> Scalar:
         if is_trap(text):
             word = "true" if text in "yY" else "false"
-            message = f'kubectl reads a bare `{text}` as the boolean {word}; write "{text}" in quotes to mean the text'
+            message = f'kubectl reads a bare `{text}` as the boolean {word}; write "{text}" in quotes for the string'
             path = field_path(tuple(self.path))
             self.notes.append(Problem(Location(self.file, *position), path, message, "info", "yaml-boolean"))
         value = resolve(text)
@@ -326,7 +326,7 @@ def _around(position: Position, places: dict[str | int, Place]) -> Place:
 
 
 def _merge(values: dict[str, Any], places: dict[str | int, Place], sources: list[tuple[Any, Place]]) -> None:
-    """YAML's merge key: what stands here wins, then the earlier source."""
+    """Apply YAML's merge key: a key that is here already wins, then the earlier source."""
     for value, place in sources:
         for key, item in value.items():
             if key not in values:

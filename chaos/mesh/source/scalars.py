@@ -1,10 +1,9 @@
-"""What a bare YAML word means to kubectl: the resolution of sigs.k8s.io/yaml (go-yaml v2), not PyYAML's.
+"""What a bare YAML word means to kubectl: the rules of sigs.k8s.io/yaml (go-yaml v2), not PyYAML's.
 
-They differ where it hurts: `0o17` and `1e3` are numbers, `12:30` is a text (PyYAML: 750), dates stay texts, and a
-float without a fraction becomes an integer on its way through JSON (`50.0` is 50).
-One difference is kept: a bare `y` or `n` is a text here, as YAML 1.2 and most readers have it; kubectl takes it for a
-boolean, and `is_trap` lets the reader say so.
-"""
+The differences matter: `0o17` and `1e3` are numbers, `12:30` is a string (PyYAML: 750), dates stay strings, and a float
+without a fraction becomes an integer on its way through JSON (`50.0` is 50). One difference to kubectl is kept: a bare
+`y` or `n` is a string here, as in YAML 1.2 and most readers; kubectl takes it for a boolean, and `is_trap` lets the
+reader warn."""
 
 from __future__ import annotations
 
@@ -29,7 +28,7 @@ _MAX_DIGITS = 40  # beyond this no integer type of the API holds the number
 
 
 def resolve(word: str) -> Scalar:
-    """The value of a plain scalar: a text unless it looks like something else."""
+    """Return the value of a plain scalar: a string unless it looks like something else."""
     if word in _WORDS:
         return _WORDS[word]
     first = word[0]
@@ -53,15 +52,16 @@ def _number(word: str) -> Scalar:
 
 
 def whole(number: float) -> int | float:
-    """An integer when nothing is lost, as JSON in between cannot tell `50.0` from `50`."""
+    """Return an integer when nothing is lost: JSON, which kubectl passes the value through, cannot tell `50.0` from
+    `50`."""
     return int(number) if number.is_integer() and abs(number) < 2**64 else number
 
 
 def is_trap(word: str) -> bool:
-    """Whether kubectl reads this bare word as a boolean although it is a text here."""
+    """Return whether kubectl reads this bare word as a boolean although it is a string here."""
     return word in _TRAPS
 
 
 def is_boolean_word(word: str) -> bool:
-    """Whether this bare word is a boolean that people mean as a text: yes, on, no, off."""
+    """Return whether this bare word is a boolean that people mean as a string: yes, on, no, off."""
     return isinstance(_WORDS.get(word), bool) and word.lower() not in ("true", "false")

@@ -1,4 +1,4 @@
-"""A DestinationRule's traffic policy as the numbers a gateway works with; Istio's and Envoy's defaults filled in.
+"""Turn a DestinationRule's traffic policy into a Cluster, with Istio's and Envoy's defaults filled in.
 
 Source: istio applyConnectionPool, applyOutlierDetection, applyLoadBalancer
 (pilot/pkg/networking/core/cluster_traffic_policy.go)."""
@@ -23,13 +23,13 @@ _ENVOY_LOCAL_ORIGIN_FAILURES = 5
 _BALANCING = {
     "ROUND_ROBIN": Balancing.ROUND_ROBIN,
     "RANDOM": Balancing.RANDOM,
-    # PASSTHROUGH is the original destination, of which a local harness knows nothing.
+    # PASSTHROUGH would need the connection's original destination, which a local harness does not have.
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The four parts that subsets and ports replace as wholes; None is Istio's default. TLS has no meaning here."""
+    """The three parts that subsets and ports replace as wholes; None is Istio's default. TLS has no meaning here."""
 
     load_balancer: LoadBalancerSettings | None = None
     connection_pool: ConnectionPoolSettings | None = None
@@ -40,8 +40,10 @@ DEFAULT_POLICY = Policy()
 
 
 def read_policy(written: TrafficPolicy | None, port: int, base: Policy) -> Policy:
-    """`written` over `base`: each field replaces the whole field; settings for this port replace all of them, those
-    that they leave out too (MergeSubsetTrafficPolicy)."""
+    """Return `written` over `base`.
+
+    Each field replaces the whole field; settings for this port replace all fields, also those that they leave out
+    (istio MergeSubsetTrafficPolicy)."""
     if written is None:
         return base
     merged = Policy(
@@ -60,12 +62,13 @@ def _of_port(settings: PortTrafficPolicy) -> Policy:
 
 
 def endpoints_with(endpoints: tuple[Endpoint, ...], labels: Mapping[str, str]) -> tuple[Endpoint, ...]:
-    """Those that carry all of the labels; no labels select all."""
+    """Return the endpoints that carry all of the labels; no labels select all."""
     wanted = set(labels.items())
     return tuple(endpoint for endpoint in endpoints if wanted <= set(endpoint.labels))
 
 
 def make_cluster(name: str, endpoints: tuple[Endpoint, ...], policy: Policy) -> Cluster:
+    """Return the cluster that a policy makes of endpoints."""
     balancer = policy.load_balancer
     cluster = Cluster(
         name,
@@ -81,7 +84,7 @@ def make_cluster(name: str, endpoints: tuple[Endpoint, ...], policy: Policy) -> 
 
 
 def _breakers(pool: ConnectionPoolSettings | None) -> CircuitBreakers:
-    """0 and absent are unlimited."""
+    """Return the limits; 0 and absent are unlimited."""
     tcp, http = pool and pool.tcp, pool and pool.http
     return CircuitBreakers(
         max_connections=_limit(tcp.max_connections if tcp else 0),

@@ -1,7 +1,7 @@
 """The service registry: which hosts exist, on which ports, and where their endpoints are.
 
-It is filled from the experiment's `services` and from ServiceEntry documents, which stand for what a cluster knows by
-itself."""
+It is filled from the experiment's `services` and from Service and ServiceEntry documents, which stand for what a
+cluster knows by itself."""
 
 from __future__ import annotations
 
@@ -12,16 +12,14 @@ from chaos.mesh.decision import Endpoint
 from chaos.mesh.model.kubernetes_service import EXPORT_TO, KubernetesService
 from chaos.mesh.model.resources import Resource, Resources
 from chaos.mesh.model.service_entry import ServiceEntry, ServicePort, WorkloadEntry
-from chaos.mesh.names import Proxy, aliases, exported, full_name, is_wildcard, namespace_of
+from chaos.mesh.names import HTTP_PORT, Proxy, aliases, exported, full_name, is_wildcard, namespace_of
 from chaos.mesh.upstream.protocols import may_be_http, protocol_of, protocol_of_service_port
-
-DEFAULT_PORT = 80
 
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """A port of a service: what it speaks (protocols.py) and the endpoints behind it. No endpoint is allowed: `no
-    healthy upstream`."""
+    """A port of a service: its protocol (protocols.py) and its endpoints. Without endpoints requests get `no healthy
+    upstream`."""
 
     endpoints: tuple[Endpoint, ...] = ()
     protocol: str = "HTTP"
@@ -29,31 +27,33 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A registered host and its ports. `host` is as registered: complete for a Kubernetes service, verbatim for a
-    ServiceEntry (`ledger` stays `ledger`), a wildcard there for every name under it. `addresses`: virtual IPs."""
+    """A registered host and its ports.
+
+    `host` is as registered: complete for a Kubernetes service, verbatim for a ServiceEntry (`ledger` stays `ledger`),
+    where a wildcard stands for every name under it. `addresses` are virtual IPs."""
 
     host: str
     namespace: str
     ports: Mapping[int, Port]
     headless: bool = False
     addresses: tuple[str, ...] = ()
-    stands_for: str = ""  # the name that a Service of type ExternalName is another name of
+    stands_for: str = ""  # for a Service of type ExternalName, the name that it is an alias of
 
     def aliases(self, client_namespace: str) -> tuple[str, ...]:
-        """Every Host that means it to a client in this namespace, the host itself first."""
+        """Return every Host that means it to a client in this namespace, the host itself first."""
         names = aliases(self.host, client_namespace)
         if self.headless:  # also each of its pods
             names += tuple(f"*.{name}" for name in names)
         return (*names, *self.addresses)
 
     def speaks_http(self, port: int) -> bool:
-        """Whether it has this port and HTTP rules apply there."""
+        """Return whether it has this port and HTTP rules apply there."""
         return port in self.ports and may_be_http(self.ports[port].protocol)
 
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """What one proxy sees: services by their registered hosts."""
+    """The services that one proxy sees, by their registered hosts."""
 
     services: Mapping[str, Service] = field(default_factory=dict)
 
@@ -66,11 +66,13 @@ class Registry:
         verbatim: Collection[str] = (),
         protocols: Mapping[tuple[str, int], str] | None = None,
     ) -> Registry:
-        """From (host, port, endpoints); short hosts belong to `namespace` unless they are `verbatim` names of entries;
-        port None is 80. Repeats of a port add up, and a port speaks HTTP unless `protocols` says otherwise."""
+        """Build a registry from (host, port, endpoints).
+
+        Short hosts belong to `namespace` unless they are `verbatim` names of ServiceEntries; port None is 80. Repeats
+        of a port add up, and a port speaks HTTP unless `protocols` says otherwise."""
         services: dict[str, Service] = {}
         for host, port, endpoints in entries:
-            name, number = host if host in verbatim else full_name(host, namespace), port or DEFAULT_PORT
+            name, number = host if host in verbatim else full_name(host, namespace), port or HTTP_PORT
             known = services.get(name) or Service(name, namespace_of(name) or namespace, {})
             had = known.ports.get(number, Port(protocol=(protocols or {}).get((name, number), "HTTP")))
             services[name] = _with_port(known, number, replace(had, endpoints=had.endpoints + tuple(endpoints)))
@@ -80,20 +82,21 @@ class Registry:
         return self.services.get(host)
 
     def destination(self, host: str) -> Service | None:
-        """The service that a destination means: one of this name, or what it is another name of; never a wildcard
-        entry."""
+        """Return the service that a destination means: one of this name, or the one that it is an alias of; never a
+        wildcard entry."""
         found = None if is_wildcard(host) else self.services.get(host)
         return self.services.get(found.stands_for) if found is not None and found.stands_for else found
 
     def names(self, service: Service, client_namespace: str) -> tuple[str, ...]:
-        """Every Host that means a service, those of its other names among them."""
+        """Return every Host that means a service, those of its aliases included."""
         others = [each for each in self.services.values() if each.stands_for == service.host]
         return tuple(name for each in (service, *others) for name in each.aliases(client_namespace))
 
     def with_documents(self, resources: Resources, proxy: Proxy) -> Registry:
-        """With the Services and ServiceEntries of the documents that the proxy's namespace sees, and without those that
-        only others see. Where a port has endpoints here already, those stay: the experiment says where things really
-        are."""
+        """Add the Services and ServiceEntries that the proxy's namespace sees, and remove hosts that only other
+        namespaces see.
+
+        Where a port already has endpoints, those stay: the experiment says where things really are."""
         return self._with_services(resources.services, proxy).with_service_entries(resources.service_entries, proxy)
 
     def _with_services(self, documents: Iterable[Resource[KubernetesService]], proxy: Proxy) -> Registry:
@@ -107,8 +110,9 @@ class Registry:
         return replace(self, services=services)
 
     def with_service_entries(self, entries: Iterable[Resource[ServiceEntry]], proxy: Proxy) -> Registry:
-        """With the ServiceEntries that the proxy's namespace sees, and without the hosts that only others see. Where
-        a port has endpoints already, those stay: the experiment says where things really are."""
+        """Add the ServiceEntries that the proxy's namespace sees, and remove hosts that only other namespaces see.
+
+        Where a port already has endpoints, those stay: the experiment says where things really are."""
         services = dict(self.services)
         entries = tuple(entries)
         seen = [entry for entry in entries if exported(entry.spec.export_to, entry.namespace, proxy.namespace)]
@@ -126,7 +130,7 @@ class Registry:
 
 
 def parse_host_port(text: str) -> tuple[str, int | None]:
-    """`host`, `host:port` or `[v6]:port`. Raises ValueError when the port is not a number in 1..65535."""
+    """Split `host`, `host:port` or `[v6]:port`. Raises ValueError when the port is not a number in 1..65535."""
     host, colon, port = text.rpartition(":")
     if not colon or port.endswith("]") or (":" in host and not host.endswith("]")):
         return text, None
@@ -140,7 +144,7 @@ def _with_port(service: Service, number: int, port: Port) -> Service:
 
 
 def _of_kubernetes(host: str, document: Resource[KubernetesService], located: Service | None) -> Service:
-    """A Service's own ports and protocols; `located` says where they are."""
+    """Return a Service with its own ports and protocols; the endpoints are those of `located`."""
     spec = document.spec
     ports: dict[int, Port] = {}
     for port in spec.ports:
@@ -152,7 +156,7 @@ def _of_kubernetes(host: str, document: Resource[KubernetesService], located: Se
 
 
 def _of_entries(host: str, entries: Sequence[Resource[ServiceEntry]], located: Service | None) -> Service:
-    """The service that entries of one host make together, older ones first. `located` says where its ports are."""
+    """Return the service that entries of one host make together, older ones first. Endpoints of `located` win."""
     service = Service(host, entries[0].namespace, {})
     for entry in entries:
         for port in entry.spec.ports:
@@ -165,7 +169,8 @@ def _of_entries(host: str, entries: Sequence[Resource[ServiceEntry]], located: S
 
 
 def _endpoint(workload: WorkloadEntry, port: ServicePort) -> Endpoint | None:
-    """None for what a loopback gateway cannot reach: unix sockets, and endpoints without an address."""
+    """Return the endpoint, or None if a loopback gateway cannot reach it: unix sockets, and endpoints without an
+    address."""
     if not workload.address or workload.address.startswith("unix:"):
         return None
     number = workload.ports.get(port.name) or port.target_port or port.number

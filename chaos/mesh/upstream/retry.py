@@ -1,9 +1,8 @@
-"""Retry policies: what retryOn means for an outcome.
+"""Retry policies: which outcomes the words of retryOn cover.
 
 Source: istio pilot/pkg/networking/core/route/retry (defaults, number parsing), Envoy
-source/common/router/retry_state_impl.cc (which outcome each word covers). gRPC words look at the grpc-status header
-of an answer (trailers-only answers).
-"""
+source/common/router/retry_state_impl.cc (which outcome each word covers). gRPC words look at the grpc-status header of
+a response, which is there in trailers-only responses."""
 
 from __future__ import annotations
 
@@ -23,7 +22,8 @@ RetryOn = Callable[[int | Failure, Headers, bool], bool]
 
 
 def compile_retry(retries: HTTPRetry | None) -> RetryPolicy | None:
-    """None when nothing is retried (`attempts: 0`). Without a policy in the rule Istio's default applies."""
+    """Return the policy; None when nothing is retried (`attempts: 0`). Without retries in the rule Istio's default
+    applies."""
     if retries is None:
         return DEFAULT_POLICY
     if retries.attempts <= 0:
@@ -40,9 +40,10 @@ def compile_retry(retries: HTTPRetry | None) -> RetryPolicy | None:
 
 
 def compile_retry_on(words: str) -> RetryOn:
-    """Whether an outcome (an HTTP status or a Failure) with these response headers is retried; the flag says whether
-    the request had been sent. Words that cover nothing on HTTP/1 (refused-stream) or alone (retriable-status-codes)
-    are accepted."""
+    """Return a function that says whether an outcome (an HTTP status or a Failure) with these response headers is
+    retried; its last argument is whether the request had been sent.
+
+    Words that cover nothing on HTTP/1 (refused-stream) or on their own (retriable-status-codes) are accepted."""
     statuses, failures, grpc, ratelimited, before_request = _sets(words)
 
     def retry_on(outcome: int | Failure, headers: Headers, sent: bool) -> bool:

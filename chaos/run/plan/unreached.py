@@ -18,7 +18,7 @@ from chaos.mesh.compile.fault import read_fault
 from chaos.mesh.compile.rules import Rules
 from chaos.mesh.model.resources import Resource
 from chaos.mesh.model.virtual_service import HTTPRoute, VirtualService
-from chaos.mesh.read.shape import nearest
+from chaos.mesh.read.shape import suggestion
 from chaos.mesh.resolve.delegate import shown_name
 from chaos.verify.verdict import Verdict
 
@@ -57,8 +57,7 @@ def unreached(
 
 
 def _unknown(name: str, known: list[str]) -> str:
-    close = nearest(name, known)
-    return f"there is no rule {name}; " + (f"did you mean {close}?" if close else f"known are {', '.join(known)}")
+    return f"there is no rule {name}{suggestion(name, known, 'known are ' + ', '.join(known))}"
 
 
 def _note(reading: Reading, finding: Finding) -> Problem:

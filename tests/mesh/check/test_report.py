@@ -33,7 +33,7 @@ def test_a_field_of_the_wrong_shape_does_not_hide_the_other_problems() -> None:
     assert report.as_json() == {
         "file": "f.yaml",
         "errors": [
-            'f.yaml:5:16: spec.hosts[1]: "a_b.com" is no host name: "a_b" may only have letters, digits and - inside',
+            'f.yaml:5:16: spec.hosts[1]: "a_b.com" is not a host name: "a_b" may only have letters, digits and inner -',
             "f.yaml:7:14: spec.http[0].timeout: 5 is not a duration; write it with a unit: 5s or 5ms",
             "f.yaml:10:27: spec.http[1].match[0].uri.regex: RE2 refuses this regex: missing ): (",
             "f.yaml:11:5: spec.http[1].retires: unknown field `retires`; did you mean `retries`?",
@@ -43,7 +43,7 @@ def test_a_field_of_the_wrong_shape_does_not_hide_the_other_problems() -> None:
         ],
         "infos": [
             "f.yaml:8:47: spec.http[0].route[0].destination.subset: "
-            "no DestinationRule for web has a subset v1 here; without one the answer is 503",
+            "no DestinationRule for web has a subset v1 here; without one the response is 503",
             "f.yaml:9:41: spec.http[0].fault.abort.percentage.value: 0.5 means one request in 200; did you mean 50?",
         ],
     }

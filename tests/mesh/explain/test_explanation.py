@@ -79,8 +79,8 @@ def test_the_text() -> None:
         "forward   40 % of the requests to web.default.svc.cluster.local:80 (1 endpoint)",
         "path      /z?y=1 becomes /rwz?y=1",
         "Host      web becomes other",
-        "timeout   10s for all tries together",
-        "retries   up to 3 on 5xx, 2s for each try",
+        "timeout   10s for all attempts together",
+        "retries   up to 3 on 5xx, 2s per attempt",
     ):
         assert line in text.splitlines()
 

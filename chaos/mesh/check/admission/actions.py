@@ -1,7 +1,6 @@
-"""What a rule does besides forwarding, as Istio's admission judges it: fault, redirect, direct response, rewrite, CORS.
+"""Admission checks of a rule's fault, redirect, direct response, rewrite and CORS policy.
 
-Source: istio pkg/config/validation/validation.go; oneOf of the API server's schema.
-"""
+Source: istio pkg/config/validation/validation.go; oneOf of the API server's schema."""
 
 from __future__ import annotations
 
@@ -11,6 +10,7 @@ import binascii
 from chaos.mesh.check.admission import values
 from chaos.mesh.check.admission.match import only_one
 from chaos.mesh.check.cursor import At
+from chaos.mesh.headers.grpc import STATUS_CODES
 from chaos.mesh.model.virtual_service import (
     REDIRECT_CODES,
     Abort,
@@ -22,30 +22,12 @@ from chaos.mesh.model.virtual_service import (
     HTTPRedirect,
     HTTPRewrite,
 )
-from chaos.mesh.read.shape import nearest, shown
+from chaos.mesh.read.shape import shown, suggestion
 
-GRPC_STATUS = [
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-]
+_GRPC_STATUS = list(STATUS_CODES)
 _CORS_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE", "*"]
 _CODES = f"{', '.join(map(str, REDIRECT_CODES[:-1]))} or {REDIRECT_CODES[-1]}"
-_REFUSES_ALL = "it would refuse every rule of this listener, those of other hosts too; Istio's admission takes it"
+_REFUSES_ALL = "it would refuse every rule of this listener, those of other hosts too; Istio's admission accepts it"
 _LARGE_BODY, _MAX_BODY = 100 * 1024, 1024 * 1024
 
 
@@ -76,17 +58,16 @@ def _abort(at: At, abort: Abort) -> None:
 
 def _status(at: At, status: int) -> None:
     if status == 600:
-        # Istio's check is off by one, and Envoy's is not (`lt: 600` in its protos): asked of both.
+        # Istio's check is off by one, and Envoy's is not (`lt: 600` in its protos); tried with both.
         at.error(f"Envoy has no status 600: {_REFUSES_ALL}; use 200 to 599", "status")
     elif not 200 <= status <= 599:
-        at.error(f"{status} is not an HTTP status that can be answered; use 200 to 599")
+        at.error(f"{status} is not an HTTP status for a response; use 200 to 599")
 
 
 def _grpc_status(name: str) -> str | None:
-    if name in GRPC_STATUS:
+    if name in _GRPC_STATUS:
         return None
-    close = nearest(name, GRPC_STATUS)
-    return f"{shown(name)} is no gRPC status; {f'did you mean {close}?' if close else 'write it like UNAVAILABLE'}"
+    return f"{shown(name)} is not a gRPC status{suggestion(name, _GRPC_STATUS, 'write it like UNAVAILABLE')}"
 
 
 def _delay(at: At, delay: Delay) -> None:
@@ -104,17 +85,17 @@ def validate_redirect(at: At, redirect: HTTPRedirect | None, matches: tuple[HTTP
         return
     only_one(at, redirect, "port", "derive_port")
     if redirect.uri and redirect.prefix_rewrite:
-        at.into("prefixRewrite").error("uri and prefixRewrite cannot stand together")
+        at.into("prefixRewrite").error("uri and prefixRewrite cannot be used together")
     if redirect.prefix_rewrite and any(match.uri is not None and match.uri.prefix is None for match in matches):
         at.into("prefixRewrite").error("needs a prefix in every uri that the rule matches")
     location = (redirect.uri, redirect.prefix_rewrite, redirect.authority, redirect.scheme)
     if not any(location) and redirect.port is None and redirect.derive_port is None:
-        at.error("leads nowhere; give uri, prefixRewrite, authority, scheme or a port")
+        at.error("redirects nowhere; give uri, prefixRewrite, authority, scheme or a port")
     code = redirect.redirect_code
     if code and not 300 <= code <= 399:
-        at.into("redirectCode").error(f"{code} is no redirect; use {_CODES}")
+        at.into("redirectCode").error(f"{code} is not a redirect status; use {_CODES}")
     elif code and code not in REDIRECT_CODES:
-        # Istio's admission takes it, and istiod sends a route without an action: asked of both, and of Envoy 1.40.
+        # Istio's admission accepts it, and istiod sends a route without an action; tried with both and Envoy 1.40.
         at.into("redirectCode").error(f"Envoy has no redirect {code}: {_REFUSES_ALL}; use {_CODES}", "redirect-code")
     if redirect.scheme not in ("", "http", "https"):
         at.into("scheme").error(f"{shown(redirect.scheme)} is refused; use http or https")
@@ -133,9 +114,9 @@ def validate_direct_response(at: At, response: HTTPDirectResponse | None) -> Non
     if body.bytes is not None and not _is_base64(body.bytes):
         at.into("body", "bytes").error("is not base64; write text under `string`")
     if len(body.octets) > _MAX_BODY:
-        at.into("body").error(f"{len(body.octets)} octets are too many; the limit is 1 MiB")
+        at.into("body").error(f"{len(body.octets)} bytes are too many; the limit is 1 MiB")
     elif len(body.octets) > _LARGE_BODY:
-        at.into("body").warn(f"{len(body.octets)} octets are sent to every proxy; keep it under 100 kB")
+        at.into("body").warn(f"{len(body.octets)} bytes are sent to every proxy; keep it under 100 kB")
 
 
 def _is_base64(text: str) -> bool:
@@ -151,7 +132,7 @@ def validate_rewrite(at: At, rewrite: HTTPRewrite | None) -> None:
         return
     regex = rewrite.uri_regex_rewrite
     if rewrite.uri and regex is not None:
-        at.into("uriRegexRewrite").error("uri and uriRegexRewrite cannot stand together")
+        at.into("uriRegexRewrite").error("uri and uriRegexRewrite cannot be used together")
     if not rewrite.uri and not rewrite.authority and regex is None:
         at.error("changes nothing; give uri, uriRegexRewrite or authority")
     if regex is None:

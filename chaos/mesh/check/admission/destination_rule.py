@@ -1,8 +1,7 @@
-"""DestinationRules as Istio's admission judges them: host, subsets and what a traffic policy must have.
+"""Admission checks of a DestinationRule: host, subsets and the required parts of a traffic policy.
 
-Balancing and its localities are in `validate_load_balancer.py`.
-Source: istio pkg/config/validation/validation.go, ValidateDestinationRule; agent/validation.go, ValidateTLS.
-"""
+Balancing and localities are in `load_balancer.py`. Source: istio pkg/config/validation/validation.go,
+ValidateDestinationRule; agent/validation.go, ValidateTLS."""
 
 from __future__ import annotations
 
@@ -55,7 +54,7 @@ def _subsets(at: At, subsets: tuple[Subset, ...]) -> None:
             here.into("name").error(f"a second subset named {subset.name}")
         seen.add(subset.name)
         if not values.is_label(subset.name):
-            here.into("name").error(f"{shown(subset.name)} is no name of a subset; use letters, digits and -")
+            here.into("name").error(f"{shown(subset.name)} is not a subset name; use letters, digits and -")
         for name, problem in values.labels(subset.labels):
             here.into("labels", name).error(problem)
         _policy(here.into("trafficPolicy"), subset.traffic_policy)
@@ -70,7 +69,7 @@ def _policy(at: At, policy: TrafficPolicy | None) -> None:
         elif len(policy.port_level_settings) > 4096:
             at.into("portLevelSettings").error("more than 4096 ports")
     if policy.tunnel is not None and policy.proxy_protocol is not None:
-        at.into("proxyProtocol").error("tunnel and proxyProtocol cannot stand together")
+        at.into("proxyProtocol").error("tunnel and proxyProtocol cannot be used together")
     _policies(at, policy)
     for index, port in enumerate(policy.port_level_settings):
         _port_policy(at.into("portLevelSettings", index), port)
@@ -173,15 +172,15 @@ def _tls(at: At, tls: ClientTLSSettings | None) -> None:
     if not tls.insecure_skip_verify:
         return
     if tls.mode == "SIMPLE" and (tls.ca_certificates or tls.credential_name or tls.subject_alt_names):
-        at.into("insecureSkipVerify").error("cannot stand beside caCertificates, credentialName or subjectAltNames")
+        at.into("insecureSkipVerify").error("cannot be used with caCertificates, credentialName or subjectAltNames")
     if tls.mode == "MUTUAL" and (tls.ca_certificates or tls.subject_alt_names):
-        at.into("insecureSkipVerify").error("cannot stand beside caCertificates or subjectAltNames")
+        at.into("insecureSkipVerify").error("cannot be used with caCertificates or subjectAltNames")
 
 
 def _tls_files(at: At, tls: ClientTLSSettings) -> None:
     if tls.credential_name and tls.mode in ("SIMPLE", "MUTUAL"):
         if tls.client_certificate or tls.ca_certificates or tls.private_key or tls.ca_crl:
-            at.into("credentialName").error("cannot stand beside certificate files; the secret has them")
+            at.into("credentialName").error("cannot be used with certificate files; the secret has them")
         return
     if tls.mode == "MUTUAL":
         for field, text in (("clientCertificate", tls.client_certificate), ("privateKey", tls.private_key)):

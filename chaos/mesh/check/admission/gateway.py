@@ -1,7 +1,6 @@
-"""Gateways as Istio's admission judges them: servers, their hosts, ports and TLS.
+"""Admission checks of a Gateway: servers, their hosts, ports and TLS.
 
-Source: istio pkg/config/validation/validation.go, ValidateGateway.
-"""
+Source: istio pkg/config/validation/validation.go, ValidateGateway."""
 
 from __future__ import annotations
 
@@ -15,7 +14,7 @@ _CERTIFICATE_MODES = ("SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL")
 
 def validate_gateway(at: At, gateway: Gateway, name: str) -> None:
     if not values.is_label(name):
-        message = f"{shown(name)} is no name of a Gateway; use letters, digits and - (no dots)"
+        message = f"{shown(name)} is not a Gateway name; use letters, digits and - (no dots)"
         At(at.resource, ("metadata", "name"), at.problems).error(message)
     if not gateway.servers:
         at.into("servers").error("a Gateway needs at least one server")
@@ -43,14 +42,14 @@ def _server(at: At, server: Server) -> None:
 
 
 def _host(host: str) -> str | None:
-    """`host`, `namespace/host`, `./host` or `*/host`."""
+    """Check `host`, `namespace/host`, `./host` or `*/host`."""
     namespace, slash, name = host.partition("/")
     if not slash:
         return _host_name(host)
     if not namespace or not name:
         return f"{shown(host)} lacks its namespace or host; write namespace/host"
     if namespace not in ("*", ".") and not values.is_label(namespace):
-        return f"{shown(namespace)} is no namespace; write namespace/host, ./host or */host"
+        return f"{shown(namespace)} is not a namespace; write namespace/host, ./host or */host"
     return _host_name(name)
 
 
@@ -62,7 +61,7 @@ def _host_name(name: str) -> str | None:
 
 
 def _port(at: At, port: Port, bind: str) -> bool:
-    """Whether the port itself is right."""
+    """Check the port. Returns whether it is right, because checks of TLS against a wrong one would only repeat it."""
     before = len(at.problems)
     if not port.protocol:
         at.into("protocol").error("required, but empty; HTTP for plain HTTP")
@@ -93,7 +92,7 @@ def _tls_fits(at: At, server: Server) -> None:
     elif tls is None:
         return
     elif not values.speaks_http(protocol):
-        at.into("tls").error(f"cannot stand beside the protocol {protocol}; use HTTPS or TLS")
+        at.into("tls").error(f"cannot be used with the protocol {protocol}; use HTTPS or TLS")
     elif tls.mode != "PASSTHROUGH" or tls.ca_certificates or tls.private_key or tls.server_certificate:
         at.into("tls").error("a plain HTTP server may only have httpsRedirect; for TLS use the protocol HTTPS")
 
@@ -107,7 +106,7 @@ def _tls(at: At, tls: ServerTLSSettings | None) -> None:
     if tls.mode == "ISTIO_MUTUAL":
         for field, given in _certificates(tls).items():
             if given:
-                at.into(field).error("cannot stand beside mode ISTIO_MUTUAL, which brings its own certificates")
+                at.into(field).error("cannot be used with mode ISTIO_MUTUAL, which brings its own certificates")
         return
     if tls.mode in ("PASSTHROUGH", "AUTO_PASSTHROUGH") and (any(_certificates(tls).values()) or tls.ca_crl):
         at.warn(f"mode {tls.mode} uses no certificates; they are ignored")
@@ -117,7 +116,7 @@ def _tls(at: At, tls: ServerTLSSettings | None) -> None:
             return
         _files(at, tls)
     if tls.ca_crl and tls.credential_name:
-        at.into("caCrl").error("cannot stand beside credentialName; the secret has it")
+        at.into("caCrl").error("cannot be used with credentialName; the secret has it")
     if tls.ca_crl and tls.mode == "SIMPLE":
         at.into("caCrl").error("needs client certificates: mode MUTUAL")
 

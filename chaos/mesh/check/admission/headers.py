@@ -1,7 +1,6 @@
-"""Header operations as Istio's admission judges them: which names may be changed, and values as Envoy formats them.
+"""Admission checks of header operations: which names may be changed, and values in Envoy's format.
 
-Source: istio pkg/config/validation/{validation,header_value_validator}.go, which follows Envoy's header parser.
-"""
+Source: istio pkg/config/validation/{validation,header_value_validator}.go, which follows Envoy's header parser."""
 
 from __future__ import annotations
 
@@ -40,7 +39,7 @@ def _changed_name(name: str, authority: bool, removed: bool = False) -> str | No
     if not name:
         return "an empty header name is refused"
     if is_authority(name):
-        what = "removed" if removed else "changed in an answer"
+        what = "removed" if removed else "changed in a response"
         return None if authority else f"{name} cannot be {what}"
     if name.startswith(":"):
         return f"{shown(name)} is a pseudo header; only :authority can be changed, and only in a request"
@@ -48,7 +47,7 @@ def _changed_name(name: str, authority: bool, removed: bool = False) -> str | No
 
 
 def validate_authority_once(at: At, rewrite: HTTPRewrite | None, headers: Headers | None) -> None:
-    """The Host header may be changed in one place only: by the rewrite, or by one header operation."""
+    """Check that the Host header is changed in one place only: by the rewrite, or by one header operation."""
     first = "rewrite.authority" if rewrite is not None and rewrite.authority else ""
     request = headers.request if headers is not None else None
     if request is None:
@@ -63,14 +62,15 @@ def validate_authority_once(at: At, rewrite: HTTPRewrite | None, headers: Header
 
 
 def header_value(value: str) -> str | None:
-    """`text`, `%VARIABLE%`, `%REQ(name)%` and `%%` for a percent sign."""
+    """Check a value: `text`, `%VARIABLE%`, `%REQ(name)%`, and `%%` for a percent sign."""
     if _CONTROL.search(value):
         return "a header value cannot hold control characters, such as a line break"
     return _Formatter(value).problem()
 
 
 class _Formatter:
-    """Envoy's header parser as a state machine: each state takes a character and names the next state."""
+    """Envoy's header parser as a state machine: each state's method takes a character and returns the next state, or an
+    error after `!`."""
 
     def __init__(self, value: str):
         self.value = value

@@ -1,7 +1,7 @@
-"""Load balancers of a DestinationRule as Istio's admission judges them: hashing, localities, warm-up.
+"""Admission checks of a DestinationRule's load balancer: hashing, localities, warm-up.
 
-Source: istio pkg/config/validation/validation.go, validateLoadBalancer; agent/validation.go, ValidateLocalityLbSetting.
-"""
+Source: istio pkg/config/validation/validation.go, validateLoadBalancer; agent/validation.go,
+ValidateLocalityLbSetting."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def validate_load_balancer(at: At, settings: LoadBalancerSettings | None, outlie
     if settings.consistent_hash is not None:
         _hash(at.into("consistentHash"), settings.consistent_hash)
     if settings.locality_lb_setting is not None and settings.zone_aware_lb_setting is not None:
-        at.into("zoneAwareLbSetting").error("localityLbSetting and zoneAwareLbSetting cannot stand together")
+        at.into("zoneAwareLbSetting").error("localityLbSetting and zoneAwareLbSetting cannot be used together")
     _locality(at.into("localityLbSetting"), settings.locality_lb_setting, outlier)
     _zone_aware(at.into("zoneAwareLbSetting"), settings.zone_aware_lb_setting, outlier)
     if settings.warmup_duration_secs is not None and settings.warmup_duration_secs < 0.001:
@@ -50,7 +50,7 @@ def _hash(at: At, settings: ConsistentHashLB) -> None:
     if settings.minimum_ring_size:
         at.into("minimumRingSize").warn("deprecated; write ringHash: {minimumRingSize: ...}")
         if settings.ring_hash is not None or settings.maglev is not None:
-            at.into("minimumRingSize").error("cannot stand beside ringHash or maglev")
+            at.into("minimumRingSize").error("cannot be used with ringHash or maglev")
     if settings.maglev is not None:
         at.into("maglev", "tableSize").unless(_table_size(settings.maglev.table_size))
 
@@ -76,7 +76,7 @@ def _table_size(size: int) -> str | None:
 
 
 def _is_prime(number: int) -> bool:
-    """As Envoy tests it: 1 passes."""
+    """Return whether Envoy takes a number for a prime; 1 passes."""
     if number < 4:
         return number > 0
     return number % 2 == 1 and all(number % factor for factor in range(3, int(number**0.5) + 1, 2))
@@ -86,11 +86,11 @@ def _locality(at: At, setting: LocalityLoadBalancerSetting | None, outlier: Outl
     if setting is None:
         return
     if setting.distribute and setting.failover:
-        at.into("failover").error("distribute and failover cannot stand together")
+        at.into("failover").error("distribute and failover cannot be used together")
         return
     clash = [label for label in setting.failover_priority if label in _TOPOLOGY] if setting.failover else []
     if clash:
-        at.into("failoverPriority").error(f"the topology label {clash[0]} cannot stand beside failover")
+        at.into("failoverPriority").error(f"the topology label {clash[0]} cannot be used with failover")
         return
     for index, entry in enumerate(setting.distribute):
         _distribute(at.into("distribute", index), entry)
@@ -111,7 +111,7 @@ def _distribute(at: At, entry: Distribute) -> None:
 
 
 def _localities(names: list[str]) -> str | None:
-    """Each `region[/zone[/sub-zone]]`, a `*` only at the end, none inside another."""
+    """Check that each name is `region[/zone[/sub-zone]]`, with `*` only at the end, and that none contains another."""
     seen: list[list[str]] = []
     for name in names:
         if name.count("*") > 1 or ("*" in name and not name.endswith("*")):

@@ -1,7 +1,7 @@
-"""Match entries of an HTTPRoute as Istio's admission judges them.
+"""Admission checks of an HTTPRoute's match entries.
 
-Source: istio pkg/config/validation/virtualservice.go, validateHTTPRouteMatchRequest; oneOf of the API server's schema.
-"""
+Source: istio pkg/config/validation/virtualservice.go, validateHTTPRouteMatchRequest; oneOf of the API server's
+schema."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ def validate_match(at: At, match: HTTPMatchRequest) -> None:
 def _named(at: At, conditions: Mapping[str, StringMatch], star: bool = False) -> None:
     for name, condition in conditions.items():
         at.into(name).unless(values.matched_header_name(name))
-        if not (star and condition.regex == "*"):  # Istio translates it to "absent"; it is no regex
+        if not (star and condition.regex == "*"):  # Istio translates it to "absent"; it is not a regex
             string_match(at.into(name), condition)
 
 
 def validate_selectors(at: At, match: HTTPMatchRequest | TLSMatchAttributes | L4MatchAttributes) -> None:
-    """What all kinds of match share: port, sourceLabels, gateways, sourceNamespace."""
+    """Check what all kinds of match have in common: port, sourceLabels, gateways, sourceNamespace."""
     if match.has("port"):
         at.into("port").unless(values.port(match.port))
     for name, problem in values.labels(match.source_labels):
         at.into("sourceLabels", name).error(problem)
     validate_gateway_names(at.into("gateways"), match.gateways)
     if match.source_namespace and not values.is_label(match.source_namespace):
-        message = f"{shown(match.source_namespace)} is no namespace; use letters, digits and -"
+        message = f"{shown(match.source_namespace)} is not a namespace; use letters, digits and -"
         at.into("sourceNamespace").error(message)
 
 
@@ -54,18 +54,19 @@ def validate_gateway_names(at: At, names: tuple[str, ...]) -> None:
 
 
 def string_match(at: At, match: StringMatch | None, *, empty_prefix: bool = False) -> None:
-    """At most one of exact, prefix and regex; no empty prefix unless allowed; a regex that RE2 takes."""
+    """Check a StringMatch: at most one of exact, prefix and regex; no empty prefix unless allowed; a regex that RE2
+    accepts."""
     if match is None:
         return
     only_one(at, match, "exact", "prefix", "regex")
     if match.prefix == "" and not empty_prefix:
-        at.into("prefix").error("an empty prefix is refused here; write {} to ask that there is any value")
+        at.into("prefix").error("an empty prefix is refused here; write {} to require any value")
     if match.regex is not None:
         at.into("regex").unless(values.regex(match.regex))
 
 
 def only_one(at: At, message: Message, *names: str) -> None:
-    """The API server's oneOf: at most one of these fields may stand in the document."""
+    """Check the API server's oneOf: at most one of these fields may be set."""
     given = [type(message).model_fields[name].alias or name for name in names if message.has(name)]
     if len(given) > 1:
         at.error(f"only one of {one_of(given)} can be set")

@@ -1,7 +1,7 @@
-"""Istio's admission: what the webhook and the API server would refuse or warn of, for one resource at a time.
+"""Istio's admission: what the webhook and the API server would refuse or warn about, for one resource at a time.
 
-Every problem is located, all at once. The shape (names, types, required fields) has been checked by the models before.
-"""
+All problems are reported at once, each located. The models have already checked the shape (names, types, required
+fields)."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _REFUSED_ANNOTATIONS = ("istio.io/dry-run", "internal.istio.io/parents", "intern
 
 
 def validate(resources: Resources) -> list[Problem]:
-    """Admission's errors and warnings on all of them."""
+    """Return admission's errors and warnings on all resources."""
     return [problem for resource in resources for problem in validate_resource(resource)]
 
 
 def validate_resource(resource: Resource[Any]) -> list[Problem]:
-    """Admission's errors and warnings on one resource, in the order of the file."""
+    """Return admission's errors and warnings on one resource, in the order of the file."""
     at = At(resource, ("spec",))
     _validate(at, resource)
     for name in filter(resource.annotations.__contains__, _REFUSED_ANNOTATIONS):
@@ -29,7 +29,7 @@ def validate_resource(resource: Resource[Any]) -> list[Problem]:
 
 
 def _validate(at: At, resource: Resource[Any]) -> None:
-    """Imports the rules of a kind when the kind is met: most files have VirtualServices alone."""
+    """Check by kind. The rules of a kind are imported on first use: most files have VirtualServices alone."""
     spec, namespace = resource.spec, resource.namespace
     if resource.kind == "VirtualService":
         from chaos.mesh.check.admission.virtual_service import validate_virtual_service

@@ -1,8 +1,7 @@
-"""HTTPRoutes as Istio's admission judges them: what may stand together, destinations, timeouts and retries.
+"""Admission checks of an HTTPRoute: which fields exclude each other, destinations, timeouts and retries.
 
-What a route does instead of forwarding is in `validate_actions.py`, its conditions in `validate_match.py`.
-Source: istio pkg/config/validation/virtualservice.go, validateHTTPRoute; agent/validation.go, ValidateHTTPRetry.
-"""
+What a route does instead of forwarding is in `actions.py`, its conditions in `match.py`. Source: istio
+pkg/config/validation/virtualservice.go, validateHTTPRoute; agent/validation.go, ValidateHTTPRetry."""
 
 from __future__ import annotations
 
@@ -19,7 +18,7 @@ from chaos.mesh.check.admission.match import validate_match
 from chaos.mesh.check.cursor import At
 from chaos.mesh.model.message import Destination
 from chaos.mesh.model.virtual_service import HTTPRetry, HTTPRoute, HTTPRouteDestination, RouteDestination
-from chaos.mesh.read.shape import nearest, shown
+from chaos.mesh.read.shape import shown, suggestion
 
 RETRY_ON = [
     "5xx",
@@ -39,7 +38,7 @@ RETRY_ON = [
     "resource-exhausted",
     "unavailable",
 ]
-# Istio asks Go's net/http for a reason phrase; these are the codes that have one.
+# Istio accepts the codes for which Go's net/http has a reason phrase; these are all of them.
 _REASONS = "100-103 200-208 226 300-305 307 308 400-418 421-426 428 429 431 451 500-508 510 511"
 _WITH_REASON = frozenset(
     code
@@ -67,7 +66,7 @@ def validate_route(at: At, route: HTTPRoute, *, delegate: bool) -> None:
 
 
 def _together(at: At, route: HTTPRoute, delegate: bool) -> None:
-    """Which actions exclude each other. A route that delegates has rules of its own."""
+    """Check which actions exclude each other. A route that delegates has rules of its own."""
     if route.delegate is not None and not delegate:
         for field in ("redirect", "route"):
             if getattr(route, field):
@@ -82,7 +81,7 @@ def _together(at: At, route: HTTPRoute, delegate: bool) -> None:
     elif not route.route:
         at.error("nothing to do: a rule needs one of route, redirect, directResponse and delegate")
     if route.mirror is not None and route.mirrors:
-        at.into("mirrors").error("mirror and mirrors cannot stand together; move the mirror into the list")
+        at.into("mirrors").error("mirror and mirrors cannot be used together; move the mirror into the list")
 
 
 def _without(at: At, route: HTTPRoute, action: str, *others: str) -> None:
@@ -94,7 +93,7 @@ def _without(at: At, route: HTTPRoute, action: str, *others: str) -> None:
     }
     for other in others:
         if given[other]:
-            at.into(other).error(f"cannot stand beside {action} in one rule")
+            at.into(other).error(f"cannot be used with {action} in one rule")
 
 
 def _mirrors(at: At, route: HTTPRoute) -> None:
@@ -130,11 +129,11 @@ def validate_destinations(at: At, destinations: tuple[HTTPRouteDestination | Rou
 
 def validate_destination(at: At, destination: Destination) -> None:
     if destination.host == "*":
-        at.into("host").error("`*` is no destination; name a service")
+        at.into("host").error("`*` is not a destination; name a service")
     else:
         at.into("host").unless(values.wildcard_domain(destination.host))
     if destination.subset and not values.is_label(destination.subset):
-        at.into("subset").error(f"{shown(destination.subset)} is no name of a subset; use letters, digits and -")
+        at.into("subset").error(f"{shown(destination.subset)} is not a subset name; use letters, digits and -")
     if destination.port is not None:
         at.into("port", "number").unless(values.port(destination.port.number))
 
@@ -168,9 +167,8 @@ def _retry_word(word: str) -> str | None:
     if not word:
         return "an empty word; separate the words by single commas, like 5xx,reset,503"
     if _is_number(word):
-        return f"{word} is no HTTP status with a reason phrase, and Istio takes no other"
-    close = nearest(word, RETRY_ON)
-    return f"{shown(word)} is not known to retryOn{f'; did you mean {close}?' if close else ''}"
+        return f"{word} is not an HTTP status with a reason phrase, and Istio accepts no other"
+    return f"{shown(word)} is not known to retryOn{suggestion(word, RETRY_ON)}"
 
 
 def _is_number(word: str) -> bool:

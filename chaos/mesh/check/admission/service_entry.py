@@ -1,7 +1,7 @@
-"""ServiceEntries as Istio's admission and the API server's schema judge them.
+"""Admission checks of a ServiceEntry, from Istio's webhook and the API server's schema.
 
-Source: istio pkg/config/validation/validation.go, ValidateServiceEntry; rules of the ServiceEntry schema in istio/api.
-"""
+Source: istio pkg/config/validation/validation.go, ValidateServiceEntry; rules of the ServiceEntry schema in
+istio/api."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _workload_selector(at: At, entry: ServiceEntry) -> None:
     if not entry.workload_selector.labels:
         at.into("workloadSelector").warn("without labels it takes every workload of the namespace")
     if entry.has("endpoints"):
-        at.into("endpoints").error("workloadSelector and endpoints cannot stand together")
+        at.into("endpoints").error("workloadSelector and endpoints cannot be used together")
     elif entry.resolution == "NONE":
         at.into("workloadSelector").warn("has no effect with resolution NONE; use STATIC or DNS")
 
@@ -55,7 +55,7 @@ def _hosts(at: At, entry: ServiceEntry) -> None:
         at.error(f"{len(entry.hosts)} hosts are too many; the limit is 256")
     for index, host in enumerate(entry.hosts):
         if host == "*":
-            at.into(index).error("`*` is no service; name it, or a domain like *.example.com")
+            at.into(index).error("`*` is not a service; name it, or a domain like *.example.com")
             continue
         at.into(index).unless(values.wildcard_domain(host))
         partial = values.partial_wildcard(host)
@@ -78,7 +78,7 @@ def _ports(at: At, entry: ServiceEntry) -> None:
         if port.name in names:
             here.into("name").error(f"a second port named {shown(port.name)}")
         if port.number in numbers:
-            here.into("number").error(f"port {port.number} stands twice")
+            here.into("number").error(f"port {port.number} appears twice")
         names.add(port.name)
         numbers.add(port.number)
         here.into("number").unless(values.port(port.number))
@@ -89,7 +89,7 @@ def _ports(at: At, entry: ServiceEntry) -> None:
 
 
 def _port_name(name: str) -> str | None:
-    return None if values.is_label(name) else f"{shown(name)} is no name of a port; use letters, digits and -"
+    return None if values.is_label(name) else f"{shown(name)} is not a port name; use letters, digits and -"
 
 
 def _none(at: At, entry: ServiceEntry) -> None:
@@ -155,7 +155,7 @@ def _dynamic(at: At, entry: ServiceEntry) -> None:
             at.into("hosts", index).error("DYNAMIC_DNS needs a wildcard, like *.example.com; for one host use DNS")
     for field in ("addresses", "endpoints"):
         if getattr(entry, field):
-            at.into(field).error("cannot stand beside resolution DYNAMIC_DNS")
+            at.into(field).error("cannot be used with resolution DYNAMIC_DNS")
     for index, port in enumerate(entry.ports):
         if port.protocol.lower() not in ("http", "tls", "grpc", "http2"):
             at.into("ports", index, "protocol").error("DYNAMIC_DNS serves HTTP, HTTP2, GRPC and TLS only")

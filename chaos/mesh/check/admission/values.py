@@ -1,8 +1,7 @@
-"""Single values as Istio's admission judges them: host names, labels, ports, durations, header names, regexes.
+"""Admission checks of single values: host names, labels, ports, durations, header names, regexes.
 
-Each check answers None when the value is right, and otherwise what is wrong and what would be right.
-Source: istio pkg/config/validation/{agent/validation,validation}.go, pkg/config/labels, pkg/config/protocol.
-"""
+Each check returns None when the value is right, otherwise a message with what is wrong and what would be right. Source:
+istio pkg/config/validation/{agent/validation,validation}.go, pkg/config/labels, pkg/config/protocol."""
 
 from __future__ import annotations
 
@@ -12,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 import re2
 
-from chaos.mesh.read.shape import nearest, one_of, shown
+from chaos.mesh.read.shape import one_of, shown, suggestion
 
 MAX_REGEX = 1024  # characters; Istio's stand-in for Envoy's limit on program size
 
@@ -46,7 +45,7 @@ Check = Callable[[str], str | None]
 
 
 def is_label(text: str) -> bool:
-    """A DNS label (RFC 1123), upper case allowed as Istio allows it."""
+    """Return whether a text is a DNS label (RFC 1123); upper case is allowed, as in Istio."""
     return len(text) <= 63 and _LABEL.fullmatch(text) is not None
 
 
@@ -63,7 +62,7 @@ def fqdn(name: str) -> str | None:
 
 
 def wildcard_domain(name: str) -> str | None:
-    """A host name whose first label may be `*`, `*-x` or `*x`."""
+    """Check a host name whose first label may be `*`, `*-x` or `*x`."""
     if problem := _length(name):
         return problem
     first, dot, rest = name.partition(".")
@@ -91,12 +90,12 @@ def _labels(name: str, part: str) -> str | None:
 
 def _bad_label(name: str, label: str) -> str:
     if ":" in label:
-        return f"{shown(name)} is no host name; a port goes into `port: {{number: ...}}`"
+        return f"{shown(name)} is not a host name; a port goes into `port: {{number: ...}}`"
     if not label:
         return f"{shown(name)} has an empty part between two dots"
     if len(label) > 63:
         return f"{shown(label)} is longer than the 63 characters a part of a host name may have"
-    return f"{shown(name)} is no host name: {shown(label)} may only have letters, digits and - inside"
+    return f"{shown(name)} is not a host name: {shown(label)} may only have letters, digits and inner -"
 
 
 def partial_wildcard(name: str) -> str | None:
@@ -110,7 +109,7 @@ def port(number: int) -> str | None:
 
 
 def percentage(value: float) -> str | None:
-    """Of a fault: 0, or 0.0001 to 100 (one part per million is the least that Envoy can draw)."""
+    """Check a fault's percentage: 0, or 0.0001 to 100 (one part per million is the least that Envoy can draw)."""
     if value < 0 or value > 100:
         return f"{value:.10g} is not between 0 and 100"
     if 0 < value < 0.0001:
@@ -119,12 +118,12 @@ def percentage(value: float) -> str | None:
 
 
 def share(value: float) -> str | None:
-    """Of a mirror: anything from 0 to 100."""
+    """Check a mirror's percentage: anything from 0 to 100."""
     return None if 0 <= value <= 100 else f"{value:.10g} is not between 0 and 100"
 
 
 def duration(seconds: float) -> str | None:
-    """At least a millisecond, and whole milliseconds."""
+    """Check a duration: at least a millisecond, and whole milliseconds."""
     nanoseconds = round(seconds * 1e9)
     if nanoseconds < 1_000_000:
         return "must be at least 1ms; leave the field out to have none"
@@ -134,7 +133,7 @@ def duration(seconds: float) -> str | None:
 
 
 def regex(pattern: str) -> str | None:
-    """RE2's own message when it refuses the pattern."""
+    """Check a regex; the message has RE2's own reason."""
     if not pattern:
         return "an empty regex is refused; leave the condition out to match anything"
     if len(pattern) > MAX_REGEX:
@@ -149,34 +148,36 @@ def regex(pattern: str) -> str | None:
 
 
 def _re2_words(error: Exception) -> str:
-    told = error.args[0] if error.args else error
-    return told.decode("utf-8", "replace") if isinstance(told, bytes) else str(error)
+    reason = error.args[0] if error.args else error
+    return reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(error)
 
 
 def _look_around(pattern: str) -> str:
     if pattern.startswith("*"):
-        return "; this is no shell pattern, write .* for anything"
+        return "; this is not a shell pattern, write .* for anything"
     if any(sign in pattern for sign in ("(?=", "(?!", "(?<=", "(?<!")):
         return "; RE2 has no look-around"
     return "; RE2 has no back-references" if re.search(r"\\[1-9]", pattern) else ""
 
 
 def labels(tags: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Kubernetes labels: each bad one with what is wrong."""
+    """Return each bad Kubernetes label's name with a message."""
     return [(key, problem) for key, value in tags.items() if (problem := _label_pair(key, value))]
 
 
 def _label_pair(key: str, value: str) -> str | None:
     match = _TAG_KEY.fullmatch(key)
     if match is None or len(match["name"]) > 63 or len(match["prefix"] or "") > 253:
-        return f"{shown(key)} is no label name; use letters, digits, -, _ and ., at most 63"
+        return f"{shown(key)} is not a label name; use letters, digits, -, _ and ., at most 63"
     if not _TAG_VALUE.fullmatch(value):
-        return f"{shown(value)} is no label value; use letters, digits, -, _ and . with a letter or digit at both ends"
+        return (
+            f"{shown(value)} is not a label value; use letters, digits, -, _ and ., with a letter or digit at the ends"
+        )
     return None
 
 
 def selector(tags: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Labels of a workload selector: each bad one with what is wrong."""
+    """Return the name of each bad label of a workload selector with a message."""
     found: list[tuple[str, str]] = []
     for key, value in tags.items():
         if not key:
@@ -189,11 +190,11 @@ def selector(tags: Mapping[str, str]) -> list[tuple[str, str]]:
 def header_name(name: str) -> str | None:
     if not name:
         return "an empty header name is refused"
-    return None if _HEADER_NAME.fullmatch(name) else f"{shown(name)} is no header name (RFC 9110, field-name)"
+    return None if _HEADER_NAME.fullmatch(name) else f"{shown(name)} is not a header name (RFC 9110, field-name)"
 
 
 def matched_header_name(name: str) -> str | None:
-    """In a match: also pseudo headers and `@request.auth.claims`."""
+    """Check a header name in a match: pseudo headers and `@request.auth.claims` are allowed too."""
     return None if is_claim(name) or name in PSEUDO_HEADERS else header_name(name)
 
 
@@ -202,7 +203,7 @@ def cors_header_name(name: str) -> str | None:
 
 
 def is_claim(name: str) -> bool:
-    """Whether a header name stands for a JWT claim: `@request.auth.claims.sub`, `@request.auth.claims[sub]`."""
+    """Return whether a header name stands for a JWT claim: `@request.auth.claims.sub`, `@request.auth.claims[sub]`."""
     head, rest = name[:20], name[20:]
     if head.lower() != "@request.auth.claims":
         return False
@@ -210,24 +211,23 @@ def is_claim(name: str) -> bool:
 
 
 def gateway_name(name: str) -> str | None:
-    """`name` or `namespace/name`."""
+    """Check a Gateway's name: `name` or `namespace/name`."""
     namespace, slash, short = name.partition("/")
     if not slash:
         return fqdn(name)
     if not namespace or not short:
         return f"{shown(name)} lacks its namespace or name; write namespace/name"
     if not is_label(namespace):
-        return f"{shown(namespace)} is no namespace; write namespace/name, in letters, digits and -"
-    return None if is_label(short) else f"{shown(short)} is no name of a Gateway; use letters, digits and -"
+        return f"{shown(namespace)} is not a namespace; write namespace/name, in letters, digits and -"
+    return None if is_label(short) else f"{shown(short)} is not a Gateway name; use letters, digits and -"
 
 
 def protocol(name: str) -> str | None:
-    """Empty lets Istio find out."""
+    """Check a port's protocol; an empty one lets Istio detect it."""
     if not name or name.lower() in _PROTOCOLS:
         return None
-    close = nearest(name, [word.upper() for word in _PROTOCOLS])
-    meant = f"; did you mean {close}?" if close else ""
-    return f"{shown(name)} is not a protocol; expected {one_of([word.upper() for word in _PROTOCOLS])}{meant}"
+    known = [word.upper() for word in _PROTOCOLS]
+    return f"{shown(name)} is not a protocol; expected {one_of(known)}{suggestion(name, known)}"
 
 
 def speaks_http(name: str) -> bool:
@@ -247,19 +247,19 @@ def ip_or_cidr(text: str) -> str | None:
 
 
 def unix_path(path: str) -> str | None:
-    """What follows `unix://`: an absolute path to a file, or an abstract socket (`@name`)."""
+    """Check the part after `unix://`: an absolute path to a file, or an abstract socket (`@name`)."""
     if path.startswith("@") or (path.startswith("/") and not path.endswith("/")):
         return None
-    return f"{shown(path)} is no absolute path to a socket; write unix:///path/to/socket"
+    return f"{shown(path)} is not an absolute path to a socket; write unix:///path/to/socket"
 
 
 def covers(wide: str, name: str) -> bool:
-    """Whether host `wide`, perhaps a wildcard, takes in `name`, perhaps a wildcard too."""
+    """Return whether host `wide`, perhaps a wildcard, includes `name`, perhaps a wildcard too."""
     if not wide.startswith("*"):
         return wide == name
     return name[name.startswith("*") :].endswith(wide[1:]) and len(name) >= len(wide) - 1
 
 
 def overlap(one: str, other: str) -> bool:
-    """Whether some host belongs to both names."""
+    """Return whether some host belongs to both names."""
     return covers(one, other) or covers(other, one)

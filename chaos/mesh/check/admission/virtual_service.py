@@ -1,7 +1,6 @@
-"""VirtualServices as Istio's admission judges them: hosts, gateways, exportTo, delegates, TLS and TCP routes.
+"""Admission checks of a VirtualService: hosts, gateways, exportTo, delegates, TLS and TCP routes.
 
-Source: istio pkg/config/validation/validation.go, ValidateVirtualService.
-"""
+Source: istio pkg/config/validation/validation.go, ValidateVirtualService."""
 
 from __future__ import annotations
 
@@ -37,7 +36,7 @@ def validate_virtual_service(at: At, service: VirtualService, namespace: str) ->
 
 
 def bound_to_mesh(service: VirtualService) -> bool:
-    """Whether sidecars use it; Istio judges a VirtualService for mesh and gateways by the mesh's rules."""
+    """Return whether sidecars use it; Istio checks a VirtualService for mesh and gateways by the mesh's rules."""
     return not service.gateways or MESH in service.gateways
 
 
@@ -57,7 +56,7 @@ def _hosts(at: At, service: VirtualService) -> None:
         good = good and problem is None
     for first, second in _twice(service.hosts) if good else ():
         one, other = service.hosts[first], service.hosts[second]
-        what = "stands twice" if one == other else f"overlaps {one} in the same VirtualService"
+        what = "appears twice" if one == other else f"overlaps {one} in the same VirtualService"
         at.into(second).error(f"{other} {what}; split the VirtualService or drop one")
 
 
@@ -75,14 +74,15 @@ def _sni_hosts(service: VirtualService) -> bool:
 
 
 def _generated_sni(host: str) -> str | None:
-    """The names that AUTO_PASSTHROUGH makes: `outbound_.80_._.web.default.svc.cluster.local`."""
+    """Check a name that AUTO_PASSTHROUGH generates: `outbound_.80_._.web.default.svc.cluster.local`."""
     parts = host.split("_")
     if len(parts) >= 4 and parts[1].strip(".")[:1].isdecimal() and parts[3].strip("."):
         return None
-    return f"{shown(host)} is no generated SNI name; write it like outbound_.80_._.web.default.svc.cluster.local"
+    return f"{shown(host)} is not a generated SNI name; write it like outbound_.80_._.web.default.svc.cluster.local"
 
 
 def _twice(hosts: tuple[str, ...]) -> Iterator[tuple[int, int]]:
+    """Yield the indexes of each host that overlaps an earlier one: (earlier, this)."""
     for second in range(1, len(hosts)):
         for first in range(second):
             if values.overlap(hosts[first], hosts[second]):
@@ -148,17 +148,18 @@ def _subnets(at: At, subnets: tuple[str, ...]) -> None:
 
 
 def validate_export_to(at: At, entries: tuple[str, ...], namespace: str, *, nobody: bool = False) -> None:
-    """Namespaces, `.` or `*`, each once, and `*` alone; `~` (nobody) only for a ServiceEntry, and alone."""
+    """Check exportTo: namespaces, `.` or `*`, each once, and `*` alone; `~` (nobody) only for a ServiceEntry, and
+    alone."""
     seen: set[str] = set()
     for index, entry in enumerate(entries):
         meant = namespace if entry == "." else entry
         if meant in seen:
             same = entry if meant == entry else f"`.` is the namespace {namespace}, which"
-            at.into(index).error(f"{same} stands twice")
+            at.into(index).error(f"{same} appears twice")
         elif entry == "~" and not nobody:
             at.into(index).error("`~` (nobody) is only for a ServiceEntry")
         elif meant not in ("*", "~") and not values.is_label(meant):
-            at.into(index).error(f"{shown(entry)} is no namespace; write `.`, `*` or a namespace")
+            at.into(index).error(f"{shown(entry)} is not a namespace; write `.`, `*` or a namespace")
         seen.add(meant)
     for alone, meaning in (("*", "everybody"), ("~", "nobody")):
         if alone in seen and len(entries) > 1:

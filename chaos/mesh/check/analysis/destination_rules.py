@@ -1,8 +1,7 @@
-"""DestinationRules beside the services they are for: unknown hosts (IST0174), subsets that select nothing (IST0173).
+"""Check DestinationRules against the services: unknown hosts (IST0174), subsets that select no endpoint (IST0173).
 
-Source: istio analyzers destinationrule/{subset,ca-certificates}.go. Its warning about TLS without a CA is an info here:
-a local gateway speaks no TLS.
-"""
+Source: istio analyzers destinationrule/{subset,ca-certificates}.go. Istio's warning about TLS without a CA is an info
+here: a local gateway does not speak TLS."""
 
 from __future__ import annotations
 
@@ -19,7 +18,7 @@ UNKNOWN_HOST, SELECTS_NOTHING, UNVERIFIED = "IST0174", "IST0173", "IST0128"
 
 
 def analyze_destination_rules(at: At, rule: Resource[DestinationRule], known: KnownServices) -> None:
-    """`at` stands at the DestinationRule's spec."""
+    """Report on one DestinationRule; `at` points at its spec."""
     _tls(at, rule)
     if not known:
         return

@@ -1,7 +1,6 @@
-"""Destinations, mirrors and delegates of a VirtualService that do not exist: IST0101, IST0112.
+"""Find a VirtualService's destinations, mirrors and delegates that do not exist: IST0101, IST0112.
 
-Source: istio analyzers virtualservice/{destinationhosts,destinationrules}.go.
-"""
+Source: istio analyzers virtualservice/{destinationhosts,destinationrules}.go."""
 
 from __future__ import annotations
 
@@ -15,7 +14,7 @@ from chaos.mesh.model.message import Destination
 from chaos.mesh.model.resources import Resource, Resources
 from chaos.mesh.model.virtual_service import TCPRoute, TLSRoute, VirtualService
 from chaos.mesh.names import exported, full_name
-from chaos.mesh.read.shape import nearest
+from chaos.mesh.read.shape import suggestion
 
 if TYPE_CHECKING:
     from chaos.mesh.model.destination_rule import DestinationRule
@@ -24,7 +23,8 @@ NOT_FOUND, PORT_NEEDED = "IST0101", "IST0112"
 
 
 class Subsets:
-    """Names of subsets by host, from all DestinationRules; those of a wildcard host belong to every host it covers."""
+    """The subset names of each host, from all DestinationRules; those of a wildcard host belong to every host it
+    covers."""
 
     def __init__(self, rules: Iterable[Resource[DestinationRule]]):
         self.by_host: dict[str, list[str]] = {}
@@ -41,7 +41,7 @@ class Subsets:
 def analyze_destinations(
     at: At, service: Resource[VirtualService], resources: Resources, known: KnownServices, subsets: Subsets
 ) -> None:
-    """`at` stands at the VirtualService's spec."""
+    """Report on one VirtualService; `at` points at its spec."""
     for here, destination in _destinations(at, service.spec):
         if known:
             _host(here, destination, service.namespace, known)
@@ -95,10 +95,10 @@ def _meant(host: str, namespace: str, known: KnownServices) -> str:
         elsewhere = [name for name in known.names() if name.split(".")[0] == host and name.count(".") == 4]
         if elsewhere:
             return f" in the namespace {namespace}; did you mean {elsewhere[0]}?"
-        close = nearest(host, [name.split(".")[0] for name in known.names()])
+        names = [name.split(".")[0] for name in known.names()]
     else:
-        close = nearest(host, known.names())
-    return f"; did you mean {close}?" if close else f"; known are {_some(known.names())}"
+        names = known.names()
+    return suggestion(host, names, f"known are {_some(known.names())}")
 
 
 def _some(names: list[str]) -> str:
@@ -112,17 +112,14 @@ def _subset(at: At, destination: Destination, namespace: str, subsets: Subsets) 
         return
     what = f"no DestinationRule for {destination.host} has a subset {destination.subset}"
     if not subsets.by_host:
-        at.into("subset").info(f"{what} here; without one the answer is 503", NOT_FOUND)
+        at.into("subset").info(f"{what} here; without one the response is 503", NOT_FOUND)
         return
-    close = nearest(destination.subset, defined)
-    hint = (
-        f"did you mean {close}?" if close else f"it has {', '.join(defined)}" if defined else "the answer will be 503"
-    )
-    at.into("subset").error(f"{what}; {hint}", NOT_FOUND)
+    otherwise = f"it has {', '.join(defined)}" if defined else "the response will be 503"
+    at.into("subset").error(f"{what}{suggestion(destination.subset, defined, otherwise)}", NOT_FOUND)
 
 
 def _delegate(at: At, root: Resource[VirtualService], resources: Resources, name: str, namespace: str) -> None:
-    """Istio leaves out a root rule whose delegate it cannot use, without a word."""
+    """Report a root rule whose delegate cannot be used. Istio drops it without a warning."""
     wanted = namespace or root.namespace
     found = next((item for item in resources.virtual_services if (item.namespace, item.name) == (wanted, name)), None)
     if found is None:
@@ -130,6 +127,6 @@ def _delegate(at: At, root: Resource[VirtualService], resources: Resources, name
     elif found is root:
         at.info("a VirtualService cannot delegate to itself; this rule is left out", "delegate")
     elif found.spec.hosts:
-        at.info(f"{wanted}/{name} has hosts, so it is no delegate; this rule is left out", "delegate")
+        at.info(f"{wanted}/{name} has hosts, so it is not a delegate; this rule is left out", "delegate")
     elif not exported(found.spec.export_to, found.namespace, root.namespace):
         at.info(f"{wanted}/{name} is not exported to the namespace {root.namespace}; this rule is left out", "delegate")

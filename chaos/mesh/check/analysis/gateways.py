@@ -1,7 +1,6 @@
-"""Gateways that a VirtualService names: whether they exist and admit its hosts: IST0101, IST0132.
+"""Check the Gateways that a VirtualService names: that they exist and admit its hosts (IST0101, IST0132).
 
-Source: istio analyzers virtualservice/gateways.go.
-"""
+Source: istio analyzers virtualservice/gateways.go."""
 
 from __future__ import annotations
 
@@ -12,7 +11,7 @@ from chaos.mesh.check.admission.values import overlap
 from chaos.mesh.check.cursor import At
 from chaos.mesh.model.resources import Resource, Resources
 from chaos.mesh.names import MESH, qualified
-from chaos.mesh.read.shape import nearest
+from chaos.mesh.read.shape import suggestion
 
 if TYPE_CHECKING:
     from chaos.mesh.model.gateway import Gateway
@@ -22,7 +21,7 @@ NOT_FOUND, HOST_NOT_ADMITTED = "IST0101", "IST0132"
 
 
 def analyze_gateways(at: At, service: Resource[VirtualService], resources: Resources) -> None:
-    """`at` stands at the VirtualService's spec."""
+    """Report on one VirtualService; `at` points at its spec."""
     gateways = {f"{gateway.namespace}/{gateway.name}": gateway for gateway in resources.gateways}
     for index, name in enumerate(service.spec.gateways):
         if name == MESH:
@@ -30,7 +29,7 @@ def analyze_gateways(at: At, service: Resource[VirtualService], resources: Resou
         here, wanted = at.into("gateways", index), qualified(name, service.namespace)
         if wanted not in gateways:
             _unknown(here, wanted, gateways)
-            here.warn(f"and so no Gateway {wanted} that admits {', '.join(service.spec.hosts)}", HOST_NOT_ADMITTED)
+            here.warn(f"no Gateway {wanted}, so none admits {', '.join(service.spec.hosts)}", HOST_NOT_ADMITTED)
         elif not _admits(gateways[wanted], service):
             hosts = ", ".join(host for server in gateways[wanted].spec.servers for host in server.hosts)
             message = f"the Gateway {wanted} admits {hosts or 'no host'}: none of {', '.join(service.spec.hosts)}"
@@ -38,19 +37,20 @@ def analyze_gateways(at: At, service: Resource[VirtualService], resources: Resou
 
 
 def _unknown(here: At, wanted: str, known: Collection[str]) -> None:
-    """Istio's analyzer calls each an error. Where no Gateway is at hand at all they are rather in a file of their own,
-    and a gateway on a laptop serves the rules as well without."""
+    """Report an unknown Gateway.
+
+    Istio's analyzer always calls it an error. Without any Gateway in the files it is a warning here: they are probably
+    in another file, and a gateway on a laptop serves the rules without them."""
     if known:
-        here.error(f"no Gateway {wanted}; {_meant(wanted, list(known))}", NOT_FOUND)
+        here.error(f"no Gateway {wanted}{_meant(wanted, list(known))}", NOT_FOUND)
     else:
         here.warn(f"the Gateway {wanted} is not here; its hosts and ports are not checked", NOT_FOUND)
 
 
 def _meant(wanted: str, known: list[str]) -> str:
-    """The Gateway whose own name is nearest, whatever its namespace."""
+    """Return a suggestion: the Gateway whose name without namespace is nearest."""
     short = {name.rpartition("/")[2]: name for name in known}
-    close = nearest(wanted.rpartition("/")[2], list(short))
-    return f"did you mean {short[close]}?" if close else f"known are {', '.join(known)}"
+    return suggestion(wanted.rpartition("/")[2], short, f"known are {', '.join(known)}")
 
 
 def _admits(gateway: Resource[Gateway], service: Resource[VirtualService]) -> bool:

@@ -1,7 +1,6 @@
-"""Hosts claimed twice: by VirtualServices for the mesh (IST0109), by Gateways on one port (IST0145).
+"""Find hosts that are claimed twice: by VirtualServices for the mesh (IST0109), by Gateways on one port (IST0145).
 
-Source: istio analyzers virtualservice/conflictingmeshgatewayhosts.go, gateway/conflictinggateway.go.
-"""
+Source: istio analyzers virtualservice/conflictingmeshgatewayhosts.go, gateway/conflictinggateway.go."""
 
 from __future__ import annotations
 
@@ -54,7 +53,8 @@ class _Claim:
 
 
 def _virtual_services(at: Cursor, claims: list[_Claim]) -> None:
-    """Equal names clash where the same namespaces see both. Where one is seen by all, wildcards count too."""
+    """Report VirtualServices with the same host, if some namespace sees both. Where one is visible to all and the other
+    is not, wildcards count too."""
     same: dict[str, list[_Claim]] = {}
     for claim in claims:
         for host in dict.fromkeys(claim.hosts):
@@ -85,7 +85,7 @@ def _claimed(service: Resource[VirtualService], index: int, rivals: list[Resourc
 
 
 def _gateways(at: Cursor, gateways: tuple[Resource[Gateway], ...]) -> None:
-    """Two Gateways for the same pods, port and address that admit the same host."""
+    """Report Gateways with the same pods, port and address that admit the same host."""
     admitted: dict[tuple[Any, ...], list[Resource[Gateway]]] = {}
     for gateway in gateways:
         for key in dict.fromkeys(key for _, keys in _admitted(gateway) for key in keys):

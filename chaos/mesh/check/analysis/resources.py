@@ -1,9 +1,8 @@
-"""What Istio's analyzers find across resources: names that lead nowhere, hosts claimed twice, empty subsets.
+"""Istio's analyzers, which look across resources: unknown names, hosts claimed twice, empty subsets.
 
-Judged are all resources that are given together. A name is called unknown only where there is something to compare it
-with: a destination when services are known, a subset when there is a DestinationRule, a gateway when there is one.
-Source: istio pkg/config/analysis/analyzers/{virtualservice,destinationrule,gateway}; codes from its messages.yaml.
-"""
+All given resources are checked together. A name is called unknown only where there is something to compare it with: a
+destination when services are known, a subset when there is a DestinationRule, a gateway when there is one. Source:
+istio pkg/config/analysis/analyzers/{virtualservice,destinationrule,gateway}; codes from its messages.yaml."""
 
 from __future__ import annotations
 
@@ -23,7 +22,7 @@ from chaos.mesh.source.document import Document
 
 
 def analyze(resources: Resources, documents: Iterable[Document] = ()) -> list[Problem]:
-    """All findings. `documents` may hold Experiments and Kubernetes Services, whose hosts are then known."""
+    """Return all findings. Services in `documents` (Experiments and Kubernetes Services) count as known."""
     known = known_services(resources, documents)
     subsets = Subsets(resources.destination_rules)
     problems: list[Problem] = []

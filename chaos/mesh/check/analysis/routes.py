@@ -1,9 +1,8 @@
-"""Rules of one VirtualService that no request reaches, as Istio finds them: IST0130 (warning) and IST0131 (info).
+"""Find rules of one VirtualService that no request reaches, as Istio does: IST0130 (warning) and IST0131 (info).
 
-Matches are compared as written, without their names. That a prefix begins with an earlier one is found as Istio finds
-it, with its oddity that an absent method counts as GET.
-Source: istio pkg/config/validation/validation.go, analyzeUnreachableHTTPRules and coveredValidation.
-"""
+Match entries are compared as written, without their names. Prefixes that begin with an earlier one are found in Istio's
+way, including its oddity that an absent method counts as GET. Source: istio pkg/config/validation/validation.go,
+analyzeUnreachableHTTPRules and coveredValidation."""
 
 from __future__ import annotations
 
@@ -21,7 +20,7 @@ _Route = HTTPRoute | TLSRoute | TCPRoute
 
 
 def analyze_routes(at: At, service: VirtualService) -> None:
-    """`at` stands at the VirtualService's spec."""
+    """Report on one VirtualService; `at` points at its spec."""
     prefixes: list[_Prefix] = []
     _unreachable(at.into("http"), service.http, prefixes)
     _covered(prefixes)
@@ -53,7 +52,7 @@ def _matches(at: At, routes: tuple[_Route, ...], number: int, seen: dict[str, in
         if key in seen:
             repeated += 1
             where = "above in this rule" if seen[key] == number else f"in rule {_name(routes, seen[key])}"
-            here.info(f"stands already {where}, which takes its requests", INEFFECTIVE)
+            here.info(f"repeats an entry {where}, which takes its requests", INEFFECTIVE)
             continue
         seen[key] = number
         if isinstance(match, HTTPMatchRequest) and match.uri is not None and match.uri.prefix:
@@ -68,7 +67,7 @@ def _key(match: Message) -> str:
 
 
 def _canonical(value: Any) -> Any:
-    """Mappings in the order of their keys: the order in the file means nothing."""
+    """Return a value in which mappings are sorted by key: their order in the file means nothing."""
     if isinstance(value, dict):
         return sorted((key, _canonical(item)) for key, item in value.items())
     return [_canonical(item) for item in value] if isinstance(value, list | tuple) else value
@@ -81,7 +80,8 @@ def _name(routes: tuple[_Route, ...], number: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Prefix:
-    """A match on a uri prefix and what else Istio compares, each condition as `exact:text`, `prefix:text` or empty."""
+    """A match on a uri prefix and the other conditions that Istio compares, each as `exact:text`, `prefix:text` or
+    empty."""
 
     at: At
     rule: str
@@ -108,7 +108,7 @@ class _Prefix:
         )
 
     def covers(self, later: _Prefix) -> bool:
-        """Whether the other conditions let this one take its requests; that the prefix begins so is known."""
+        """Return whether the other conditions let this entry take the later one's requests, if the prefix does."""
         return (
             later.port == self.port
             and self.method.startswith(later.method)

@@ -1,7 +1,6 @@
-"""VirtualServices that the proxy played here never sees: bound to other gateways, or not exported to its namespace.
+"""Find VirtualServices that the gateway's proxy never sees: bound to other gateways, or not exported to its namespace.
 
-The gateway plays a sidecar (`mesh`) in the namespace default unless an Experiment's `spec.proxy` says otherwise.
-"""
+The gateway plays a sidecar (`mesh`) in the namespace default unless an Experiment's `spec.proxy` says otherwise."""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ from chaos.mesh.source.document import Document
 
 
 def proxy_played(documents: Iterable[Document]) -> Proxy:
-    """Of the first Experiment; what is wrong with its document is said elsewhere."""
+    """Return the proxy of the first Experiment, by default a sidecar. Errors in the document are reported elsewhere."""
     for document in documents:
         value = document.value
         if isinstance(value, dict) and value.get("kind") == "Experiment":
@@ -32,7 +31,7 @@ def _text(value: Any, default: str) -> str:
 
 
 def binding_pitfalls(at: At, service: Resource[VirtualService], proxy: Proxy) -> None:
-    """`at` stands at the VirtualService's spec."""
+    """Report a VirtualService that the proxy never sees; `at` points at its spec."""
     if not service.spec.hosts:
         return
     bound = [qualified(name, service.namespace) for name in service.spec.gateways] or [MESH]

@@ -1,7 +1,6 @@
-"""Faults, timeouts and retries that do something else than they seem to: infos.
+"""Find faults, timeouts and retries that do not do what they seem to: infos.
 
-Source: Istio's translation of percentages (truncated parts per million), Envoy's fault and router filters.
-"""
+Source: Istio's translation of percentages (truncated parts per million), Envoy's fault and router filters."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ _NEVER = {
 
 
 def fault_pitfalls(at: At, route: HTTPRoute) -> None:
-    """`at` stands at the HTTPRoute."""
+    """Report on one HTTPRoute; `at` points at it."""
     _mirror_shares(at, route)
     _retries(at, route)
     fault = route.fault
@@ -62,13 +61,13 @@ def _value(at: At, value: float) -> None:
 
 def _abort_status(at: At, status: int | None) -> None:
     if status in (204, 304):
-        at.info(f"Envoy sends a body even with {status}, which clients may take for the next answer", "status")
+        at.info(f"Envoy sends a body even with {status}, which clients may take for the next response", "status")
     elif status == 200:
         at.info("callers will see a success whose body is `fault filter abort`", "status")
 
 
 def _beside(at: At, route: HTTPRoute) -> None:
-    """Envoy's fault filter stands before the router, which keeps timeouts and retries."""
+    """Report timeouts and retries beside a fault: Envoy's fault filter comes before the router, which handles both."""
     fault = route.fault
     assert fault is not None
     if route.timeout is not None and fault.delay is not None and fault.delay.fixed_delay is not None:
@@ -77,7 +76,7 @@ def _beside(at: At, route: HTTPRoute) -> None:
         at.into("timeout").info(message, "fault-and-timeout")
     if route.retries is not None and route.retries.attempts > 0:
         faults = " or ".join(name for name, given in (("abort", fault.abort), ("delay", fault.delay)) if given)
-        message = f"do not apply to the {faults} of the same rule: an injected fault is never tried again"
+        message = f"do not apply to the {faults} of the same rule: an injected fault is never retried"
         at.into("retries").info(message, "fault-and-retries")
 
 
@@ -102,9 +101,7 @@ def _retries(at: At, route: HTTPRoute) -> None:
     if "retriable-status-codes" in words and not any(word.isdecimal() for word in words):
         here.into("retryOn").info("retriable-status-codes does nothing without codes, like 503", "no-effect")
     if not words:
-        here.info(
-            "without retryOn a 503 answer is not tried again; add retryOn: 5xx if it should be", "default-retryon"
-        )
+        here.info("without retryOn a 503 is not retried; add retryOn: 5xx if it should be", "default-retryon")
     _per_try_timeout(here.into("perTryTimeout"), retries, words, route.timeout)
 
 
@@ -112,9 +109,9 @@ def _per_try_timeout(at: At, retries: HTTPRetry, words: set[str], timeout: float
     if retries.per_try_timeout is None:
         return
     if timeout is not None and retries.per_try_timeout >= timeout:
-        message = f"never reached: the timeout of {format_duration(timeout)} for all tries comes first"
+        message = f"never reached: the timeout of {format_duration(timeout)} for all attempts comes first"
         at.info(message, "per-try-timeout")
     elif not words & _ON_PER_TRY_TIMEOUT:
         at.info(
-            "a try that runs into it is not tried again; add 5xx, gateway-error or reset to retryOn", "per-try-timeout"
+            "an attempt that reaches it is not retried; add 5xx, gateway-error or reset to retryOn", "per-try-timeout"
         )

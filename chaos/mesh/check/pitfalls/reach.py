@@ -1,7 +1,6 @@
-"""Rules and match entries that no request reaches although Istio's analyzer does not see it: infos.
+"""Find rules and match entries that no request reaches although Istio's analyzer does not report them: infos.
 
-An entry covers a later one when it asks nothing but a path, and every path of the later one belongs to it.
-"""
+An entry covers a later one when its only condition is on the path and includes every path of the later one."""
 
 from __future__ import annotations
 
@@ -13,14 +12,14 @@ from chaos.mesh.model.virtual_service import HTTPMatchRequest, VirtualService
 
 @dataclass(slots=True)
 class _Wide:
-    """The match entries so far that ask nothing but a path: which rule they belong to."""
+    """The match entries so far whose only condition is on the path, with the rule each belongs to."""
 
     everything: str = ""
     prefixes: dict[str, str] = field(default_factory=dict)
     exacts: dict[str, str] = field(default_factory=dict)
 
     def rule(self, match: HTTPMatchRequest) -> str:
-        """The rule that takes all requests of this entry; empty when there is none."""
+        """Return the rule that takes all requests of this entry; empty when there is none."""
         uri = match.uri
         if self.everything or uri is None or match.ignore_uri_case or uri.regex is not None:
             return self.everything
@@ -49,9 +48,9 @@ _CONDITIONS = (
 
 
 def reach_pitfalls(at: At, service: VirtualService) -> None:
-    """`at` stands at the VirtualService's spec."""
+    """Report on one VirtualService; `at` points at its spec."""
     wide = _Wide()
-    open_before = False  # after a rule without matches Istio's own warning (IST0130) says it
+    open_before = False  # after a rule without matches, Istio's own warning (IST0130) is enough
     for number, route in enumerate(service.http):
         here = at.into("http", number)
         covered = [wide.rule(match) for match in route.match]

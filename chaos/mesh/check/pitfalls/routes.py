@@ -1,8 +1,8 @@
-"""What Istio accepts in silence although it is seldom meant: infos, each with what happens and what would be right.
+"""Find settings that Istio accepts without a word although they are seldom meant: what happens, and what would be
+right.
 
-Everything here is an info: Istio itself neither refuses nor warns. Faults and retries are in `pitfalls_faults.py`,
-rules that no request reaches in `pitfalls_reach.py`.
-"""
+All of them are infos: Istio itself neither refuses nor warns. Faults and retries are in `faults.py`, rules that no
+request reaches in `reach.py`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS
 
 
 def pitfalls(resources: Resources, proxy: Proxy) -> list[Problem]:
-    """Infos on all resources; `proxy` is whose proxy the gateway plays."""
+    """Return the infos on all resources; `proxy` is the one that the gateway plays."""
     problems: list[Problem] = []
     for service in resources.virtual_services:
         _virtual_service(At(service, ("spec",), problems), service, proxy)
@@ -115,7 +115,7 @@ def _headers(at: At, headers: Headers | None) -> None:
 
 
 def _dotted(at: At, host: str, namespace: str) -> None:
-    """`web.default` looks like a short name, but a name with a dot is taken as it is."""
+    """Report a host like `web.default`: it looks like a short name, but a name with a dot is never completed."""
     parts = host.split(".")
     short = len(parts) == 2 and parts[1] == namespace
     if short or (len(parts) in (3, 4) and parts[2:] in (["svc"], ["svc", "cluster"])):

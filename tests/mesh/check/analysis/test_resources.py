@@ -109,11 +109,11 @@ def test_overlapping_prefixes_are_an_info_as_istio_finds_them(first: str, second
 
 def test_a_single_repeated_match_is_an_info() -> None:
     text = service(f"{{{A}, {OPEN}}}, {{match: [{{uri: {{prefix: /a}}}}, {{uri: {{prefix: /c}}}}], {OPEN}}}")
-    assert any(each.startswith("IST0131 spec.http[1].match[0]: stands already in rule #0") for each in infos(text))
+    assert any(each.startswith("IST0131 spec.http[1].match[0]: repeats an entry in rule #0") for each in infos(text))
 
 
 NOT_HERE = "IST0101 warning: spec.gateways[0]: the Gateway default/g"
-NO_HOST = "IST0132 warning: spec.gateways[0]: and so no Gateway"
+NO_HOST = "IST0132 warning: spec.gateways[0]: no Gateway "
 
 TOGETHER = [
     # destination hosts: compared as soon as services are known
@@ -216,7 +216,7 @@ def test_an_experiments_services_are_known_services() -> None:
 DELEGATES = [
     (["{delegate: {name: d}}"], "delegate spec.http[0].delegate: the delegate default/d is not here; without it this rule is left out"),
     (["{delegate: {name: t}}"], "delegate spec.http[0].delegate: a VirtualService cannot delegate to itself"),
-    (["{delegate: {name: d}}", service(f"{{{to()}}}", name="d")], "delegate spec.http[0].delegate: default/d has hosts, so it is no delegate"),
+    (["{delegate: {name: d}}", service(f"{{{to()}}}", name="d")], "delegate spec.http[0].delegate: default/d has hosts, so it is not a delegate"),
     (["{delegate: {name: d, namespace: shop}}", document("VirtualService", f"{{exportTo: [.], http: [{{{to()}}}]}}", "d", "shop")], "delegate spec.http[0].delegate: shop/d is not exported to the namespace default"),
     (["{delegate: {name: d}}", document("VirtualService", f"{{http: [{{{to()}}}]}}", "d")], None),
 ]  # fmt: skip
