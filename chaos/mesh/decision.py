@@ -85,6 +85,8 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
+    """One address of a cluster, with the labels that subsets select by."""
+
     address: str
     port: int
     labels: tuple[tuple[str, str], ...] = ()

@@ -70,6 +70,7 @@ def full_name(name: str, namespace: str) -> str:
 
 
 def is_address(name: str) -> bool:
+    """Return whether a name is an IP address; IPv6 may be in brackets."""
     try:
         ip_address(name.strip("[]"))
     except ValueError:

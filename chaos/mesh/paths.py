@@ -1,4 +1,4 @@
-"""Path normalisation as Istio configures it (BASE) and Envoy does it, before any route is looked at.
+"""Path normalisation as Istio configures it (BASE) and Envoy does it, before any route is tested.
 
 Envoy canonicalises the path with Chromium's URL library (source/common/chromium_url/url_canon_path.cc): `.` and `..`
 segments are resolved, escapes of unreserved characters are decoded, a few characters are escaped, `\\` becomes `/`.

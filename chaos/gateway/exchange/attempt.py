@@ -1,7 +1,7 @@
 """One attempt to get a response: an endpoint, a connection to it, and the time it may take.
 
 Each attempt is an object of its own, and `end` is the only way out of it: it cancels the timer, hands the connection
-over and lifts back-pressure; later callbacks reach nobody. So nothing of an attempt can act on the next one, or on
+over and lifts back-pressure; later callbacks have no effect. So nothing of an attempt can act on the next one, or on
 another request."""
 
 from __future__ import annotations

@@ -39,6 +39,8 @@ _BODY, _UPSTREAM, _PIPELINE, _EARLY = 1, 2, 4, 8  # reasons for not reading
 
 
 class Downstream(asyncio.Protocol):
+    """The asyncio protocol of one client connection; a Client for its exchanges, a ClientConnection for the worker."""
+
     transport: asyncio.Transport
     remote = b"127.0.0.1"
     local = b"127.0.0.1"  # this proxy's own address, as the client sees it

@@ -198,6 +198,7 @@ class Exchange:
             self._enter(states.CONNECTING)
 
     def attempt_connected(self, attempt: Attempt, connection: Upstream) -> None:
+        """Send the request's head, and the part of its body that is here, on the attempt's connection."""
         self._enter(states.SENT)
         self._ledger.upstream_requests += 1
         body, policy = self.body, self._forward_to.retry
@@ -247,7 +248,9 @@ class Exchange:
 
     def _own_lines(self, attempt: Attempt, status: int, shared: bytes) -> bytes:
         """Return the header lines of this response alone; decides whether the connection closes after it."""
-        if self._forward_to.headwork.service_time_by_rule or self._websocket:  # shared_head has set it, or it has none
+        if (
+            self._forward_to.headwork.service_time_by_rule or self._websocket
+        ):  # in `shared`; or no request's end to count from
             lines = b""
         else:
             milliseconds = int((self._worker.now() - attempt.sent_at) * 1000)
@@ -375,6 +378,8 @@ class Exchange:
     # ------------------------------------------------------------------------------------------ attempts that fail
 
     def attempt_lost(self, attempt: Attempt, connection: Upstream) -> None:
+        """Handle a connection that closed: cut a response that has begun, send again what was not taken, fail the
+        attempt otherwise."""
         if self.state is states.ANSWERING:
             self._cut()
         elif connection.undelivered and (self.body is None or self.body.replayable):
@@ -400,6 +405,7 @@ class Exchange:
             self.body.rewind()
 
     def attempt_failed(self, attempt: Attempt, failure: Failure, reason: str, status: int = 503) -> None:
+        """Retry if the policy and the limits allow it, otherwise answer as Envoy's router would."""
         if failure is not Failure.OVERFLOW:
             attempt.failed()
             if attempt.is_retriable(failure, [], self.state is states.SENT) and self._may_retry():
@@ -446,7 +452,7 @@ class Exchange:
     # ------------------------------------------------------------------------------------------ bodies in pieces
 
     def progressed(self) -> None:
-        """Pass on what has arrived of the request, and note its end."""
+        """Pass on the part of the request that has arrived, and note its end."""
         body, attempt = self.body, self.attempt
         if body is None:
             return

@@ -15,7 +15,7 @@ _GRPC_MESSAGE = re.compile(rb"\r\ngrpc-message: [^\r]*\r\n")  # carries the body
 
 
 def reply_bytes(reply: Reply, head_only: bool, lines: bytes, date: bytes) -> bytes:
-    """Return the whole reply: its head with `lines`, and its body unless it answers a HEAD request.
+    """Return the whole reply: its head with `lines`, and its body except in response to HEAD.
 
     `date` is a header line, left out where the rule has set one."""
     head, body = reply_head(reply), reply.body

@@ -81,6 +81,7 @@ class Mirror:
             self.upstream_connected(connection)
 
     def send(self, data: bytes, last: bool) -> None:
+        """Send more of the body, or queue it until there is a connection."""
         if self._done:
             return
         if self.connection is not None:

@@ -40,6 +40,7 @@ class RequestBody:
         return self.size > REPLAY_LIMIT
 
     def receive(self, data: bytes) -> None:
+        """Buffer a piece of the body."""
         self._pieces.append(data)
         self.size += len(data)
         if self.copied is not None:

@@ -57,6 +57,8 @@ class Admin:
         return web.json_response(body, status=200 if ok else 503)
 
     async def get_rules(self, request: web.Request) -> web.Response:
+        """Return the rules in force as JSON, or with `?format=yaml` the documents; 409 when their files can no longer
+        be read."""
         if request.query.get("format") == "yaml":
             try:
                 return web.Response(text=await self._controls.source(), content_type="application/yaml")
@@ -78,6 +80,7 @@ class Admin:
         return web.json_response({"enabled": enabled})
 
     async def put_phase(self, request: web.Request) -> web.Response:
+        """Enter a phase; `faults` is true and `scale` empty by default."""
         body = await _json_object(request, {"name", "faults", "scale"})
         name, faults = _field(body, "name", str), _field(body, "faults", bool, True)
         if len(name) > LONGEST_NAME or not is_unicode(name):

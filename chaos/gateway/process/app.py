@@ -55,7 +55,7 @@ async def admin(options: GatewayOptions, controls: Controls, listener: socket.so
 
 
 def announce(admin_listener: socket.socket, listener: socket.socket) -> None:
-    """Print the two lines that tell a caller both addresses (docs/architecture.md)."""
+    """Print the two lines that tell a caller both addresses (docs/protocol.md)."""
     print(f"admin on {url_of(admin_listener)}", flush=True)
     print(f"listening on {url_of(listener)}", flush=True)
 

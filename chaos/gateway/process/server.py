@@ -22,6 +22,8 @@ POLL_SECONDS = 0.02  # while draining: how often to check whether the last conne
 
 
 class Server(web.Server):
+    """The `web.Server` whose connections are Downstream protocols."""
+
     def __init__(self, worker: WorkerState):
         super().__init__(_never)
         self._worker = worker

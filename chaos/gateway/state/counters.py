@@ -130,6 +130,7 @@ class Phase:
         return found
 
     def ledger_of(self, key: str, name: str) -> Ledger:
+        """Return the ledger of a rule's key; the first call makes it."""
         found = self._by_key.get(key)
         if found is None:
             found = self._by_key[key] = Ledger(key, self._tags(name), self.tagged)

@@ -22,6 +22,7 @@ class Faulted:
         self.total = 0
 
     def record(self, phase: str, request_id: bytes, request: Request, rule: str, fault: str) -> None:
+        """Count a faulted request, and keep it while its phase is below the limit."""
         self.total += 1
         kept = self._kept[phase]
         if kept < self._limit:

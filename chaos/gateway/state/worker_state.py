@@ -37,7 +37,7 @@ class RuleSet(Protocol):
     def decide(self, request: Request, draws: Draws) -> Decision: ...
 
     def listing(self) -> Sequence[tuple[Rule, Sequence[str]]]:
-        """Every rule with the hosts it applies to."""
+        """Return every rule with the hosts it applies to."""
 
 
 class ClientConnection(Protocol):
@@ -145,7 +145,7 @@ class WorkerState:
         self.draws = keyed if delay == abort == 1.0 else lambda request_id: Scaled(keyed(request_id), delay, abort)
 
     def new_id(self) -> bytes:
-        """A UUID (version 4) for a request that came without one."""
+        """Return a UUID (version 4) for a request that came without one."""
         bits = b"%032x" % self._ids.getrandbits(128)
         return b"%b-%b-4%b-a%b-%b" % (bits[:8], bits[8:12], bits[13:16], bits[17:20], bits[20:])
 
@@ -180,6 +180,7 @@ class WorkerState:
         }
 
     def rules_in_force(self) -> list[RuleInForce]:
+        """Return the rules as `GET /rules` shows them."""
         return [
             {"key": rule.key, "name": rule.name, "where": str(rule.location or ""), "hosts": list(hosts)}
             for rule, hosts in self.rules.listing()
@@ -194,7 +195,7 @@ class WorkerState:
         self._date_timer = self._loop.call_later(1.001 - now % 1, self._tick)
 
     def look_around(self) -> None:
-        """Close what has been idle for too long; runs once per beat."""
+        """Close connections that have been idle for too long; runs once per beat."""
         self.beat += 1
         for connection in list(self.connections):
             connection.close_if_idle(self.beat)

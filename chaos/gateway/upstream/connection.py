@@ -63,7 +63,7 @@ class Upstream(asyncio.Protocol):
     closing = False  # by us
     closed = False
     # ------ the response to the request in flight
-    status = 0  # of the final answer, once its head is complete; 0 before
+    status = 0  # of the final response, once its head is complete; 0 before
     headers: Headers
     length: int | None = None  # of the body in bytes, as the head says
     chunked = False
@@ -286,6 +286,8 @@ class Upstream(asyncio.Protocol):
         self.transport.set_write_buffer_limits(high=HIGH_WATER)
 
     def eof_received(self) -> bool | None:
+        """Handle the peer's FIN: the end of a body without a length, or of a connection that took nothing of the
+        request."""
         if self.until_close and not self.malformed:
             self.ended, self.keep_alive = True, False
             if self.owner is not None:
@@ -299,7 +301,7 @@ class Upstream(asyncio.Protocol):
     def _never_delivered(self) -> bool:
         """Return whether the peer's kernel acknowledged nothing of the request in flight.
 
-        An endpoint that closes an idle connection just as we use it answers our bytes with RST and never acknowledges
+        An endpoint that closes an idle connection just as we use it sends RST for our bytes and never acknowledges
         them; one that read the request and then died has acknowledged it. The handshake counts as one byte (RFC 4898,
         linux tcp_info)."""
         if self.served < 2:

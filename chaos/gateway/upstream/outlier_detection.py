@@ -1,8 +1,8 @@
 """Passive health checks: set endpoints that keep failing aside for a while (Envoy's outlier detection as Istio
 configures it).
 
-There are no timers: an ejection knows when it ends. Envoy looks at ejected hosts once per `interval`, so an ejection
-ends on a multiple of it. State is per worker."""
+There are no timers: an ejection knows when it ends. Envoy checks ejected hosts once per `interval`, so an ejection ends
+on a multiple of it. State is per worker."""
 
 from __future__ import annotations
 

@@ -30,6 +30,7 @@ class FileReport:
 
     @classmethod
     def of(cls, file: str, problems: Iterable[Problem]) -> FileReport:
+        """Sort problems by location and split them by severity; equal ones are reported once."""
         found = sorted(set(problems), key=lambda problem: problem.location)
 
         def kept(severity: str) -> tuple[Problem, ...]:

@@ -239,6 +239,7 @@ def _uri(entry: HTTPMatchRequest) -> UriCondition | None:
 
 
 def path_test(match: StringMatch, ignore_case: bool) -> TextTest:
+    """Return a test of the path; with `ignore_case` for exact and prefix only."""
     if not ignore_case:
         return text_test(match)
     if match.exact is not None:

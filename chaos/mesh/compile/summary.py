@@ -85,6 +85,7 @@ class RuleInfo:
         return replace(self, hosts=hosts)
 
     def with_fault(self, fault: Fault | None) -> RuleInfo:
+        """Return the summary with the numbers of this fault, or without any."""
         spec = fault.spec if fault else None
         abort, delay = (spec.abort, spec.delay) if spec else (None, None)
         return replace(

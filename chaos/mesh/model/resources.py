@@ -90,6 +90,8 @@ class Resources:
 
     @classmethod
     def of(cls, resources: list[Resource[Any]]) -> Resources:
+        """Sort resources by kind."""
+
         def kind(name: str) -> tuple[Resource[Any], ...]:
             return tuple(resource for resource in resources if resource.kind == name)
 
