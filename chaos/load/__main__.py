@@ -1,4 +1,4 @@
-"""`python -m chaos.load`: one load, told what to do on stdin, telling what happened on stdout
+"""`python -m chaos.load`: run one load. The plan and commands come on stdin, digests go to stdout
 (docs/protocol.md)."""
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sys
 
 
 def main() -> int:
-    """The exit code: 0 when the load ended as it should, 2 for a bad plan, 5 when it could not go on."""
+    """Run the load. Returns the exit code: 0 when it ended as planned, 2 for a bad plan, 5 when it could not go on."""
     from chaos.load.process import settle
     from chaos.parent_death import die_with
 
@@ -26,7 +26,7 @@ def main() -> int:
     try:
         plan = Plan.of(json.loads(line))
     except json.JSONDecodeError as error:
-        return refuse(f"a plan is a JSON object: {error}")
+        return refuse(f"the plan is not JSON: {error}")
     except BadPlan as error:
         return refuse(str(error))
     from chaos.load.start import run
@@ -35,6 +35,7 @@ def main() -> int:
 
 
 def refuse(reason: str) -> int:
+    """Print why the plan cannot be carried out. Returns the exit code."""
     print(json.dumps({"type": "error", "reason": reason}), flush=True)
     return 2
 

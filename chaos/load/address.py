@@ -9,13 +9,14 @@ from chaos.protocol.load_plan import BadPlan
 
 
 def free_address(text: str) -> tuple[str, int]:
-    """Host and port to listen on; port 0 becomes a free one. Raises BadPlan beyond loopback, OSError when taken."""
+    """Return host and port to listen on; port 0 becomes a free one. Raises BadPlan for a host beyond loopback, OSError
+    when the address is in use."""
     host, colon, port = text.rpartition(":")
     host = (host or "127.0.0.1").strip("[]")
     if not colon or not port.isdigit():
         raise BadPlan(f"ui: {text!r} is not host:port")
     if not is_loopback(host):
-        raise BadPlan(f"ui: {host} is not loopback; the web UI asks nobody who they are")
+        raise BadPlan(f"ui: {host} is not loopback; the web UI has no login")
     family, _, _, _, where = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)[0]
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -28,6 +29,6 @@ def free_address(text: str) -> tuple[str, int]:
 
 
 def own_hosts(host: str, port: int) -> set[str]:
-    """What a browser that means this server writes into Host and Origin."""
+    """Return the values that a browser on this server's own pages sends in Host and Origin."""
     names = (host, f"[{host}]", "localhost", "127.0.0.1")
     return {f"{name}:{port}" for name in names} | (set(names) if port == 80 else set())

@@ -1,8 +1,7 @@
 """One HTTP/1.1 keep-alive connection of one user, on a bare non-blocking socket under gevent's loop.
 
-Reads what a load test needs and no more: status, framing, the gateway's tags; bodies are received and dropped. When the
-answer is small a request costs one send, one wait and one receive.
-"""
+It reads only what a load test needs: status, framing, the gateway's tags; bodies are received and dropped. When the
+response is small, a request costs one send, one wait and one receive."""
 
 from __future__ import annotations
 
@@ -16,10 +15,10 @@ from gevent import Timeout, monkey
 
 from chaos.load.framing import CHUNKED, UNTIL_CLOSE, Head, chunk_size, read_head
 
-MOST_HEAD = 256 * 1024  # octets; more than any server lets pass
+MOST_HEAD = 256 * 1024  # bytes; more than any server lets pass
 CHUNK = 64 * 1024
 READ, WRITE = 1, 2  # libev's EV_READ and EV_WRITE
-IDLE = 0.05  # seconds after which a kept connection is looked at before it is used again
+IDLE = 0.05  # seconds after which a kept connection is checked before it is used again
 
 Address = tuple[int, Any]  # family and what connect() takes
 _plain_socket: Any = monkey.get_original("socket", "socket")  # gevent's own costs twice as much per call
@@ -27,7 +26,7 @@ _lookup: Any = monkey.get_original("socket", "getaddrinfo")
 
 
 class Failed(Exception):  # noqa: N818 - named for what happened
-    """No complete answer: `kind` is refused, reset, timeout, closed or malformed."""
+    """No complete response: `kind` is refused, reset, timeout, closed or malformed."""
 
     def __init__(self, kind: str):
         self.kind = kind
@@ -35,11 +34,11 @@ class Failed(Exception):  # noqa: N818 - named for what happened
 
 
 class Connection:
-    """To one host, opened when first used and again after it was closed.
+    """A connection to one host, opened when first used and again after it was closed.
 
-    `deadline` (0.0: none) is watched by `Deadlines`. `used` is when the last answer came; whoever calls `exchange` sets
-    it. `previous` is whatever the caller keeps with a connection; None again on a new one.
-    `size` counts the octets of the last answer's body."""
+    `deadline` (0.0 for no deadline) is watched by `Deadlines`. `used` is when the last response came; the caller of
+    `exchange` sets it. `previous` belongs to the caller, and is None again on a new connection. `size` is the length in
+    bytes of the last response's body."""
 
     __slots__ = (
         "_addresses",
@@ -69,9 +68,10 @@ class Connection:
         self.previous: Any = None
 
     def exchange(self, request: bytes, bodiless: bool, now: float, timeout: float) -> tuple[int, bytes, bytes]:
-        """Send a request, receive its answer: status, the head from the first tag on, the first octets of the body.
+        """Send a request and receive its response: the status, the head from the first tag on, the first 32 bytes of
+        the body.
 
-        `bodiless` for HEAD; `now` as perf_counter has it; `timeout` in seconds for everything. Raises Failed."""
+        `bodiless` for HEAD; `now` is perf_counter's value; `timeout` in seconds covers everything. Raises Failed."""
         try:
             if self._socket is None or (now - self.used > IDLE and self._is_stale()):
                 self.close()
@@ -81,11 +81,11 @@ class Connection:
             answer = self._answer(bodiless)
         except (Failed, OSError, ValueError, Timeout) as error:
             self._fail(error)
-        except BaseException:  # the user is stopped in the middle: nobody will read the rest
+        except BaseException:  # the user is being stopped: nobody will read the rest of the response
             self.close()
             raise
         self.deadline = 0.0
-        if self.expired:  # it was woken as its answer came
+        if self.expired:  # the deadline passed just as the response came: `expire` has shut the socket down
             self.close()
         return answer
 
@@ -99,7 +99,7 @@ class Connection:
         self.expired = False
 
     def expire(self) -> None:
-        """Wake whoever waits on this connection; they find it closed, and that it expired."""
+        """Wake the user that waits on this connection: it finds the connection closed and expired."""
         self.deadline = 0.0
         self.expired = True
         with suppress(OSError):
@@ -111,7 +111,7 @@ class Connection:
         raise Failed(kind) from None
 
     def _is_stale(self) -> bool:
-        """Whether the server closed the connection, or sent what nobody asked for, while it was idle."""
+        """Return whether the server closed the connection, or sent bytes unasked, while it was idle."""
         try:
             self._socket.recv(1, socket.MSG_PEEK)
         except BlockingIOError:
@@ -158,7 +158,7 @@ class Connection:
             self._send_rest(memoryview(request)[sent:])
 
     def _send_rest(self, rest: memoryview) -> None:
-        """Goes on as the server reads; a server that refuses the rest may still have answered."""
+        """Send the rest as the server reads it; a server that refuses the rest may still have sent a response."""
         writable = gevent.get_hub().loop.io(self._socket.fileno(), WRITE)
         try:
             while rest:
@@ -170,7 +170,7 @@ class Connection:
             writable.close()
 
     def _receive(self) -> bytes:
-        """Some octets. Raises Failed at the end of the stream."""
+        """Receive at least one byte. Raises Failed at the end of the stream."""
         data = self._receive_any()
         if not data:
             raise Failed("closed")
@@ -181,7 +181,7 @@ class Connection:
             self._wait(self._watcher)
             try:
                 return bytes(self._socket.recv(CHUNK))
-            except BlockingIOError:  # woken for nothing
+            except BlockingIOError:  # a spurious wake-up
                 continue
 
     def _answer(self, bodiless: bool) -> tuple[int, bytes, bytes]:
@@ -196,7 +196,7 @@ class Connection:
             head = read_head(data, end)
             if head.status >= 200 or head.status == 101:
                 break
-            data = data[end + 4 :]  # 1xx: the answer is still to come
+            data = data[end + 4 :]  # 1xx: the final response is still to come
             if not data:
                 data = self._receive()
         start = end + 4
@@ -204,7 +204,7 @@ class Connection:
             surplus = len(data) > start
             body = b""
             self.size = 0
-        elif 0 <= head.length <= len(data) - start:  # all of it came at once
+        elif 0 <= head.length <= len(data) - start:  # the whole body is here
             surplus = head.length < len(data) - start
             self.size = head.length
             body = data[start : start + 32]
@@ -215,7 +215,8 @@ class Connection:
         return head.status, head.tail, body
 
     def _body(self, data: bytes, head: Head) -> tuple[bytes, bool]:
-        """Receive and drop the rest of a body: its first octets, and whether the connection must not be used again."""
+        """Receive and drop the rest of a body. Returns its first bytes, and whether the connection must not be used
+        again."""
         self._rest, self._at, self.size = data, 0, 0
         if head.length == CHUNKED:
             first = self._drop_chunks()
@@ -237,7 +238,7 @@ class Connection:
         return first
 
     def _drop(self, count: int) -> bytes:
-        """Drop so many octets; gives the first of them."""
+        """Receive and drop `count` bytes. Returns up to 32 of the first."""
         self.size += count
         first = self._rest[self._at : self._at + min(count, 32)]
         while (left := len(self._rest) - self._at) < count:
@@ -259,7 +260,7 @@ class Connection:
         return first
 
     def _line(self) -> bytes:
-        """Up to the next CRLF, without it."""
+        """Return the bytes up to the next CRLF, without it."""
         while (end := self._rest.find(b"\r\n", self._at)) < 0:
             self._rest, self._at = self._rest[self._at :] + self._receive(), 0
             if len(self._rest) > MOST_HEAD:
@@ -270,7 +271,7 @@ class Connection:
 
 
 def kind_of(error: BaseException) -> str:
-    """The word for what happened to a connection."""
+    """Return the kind of a connection's failure, as `Failed` names it."""
     match error:
         case Failed():
             return error.kind
@@ -285,7 +286,8 @@ def kind_of(error: BaseException) -> str:
 
 
 def resolve(host: str, port: int) -> list[Address]:
-    """Where to connect, in the system's order; once, when the load starts. Raises OSError when the name is unknown."""
+    """Return the addresses to connect to, in the system's order. Called once, when the load starts. Raises OSError for
+    an unknown name."""
     try:
         found = _lookup(host, port, type=socket.SOCK_STREAM)
     except socket.gaierror as error:

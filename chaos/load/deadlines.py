@@ -1,5 +1,4 @@
-"""Ends exchanges that take longer than they may: one sweep over all connections instead of a timer for every
-request."""
+"""End exchanges that take too long: one sweep over all connections instead of a timer for every request."""
 
 from __future__ import annotations
 
@@ -11,7 +10,7 @@ from chaos.load.connection import Connection
 
 
 class Deadlines:
-    """Watches connections. An exchange is ended late by one sweep at most."""
+    """The connections with a deadline. An exchange ends at most one sweep late."""
 
     def __init__(self, shortest: float):
         """`shortest` is the smallest timeout in use, in seconds."""
@@ -25,7 +24,7 @@ class Deadlines:
         self._connections.discard(connection)
 
     def run(self) -> None:
-        """For a greenlet of its own; never returns."""
+        """Sweep forever, in a greenlet of its own."""
         while True:
             gevent.sleep(self.interval)
             now = perf_counter()

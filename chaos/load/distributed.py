@@ -1,8 +1,7 @@
 """A load in several processes of this machine: Locust's MasterRunner here, a WorkerRunner in each forked child.
 
 Every worker counts for itself and sends one digest per interval over Locust's own channel; the master adds them up. So
-what the master does depends on the number of workers and of kinds of outcome, never on the number of requests.
-"""
+the master's work depends on the number of workers and of kinds of outcome, never on the number of requests."""
 
 from __future__ import annotations
 
@@ -24,16 +23,16 @@ from chaos.protocol.load_plan import BadPlan, Plan
 
 DIGEST, PHASE, FINISH = "chaos_digest", "chaos_phase", "chaos_finish"
 CONNECT = 10.0  # seconds for all workers to report
-POLL = 0.02  # seconds between a worker's looks at its clock
+POLL = 0.02  # seconds between a worker's checks of its clock
 EARLY = 0.05  # seconds by which a worker's digest comes before the master's
 GRACE = 2.0  # seconds after the drain for the workers' last digests
 
-_fork: Any = monkey.get_original("os", "fork")  # before there is a loop or a zmq context that could not be shared
+_fork: Any = monkey.get_original("os", "fork")  # used before there is a loop or a zmq context, which survive no fork
 _waitpid: Any = monkey.get_original("os", "waitpid")
 
 
 def fork_workers(plan: Plan) -> dict[int, int]:
-    """Make the workers; they wait for the master's port. Gives the write ends of their pipes by process id."""
+    """Fork the workers, which wait for the master's port. Returns the write ends of their pipes by process id."""
     master = os.getpid()
     workers: dict[int, int] = {}
     for process in range(plan.processes):
@@ -49,7 +48,7 @@ def fork_workers(plan: Plan) -> dict[int, int]:
 
 
 class DistributedLoad:
-    """The master's side."""
+    """The master's side of the load."""
 
     def __init__(self, plan: Plan, workers: dict[int, int]):
         self.shared = Shared(plan)
@@ -80,7 +79,7 @@ class DistributedLoad:
         return len(self._told) == len(self._processes) and all(told[what] for told in self._told.values())
 
     def start(self, users: int, rate: float) -> None:
-        """Blocks until the users are there."""
+        """Start the users, once all workers have reported; blocks until the users exist."""
         with gevent.Timeout(CONNECT, False):
             while self.runner.worker_count < len(self._processes):
                 gevent.sleep(0.005)
@@ -105,6 +104,7 @@ class DistributedLoad:
         self._samples += told["samples"]
 
     def report(self) -> Report:
+        """Return what the workers have sent since the last report, added up."""
         told = self._told.values()
         share = min((each["share"] for each in told), default=0.0)
         made = Report(
@@ -120,7 +120,7 @@ class DistributedLoad:
         return made
 
     def stop(self, drain: float) -> None:
-        """The workers end their users and send what they still have; then they are ended."""
+        """Ask the workers to end their users and to send their last digests; then end the workers."""
         self._stopping = True
         self.runner.send_message(FINISH, {"drain": drain})
         with gevent.Timeout(drain + GRACE, False):
@@ -138,7 +138,7 @@ class DistributedLoad:
         return self.report()
 
     def _guard(self) -> None:
-        """A worker that ends before it is told to takes its counts with it: the load has failed."""
+        """Fail the load when a worker dies before the end, because its counts are lost with it."""
         while not self._stopping:
             gevent.sleep(0.1)
             for process in () if self._stopping else self._processes:
@@ -150,7 +150,7 @@ class DistributedLoad:
 
 
 def _be_worker(plan: Plan, process: int, master: int, reader: int) -> NoReturn:
-    """The rest of a forked child's life."""
+    """Run a worker in the forked child, to the end of the process."""
     die_with(master)
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
@@ -160,7 +160,7 @@ def _be_worker(plan: Plan, process: int, master: int, reader: int) -> NoReturn:
         if port:
             Worker(plan, process, int(port)).run()
     except (BadPlan, OSError):
-        pass  # the master has the same plan and says so
+        pass  # the master has the same plan and reports the same error
     finally:
         os._exit(0)
 
@@ -185,17 +185,18 @@ class Worker:
         self._over.set()
 
     def run(self) -> None:
+        """Run until the master asks to finish; send a digest per interval, and the last one."""
         calm_collector()
         while not self._over.wait(POLL):
             if self._due():
                 self._tell(self.load.report(), last=False)
         self.load.stop(self._drain)
         self._tell(self.load.last_report(), last=True)
-        gevent.sleep(60)  # the master ends this process when it has heard
+        gevent.sleep(60)  # the master kills this process once it has the last digest
 
     def _due(self) -> bool:
-        """Once an interval, a little before the master's own; and at once when the load has begun and when it is
-        over."""
+        """Return whether to send a digest: once an interval, a little before the master's own, and at once when the
+        load has begun and when it has finished."""
         began = self.load.began
         if began is None:
             return False

@@ -1,4 +1,4 @@
-"""Locust users on Locust's own FastHttpUser, counting what the lean client counts: the same tasks, ids and digest
+"""Locust users on Locust's own FastHttpUser, which count what the lean client counts: the same tasks, ids and digest
 keys."""
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ CUT = HTTPConnectionClosed("the body was cut")
 
 
 def kind_of(error: BaseException | None) -> str:
-    """The word for why there was no answer, as the lean client has it (connection.py).
+    """Return the kind of a failure, in the lean client's words (connection.py).
 
-    geventhttpclient hands on what happened as the `original` or the context of its own errors, and calls a connection
-    that ends inside a head a parse error."""
+    geventhttpclient hides the cause in the `original` or the context of its own errors, and calls a connection that
+    ends inside a head a parse error."""
     seen = list(chain_of(error))
     if any(isinstance(each, gevent.Timeout | TimeoutError) for each in seen):
         return "timeout"
@@ -41,14 +41,14 @@ def kind_of(error: BaseException | None) -> str:
 
 
 def chain_of(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and those it came from."""
+    """Yield an error and its causes."""
     while isinstance(error, BaseException):
         yield error
         error = getattr(error, "original", None) or error.__cause__ or error.__context__
 
 
 def is_cut(response: Any, method: str) -> bool:
-    """Whether a body ended before its length; FastHttpUser calls that a success."""
+    """Return whether a body ended before its announced length; FastHttpUser calls that a success."""
     length = (response.headers or {}).get("content-length", "")
     if method == "HEAD" or response.status_code in (204, 304) or not length.isdigit():
         return False
@@ -56,7 +56,7 @@ def is_cut(response: Any, method: str) -> bool:
 
 
 def fast_user(shared: Shared) -> type[FastHttpUser]:
-    """The class of users for a plan's tasks."""
+    """Return the class of users for a plan's tasks."""
     plan, sequence, recorder = shared.plan, shared.sequence, shared.recorder
     open_model = plan.arrival_rate is not None
     urls = [each.url if each.direct else plan.gateway.rstrip("/") + each.target for each in plan.tasks]

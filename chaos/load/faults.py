@@ -1,8 +1,7 @@
-"""What the web UI shows of the faults: each rule's share as configured, as the gateway drew it, as users saw it.
+"""The web UI's table of faults: each rule's share as configured, as drawn by the gateway, and as seen by users.
 
-Speaks to the gateway's admin API on behalf of the browser, which cannot reach it; the sockets are gevent's, so users go
-on.
-"""
+It calls the gateway's admin API on behalf of the browser, which cannot reach it; its sockets are gevent's, so users go
+on."""
 
 from __future__ import annotations
 
@@ -18,14 +17,14 @@ TIMEOUT = 5.0
 
 
 class Gateway:
-    """The gateway's admin API. Every call raises OSError when it does not answer as it should."""
+    """The gateway's admin API. Every call raises OSError when it fails."""
 
     def __init__(self, url: str):
         parts = urlsplit(url)
         self._host, self._port = parts.hostname or "", parts.port or 80
 
     def rules(self) -> dict[str, str]:
-        """Names of the rules by their keys."""
+        """Return the rules' names by key."""
         return {rule["key"]: rule["name"] for rule in self._ask("GET", "/rules").get("rules", ())}
 
     def counters(self) -> GatewayCounters:
@@ -53,7 +52,7 @@ class Gateway:
 
 
 class Faults:
-    """The table, kept up by the session's digests. `configured` maps (rule's name, kind) to a fraction."""
+    """The table, updated by the session's digests. `configured` maps (rule's name, kind) to a fraction."""
 
     def __init__(self, gateway: Gateway | None, configured: dict[tuple[str, str], float]):
         self.gateway = gateway
@@ -62,6 +61,7 @@ class Faults:
         self._seen: dict[str, dict[str, int]] = {}
 
     def observe(self, digest: Digest) -> None:
+        """Add a digest to the shares that users saw."""
         for key, tally in digest.items():
             seen = self._seen.setdefault(key.route, dict.fromkeys(("requests", *FAULT_KINDS), 0))
             seen["requests"] += tally.count
@@ -70,14 +70,14 @@ class Faults:
                     seen[kind] += tally.count
 
     def switch(self, enabled: bool) -> None:
-        """Raises OSError when there is no gateway to tell, or it does not listen."""
+        """Switch all faults on or off. Raises OSError when there is no gateway to ask, or it refuses."""
         if self.gateway is None:
             raise OSError("this gateway has no admin address")
         self.gateway.switch(enabled)
         self.enabled = enabled
 
     def rows(self) -> list[dict[str, str]]:
-        """One row for each rule and kind of fault that is configured or was seen."""
+        """Return one row for each rule and kind of fault that is configured or was seen."""
         drawn = self._drawn()
         wanted = dict.fromkeys(self._configured)
         for ledger in (drawn, self._seen):
@@ -94,7 +94,7 @@ class Faults:
         }
 
     def _drawn(self) -> dict[str, dict[str, int]]:
-        """The gateway's counters by rule name, over all phases; nothing when it does not answer."""
+        """Return the gateway's counters by rule name, added up over all phases; empty when it cannot be reached."""
         found: dict[str, dict[str, int]] = {}
         if self.gateway is None:
             return found
@@ -111,6 +111,6 @@ class Faults:
 
 
 def share(row: dict[str, int], kind: str) -> str:
-    """`50.1 % of 14 000`; empty without requests."""
+    """Return `50.1 % of 14 000`; empty without requests."""
     requests = row.get("requests", 0)
     return f"{row.get(kind, 0) / requests:.1%} of {requests:,}".replace("%", " %").replace(",", " ") if requests else ""

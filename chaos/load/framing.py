@@ -1,8 +1,8 @@
-"""The head of an HTTP/1.1 response: its status, how its body ends, whether the connection goes on (RFC 9112, 6.3 and
+"""The head of an HTTP/1.1 response: its status, how its body ends, whether the connection stays open (RFC 9112, 6.3 and
 9.3).
 
-Octets in, values out; the socket is elsewhere. Searches for what it needs instead of splitting every line, because this
-runs for every answer."""
+Works on bytes, without a socket. It searches for what it needs instead of splitting every line, because it runs for
+every response."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ UNTIL_CLOSE, CHUNKED = -1, -2
 
 
 class Head(NamedTuple):
-    """`length` counts octets of body, or is CHUNKED or UNTIL_CLOSE; `tail` is the head from the first tag on."""
+    """`length` is the body's in bytes, or CHUNKED or UNTIL_CLOSE; `tail` is the head from the first tag on."""
 
     status: int
     length: int
@@ -23,7 +23,7 @@ class Head(NamedTuple):
 
 
 def read_head(data: bytes, end: int) -> Head:
-    """`end` is where the empty line begins. Raises ValueError for what is no response head."""
+    """Parse the head that ends at `end`, where the empty line begins. Raises ValueError when it is not a response's."""
     if data[:7] != b"HTTP/1.":
         raise ValueError("not an HTTP/1 response")
     lower = data[: end + 2].lower()
@@ -50,7 +50,8 @@ def read_head(data: bytes, end: int) -> Head:
 
 
 def value_of(lower: bytes, name: bytes) -> bytes | None:
-    """The value of a header in a lower-case head; `name` with the CRLF before and the colon behind it."""
+    """Return the value of a header in a lower-case head, or None; `name` includes the CRLF before and the colon behind
+    it."""
     at = lower.find(name)
     if at < 0:
         return None
@@ -59,7 +60,7 @@ def value_of(lower: bytes, name: bytes) -> bytes | None:
 
 
 def chunk_size(line: bytes) -> int:
-    """From the line before a chunk, extensions left out. Raises ValueError when it has no size."""
+    """Return the size in the line before a chunk, without extensions. Raises ValueError when there is none."""
     digits = line.partition(b";")[0].strip()
     if not digits or digits.strip(b"0123456789abcdefABCDEF"):
         raise ValueError("a chunk begins with its size")

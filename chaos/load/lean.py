@@ -1,8 +1,7 @@
 """Locust users on bare sockets (connection.py): seven times the requests of FastHttpUser for the same CPU.
 
-A user's one Locust task is a loop: take the next request of the run, wait until it is due, send it, count the answer.
-It ends when all requests are taken or Locust asks the user to stop.
-"""
+A user's one Locust task is a loop: take the next request of the run, wait until it is due, send it, count the response.
+It ends when all requests are taken or Locust stops the user."""
 
 from __future__ import annotations
 
@@ -21,13 +20,13 @@ from chaos.load.shared import Shared, with_abort_by_body
 from chaos.load.tags import UNTAGGED, of_head
 from chaos.protocol.load_plan import Plan, Task
 
-REFUSED = 0.1  # seconds a user waits after a refused connection: one that is gone is not asked 10 000 times a second
+REFUSED = 0.1  # seconds a user waits after a refused connection, which else it would try 10 000 times a second
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A task's request as octets: all but its id, which goes between `before` and `after`. `to` is the address's
-    index."""
+    """A task's request as bytes, without its id, which goes between `before` and `after`. `to` is the index of the
+    address."""
 
     before: bytes
     after: bytes
@@ -37,7 +36,8 @@ class Prepared:
 
 
 def prepare(wanted: Task, to: int) -> Prepared:
-    """Headers as given; Host and content-length are ours unless given, x-request-id always is."""
+    """Prepare a task's request. Headers are as given; Host and content-length are added unless given, x-request-id
+    always."""
     body = None if wanted.body is None else wanted.body.encode()
     names = {name.lower() for name in wanted.headers}
     lines = [f"{wanted.method} {wanted.target} HTTP/1.1"]
@@ -57,14 +57,14 @@ def prepare(wanted: Task, to: int) -> Prepared:
 
 
 def prepare_all(plan: Plan) -> tuple[list[Prepared], list[list[Address]]]:
-    """The tasks' requests, and the addresses they go to. Raises OSError when a name cannot be resolved."""
+    """Return the tasks' requests, and the addresses they go to. Raises OSError when a name cannot be resolved."""
     hosts = list(dict.fromkeys(plan.address_of(each) for each in plan.tasks))
     prepared = [prepare(each, hosts.index(plan.address_of(each))) for each in plan.tasks]
     return prepared, [resolve(*host) for host in hosts]
 
 
 def lean_user(shared: Shared) -> type[User]:
-    """The class of users for a plan's tasks."""
+    """Return the class of users for a plan's tasks."""
     plan, sequence, recorder = shared.plan, shared.sequence, shared.recorder
     prepared, addresses = prepare_all(plan)
     open_model = plan.arrival_rate is not None
@@ -98,7 +98,7 @@ def lean_user(shared: Shared) -> type[User]:
             raise StopUser
 
         def wait_for(self, number: int) -> float:
-            self._state = LOCUST_STATE_WAITING  # Locust may stop a user at once that is not in the middle of a request
+            self._state = LOCUST_STATE_WAITING  # a user in this state Locust may stop at once; no request is in flight
             try:
                 due = shared.sleep_until_due(number)
             except BaseException:
@@ -114,14 +114,14 @@ def lean_user(shared: Shared) -> type[User]:
                 self._state = LOCUST_STATE_RUNNING
 
         def send(self, number: int, due: float | None) -> bool:
-            """One request and its answer, counted; False when there was no connection to send it on."""
+            """Send one request and count its outcome. Returns False when the connection was refused."""
             index, request = sequence.request(number)
             form = prepared[index]
             connection: Connection = self.connections[form.to]
             phase = recorder.phase
             cohort = self.cohort = recorder.cohort
             octets = form.before + request.encode() + form.after
-            error = ""  # its word alone: the exception would hold this frame, and this frame the exception
+            error = ""  # only its kind: keeping the exception would tie it and this frame into a cycle
             sent = perf_counter()
             try:
                 status, tail, body = connection.exchange(octets, form.bodiless, sent, form.timeout)

@@ -1,4 +1,4 @@
-"""JSON lines to and from the supervisor, over the pipes of this process, without blocking gevent's loop."""
+"""JSON lines to and from the supervisor, over this process's pipes, without blocking gevent's loop."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from gevent.lock import RLock
 
 
 class SupervisorGone(Exception):  # noqa: N818 - named for what happened
-    """Nobody reads what we write."""
+    """Nobody reads this process's output."""
 
 
 class Lines:
-    """Writes to stdout. The pipe is ours alone, so it may be made non-blocking: a slow reader must not stop the
-    load."""
+    """Writes lines to stdout. The pipe has no other user, so it can be made non-blocking: a slow reader must not stop
+    the load."""
 
     def __init__(self, descriptor: int = 1):
         self._descriptor = descriptor
@@ -27,7 +27,7 @@ class Lines:
         cooperative.make_nonblocking(descriptor)
 
     def write(self, type: str, **fields: Any) -> None:  # noqa: A002 - the key's name
-        """Raises SupervisorGone."""
+        """Write one line. Raises SupervisorGone."""
         line = json.dumps({"type": type, **fields}, allow_nan=False, separators=(",", ":")).encode() + b"\n"
         with self._lock:
             rest = memoryview(line)
@@ -39,12 +39,12 @@ class Lines:
 
 
 def first_line() -> bytes:
-    """The plan; empty when stdin was closed before."""
+    """Return the first line of stdin, the plan; empty when stdin was closed before."""
     return sys.stdin.buffer.readline()
 
 
 def commands() -> Iterator[dict[str, Any]]:
-    """What the supervisor asks for, until stdin closes; lines that are no JSON objects are skipped."""
+    """Yield the supervisor's commands until stdin closes; lines that are not JSON objects are skipped."""
     pool = gevent.get_hub().threadpool
     while line := pool.apply(sys.stdin.buffer.readline):
         try:
@@ -56,7 +56,7 @@ def commands() -> Iterator[dict[str, Any]]:
 
 
 def leave(code: int) -> None:
-    """End at once: the thread that waits for stdin would keep the interpreter from ending."""
+    """End the process at once: the thread that waits for stdin would keep the interpreter alive."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

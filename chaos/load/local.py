@@ -1,4 +1,4 @@
-"""A load in this process: Locust's LocalRunner, or a worker's part of a distributed one; and what it has counted."""
+"""A load in this process: Locust's LocalRunner, or a worker's part of a distributed one; and its counts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from chaos.protocol.load_plan import Plan
 
 @dataclass(slots=True)
 class Report:
-    """What happened since the last report."""
+    """What happened since the last report. `cpu` is the share of a core; `share` is the share of requests that are
+    sampled."""
 
     digest: Digest = field(default_factory=Digest)
     users: int = 0
@@ -29,7 +30,7 @@ class Report:
 
 
 def environment_of(shared: Shared) -> Environment:
-    """Locust's environment with the users that the plan asks for, listening to what they do where that is needed.
+    """Return Locust's environment with the users of the plan.
 
     Raises BadPlan, or OSError for a name that cannot be resolved."""
     plan = shared.plan
@@ -72,10 +73,11 @@ class LocalLoad:
 
     @property
     def trouble(self) -> str:
-        """Why the load cannot go on; empty when it can."""
+        """Why the load cannot go on; always empty here."""
         return ""
 
     def start(self, users: int, rate: float) -> None:
+        """Start the users, or Locust's load shape if the locustfile has one."""
         self._cpu()
         if self.environment.shape_class is None:
             self.runner.start(users, rate)
@@ -86,6 +88,7 @@ class LocalLoad:
         self.shared.recorder.enter(phase)
 
     def report(self) -> Report:
+        """Return what can be reported since the last report."""
         return self._report(self.shared.digest())
 
     def _report(self, digest: Digest) -> Report:
@@ -97,10 +100,10 @@ class LocalLoad:
         return Report(digest, self.runner.user_count, self._cpu(), late, recorder.take_samples(), share, abandoned)
 
     def stop(self, drain: float) -> None:
-        """End all users; those that wait for an answer get `drain` seconds."""
+        """End all users; those that wait for a response get `drain` seconds."""
         self.environment.stop_timeout = drain
         self.runner.stop()
 
     def last_report(self) -> Report:
-        """Everything that has not been told."""
+        """Return everything that has not been reported."""
         return self._report(self.shared.recorder.digest())

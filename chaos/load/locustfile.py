@@ -1,9 +1,8 @@
-"""The user's own locustfile: its users run as they are, and what they do is counted as our own users' requests are.
+"""The user's own locustfile: its users run as they are, and their requests are counted like those of our own users.
 
 Requests made with HttpUser's and FastHttpUser's clients carry ids of the run, go through the gateway (as through a
-proxy, unless their host is a loopback address), and tell the gateway's tags. Other protocols are counted by name and
-success alone.
-"""
+proxy, unless their host is a loopback address), and record the gateway's tags. Other protocols are counted by name and
+success only."""
 
 from __future__ import annotations
 
@@ -31,11 +30,11 @@ from chaos.protocol.digest import MOST_NAMES
 from chaos.protocol.load_plan import BadPlan
 
 ID = "x-request-id"
-FAILED = "failed"  # the locustfile called the answer a failure, whatever its status
+FAILED = "failed"  # the locustfile marked the response as a failure, whatever its status
 
 
 def environment_of_file(path: str, shared: Shared) -> Environment:
-    """Locust's environment for the file's users, which are sent through the gateway and counted. Raises BadPlan."""
+    """Return Locust's environment for the file's users, sent through the gateway and counted. Raises BadPlan."""
     try:
         found, shapes = load_locustfile(os.path.abspath(path))
     except Exception as error:
@@ -58,7 +57,7 @@ def environment_of_file(path: str, shared: Shared) -> Environment:
 
 
 def where_it_failed(path: str, error: Exception) -> str:
-    """`file:line: message` of an error while the locustfile was read."""
+    """Return `file:line: message` of an error that loading the locustfile raised."""
     line = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else None
     for frame in traceback.extract_tb(error.__traceback__):
         if os.path.abspath(frame.filename) == os.path.abspath(path):
@@ -67,7 +66,8 @@ def where_it_failed(path: str, error: Exception) -> str:
 
 
 def send_through(users: type[User], gateway: str) -> None:
-    """Make the users of a class speak to the gateway: directly without a host of their own, as a proxy with one."""
+    """Send the users of a class through the gateway: as their host if they have none, as their proxy if they have
+    one."""
     if users.host is None:
         users.host = gateway
     if is_loopback(urlsplit(users.host).hostname or ""):
@@ -85,7 +85,8 @@ def send_through(users: type[User], gateway: str) -> None:
 
 
 def identified(request: Callable[..., Any], shared: Shared) -> Callable[..., Any]:
-    """A session's `request` with an id of the run in its headers, and in the context that Locust's event carries."""
+    """Wrap a session's `request`: add an id of the run to its headers, and to the context that Locust's event
+    carries."""
 
     def send(self: Any, method: Any, url: Any, *arguments: Any, **named: Any) -> Any:
         shared.begin()
@@ -107,7 +108,7 @@ def identified(request: Callable[..., Any], shared: Shared) -> Callable[..., Any
 
 
 def listen(environment: Environment, shared: Shared) -> None:
-    """Count every request that Locust is told of."""
+    """Count every request that Locust reports."""
     recorder, tagged, stats = shared.recorder, shared.plan.tags, environment.stats
 
     def on_request(
@@ -139,7 +140,8 @@ def listen(environment: Environment, shared: Shared) -> None:
 
 
 def outcome_of(response: Any, exception: BaseException | None) -> tuple[int, str]:
-    """Status and error of a request as Locust reports it; 200 for a success of something that is not HTTP."""
+    """Return status and error of a request as Locust reports it; status 200 for the success of something that is not
+    HTTP."""
     status = getattr(response, "status_code", None)
     if status is None:
         return (200, "") if exception is None else (0, FAILED)

@@ -1,4 +1,4 @@
-"""How a load process lives: signals, limits, logging, the collector, and the share of a core it uses."""
+"""The setting of a load process: signals, limits, logging, the garbage collector, and its share of a core."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST_FILES = 1 << 20
 
 
 def settle() -> None:
-    """Signals, limits and logging as a load generator wants them."""
+    """Set signals, limits and logging for a load generator."""
     allow_many_connections()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
@@ -23,14 +23,15 @@ def settle() -> None:
 
 
 def allow_many_connections() -> None:
-    """Every user has a socket, and the usual soft limit is 1024 files; the hard limit is as far as we may go."""
+    """Raise the limit of open files as far as allowed: every user has a socket, and the usual soft limit is 1024."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError, OSError):  # macOS calls its hard limit infinite and refuses it
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, MOST_FILES)), hard))
 
 
 def calm_collector() -> None:
-    """What is loaded by now stays; full collections would stop all users for tens of milliseconds."""
+    """Exempt what is loaded by now from collection and collect seldom: full collections would stop all users for tens
+    of milliseconds."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
@@ -40,13 +41,13 @@ def collect_young() -> None:
     """Free the garbage of the last second.
 
     hdrhistogram's encoder makes a ctypes array type for each length it meets: four objects and three kilobytes that
-    refer to each other. By the thresholds above they would pile up to 35 MB, in half an hour of one digest a second.
-    """
+    refer to each other. With the thresholds above they would pile up to 35 MB, in half an hour of one digest a
+    second."""
     gc.collect(1)
 
 
 class CpuShare:
-    """The share of a core this process used since it was last asked."""
+    """The share of a core that this process used since the last call."""
 
     def __init__(self) -> None:
         self._wall, self._cpu = perf_counter(), process_time()

@@ -1,12 +1,11 @@
-"""Counts every answer, cheaply, and gives a digest of them when asked (every second).
+"""Count every response, cheaply, and make a digest of the counts on request (every second).
 
-The counting path looks up one `Outcome` and adds one to a bucket. An outcome is found by what was received, octet for
-octet: task, status and the bytes of the head from the first tag on; only the first of its kind is parsed.
+The counting path looks up one `Outcome` and adds one to a bucket. An outcome is looked up by the received bytes: task,
+status and the head from the first tag on; only the first of its kind is parsed.
 
-Requests are counted in the cohort in which they were sent, and a cohort is told when none of it is in flight. Counted
-in the order of their answers, those that are delayed would be missing from every count so far, and a right gateway
-would look as if it delayed too few.
-"""
+Requests are counted in the cohort in which they were sent, and a cohort is reported when none of it is in flight. If
+they were counted in the order of their responses, delayed requests would be missing from every count so far, and a
+right gateway would look as if it delayed too few."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ MOST_SAMPLES = 1_000  # per second and process
 
 
 class Outcome:
-    """One kind of answer since the last digest: counts per latency bucket, and which kind came before it on its
+    """One kind of response since the last digest: counts per latency bucket, and counts of the kind before it on its
     connection."""
 
     __slots__ = ("before", "due", "key", "latency")
@@ -44,7 +43,7 @@ class Cohort:
 
 
 class Recorder:
-    """The counts of one process. `phase` is where answers belong that carry no x-chaos-phase."""
+    """The counts of one process. Responses without x-chaos-phase belong to `phase`."""
 
     def __init__(self, tasks: tuple[str, ...], phase: str = "", share: float = 0.0):
         self.phase = phase
@@ -54,12 +53,12 @@ class Recorder:
         self.sample_below = sample_bound(share)
         self.samples: list[list[object]] = []
         self._tasks = list(tasks)
-        self._places: dict[str, int] = {}  # of names that are no tasks of the plan
+        self._places: dict[str, int] = {}  # indexes of names that `task` was called with
         self.cohort = Cohort()
         self._cohorts = [self.cohort]
 
     def outcome(self, task: int, status: int, tail: bytes, cohort: Cohort | None = None) -> Outcome:
-        """The outcome of an answer: `tail` is its head from the first tag on."""
+        """Return the outcome of a response; `tail` is its head from the first tag on."""
         cohort = cohort or self.cohort
         found = cohort.found.get((task, status, tail))
         if found is None:
@@ -75,10 +74,11 @@ class Recorder:
         began_in: str | None = None,
         cohort: Cohort | None = None,
     ) -> Outcome:
-        """The outcome of an answer whose tags are known; with `began_in` the phase in which it was sent."""
+        """Return the outcome of a response whose tags are known; `began_in` is the phase in which it was sent."""
         return _known(cohort or self.cohort, self.key(task, status, tags, error, began_in))
 
     def key(self, task: int, status: int, tags: Tags = UNTAGGED, error: str = "", began_in: str | None = None) -> Key:
+        """Return the digest key of a response."""
         phase = tags.phase
         if phase is None:
             phase = self.phase if began_in in (None, self.phase) else TRANSITION
@@ -86,11 +86,11 @@ class Recorder:
         return Key(phase, name, tags.route, tags.destination, status, tags.fault, tags.attempts, error)
 
     def knows(self, name: str) -> bool:
-        """Whether requests of this name are, or will be, counted under it."""
+        """Return whether requests of this name are, or will be, counted under it."""
         return name in self._places or len(self._places) < MOST_NAMES or name in self._tasks
 
     def task(self, name: str) -> int:
-        """Return the index of a task by name. A new name gets a new one; beyond `MOST_NAMES` they share one."""
+        """Return the index of a task by name. A new name gets a new index; beyond `MOST_NAMES` names they share one."""
         place = self._places.get(name)
         if place is None:
             if len(self._places) >= MOST_NAMES and name != OTHERS:
@@ -104,10 +104,10 @@ class Recorder:
         return place
 
     def add(self, outcome: Outcome, microseconds: int, previous: Outcome | None = None) -> None:
-        """Count one answer; `previous` is the outcome before it on the same connection."""
+        """Count one response; `previous` is the outcome before it on the same connection."""
         self.count += 1
         counts = outcome.latency
-        # chaos.protocol.histogram.bucket_of, written out: this runs for every request
+        # chaos.protocol.histogram.bucket_of, inlined because this runs for every request.
         shift = microseconds.bit_length() - HALF_BITS - 1
         if shift > 0:
             if microseconds > HIGHEST:
@@ -120,12 +120,12 @@ class Recorder:
             before[previous] = before.get(previous, 0) + 1
 
     def add_due(self, outcome: Outcome, microseconds: int) -> None:
-        """The same answer's latency from when it was due."""
+        """Count the same response's latency from the moment when it was due."""
         due = Histogram(outcome.due)
         due.add(max(microseconds, 0))
 
     def sample(self, request: str, outcome: Outcome) -> None:
-        """Keep one request by itself; when there are too many, half as large a share from now on."""
+        """Keep one request by itself; when there are too many, halve the share from now on."""
         key = outcome.key
         self.samples.append([request, key.task, key.status, key.error, key.fault])
         if len(self.samples) > MOST_SAMPLES:
@@ -134,21 +134,21 @@ class Recorder:
             self.samples = [each for each in self.samples if str(each[0]) < self.sample_below]
 
     def enter(self, phase: str) -> None:
-        """Untagged answers belong to this phase from now on."""
+        """Count responses without a phase under this one from now on."""
         self.phase = phase
         for cohort in self._cohorts:
             cohort.found.clear()
 
     def next_cohort(self) -> int:
-        """Requests sent from now on are counted apart; the number of their cohort."""
+        """Begin a new cohort for requests sent from now on. Returns its number."""
         self.cohort = Cohort(self.cohort.number + 1)
         self._cohorts.append(self.cohort)
         return self.cohort.number
 
     def digest(self, *, before: int | None = None, in_flight: int | None = None) -> Digest:
-        """What has not been told yet, of the cohorts before that number (of all without one).
+        """Return what has not been reported yet, of the cohorts before number `before` (of all if None).
 
-        A cohort from the number `in_flight` on is kept for answers that are still to come."""
+        A cohort from number `in_flight` on is kept for responses that are still to come."""
         made = Digest()
         for cohort in self._cohorts:
             if before is None or cohort.number < before:

@@ -1,8 +1,7 @@
-"""The requests of a run, numbered: which id and task the next one has, and when it is due.
+"""The requests of a run, numbered: the id and task of each, and when it is due.
 
 One process of P sends every P-th number, so a run of N requests sends the numbers 0 .. N-1 however many users and
-processes carry them. A number that was taken and not sent goes back and is taken next.
-"""
+processes carry them. A number that was taken and not sent is given back and taken next."""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ from chaos.protocol.load_plan import Plan
 
 
 class Sequence:
-    """Hands out requests; `due` says when one should be sent, in seconds after the load began."""
+    """Hands out requests; `due` is the time at which one should be sent, in seconds after the load began."""
 
     def __init__(self, plan: Plan, process: int = 0):
         self._identify = Identities(plan.seed)
@@ -30,7 +29,7 @@ class Sequence:
         self.taken = 0
 
     def take(self) -> int | None:
-        """The number of the next request; None when all have been taken."""
+        """Return the number of the next request; None when all have been taken."""
         if self._returned:
             self.taken += 1
             return heappop(self._returned)
@@ -47,19 +46,19 @@ class Sequence:
         return self.limit is not None and self._next >= self.limit and not self._returned
 
     def give_back(self, number: int) -> None:
-        """Was taken, will not be sent by the one who took it."""
+        """Give back a number that was taken and will not be sent."""
         self.taken -= 1
         heappush(self._returned, number)
 
     def request(self, number: int) -> tuple[int, str]:
-        """The task (its index) and the id of a request."""
+        """Return the task (its index) and the id of a request."""
         if self._replay is not None:
             return self._replay[number]
         request, draw = self._identify(number)
         return task_of(self._shares, draw), request
 
     def identify(self, number: int) -> str:
-        """The id of a request whose task is chosen elsewhere (in the user's own locustfile)."""
+        """Return the id of a request whose task is chosen elsewhere (in the user's own locustfile)."""
         return self._identify(number)[0]
 
     def due(self, number: int) -> float:

@@ -1,5 +1,4 @@
-"""One load from start to end: starts it, tells the supervisor every second what happened, obeys, and knows when to
-stop."""
+"""One load from start to end: start it, report to the supervisor every interval, obey its commands, and end."""
 
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ from chaos.load.process import collect_young
 from chaos.protocol.digest import MOST_NAMES, OTHERS, Digest
 from chaos.protocol.load_plan import Plan
 
-POLL = 0.01  # seconds between looks at whether the last answer has come
+POLL = 0.01  # seconds between checks whether the load is over
 DRAIN = 1.0  # seconds that requests in flight get when the load ends
 
 
@@ -38,7 +37,7 @@ class Load(Protocol):
 
 
 class Session:
-    """Owns the clock of a load. `stopped` is set with the reason when it is to end."""
+    """Owns the clock of a load. `reason` is why it ends, empty before."""
 
     def __init__(self, plan: Plan, load: Load, out: Lines):
         self.plan, self.load, self.out = plan, load, out
@@ -54,31 +53,31 @@ class Session:
         self._others = False
 
     def end(self, reason: str, drain: float = DRAIN) -> None:
-        """Ask the load to end; the first reason given is the one that counts."""
+        """Ask the load to end; the first reason given counts."""
         if not self.reason:
             self.reason, self.drain = reason, drain
             self._over.set()
 
     def watch_digests(self, watcher: Callable[[Digest], None]) -> None:
-        """Call it with every digest that is told."""
+        """Call `watcher` with every digest that is reported."""
         self._watchers.append(watcher)
 
     def tell_event(self, level: str, text: str) -> None:
-        """Something that belongs into the journal. Ends the load when nobody listens."""
+        """Report an event for the journal. Ends the load when nobody listens."""
         try:
             self.out.write("event", level=level, text=text)
         except SupervisorGone:
             self.end("stdin", 0.0)
 
     def _tell_of_others(self, digest: Digest) -> None:
-        """Say once that there are too many names to keep apart."""
+        """Report once that there are too many names to keep apart."""
         if not self._others and any(key.task == OTHERS for key in digest.tallies):
             self._others = True
             text = f"more than {MOST_NAMES} different names of requests: the rest are counted together as {OTHERS}"
             self.tell_event("warning", f"{text}; give requests that differ by an id one name= in the locustfile")
 
     def run(self) -> str:
-        """Until the load is over; gives the reason. Raises SupervisorGone."""
+        """Run until the load is over and return the reason. Raises SupervisorGone."""
         gevent.spawn(self.load.start, self.plan.users, self.plan.spawn_rate)
         gevent.spawn(self._obey)
         gevent.spawn(self._watch)
@@ -106,12 +105,12 @@ class Session:
         return interval - age % interval
 
     def _due(self) -> bool:
-        """Whether most of an interval has passed since the last digest."""
+        """Return whether most of an interval has passed since the last digest."""
         began = self.load.began
         return began is not None and perf_counter() - began - self._told_until > self.plan.interval / 2
 
     def _watch(self) -> None:
-        """Ends the load when it has done what was asked, or cannot."""
+        """End the load when it has done its requests or its time, or cannot go on."""
         while not self._over.wait(POLL):
             if self.load.trouble:
                 self.tell_event("error", self.load.trouble)
@@ -130,7 +129,7 @@ class Session:
             try:
                 self._do(command)
             except (KeyError, TypeError, ValueError) as error:
-                self.tell_event("warning", f"the load was told something it does not know: {command!r} ({error!r})")
+                self.tell_event("warning", f"the load does not understand a command: {command!r} ({error!r})")
         self.end("stdin", 0.0)
 
     def _do(self, command: dict[str, Any]) -> None:
@@ -146,7 +145,7 @@ class Session:
                 raise ValueError(other)
 
     def _tell(self, report: Report) -> None:
-        """One digest line (and one of samples) for the time since the last."""
+        """Write one digest line (and one of samples) for the time since the last."""
         began = self.load.began
         if began is None:
             return
@@ -163,7 +162,7 @@ class Session:
         entries = []
         for entry in digest.each_entry():
             entries.append(entry)
-            gevent.sleep(0)  # encoding takes a while; answers that came meanwhile are looked at in between
+            gevent.sleep(0)  # encoding takes a while; users read their responses in between
         second, self._told_until = self._told_until, age
         self.out.write(
             "digest",
@@ -182,7 +181,7 @@ class Session:
 
 
 def errors_of(digest: Digest) -> dict[str, int]:
-    """Requests without an answer, by kind."""
+    """Return the number of requests without a response, by kind of error."""
     found: Counter[str] = Counter()
     for key, tally in digest.items():
         if key.error:

@@ -1,4 +1,4 @@
-"""What the users of one load process have in common: the requests to send, the counts, the clock. No Locust in here."""
+"""What the users of one load process share: the requests to send, the counts, the clock. Does not import Locust."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LATE = 0.010  # seconds after which an arrival counts as late: no user was idle 
 
 
 class InFlight(Protocol):
-    """A user; `cohort` is that of the request whose answer it waits for, None when it waits for none."""
+    """A user; `cohort` is that of the request whose response it waits for, or None."""
 
     cohort: Cohort | None
 
@@ -28,8 +28,9 @@ class InFlight(Protocol):
 
 
 class Shared:
-    """`process` is this load process's index among the plan's. `fire` is Locust's request event when its statistics are
-    shown. `abandoned` counts requests that were sent and whose answer nobody waited for: their user was stopped."""
+    """`process` is this load process's index among the plan's. `fire` is Locust's request event, set when its
+    statistics are shown. `abandoned` counts requests that were sent and whose user was stopped before the response
+    came."""
 
     def __init__(self, plan: Plan, process: int = 0):
         self.plan = plan
@@ -42,9 +43,9 @@ class Shared:
         self.users: set[InFlight] = set()
 
     def digest(self) -> Digest:
-        """What can be told now: whole cohorts, where the plan asks for it (`hold`), else every answer so far.
+        """Return what can be reported now: whole cohorts if the plan has `hold`, else every response so far.
 
-        A cohort older than `hold` seconds is told with what there is: one answer that hangs must not hide the rest."""
+        A cohort older than `hold` seconds is reported incomplete: one response that hangs must not hide the rest."""
         if not self.plan.hold:
             return self.recorder.digest()
         now = self.recorder.next_cohort()
@@ -53,18 +54,18 @@ class Shared:
         return self.recorder.digest(before=max(oldest, now - patience), in_flight=oldest)
 
     def begin(self) -> float:
-        """When the load began, as perf_counter has it: with the first user."""
+        """Return when the load began, as perf_counter's value; the first call sets it."""
         if self.began is None:
             self.began = perf_counter()
         return self.began
 
     @property
     def finished(self) -> bool:
-        """Whether every request of the run has been answered or given up."""
+        """Whether every request of the run has its response or was abandoned."""
         return self.sequence.exhausted and self.sequence.taken == self.recorder.count + self.abandoned
 
     def sleep_until_due(self, number: int) -> float:
-        """In an open model: wait until a request is due, and say when that was (as perf_counter has it)."""
+        """Wait until a request of an open model is due. Returns when that was, as perf_counter's value."""
         due = self.begin() + self.sequence.due(number)
         left = due - perf_counter()
         if left < -LATE:
@@ -76,7 +77,7 @@ class Shared:
         return due
 
     def tell_locust(self, task: Task, seconds: float, status: int, size: int, error: str) -> None:
-        """Keep Locust's own statistics, which its web UI shows; what its own clients call a failure is one here."""
+        """Update Locust's own statistics, which its web UI shows; what its own clients call a failure is one here."""
         if self.fire is not None:
             failure = error or (f"status {status}" if status >= 400 else "")
             self.fire(
@@ -91,7 +92,7 @@ class Shared:
 
 
 def with_abort_by_body(tags: Tags, body: bytes | None) -> Tags:
-    """What is known of a gateway without tags: Envoy's fault filter says so in the body of what it aborts."""
+    """Return the tags of a response from a gateway without tags: Envoy's fault filter marks aborts by their body."""
     if not tags.fault and body is not None and body.startswith(ENVOY_ABORT):
         return tags._replace(fault="abort")
     return tags

@@ -1,4 +1,4 @@
-"""Puts a load together, in this process or in several, with or without the web UI; and runs it."""
+"""Put a load together, in this process or in several, with or without the web UI; and run it."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ FAILED, BAD_PLAN = 5, 2  # exit codes
 
 
 def run(plan: Plan) -> int:
-    """Run a load to its end; gives the exit code."""
+    """Run a load to its end. Returns the exit code."""
     make = maker(plan)
     out = Lines()
     try:
         load = make()
         session = Session(plan, load, out)
-        ended_by = "ui" if plan.ui else "shape"  # who but ourselves stops Locust's runner
+        ended_by = "ui" if plan.ui else "shape"  # apart from us, only these stop Locust's runner
         load.environment.events.test_stop.add_listener(lambda environment, **_: session.end(ended_by))
         address = None
         if plan.ui:
@@ -49,7 +49,7 @@ def run(plan: Plan) -> int:
 
 
 def maker(plan: Plan) -> Callable[[], LocalLoad | DistributedLoad]:
-    """How to make the load. Worker processes are forked now, before this one has a loop."""
+    """Return a function that makes the load. Worker processes are forked now, before this process has a loop."""
     if plan.processes == 1:
         return lambda: LocalLoad.of(plan)
     from chaos.load.distributed import DistributedLoad, fork_workers

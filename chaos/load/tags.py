@@ -1,4 +1,4 @@
-"""The gateway's x-chaos tags in a response's head, and what is known without them."""
+"""The gateway's x-chaos tags in a response's head, and the mark of an abort by a gateway without tags."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ENVOY_ABORT = b"fault filter abort"  # the body of Envoy's fault filter (FaultFi
 
 
 class Tags(NamedTuple):
-    """What the gateway did. `phase` is None where it said nothing."""
+    """What the gateway did. `phase` is None without a tag for it."""
 
     route: str = ""
     destination: str = ""
@@ -25,7 +25,7 @@ UNTAGGED = Tags()
 
 
 def of_headers(headers: Iterable[tuple[str, str]]) -> Tags:
-    """From header names and values, whatever their case and order."""
+    """Read the tags from header names and values, whatever their case and order."""
     found = {name.lower(): value.strip() for name, value in headers}
     attempts = found.get("x-chaos-attempts", "1")
     return Tags(
@@ -38,7 +38,7 @@ def of_headers(headers: Iterable[tuple[str, str]]) -> Tags:
 
 
 def of_head(tail: bytes) -> Tags:
-    """From a response's head, or the part of it that begins with the first tag."""
+    """Read the tags from a response's head, or from the part of it that begins with the first tag."""
     if not tail:
         return UNTAGGED
     lines = tail.decode("latin-1").split("\r\n")

@@ -1,8 +1,7 @@
 """Locust's own web UI on loopback, with a tab that shows the faults and a switch for them.
 
-The tab is Locust's extension point (`extended_tabs`, fed by `extended_stats`); the switch is a script of ours added to
-its page. Nobody logs in here, so it listens on loopback only and takes commands only from its own pages.
-"""
+The tab is Locust's extension point (`extended_tabs`, fed by `extended_stats`); the switch is our own script, added to
+its page. There is no login, so it listens on loopback only and takes commands only from its own pages."""
 
 from __future__ import annotations
 
@@ -34,7 +33,7 @@ START = 10.0  # seconds
 
 
 def serve(plan: Plan, load: LocalLoad | DistributedLoad, session: Session) -> str:
-    """Start the web UI for a load; gives its address. Raises BadPlan or OSError when it cannot listen there."""
+    """Start the web UI for a load. Returns its address. Raises BadPlan or OSError when it cannot listen there."""
     host, port = free_address(plan.ui or "")
     configured = {(each["name"], each["kind"]): float(each["configured"]) for each in plan.faults}
     faults = Faults(Gateway(plan.admin) if plan.admin else None, configured)
@@ -53,7 +52,8 @@ def serve(plan: Plan, load: LocalLoad | DistributedLoad, session: Session) -> st
 
 
 def wait_until_listening(ui: WebUI) -> None:
-    """Locust starts its server in a greenlet and does not say when it listens. Raises OSError when it cannot."""
+    """Wait until Locust's server listens: it starts in a greenlet and sends no signal. Raises OSError when it
+    cannot."""
     with gevent.Timeout(START, OSError("the web UI did not start")):
         while ui.server is None or not ui.server.started:
             if ui.greenlet is not None and ui.greenlet.dead:
@@ -62,12 +62,12 @@ def wait_until_listening(ui: WebUI) -> None:
 
 
 def add_faults(app: Any, faults: Faults, session: Session, hosts: set[str]) -> None:
-    """Our routes and our additions to Locust's answers."""
+    """Add our routes, and our additions to Locust's responses."""
     script = (files("chaos.load") / "faults.js").read_text("utf-8")
 
     @app.before_request  # type: ignore[untyped-decorator]
     def only_from_here() -> Response | None:
-        """Another site's page must not start, stop or change a load, whatever name it gives this address."""
+        """Keep other sites' pages from starting, stopping or changing a load, whatever name they give this address."""
         headers = {name.lower(): value for name, value in request.headers.items()}
         if may_pass(request.method, request.path, headers.get("host", ""), headers, hosts):
             return None
@@ -85,7 +85,7 @@ def add_faults(app: Any, faults: Faults, session: Session, hosts: set[str]) -> N
     def switch_faults() -> Response:
         enabled = (request.get_json(silent=True) or {}).get("enabled")
         if not isinstance(enabled, bool):
-            return state("say enabled: true or false", 400)
+            return state("enabled must be true or false", 400)
         try:
             faults.switch(enabled)
         except OSError as error:

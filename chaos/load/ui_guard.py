@@ -1,4 +1,4 @@
-"""Which requests may reach the web UI: those of its own pages, and those of programs. No Locust in here."""
+"""Decide which requests may reach the web UI: those of its own pages, and those of programs. Does not import Locust."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ COMMANDS = ("/stop", "/stats/reset")
 
 
 def may_pass(method: str, path: str, host: str, headers: Mapping[str, str], own_hosts: set[str]) -> bool:
-    """Whether a request is our own page's, or reads, or is a program's; `headers` by lower-case name.
+    """Return whether a request comes from our own page or from a program, or reads only the first page; `headers` by
+    lower-case name.
 
-    Host tells a foreign name that was pointed at this address (DNS rebinding). Any page may link to the first page. The
-    commands that older versions of Locust take by GET are our own page's alone: an old browser that loads a picture
-    from there says nothing of who asked."""
+    Host reveals a foreign name that was pointed at this address (DNS rebinding). Any page may link to the first page.
+    The commands that older versions of Locust take by GET are for our own page alone: an old browser that loads an
+    image from there does not say which page asked for it."""
     if host.lower() not in own_hosts:
         return False
     match sender(headers, f"http://{host}"):

@@ -1,4 +1,4 @@
-"""The web UI asks nobody who they are, so it listens on loopback only."""
+"""The web UI has no login, so it listens on loopback only."""
 
 from __future__ import annotations
 

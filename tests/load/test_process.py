@@ -305,8 +305,8 @@ def test_a_rest_between_requests_is_kept() -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("nonsense", "a plan is a JSON object"),
-        (json.dumps(plan("http://127.0.0.1:1", client="curl")), "'curl' is none of lean, locust"),
+        ("nonsense", "the plan is not JSON"),
+        (json.dumps(plan("http://127.0.0.1:1", client="curl")), "'curl' is not one of lean, locust"),
         (json.dumps(plan("http://no-such-host.invalid:1")), "no-such-host.invalid"),
     ],
 )

@@ -72,11 +72,11 @@ def test_a_replay_has_its_own_ids_and_ends_with_them() -> None:
     ("change", "message"),
     [
         ({"tasks": []}, "no tasks"),
-        ({"client": "curl"}, "'curl' is none of lean, locust"),
+        ({"client": "curl"}, "'curl' is not one of lean, locust"),
         ({"users": 0}, "at least 1"),
         ({"spawn_rate": 0}, "above 0"),
         ({"gateway": "127.0.0.1:80"}, "not an http URL"),
-        ({"tasks": [{"name": "a", "method": "GET", "url": "http://x/", "colour": "red"}]}, "does not look like this"),
+        ({"tasks": [{"name": "a", "method": "GET", "url": "http://x/", "colour": "red"}]}, "the plan is malformed"),
         ({"tasks": [{"name": "a", "method": "GET", "url": "http://x/", "timeout": 0}]}, "timeout above 0"),
         ({"tasks": [{"name": "a", "method": "GET", "url": "https://x/", "direct": True}]}, "client: locust"),
         ({"tasks": [{"name": "a", "method": "GET", "url": "http://x/", "weight": 0}]}, "weight 0"),
