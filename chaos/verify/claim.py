@@ -1,6 +1,6 @@
-"""A claim about a proportion, and the verdict that counts give it.
+"""A claim about a proportion, and the verdict that the counts give.
 
-A claim is a range of proportions. Three sequential tests say where the truth is; each is valid at every moment at once:
+A claim is a range of proportions. Three sequential tests locate the true one; each is valid at every moment at once:
 
 * Verified, for a two-sided claim: the mean likelihood of proportions inside the range (nearly all of it at the centre,
   where a right gateway stands) is 1/alpha times a fixed mixture of the likelihoods at the two edges. The ratio is a
@@ -9,10 +9,9 @@ A claim is a range of proportions. Three sequential tests say where the truth is
 * Falsified: the Beta mixture alone, with an alpha of its own, rules out the whole range.
 * A one-sided claim is decided by the confidence sequence around its only edge.
 
-Whatever the truth is, only one of the two verdicts can be wrong, and ever being so has probability `alpha` at most.
+Whatever the truth is, only one of the two verdicts can be wrong, and it is ever wrong with probability `alpha` at most.
 
-What is not known is no evidence: `unknown` outcomes may all have been hits or none, and a verdict has to hold in both
-cases."""
+Unknown outcomes are not evidence: all of them may have been hits, or none, and a verdict has to hold in both cases."""
 
 from __future__ import annotations
 
@@ -42,19 +41,19 @@ CENTRE = 0.97
 with it, 7 240 with 0.9; the rest lets a truth of 51 % be verified, too."""
 
 RINGS = 8
-"""The rest stands on points ever nearer to the edges, each half as far from its edge as the one before, so that every
-truth inside has one that is much nearer to it than the edge is (but for the last 1/256 of the tolerance)."""
+"""The other weight lies on points ever nearer to the edges, each half as far from its edge as the one before, so that
+every truth inside is much nearer to one of them than to the edge (except in the last 1/256 of the tolerance)."""
 
 EDGE = 1.25
-"""By how much the weights of the edges lean towards the one that is harder to exclude. Found by simulation: false
+"""How much the weights of the edges lean towards the one that is harder to exclude. Found by simulation: false
 verifications at either edge stay at or below alpha from 0.1 to 99.9 % (docs/verdicts.md)."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """The true proportion lies in [low, high]. `centre` is where it is said to be (the limit of a one-sided claim).
+    """The true proportion lies in [low, high]. `centre` is the claimed one (the limit of a one-sided claim).
 
-    `certain`: it is said to be exactly 0 or exactly 1, so that one counter-example refutes it."""
+    `certain`: it is claimed to be exactly 0 or exactly 1, so that one counter-example refutes it."""
 
     low: float
     high: float
@@ -64,12 +63,13 @@ class Claim:
 
     @property
     def tolerance(self) -> float:
-        """How far the truth may be from the centre, at most."""
+        """The greatest distance of the truth from the centre."""
         return max(self.high - self.centre, self.centre - self.low)
 
     def interval(self, k: float, n: float, alpha: float, unknown: float = 0) -> Interval:
-        """The proportions that k of n still allow, `unknown` further ones being either. Once the claim is decided they
-        end where its range does, because the verdict's own test is the sharper one."""
+        """Return the proportions that k of n still allow, with `unknown` further outcomes being hits or not.
+
+        Once the claim is decided they end at its range, because the verdict's own test is sharper."""
         low = interval(self.prior, k, n + unknown, alpha).low
         high = interval(self.prior, k + unknown, n + unknown, alpha).high
         verdict = self.assess(k, n, alpha, unknown)
@@ -80,17 +80,18 @@ class Claim:
         return Interval(low, high)
 
     def _outside(self, k: float, n: float, low: float, high: float) -> Interval:
-        """The part of low..high beyond the range, on the side of k / n."""
+        """Return the part of low..high beyond the range, on the side of k / n."""
         if k / n < self.low:
             return Interval(low, min(high, self.low))
         return Interval(max(low, self.high), high) if k / n > self.high else Interval(low, high)
 
     def assess(self, k: float, n: float, alpha: float, unknown: float = 0) -> Verdict:
-        """The verdict of k in n. Costs microseconds, whatever n is: only a few proportions are looked at.
+        """Return the verdict of k in n; takes microseconds, whatever n is, because only a few proportions are tested.
 
-        `unknown` outcomes besides are not evidence: verified and falsified must hold whatever they were."""
+        `unknown` further outcomes are not evidence: verified and falsified must hold whatever they were. Raises
+        ValueError for impossible counts."""
         if not 0 <= k <= n or unknown < 0:
-            raise ValueError(f"k={k} is not in 0..n={n}, or {unknown} unknown outcomes are less than none")
+            raise ValueError(f"k={k} is not in 0..n={n}, or the number of unknown outcomes, {unknown}, is negative")
         if n + unknown == 0:
             return Verdict.NO_TRAFFIC
         least = self._assess(k, n + unknown, alpha)
@@ -125,17 +126,17 @@ class Claim:
 
     @cached_property
     def _broad(self) -> Prior:
-        """The Beta part alone."""
+        """The prior's Beta part alone."""
         return Prior(self.prior.a, self.prior.b)
 
     @cached_property
     def inside(self) -> tuple[tuple[float, float], ...]:
-        """Proportions inside the range and their weights, which add up to 1: what verifies a two-sided claim."""
+        """Proportions inside the range and their weights, which add up to 1: the hypothesis that is verified."""
         return tuple(_inside(self.low, self.centre, self.high))
 
     @cached_property
     def edges(self) -> tuple[tuple[float, float], ...]:
-        """The ends of a two-sided claim's range and their weights, which add up to 1: what has to be ruled out."""
+        """The ends of the range and their weights, which add up to 1: the hypotheses that have to be ruled out."""
         if self.low <= 0 or self.high >= 1:
             return ((self.low if self.low > 0 else self.high, 1.0),)
         below, above = divergence(self.centre, self.low), divergence(self.centre, self.high)
@@ -143,9 +144,10 @@ class Claim:
         return (self.low, low), (self.high, 1 - low)
 
     def needed(self, k: int, n: int, alpha: float, limit: int = 10**12) -> int | None:
-        """How many more requests decide this, if they come as claimed (as so far, where that is ruled out or no point).
+        """Return how many more requests decide the claim, if they come as claimed, or as observed so far if the claim
+        is ruled out or one-sided.
 
-        None when it is decided already, or when `limit` would not do."""
+        None when it is decided already, or when `limit` requests would not suffice."""
         if n and self.assess(k, n, alpha).decided:
             return None
         as_claimed = n == 0 or (self.prior.weight > 0 and self._plausible(k, n, alpha))
@@ -157,6 +159,7 @@ class Claim:
 
 
 def _inside(low: float, centre: float, high: float) -> Iterator[tuple[float, float]]:
+    """Yield the points inside the range and their weights."""
     sides = [edge for edge in (low, high) if edge != centre]
     scale = (1 - CENTRE) / len(sides) / (1 - 2.0**-RINGS)
     yield centre, CENTRE
@@ -166,7 +169,7 @@ def _inside(low: float, centre: float, high: float) -> Iterator[tuple[float, flo
 
 
 def _mean_likelihood(points: Sequence[tuple[float, float]], k: float, n: float) -> float:
-    """log of the likelihood's mean over weighted proportions."""
+    """Return the log of the likelihood's mean over weighted proportions."""
     total = -inf
     for share, weight in points:
         total = log_sum(total, log(weight) + log_likelihood(share, k, n))
@@ -174,11 +177,13 @@ def _mean_likelihood(points: Sequence[tuple[float, float]], k: float, n: float) 
 
 
 def within(share: float, tolerance: float = DEFAULT_TOLERANCE, certain: float = CERTAIN_TOLERANCE) -> Claim:
-    """A proportion is `share`, give or take `tolerance`: at most half of what lies on either side of it. 0 and 1 say
-    never and always: they are refuted by one counter-example, and verified to within `certain`. Raises ValueError when
-    share is not in 0..1 or a tolerance not positive."""
+    """Return the claim that a proportion is `share` within `tolerance`, which is cut to half of the distance to 0 and
+    to 1.
+
+    0 and 1 mean never and always: one counter-example refutes them, and they are verified to within `certain`. Raises
+    ValueError when share is not in 0..1 or a tolerance is not positive."""
     if not (0 <= share <= 1 and isfinite(tolerance) and tolerance > 0 and isfinite(certain) and certain > 0):
-        raise ValueError(f"a claim wants a share in 0..1 and a positive tolerance, not {share} and {tolerance}")
+        raise ValueError(f"a claim needs a share in 0..1 and a positive tolerance, not {share} and {tolerance}")
     exact = share in (0, 1)
     reach = min(tolerance, certain) if exact else min(tolerance, share / 2, (1 - share) / 2)
     prior = prior_around(share, reach)
@@ -186,28 +191,30 @@ def within(share: float, tolerance: float = DEFAULT_TOLERANCE, certain: float = 
 
 
 def below(limit: float) -> Claim:
-    """A proportion is at most `limit`."""
+    """Return the claim that a proportion is at most `limit`."""
     return Claim(0.0, limit, limit, VAGUE)
 
 
 def above(limit: float) -> Claim:
-    """A proportion is at least `limit`."""
+    """Return the claim that a proportion is at least `limit`."""
     return Claim(limit, 1.0, limit, VAGUE)
 
 
 def split_alpha(confidence: float, claims: int) -> float:
-    """Each claim's part of 1 - confidence, so that a run is wrong anywhere at most so often (Bonferroni)."""
+    """Return each claim's part of 1 - confidence, so that any verdict of the run is wrong with at most that probability
+    (Bonferroni)."""
     return (1 - confidence) / max(claims, 1)
 
 
 def divide_alpha(confidence: float, weights: Sequence[float]) -> list[float]:
-    """The same in proportion to weights, which must be fixed beforehand."""
+    """Divide 1 - confidence in proportion to weights, which must be fixed beforehand."""
     total = sum(weights)
     return [(1 - confidence) * weight / total for weight in weights]
 
 
 def _first(decided: Callable[[int], bool], limit: int) -> int | None:
-    """The smallest positive number that decides, by doubling and halving; None beyond `limit`."""
+    """Return the smallest positive number that decides, within a thousandth, by doubling and halving; None beyond
+    `limit`."""
     high = 1
     while not decided(high):
         high *= 2

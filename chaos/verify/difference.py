@@ -1,7 +1,8 @@
-"""How far two proportions are apart, at every moment of both runs at once.
+"""The difference of two proportions, at every moment of both runs at once.
 
-The two confidence sequences' evidence multiplies: the pairs (p, q) with M1(p) M2(q) < 1/alpha hold the true pair with
-probability 1 - alpha. The interval of q - p is the shadow of that region, tighter than subtracting two intervals."""
+The evidence of the two confidence sequences multiplies: the pairs (p, q) with M1(p) M2(q) < 1/alpha contain the true
+pair with probability 1 - alpha. The interval of q - p is the projection of that region, tighter than the difference of
+two intervals."""
 
 from __future__ import annotations
 
@@ -16,20 +17,20 @@ GOLDEN = 0.6180339887498949
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """k of n."""
+    """k hits in n."""
 
     k: int
     n: int
 
     @property
     def share(self) -> float:
-        """k / n, and a half when nothing was seen."""
+        """k / n, and a half when n is 0."""
         return self.k / self.n if self.n else 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """q - p in [-1, 1]: the estimate and the interval that holds the true one."""
+    """q - p in [-1, 1]: the estimate, and the interval that contains the true difference."""
 
     estimate: float
     low: float
@@ -37,13 +38,13 @@ class Difference:
 
     @property
     def seen(self) -> bool:
-        """Whether no difference at all has been ruled out."""
+        """Whether a difference of 0 has been ruled out."""
         return self.low > 0 or self.high < 0
 
 
 def difference(first: Counts, second: Counts, alpha: float) -> Difference:
-    """How much larger the second proportion is than the first. Some milliseconds; `allows` answers one question
-    sooner."""
+    """Return how much larger the second proportion is than the first. Takes some milliseconds; `allows` tests a single
+    difference faster."""
     estimate = estimated(first, second)
     return Difference(
         estimate,
@@ -53,18 +54,19 @@ def difference(first: Counts, second: Counts, alpha: float) -> Difference:
 
 
 def estimated(first: Counts, second: Counts) -> float:
-    """q - p as it was seen; 0 while either is unseen."""
+    """Return the observed q - p; 0 while either has no counts."""
     return second.share - first.share if first.n and second.n else 0.0
 
 
 def allows(first: Counts, second: Counts, gap: float, alpha: float) -> bool:
-    """Whether the second proportion may be larger than the first by exactly `gap`."""
+    """Return whether the second proportion may be larger than the first by exactly `gap`."""
     evidence = log_evidence(VAGUE, first.k, first.n) + log_evidence(VAGUE, second.k, second.n)
     return _best(first, second, gap) > evidence + log(alpha)
 
 
 def _best(first: Counts, second: Counts, gap: float) -> float:
-    """The greatest likelihood of any pair (p, p + gap); it is concave in p."""
+    """Return the log of the greatest likelihood of any pair (p, p + gap), by golden-section search; it is concave in
+    p."""
 
     def joint(p: float) -> float:
         q = min(1.0, max(0.0, p + gap))
@@ -86,6 +88,7 @@ def _best(first: Counts, second: Counts, gap: float) -> float:
 
 
 def _edge(outside: float, inside: float, allowed: Callable[[float], bool]) -> float:
+    """Return the end of the allowed values between `inside` and `outside`, by halving."""
     if allowed(outside):
         return outside
     for _ in range(STEPS // 2):

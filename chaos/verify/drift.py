@@ -1,8 +1,8 @@
-"""Whether a proportion stayed where it is claimed to be all the time, and not only on average.
+"""Whether a proportion was as claimed all the time, and not only on average.
 
 For every start in a fixed list, the evidence of what came since against the claim's whole range is a martingale (or
 less) when the claim is true and constant, and stays 1 until the start. Their weighted mean is one too, so it reaches
-1/alpha with probability at most alpha, however often it is looked at (an e-process for change detection: Shin, Ramdas
+1/alpha with probability at most alpha, however often it is checked (an e-process for change detection: Shin, Ramdas
 and Rinaldo 2024, "E-detectors: a nonparametric framework for sequential change detection"; the weights as in Shiryaev
 and Roberts's mixtures)."""
 
@@ -16,12 +16,13 @@ from chaos.verify.claim import Claim
 from chaos.verify.interval import VAGUE, log_evidence, log_likelihood
 
 GROWTH = 1.2
-"""Starts are so much further apart each: 60 of them cover a day of seconds."""
+"""Each start is later than the one before by this factor: 60 of them cover a day of seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """From moment `since` to moment `until` of the series, `k` of `n` was seen: not what is claimed of every moment."""
+    """A stretch of the series, from moment `since` to `until`, in which `k` of `n` was seen: not what is claimed of
+    every moment."""
 
     since: float
     until: float
@@ -34,10 +35,11 @@ class Drift:
 
 
 def find_drift(series: Sequence[tuple[int, int]], claim: Claim, alpha: float, looked: int = 0) -> Drift | None:
-    """The stretch that refutes the claim, in a run's (k, n) of each second (or other stretch); None when there is none.
+    """Return the stretch that refutes the claim, in a run's (k, n) of each second (or other stretch); None when there
+    is none.
 
-    Looks at the end of the series and at earlier moments of a geometric list: whichever refutes first is returned.
-    Moments up to `looked` have been looked at already."""
+    The end of the series is tested, and earlier moments of a geometric list; the first that refutes is returned.
+    Moments up to `looked` are skipped, because they have been tested before."""
     totals = _running(series)
     starts = _starts(len(series))
     for until in [*(start for start in starts if start > max(looked, 1)), len(series)]:
@@ -50,7 +52,7 @@ def find_drift(series: Sequence[tuple[int, int]], claim: Claim, alpha: float, lo
 def _refuted(
     totals: Sequence[tuple[int, int]], starts: Sequence[int], until: int, claim: Claim, alpha: float
 ) -> Drift | None:
-    """Whether what is known at one moment refutes the claim, and the start that says so loudest."""
+    """Return the stretch with the most evidence if what is known at moment `until` refutes the claim, else None."""
     evidence: list[tuple[float, Drift]] = []
     for index, start in enumerate(starts):
         k, n = totals[until][0] - totals[start][0], totals[until][1] - totals[start][1]
@@ -64,14 +66,14 @@ def _refuted(
 
 
 def against(claim: Claim, k: int, n: int) -> float:
-    """log evidence that k of n did not come from any one proportion that the claim allows."""
+    """Return the log evidence that k of n did not come from any one proportion that the claim allows."""
     closest = min(claim.high, max(claim.low, k / n))
     likelihood = log_likelihood(closest, k, n)
     return inf if likelihood == -inf else log_evidence(VAGUE, k, n) - likelihood
 
 
 def _starts(seconds: int) -> list[int]:
-    """0, 1, 2, ... then ever further apart."""
+    """Return 0, 1, 2, ... then moments ever further apart."""
     found, start = [0], 1
     while start < seconds:
         found.append(start)

@@ -1,10 +1,10 @@
-"""Whether a share that is right as a whole is right in its parts: over tasks, connections, destinations and time.
+"""Whether a share that is right overall is right in its parts: over tasks, connections, destinations and time.
 
-The null hypothesis is what a proxy's dice promise: every request is drawn for on its own with one and the same
+The null hypothesis is what a proxy's random draws promise: every request is drawn independently with the same
 probability, which lies in the claimed range. Against it stand alternatives with a likelihood of their own, mixed with
 weights that are fixed beforehand. The mean likelihood of the alternatives over the greatest likelihood of the null is
 an e-value at every moment at once (universal inference: Wasserman, Ramdas and Balakrishnan 2020), so it reaches
-1/alpha with probability alpha at most, however often it is looked at, when the null is true.
+1/alpha with probability alpha at most, however often it is checked, when the null is true.
 
 All functions return the natural log of such an e-value. Refuted: it is -log(alpha) or more."""
 
@@ -21,11 +21,11 @@ Parts = Mapping[tuple[int, int], int]
 """(k, n) -> how many parts had k hits in n requests."""
 
 SPREADS = (0.1, 0.2, 0.4, 0.8)
-"""Standard deviations that the parts' own shares may have in the alternatives, of the greatest there can be: that of
+"""Standard deviations of the parts' own shares in the alternatives, relative to the greatest possible one: that of
 shares which are all 0 or 1. At 50 % these are 5, 10, 20 and 40 points."""
 
 SHARPNESS = (1.5, 2.0, 4.0, 16.0)
-"""How much more regular than chance the parts may be in the alternatives: powers of the binomial probability."""
+"""How much more regular than chance the parts are in the alternatives: powers of the binomial probability."""
 
 CENTRES = 5
 """Common shares tried in the alternatives, across the claimed range."""
@@ -39,17 +39,17 @@ class Range:
     high: float
 
     def centres(self) -> list[float]:
-        """Some shares inside, none of them 0 or 1."""
+        """Return CENTRES shares inside, without 0 and 1."""
         steps = [self.low + (self.high - self.low) * (2 * i + 1) / (2 * CENTRES) for i in range(CENTRES)]
         return [share for share in steps if 0 < share < 1]
 
     def likeliest(self, k: float, n: float) -> float:
-        """log of the greatest likelihood of k in n that a share in the range has."""
+        """Return the log of the greatest likelihood of k in n for a share in the range."""
         return log_likelihood(min(self.high, max(self.low, k / n)), k, n) if n else 0.0
 
 
 def unequal(parts: Parts, allowed: Range) -> float:
-    """Evidence that the parts have shares of their own, all of them scattered around a common one."""
+    """Return the evidence that the parts have shares of their own, all scattered around a common one."""
     k, n = _totals(parts)
     if not n:
         return 0.0
@@ -62,9 +62,10 @@ def unequal(parts: Parts, allowed: Range) -> float:
 
 
 def odd_one_out(parts: Sequence[tuple[int, int]], allowed: Range) -> tuple[float, int]:
-    """Evidence that one part has a share of its own and all others a common one; and which part that is most likely.
+    """Return the evidence that one part has a share of its own and all others a common one, and the index of the
+    likeliest such part.
 
-    The parts come in the order in which they were first seen: later ones get less weight, so that more may come."""
+    The parts are in the order in which they were first seen: later ones get less weight, so that more may come."""
     k, n = sum(part[0] for part in parts), sum(part[1] for part in parts)
     if not n or len(parts) < 2:
         return 0.0, 0
@@ -74,7 +75,8 @@ def odd_one_out(parts: Sequence[tuple[int, int]], allowed: Range) -> tuple[float
 
 
 def regular(parts: Parts, allowed: Range) -> float:
-    """Evidence that equal numbers of requests get too equal numbers of hits: the work of a counter, not of dice."""
+    """Return the evidence that equal numbers of requests get too equal numbers of hits, as from a counter instead of
+    random draws."""
     k, n = _totals(parts)
     if not n:
         return 0.0
@@ -87,8 +89,9 @@ def regular(parts: Parts, allowed: Range) -> float:
 
 
 def successive(pairs: Sequence[int], allowed: Range) -> float:
-    """Evidence that a request's outcome depends on the one before. `pairs`: how often a miss followed a miss, a hit a
-    miss, a miss a hit, and a hit a hit."""
+    """Return the evidence that a request's outcome depends on the one before.
+
+    `pairs`: how often a miss followed a miss, a hit a miss, a miss a hit, and a hit a hit."""
     miss_miss, miss_hit, hit_miss, hit_hit = pairs
     n = sum(pairs)
     if not n:
@@ -99,8 +102,10 @@ def successive(pairs: Sequence[int], allowed: Range) -> float:
 
 
 def coupled(cells: Sequence[int], first: Range, second: Range) -> float:
-    """Evidence that two faults are not drawn independently. `cells`: requests with neither, only the second, only the
-    first, and both. The alternative is any four probabilities (a Dirichlet mixture)."""
+    """Return the evidence that two faults are not drawn independently.
+
+    `cells`: requests with neither, only the second, only the first, and both. The alternative is any four probabilities
+    (a Dirichlet mixture)."""
     _, only_second, only_first, both = cells
     n = sum(cells)
     if not n:
@@ -110,7 +115,7 @@ def coupled(cells: Sequence[int], first: Range, second: Range) -> float:
 
 
 def log_mean(logs: Sequence[float]) -> float:
-    """log of the mean of e^x."""
+    """Return the log of the mean of e^x."""
     return _log_total(logs) - log(len(logs))
 
 
@@ -129,7 +134,8 @@ def _totals(parts: Parts) -> tuple[int, int]:
 
 
 def _beta_binomial(part: tuple[int, int], centre: float, spread: float) -> float:
-    """log of the likelihood's mean over a Beta distribution with this mean and (relative) standard deviation."""
+    """Return the log of the likelihood's mean over a Beta distribution with this mean and (relative) standard
+    deviation."""
     k, n = part
     observations = spread**-2 - 1
     a, b = centre * observations, (1 - centre) * observations
@@ -137,13 +143,14 @@ def _beta_binomial(part: tuple[int, int], centre: float, spread: float) -> float
 
 
 def _odd(part: tuple[int, int], k: int, n: int, allowed: Range) -> float:
+    """Return the log likelihood that one part has any share, and the others a common one in the range."""
     rest = [log_likelihood(centre, k - part[0], n - part[1]) for centre in allowed.centres()]
     return log_evidence(VAGUE, part[0], part[1]) + log_mean(rest)
 
 
 def _sharp(k: int, n: int, centre: float, sharpness: float) -> float:
-    """log of the sharpened probability of one sequence with k hits in n: Bin(k)^sharpness, made to add up to 1, over
-    the number of such sequences."""
+    """Return the log of the sharpened probability of one sequence with k hits in n: Bin(k)^sharpness, normalised,
+    divided by the number of such sequences."""
     table = _sharpened(n, centre, sharpness)
     return table[k] - _choose(n, k)
 

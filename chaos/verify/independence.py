@@ -1,4 +1,4 @@
-"""Whether each request draws anew, or what happened to the request before it on the connection decides.
+"""Whether each request is drawn independently of the request before it on the connection.
 
 A share can be right while the draws are not: a gateway that draws once per connection faults all requests of half the
 connections. Among neighbours on a connection, the share of faults after a fault and after none must then be equal."""
@@ -12,12 +12,12 @@ from chaos.verify.difference import Counts, allows, estimated
 from chaos.verify.verdict import Verdict
 
 TOLERANCE = 0.1
-"""Ten points of dependence widen a share's scatter by a tenth; one draw per connection is a hundred points."""
+"""Ten points of dependence widen a share's scatter by a tenth; a single draw per connection is a hundred points."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dependence:
-    """`gap` is P(fault | fault before) - P(fault | none before): 0 for independent draws, 1 for one draw per
+    """`gap` is P(fault | fault before) - P(fault | no fault before): 0 for independent draws, 1 for one draw per
     connection."""
 
     after_clean: Counts
@@ -27,7 +27,7 @@ class Dependence:
 
 
 def dependence(pairs: Sequence[int], alpha: float) -> Dependence:
-    """From neighbours on connections: [clean-clean, clean-faulted, faulted-clean, faulted-faulted]."""
+    """Assess neighbours on connections: the counts of [clean-clean, clean-faulted, faulted-clean, faulted-faulted]."""
     clean_clean, clean_fault, fault_clean, fault_fault = pairs
     after_clean = Counts(clean_fault, clean_clean + clean_fault)
     after_fault = Counts(fault_fault, fault_clean + fault_fault)

@@ -1,9 +1,9 @@
-"""Which proportions the counts still allow, at every moment of a run at once: a mixture confidence sequence.
+"""The proportions that the counts still allow, at every moment of a run at once: a mixture confidence sequence.
 
 For a true proportion q and any fixed distribution pi of proportions, M(n) = (mean of L under pi) / L(q), with the
 likelihood L(q) = q^k (1-q)^(n-k), is a martingale that starts at 1. By Ville's inequality it ever reaches 1/alpha
-with probability at most alpha. So the q with M(n) < 1/alpha hold the truth for every n at once: a run may be watched,
-stopped early or interrupted without spoiling the guarantee.
+with probability at most alpha. So the q with M(n) < 1/alpha contain the truth for every n at once: a run may be
+watched, stopped early or interrupted without breaking the guarantee.
 
 Sources: Robbins 1970, "Statistical methods related to the law of the iterated logarithm"; Howard, Ramdas, McAuliffe
 and Sekhon 2021, "Time-uniform, nonparametric, nonasymptotic confidence sequences"; Waudby-Smith and Ramdas 2024,
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from math import exp, inf, lgamma, log, log1p
 
 STEPS = 64
-"""Halvings of [0, 1] that bring a bound to the last digit of a float."""
+"""Halvings of [0, 1] after which a bound is exact to the last digit of a float."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,8 @@ class Interval:
         return self.low <= share <= self.high
 
     def intersect(self, other: Interval) -> Interval | None:
-        """What both allow; None when they share nothing. A sequence's intersection over time is as valid as itself."""
+        """Return the part that both allow; None when they are disjoint. The intersection of a confidence sequence over
+        time is as valid as the sequence."""
         low, high = max(self.low, other.low), min(self.high, other.high)
         return Interval(low, high) if low <= high else None
 
@@ -38,8 +39,8 @@ class Interval:
 class Prior:
     """The distribution in the mixture: `weight` on the single point `centre`, the rest Beta(a, b).
 
-    Any choice is valid; it only decides which truths are found out soon. The point is where a right gateway
-    stands, so that it is verified early; the Beta part, some tolerances wide, finds a wrong one wherever it is."""
+    Any choice is valid; it only decides which truths are found soon. The point is the share of a right gateway, so that
+    it is verified early; the Beta part, some tolerances wide, finds a wrong one wherever it is."""
 
     a: float
     b: float
@@ -47,7 +48,7 @@ class Prior:
     weight: float = 0.0
 
 
-# Jeffreys's prior: no idea where the share is. For claims like "failures < 5 %".
+# Jeffreys's prior: nothing is assumed about the share. For claims like "failures < 5 %".
 VAGUE = Prior(0.5, 0.5)
 
 # Found by simulation: at 50 % and 2 points the interval of the median run is inside the range after 8 200 requests with
@@ -57,15 +58,16 @@ SPREAD = 2.0
 
 
 def prior_around(share: float, tolerance: float) -> Prior:
-    """The mixture for the claim that a proportion is `share`, give or take `tolerance`: its Beta part has a standard
-    deviation of two tolerances, and never less than half an observation on either side."""
+    """Return the prior for the claim that a proportion is `share` within `tolerance`.
+
+    Its Beta part has a standard deviation of two tolerances, and at least half an observation on either side."""
     variance = share * (1 - share)
     observations = variance / (SPREAD * tolerance) ** 2
     return Prior(max(share * observations, 0.5), max((1 - share) * observations, 0.5), share, POINT_WEIGHT)
 
 
 def log_likelihood(share: float, k: float, n: float) -> float:
-    """log of share^k (1 - share)^(n - k), with 0^0 = 1; -inf when `share` makes the counts impossible."""
+    """Return the log of share^k (1 - share)^(n - k), with 0^0 = 1; -inf when `share` makes the counts impossible."""
     if (k > 0 and share <= 0) or (k < n and share >= 1):
         return -inf
     hits = k * log(share) if k > 0 else 0.0
@@ -77,7 +79,7 @@ def log_beta(a: float, b: float) -> float:
 
 
 def log_evidence(prior: Prior, k: float, n: float) -> float:
-    """log of the likelihood's mean under the prior."""
+    """Return the log of the likelihood's mean under the prior."""
     broad = log_beta(prior.a + k, prior.b + n - k) - log_beta(prior.a, prior.b)
     if not prior.weight:
         return broad
@@ -85,13 +87,14 @@ def log_evidence(prior: Prior, k: float, n: float) -> float:
 
 
 def log_sum(x: float, y: float) -> float:
-    """log(e^x + e^y) without overflow."""
+    """Return log(e^x + e^y) without overflow."""
     low, high = (x, y) if x < y else (y, x)
     return high + log1p(exp(low - high)) if low > -inf else high
 
 
 def divergence(truth: float, other: float) -> float:
-    """Kullback and Leibler's, in nats per request: how fast evidence for `truth` against `other` grows."""
+    """Return the Kullback-Leibler divergence in nats per request: how fast evidence for `truth` against `other`
+    grows."""
     if other in (0, 1) and truth != other:
         return inf
     hits = truth * log(truth / other) if truth > 0 else 0.0
@@ -99,16 +102,16 @@ def divergence(truth: float, other: float) -> float:
 
 
 def excludes(prior: Prior, k: float, n: float, alpha: float, share: float) -> bool:
-    """Whether the confidence sequence rules `share` out: the question without the cost of finding its ends."""
+    """Return whether the confidence sequence rules `share` out, without the cost of finding its ends."""
     return n > 0 and log_evidence(prior, k, n) - log_likelihood(share, k, n) >= -log(alpha)
 
 
 def interval(prior: Prior, k: float, n: float, alpha: float) -> Interval:
-    """All proportions that are not excluded; they lie around k / n without a gap. All of [0, 1] when n is 0.
+    """Return all proportions that are not excluded, which form one interval around k / n; all of [0, 1] when n is 0.
 
     Raises ValueError when k is not in 0..n or alpha not in (0, 1)."""
     if not 0 <= k <= n or not 0 < alpha < 1:
-        raise ValueError(f"an interval wants 0 <= k <= n and 0 < alpha < 1, not k={k}, n={n}, alpha={alpha}")
+        raise ValueError(f"an interval needs 0 <= k <= n and 0 < alpha < 1, not k={k}, n={n}, alpha={alpha}")
     if n == 0:
         return Interval(0.0, 1.0)
     least = log_evidence(prior, k, n) + log(alpha)
@@ -119,7 +122,8 @@ def interval(prior: Prior, k: float, n: float, alpha: float) -> Interval:
 
 
 def _edge(outside: float, inside: float, k: float, n: float, least: float) -> float:
-    """Where the likelihood, which rises all the way from `outside` to `inside`, passes `least`; on the outer side."""
+    """Return where the likelihood, which rises all the way from `outside` to `inside`, passes `least`; rounded to the
+    outside."""
     for _ in range(STEPS):
         middle = (outside + inside) / 2
         if log_likelihood(middle, k, n) > least:

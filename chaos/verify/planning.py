@@ -1,4 +1,4 @@
-"""How many requests a verdict will take, and how small a deviation a given number can show.
+"""How many requests a verdict will take, and how small a deviation a given number can reveal.
 
 A right gateway's log likelihood ratio against an end of the claimed range is a random walk. Its drift is the
 divergence of the two proportions, and that end is excluded when the walk passes log(1/alpha) (Wald 1945); when it
@@ -13,35 +13,37 @@ from chaos.verify.claim import Claim
 from chaos.verify.interval import Prior, divergence, excludes
 
 BOTH_EDGES = -0.15
-"""What each edge's threshold is lowered by because a claim rules out a mixture of both edges at once (claim.py), in
-nats. Fitted to simulated medians from 0.1 to 99 %, at alpha from 0.01 to 0.0005: within 1 %, nine in ten within 4 %."""
+"""Change of each edge's threshold, in nats, because a claim rules out a mixture of both edges at once (claim.py).
+Fitted to simulated medians from 0.1 to 99 %, at alpha from 0.01 to 0.0005: within 1 %, nine in ten within 4 %."""
 
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """Requests until a claim that is true has its verdict: half of all runs need no more than `median`, nine in ten no
-    more than `nine_in_ten`."""
+    """The number of requests until a true claim has its verdict: half of all runs need at most `median`, nine in ten at
+    most `nine_in_ten`."""
 
     median: int
     nine_in_ten: int
 
 
 def requests_needed(claim: Claim, alpha: float) -> Requests:
-    """For a gateway that does exactly what it claims."""
+    """Return the requests until a verdict for a gateway that does exactly what is claimed."""
     threshold = -log(alpha) + (BOTH_EDGES if claim.prior.weight and not claim.certain else 0.0)
     walks = [_walk(claim.centre, edge) for edge in (claim.low, claim.high) if 0 < edge < 1]
     return Requests(_moment(walks, threshold, 0.5), _moment(walks, threshold, 0.1))
 
 
 def smallest_deviation(claim: Claim, n: int, alpha: float) -> float | None:
-    """By how much (in proportion) a gateway must be off for n requests to falsify it, when they fall as on average;
-    the side that is harder to see. None when n requests can falsify nothing on that side."""
+    """Return how far (as a proportion) a gateway must be off for n requests to falsify it, if they come as on average,
+    on the side that is harder to see.
+
+    None when n requests cannot falsify on one of the sides."""
     found = [_deviation(claim, n, alpha, limit) for limit in (0.0, 1.0) if limit != claim.centre]
     return None if None in found else max(deviation for deviation in found if deviation is not None)
 
 
 def _walk(truth: float, other: float) -> tuple[float, float]:
-    """Drift and standard deviation, per request, of the log likelihood ratio of `truth` to `other`."""
+    """Return drift and standard deviation, per request, of the log likelihood ratio of `truth` to `other`."""
     if truth in (0, 1):
         return divergence(truth, other), 0.0
     odds = log(truth * (1 - other) / (other * (1 - truth)))
@@ -49,8 +51,10 @@ def _walk(truth: float, other: float) -> tuple[float, float]:
 
 
 def _moment(walks: list[tuple[float, float]], threshold: float, undecided: float) -> int:
-    """When only so large a share of runs is undecided, by halving. The walks against both ends go against each other:
-    where one is late the other is early, so that the shares that wait for either add up."""
+    """Return the number of requests after which a share of only `undecided` runs has no verdict, by halving.
+
+    The walks against the two ends go against each other: where one is late the other is early, so the shares that wait
+    for either add up."""
     low, high = 0.0, 1.0
     while sum(_late(high, walk, threshold) for walk in walks) > undecided:
         low, high = high, 2 * high
@@ -62,7 +66,7 @@ def _moment(walks: list[tuple[float, float]], threshold: float, undecided: float
 
 
 def _late(n: float, walk: tuple[float, float], threshold: float) -> float:
-    """The probability that a walk has not passed the threshold after n steps."""
+    """Return the probability that a walk has not passed the threshold after n steps."""
     drift, deviation = walk
     if deviation == 0:
         return float(drift * n < threshold)
@@ -72,12 +76,13 @@ def _late(n: float, walk: tuple[float, float], threshold: float) -> float:
 
 
 def normal(deviations: float) -> float:
-    """The standard normal distribution function."""
+    """Return the standard normal distribution function."""
     return erfc(-deviations / sqrt(2)) / 2
 
 
 def _deviation(claim: Claim, n: int, alpha: float, limit: float) -> float | None:
-    """The share between the claim's end and `limit` at which n average requests begin to falsify, by halving."""
+    """Return the distance from the centre at which n average requests begin to falsify, on the side of `limit`, by
+    halving; None if they never do."""
 
     def falsified(share: float) -> bool:
         edge = claim.low if limit < claim.centre else claim.high

@@ -1,4 +1,4 @@
-"""Which values a quantile of the latencies may still have, at every moment of a run at once.
+"""The values that a quantile of the latencies may still have, at every moment of a run at once.
 
 If x is the true quantile of level p, the number of requests that took at most x is binomial with proportion p. So the
 ranks that a confidence sequence for proportions allows at p bound the quantile by order statistics (Howard and Ramdas
@@ -17,15 +17,15 @@ from math import inf
 from chaos.verify.interval import Prior, excludes
 
 Bucket = tuple[float, float, int]
-"""(from, to, count): so many values between two bounds, in seconds."""
+"""(from, to, count): the number of values between two bounds, in seconds."""
 
 OBSERVATIONS = 100
-"""How concentrated the mixture around the level is: sharpest where a run has some thousand requests."""
+"""Concentration of the mixture around the level: sharpest for runs of some thousand requests."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Values from `low` to `high`; `high` is inf while the quantile may lie beyond all that was seen."""
+    """Values from `low` to `high`; `high` is inf while the quantile may lie beyond everything seen."""
 
     low: float
     high: float
@@ -34,16 +34,16 @@ class Span:
         return Span(self.low + seconds, self.high + seconds)
 
     def minus(self, other: Span) -> Span:
-        """All differences of a value here and a value there."""
+        """Return all differences of a value here and a value there."""
         return Span(self.low - other.high, self.high - other.low)
 
     def over(self, other: Span) -> Span:
-        """All ratios of a value here to a value there; both are latencies, not negative."""
+        """Return all ratios of a value here to a value there; both are latencies, not negative."""
         return Span(self.low / other.high if other.high else inf, self.high / other.low if other.low else inf)
 
 
 class Sample:
-    """Latencies in ascending buckets, with their running count: any rank is one bisection away."""
+    """Latencies in ascending buckets, with their running count, so that any rank is one bisection away."""
 
     __slots__ = ("buckets", "n", "running")
 
@@ -53,23 +53,23 @@ class Sample:
         self.n = self.running[-1] if self.running else 0
 
     def at_rank(self, rank: int) -> Bucket:
-        """The bucket of the rank-th smallest value, from 1."""
+        """Return the bucket of the rank-th smallest value, from 1."""
         return self.buckets[bisect_left(self.running, rank)]
 
     def quantile(self, level: float) -> float:
-        """The middle of the bucket that holds the quantile (nearest rank). Raises ValueError when empty."""
+        """Return the middle of the bucket that contains the quantile (nearest rank). Raises ValueError when empty."""
         if not self.n:
             raise ValueError("no quantile of an empty sample")
         low, high, _ = self.at_rank(min(self.n, max(1, int(level * self.n + 0.5))))
         return (low + high) / 2
 
     def at_most(self, seconds: float) -> int:
-        """How many values are known to be `seconds` or less."""
+        """Return how many values are known to be `seconds` or less."""
         return sum(count for _, high, count in self.buckets if high <= seconds)
 
 
 def quantile_span(sample: Sample, level: float, alpha: float) -> Span:
-    """The values that the quantile of this level may have. [0, inf) when nothing was seen."""
+    """Return the values that the quantile of this level may have; [0, inf) for an empty sample."""
     if not sample.n:
         return Span(0.0, inf)
     low, high = allowed_ranks(sample.n, level, alpha)
@@ -80,7 +80,7 @@ def quantile_span(sample: Sample, level: float, alpha: float) -> Span:
 
 
 def allowed_ranks(n: int, level: float, alpha: float) -> tuple[int, int]:
-    """The least and the greatest number of values at or below the quantile that are not excluded."""
+    """Return the least and the greatest number of values at or below the quantile that are not excluded."""
     prior = Prior(max(level * OBSERVATIONS, 0.5), max((1 - level) * OBSERVATIONS, 0.5))
     best = round(level * n)
 
@@ -91,7 +91,7 @@ def allowed_ranks(n: int, level: float, alpha: float) -> tuple[int, int]:
 
 
 def _outermost(inside: int, limit: int, excluded: Callable[[int], bool]) -> int:
-    """The last number from `inside` towards `limit` that is not excluded, by halving."""
+    """Return the last number from `inside` towards `limit` that is not excluded, by halving."""
     if not excluded(limit):
         return limit
     while abs(limit - inside) > 1:

@@ -1,8 +1,8 @@
-"""By how much one group of requests is later than another of the same run, at several quantiles at once.
+"""How much later one group of requests is than another of the same run, at several quantiles at once.
 
 A slow machine makes both groups late; the difference between them is what was added (Doksum 1974, "Empirical
 probability plots and statistical inference for nonlinear models in the two-sample case"). The spans of a band hold
-all together, at every moment of the run: the median has most of alpha, the quartiles tell whether what was added is
+all together, at every moment of the run: the median has most of alpha; the quartiles show whether the added delay is
 the same for everyone."""
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ LEVELS: Mapping[float, float] = {0.25: 0.05, MEDIAN: 0.9, 0.75: 0.05}
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """The estimated shift in seconds, and the span that holds the true one."""
+    """The estimated shift in seconds, and the span that contains the true one."""
 
     estimate: float
     span: Span
 
 
 def shift_band(late: Sample, reference: Sample, alpha: float) -> dict[float, Shift]:
-    """The shift at each level. Without a reference it is the whole latency; empty while nothing was late."""
+    """Return the shift at each level; empty while nothing was late. Without a reference the shift is the whole
+    latency."""
     return {level: _shift(late, reference, level, alpha * part) for level, part in LEVELS.items()} if late.n else {}
 
 
@@ -39,7 +40,7 @@ def _shift(late: Sample, reference: Sample, level: float, alpha: float) -> Shift
 
 
 def assess_span(span: Span, low: float, high: float) -> Verdict:
-    """Whether a quantity known to lie in `span` lies in [low, high]."""
+    """Return whether a quantity known to lie in `span` lies in [low, high]."""
     if low <= span.low and span.high <= high:
         return Verdict.VERIFIED
     if span.high < low or span.low > high:

@@ -1,6 +1,6 @@
-"""The three answers a test can give, and the fourth when there was nothing to test.
+"""The three verdicts of a test, and a fourth for a claim without traffic.
 
-Verified and falsified each carry the confidence of the run; inconclusive means that more requests would tell."""
+Verified and falsified each carry the confidence of the run; inconclusive means that more requests would decide."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ class Verdict(StrEnum):
         return self in (Verdict.VERIFIED, Verdict.FALSIFIED)
 
 
-# A claim that is refuted stays the headline even when another saw no traffic: it is the stronger news.
+# A refuted claim stays the headline even when another saw no traffic, because it says more.
 _WORST_FIRST = (Verdict.FALSIFIED, Verdict.NO_TRAFFIC, Verdict.INCONCLUSIVE, Verdict.VERIFIED)
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
-    """The verdict of a whole run. Nothing tested is never a success: NO_TRAFFIC when there are none."""
+    """Return the verdict of a whole run; NO_TRAFFIC when there are none, because a run without tests is not a
+    success."""
     found = set(verdicts)
     return next((verdict for verdict in _WORST_FIRST if verdict in found), Verdict.NO_TRAFFIC)

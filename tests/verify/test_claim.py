@@ -35,7 +35,7 @@ def test_the_tolerance_is_two_points_but_never_more_than_half_of_what_there_is(
 
 @pytest.mark.parametrize(("share", "tolerance"), [(-0.1, 0.02), (1.1, 0.02), (0.5, 0.0), (0.5, float("nan"))])
 def test_a_claim_that_says_nothing_is_refused(share: float, tolerance: float) -> None:
-    with pytest.raises(ValueError, match="a claim wants"):
+    with pytest.raises(ValueError, match="a claim needs"):
         within(share, tolerance)
 
 

@@ -48,7 +48,7 @@ def test_nothing_seen_allows_everything() -> None:
 
 @pytest.mark.parametrize(("k", "n", "alpha"), [(2, 1, 0.01), (-1, 1, 0.01), (1, 2, 0.0), (1, 2, 1.0)])
 def test_impossible_counts_are_refused(k: int, n: int, alpha: float) -> None:
-    with pytest.raises(ValueError, match="an interval wants"):
+    with pytest.raises(ValueError, match="an interval needs"):
         interval(VAGUE, k, n, alpha)
 
 
