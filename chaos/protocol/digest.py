@@ -1,8 +1,8 @@
 """What one stretch of load looked like to its users: counts and latencies per outcome. Knows no clock and no socket.
 
 A digest's size depends on how many different outcomes there were, never on how many requests. Digests merge: equal keys
-add up, in any order and grouping, so those of a thousand processes or of an hour are made of those of a second.
-"""
+add up, in any order and grouping, so the digest of an hour or of a thousand processes is the sum of those of single
+seconds."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ TRANSITION = "(transition)"
 """The phase of requests that were under way while the phase changed: no claim is about them."""
 
 OTHERS = "(others)"
-"""Stands for the names of requests beyond `MOST_NAMES`: a locustfile may put an id into every URL."""
+"""The name for all requests beyond `MOST_NAMES` names: a locustfile may put an id into every URL."""
 
 MOST_NAMES = 500
-"""Different names that a load, and whoever reads its journal, keeps apart besides the experiment's own tasks."""
+"""How many names a load, and readers of its journal, keep apart besides the experiment's own tasks."""
 
 
 def failed(status: int) -> bool:
@@ -33,9 +33,11 @@ def failed(status: int) -> bool:
 
 
 class Key(NamedTuple):
-    """One kind of outcome. `status` is 0 when there was no response; `error` then says why: refused, reset, timeout,
-    closed, malformed. `route`, `destination`, `fault` and `attempts` come from the gateway's tags and are empty (1)
-    without them. `fault` is ``, `delay`, `abort` or `delay,abort`."""
+    """One kind of outcome.
+
+    `status` is 0 when there was no response; `error` is then the reason: refused, reset, timeout, closed, malformed.
+    `route`, `destination`, `fault` and `attempts` come from the gateway's tags and are empty (1) without them. `fault`
+    is ``, `delay`, `abort` or `delay,abort`."""
 
     phase: str
     task: str
@@ -48,7 +50,8 @@ class Key(NamedTuple):
 
 
 class PairKey(NamedTuple):
-    """Consecutive requests of one task through one route on one connection, looked at for one kind of fault."""
+    """Consecutive requests of one task through one route on one connection, and the kind of fault that they are
+    compared by."""
 
     phase: str
     task: str
@@ -58,7 +61,7 @@ class PairKey(NamedTuple):
 
 @dataclass(slots=True)
 class Tally:
-    """Latencies from when a request was sent, and from when it was due (None in a closed model)."""
+    """Latencies since a request was sent, and since it was due (None in a closed model)."""
 
     latency: Histogram = field(default_factory=Histogram)
     due: Histogram | None = None
@@ -76,8 +79,10 @@ class Tally:
 
 
 class Digest:
-    """Tallies by key. `pairs[key]` is [clean-clean, clean-faulted, faulted-clean, faulted-faulted]: in a gateway that
-    draws for every request anew the second of two requests does not depend on the first."""
+    """Tallies by key.
+
+    `pairs[key]` is [clean-clean, clean-faulted, faulted-clean, faulted-faulted]: in a gateway that draws independently
+    for every request, the second of two requests does not depend on the first."""
 
     __slots__ = ("pairs", "tallies")
 
@@ -128,21 +133,21 @@ class Digest:
         yield from self.tallies.items()
 
     def entries(self) -> list[dict[str, Any]]:
-        """The journal's form of the tallies, in the order of their keys."""
+        """Return the journal's form of the tallies, in the order of their keys."""
         return list(self.each_entry())
 
     def each_entry(self) -> Iterator[dict[str, Any]]:
-        """The entries one by one: encoding takes about 0.2 ms each."""
+        """Yield the entries one by one: encoding takes about 0.2 ms each."""
         for key in sorted(self.tallies):
             yield entry_of(key, self.tallies[key])
 
     def pair_entries(self) -> list[list[Any]]:
-        """The journal's form of the pairs: `[phase, task, route, kind, [four counts]]`."""
+        """Return the journal's form of the pairs: `[phase, task, route, kind, [four counts]]`."""
         return [[*pair, list(cells)] for pair, cells in sorted(self.pairs.items())]
 
     @classmethod
     def of(cls, entries: Iterable[Mapping[str, Any]], pairs: Iterable[Iterable[Any]] = ()) -> Digest:
-        """From the journal's form. Raises ValueError or KeyError for what is not."""
+        """Read the journal's form. Raises ValueError or KeyError for malformed entries."""
         made = cls()
         for entry in entries:
             due = entry.get("due")
@@ -163,6 +168,7 @@ class Digest:
 
 
 def entry_of(key: Key, tally: Tally) -> dict[str, Any]:
+    """Return the journal's form of one tally; without `error` when there is none."""
     entry: dict[str, Any] = key._asdict()
     if not key.error:
         del entry["error"]
@@ -173,6 +179,7 @@ def entry_of(key: Key, tally: Tally) -> dict[str, Any]:
 
 
 def key_of(entry: Mapping[str, Any]) -> Key:
+    """Return the key of a journal's entry. Raises KeyError for a missing field."""
     return Key(
         phase=entry["phase"],
         task=entry["task"],

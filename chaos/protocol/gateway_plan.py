@@ -1,7 +1,7 @@
-"""What a gateway's process is told to do: the plan, one JSON object on the first line of its stdin.
+"""The plan of a gateway process: one JSON object on the first line of its stdin.
 
-The rules come as the texts that whoever started it has read and judged by, together with the addresses of the services
-that it has started. So there is no second reading, in which a file might say something else."""
+The rules are the texts that the parent process has read and judges by, and the addresses are those of the services that
+it has started. So the gateway reads no file a second time, when it might have changed."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from dataclasses import asdict, dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class GatewayPlan:
-    """`files` are the names that were given, `texts` the text of each and of those that they name in spec.resources.
-    `overrides` as `--set` has them. `addresses` (host, port) by the key of a service's instance.
+    """What one gateway process does.
 
-    `watched` are the names that are read again, from disk, when they change. `admin_token` is asked of admin requests,
-    and needed beyond loopback. Without a `seed` the draws differ each time; `tags` are x-chaos response headers."""
+    `files` are the names that were given, `texts` the text of each and of those that they name in spec.resources.
+    `overrides` are those of `--set`. `addresses` has (host, port) by the key of a service's instance.
+
+    `watched` are the names that are read again, from disk, when they change. `admin_token` is required of admin
+    requests; it must be set beyond loopback. Without a `seed` the draws differ each time; `tags` are x-chaos response
+    headers."""
 
     files: tuple[str, ...]
     texts: Mapping[str, str]
@@ -31,12 +34,12 @@ class GatewayPlan:
     tags: bool = True
 
     def line(self) -> str:
-        """One line of JSON, without its end."""
+        """Return the plan as one line of JSON, without its line end."""
         return json.dumps(asdict(self))
 
     @classmethod
     def of(cls, line: str | bytes) -> GatewayPlan:
-        """From the line. Raises ValueError or TypeError for what is no plan."""
+        """Read the plan from its line. Raises ValueError or TypeError when it is malformed."""
         plan = cls(**json.loads(line))
         return cls(
             **{

@@ -1,9 +1,9 @@
 """Latency distributions that merge: HdrHistogram's buckets, kept sparsely, and its text form.
 
-One microsecond to one hour at three significant digits (relative error below 0.1 %). `hdrhistogram` owns the format;
-its object is dense (188 KB, 0.2 ms to make) and takes 1.5 us to record one value, so counting happens here, in a dict
-with its bucket numbers (0.3 us), and texts are summed in its C code (25 us each) without ever becoming an object.
-"""
+They cover one microsecond to one hour at three significant digits (relative error below 0.1 %). `hdrhistogram` owns the
+format; its object is dense (188 KB, 0.2 ms to make) and takes 1.5 us to record one value, so counting happens here, in
+a dict with its bucket numbers (0.3 us), and texts are summed in its C code (25 us each) without ever becoming an
+object."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ LENGTH = HdrHistogram(LOWEST, HIGHEST, DIGITS).counts_len
 _Cells = c_uint64 * LENGTH
 CHUNK = 256
 LARGEST = payload_header_size + 9 * LENGTH
-"""Octets of an uncompressed histogram at most: a count has nine octets at most."""
+"""Greatest size in bytes of an uncompressed histogram: a count has at most nine bytes."""
 
 
 def bucket_of(microseconds: int) -> int:
-    """The number of the bucket that holds a latency; what is out of range falls into the first or the last."""
+    """Return the number of the bucket that holds a latency; one out of range falls into the first or the last."""
     if microseconds > HIGHEST:
         microseconds = HIGHEST
     shift = microseconds.bit_length() - HALF_BITS - 1
@@ -42,7 +42,7 @@ def bucket_of(microseconds: int) -> int:
 
 
 def bucket_bounds(bucket: int) -> tuple[int, int]:
-    """The lowest and the highest whole microseconds that fall into a bucket."""
+    """Return the lowest and the highest whole microseconds that fall into a bucket."""
     shift = max((bucket >> HALF_BITS) - 1, 0)
     low = (bucket - (shift << HALF_BITS)) << shift
     return low, low + (1 << shift) - 1
@@ -58,7 +58,7 @@ class Histogram:
 
     @classmethod
     def of(cls, latencies: Iterable[int]) -> Histogram:
-        """From whole microseconds."""
+        """Count latencies in whole microseconds."""
         made = cls()
         for latency in latencies:
             made.add(latency)
@@ -66,12 +66,13 @@ class Histogram:
 
     @classmethod
     def decode(cls, text: str) -> Histogram:
-        """From HdrHistogram's compressed base64 text; ValueError when it is none of ours."""
+        """Read HdrHistogram's compressed base64 text. Raises ValueError when it is malformed or has other settings than
+        ours."""
         return cls.fold((text,))
 
     @classmethod
     def fold(cls, texts: Iterable[str]) -> Histogram:
-        """The sum of many texts, added up in C."""
+        """Return the sum of many texts, added up in C. Raises ValueError as `decode` does."""
         total, decoder = Accumulator(), Decoder()
         for text in texts:
             total.add_cells(decoder.read(text))
@@ -91,21 +92,20 @@ class Histogram:
         return sum(self.counts.values())
 
     def buckets(self) -> Iterator[tuple[float, float, int]]:
-        """(from, to, count) in seconds, ascending, `to` exclusive: where the bucket's whole microseconds begin and
-        end."""
+        """Yield (from, to, count) in seconds, ascending; `to` is exclusive."""
         for bucket, count in sorted(self.counts.items()):
             low, high = bucket_bounds(bucket)
             yield low / 1e6, (high + 1) / 1e6, count
 
     def quantile(self, fraction: float) -> float:
-        """Seconds that `fraction` of all requests did not exceed (nearest rank, upper edge of its bucket as
-        HdrHistogram has it).
+        """Return the seconds that `fraction` of all requests did not exceed (nearest rank, upper edge of its bucket, as
+        in HdrHistogram).
 
         Raises ValueError when nothing was recorded."""
         return self.quantiles((fraction,))[0]
 
     def quantiles(self, fractions: Iterable[float]) -> list[float]:
-        """Several quantiles in one pass; see `quantile`."""
+        """Return several quantiles in one pass; see `quantile`."""
         items = sorted(self.counts.items())
         if not items:
             raise ValueError("no quantile of an empty histogram")
@@ -116,25 +116,25 @@ class Histogram:
         ]
 
     def share_above(self, seconds: float) -> float:
-        """The share of requests slower than this; a bucket counts when its lower edge is above."""
+        """Return the share of requests slower than this; a bucket counts when its lower edge is above."""
         limit, total = round(seconds * 1e6), self.total
         above = sum(count for bucket, count in self.counts.items() if bucket_bounds(bucket)[0] > limit)
         return above / total if total else 0.0
 
     @property
     def mean(self) -> float:
-        """Seconds, from the middle of each bucket; 0.0 when empty."""
+        """The mean in seconds, from the middle of each bucket; 0.0 when empty."""
         total = self.total
         weighted = sum(count * sum(bucket_bounds(bucket)) / 2 for bucket, count in self.counts.items())
         return weighted / total / 1e6 if total else 0.0
 
     @property
     def maximum(self) -> float:
-        """Seconds, upper edge of the highest bucket; 0.0 when empty."""
+        """The upper edge of the highest bucket, in seconds; 0.0 when empty."""
         return bucket_bounds(max(self.counts))[1] / 1e6 if self.counts else 0.0
 
     def encode(self) -> str:
-        """HdrHistogram's own compressed base64 text (V2), readable by every HdrHistogram library."""
+        """Return HdrHistogram's own compressed base64 text (V2), readable by every HdrHistogram library."""
         dense = HdrHistogram(LOWEST, HIGHEST, DIGITS)
         cells = dense.counts
         for bucket, count in self.counts.items():
@@ -142,7 +142,7 @@ class Histogram:
         dense.total_count = self.total
         dense.max_value = bucket_bounds(max(self.counts))[0] if self.counts else 0
         text = str(dense.encode(), "ascii")
-        del dense.encoder  # they know each other: 188 KB that only the garbage collector would find, if ever
+        del dense.encoder  # it refers back: a cycle of 188 KB that only the garbage collector would free
         return text
 
     def __eq__(self, other: object) -> bool:
@@ -157,14 +157,14 @@ class Histogram:
 
 
 def _rank(total: int, fraction: float) -> int:
-    """How many values, the smallest first, make up `fraction` of them all; at least one."""
+    """Return the rank of the quantile: how many of the smallest values make up `fraction` of all, at least 1."""
     if not 0 <= fraction <= 1:
-        raise ValueError(f"a quantile is asked for as a fraction in 0..1, not {fraction}")
-    return max(1, ceil(round(fraction * total, 6)))  # 0.07 * 100 is a little more than 7
+        raise ValueError(f"a quantile's fraction must be in 0..1, not {fraction}")
+    return max(1, ceil(round(fraction * total, 6)))  # rounded, because 0.07 * 100 is a little more than 7
 
 
 class Accumulator:
-    """Sums of encoded histograms, in dense cells. Made once and cleared, it costs nothing to use again."""
+    """Sums of encoded histograms, in dense cells. It is meant to be cleared and used again."""
 
     __slots__ = ("_cells", "_highest", "_lowest", "_where")
 
@@ -174,12 +174,12 @@ class Accumulator:
         self._lowest, self._highest = LENGTH, -1
 
     def add(self, text: str) -> None:
-        """Add one encoded histogram; ValueError when the text is damaged or has other settings than ours."""
+        """Add one encoded histogram. Raises ValueError when the text is damaged or has other settings than ours."""
         decoder = Decoder()  # held until its cells have been added
         self.add_cells(decoder.read(text))
 
     def add_cells(self, decoded: Decoded | None) -> None:
-        """Add what a decoder has just read."""
+        """Add the histogram that a decoder has just read."""
         if decoded is None:
             return
         where, low, high = decoded
@@ -188,13 +188,14 @@ class Accumulator:
         self._lowest, self._highest = min(self._lowest, low), max(self._highest, high)
 
     def clear(self) -> None:
-        """Back to nothing; only the cells that were used are touched."""
+        """Empty the sum; only the cells that were used are touched."""
         if self._highest >= 0:
             memset(self._where + 8 * self._lowest, 0, 8 * (self._highest - self._lowest + 1))
         self._lowest, self._highest = LENGTH, -1
 
     def quantiles(self, fractions: Iterable[float]) -> list[float]:
-        """As `Histogram.quantiles`, without making one: whole chunks are summed in C, and one of them looked into."""
+        """Return what `Histogram.quantiles` would, without making a Histogram: whole chunks are summed in C, and only
+        one of them is searched."""
         low, high = self._lowest, self._highest
         if high < low:
             raise ValueError("no quantile of an empty histogram")
@@ -209,18 +210,19 @@ class Accumulator:
         return bucket_bounds(start + bisect_left(within, rank))[1] / 1e6
 
     def histogram(self) -> Histogram:
+        """Return the sum as a Histogram."""
         low, high = self._lowest, self._highest
         return Histogram({bucket: n for bucket, n in enumerate(self._cells[low : high + 1], low) if n})
 
 
 Decoded = tuple[int, int, int]
-"""Where a decoder's cells are in memory, and the first and the last of them that is not zero."""
+"""The address of a decoder's cells, and the indexes of the first and the last that are not zero."""
 
 
 class Decoder:
     """Reads encoded histograms into dense cells of its own, which the next one read overwrites.
 
-    Making and filling 188 KB anew for every text takes longer than decoding it; here only what was used is cleared."""
+    Allocating 188 KB for every text takes longer than decoding it; here only the cells that were used are cleared."""
 
     __slots__ = ("_cells", "_used", "_where")
 
@@ -230,7 +232,8 @@ class Decoder:
         self._used = (0, -1)
 
     def read(self, text: str) -> Decoded | None:
-        """None for an empty histogram. Raises ValueError for damaged text, and for settings that are not ours."""
+        """Decode a text into the cells; None for an empty histogram. Raises ValueError when it is damaged or has other
+        settings than ours."""
         data = _payload(text)
         low, high = self._used
         memset(self._where + 8 * low, 0, 8 * (high - low + 1))
@@ -247,21 +250,22 @@ class Decoder:
 
 
 def _payload(text: str) -> bytes:
-    """The uncompressed payload: a header, then the counts as varints. Raises ValueError when it is none of ours."""
+    """Return the uncompressed payload: a header, then the counts as varints. Raises ValueError when it is not one of
+    ours."""
     try:
         compressed = b64decode(text)
         (cookie,) = unpack_from(">I", compressed)
         unpacker = decompressobj()
-        data = unpacker.decompress(compressed[ext_header_size:], LARGEST)  # a few octets may hide a gigabyte
+        data = unpacker.decompress(compressed[ext_header_size:], LARGEST)  # bounded: a few bytes may become a gigabyte
         inner, length, _, digits, lowest, highest = unpack_from(">IIIIQQ", data)
     except Exception as error:  # binascii, struct and zlib have errors of their own
         raise ValueError(f"not an HdrHistogram: {error or type(error).__name__}") from None
     if not unpacker.eof:
-        raise ValueError("not an HdrHistogram: cut short, or larger than any")
+        raise ValueError("not an HdrHistogram: cut short, or too large")
     if (cookie, inner) != (get_compression_cookie(), get_encoding_cookie()):
         raise ValueError(f"not an HdrHistogram: cookies {cookie:#x} and {inner:#x}")
     if (lowest, highest, digits) != (LOWEST, HIGHEST, DIGITS):
         raise ValueError(f"a histogram with other settings (lowest, highest, digits): {(lowest, highest, digits)}")
     if length != len(data) - payload_header_size:
-        raise ValueError(f"not an HdrHistogram: {len(data) - payload_header_size} octets of counts, {length} announced")
+        raise ValueError(f"not an HdrHistogram: {len(data) - payload_header_size} bytes of counts, {length} announced")
     return data

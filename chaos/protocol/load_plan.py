@@ -1,4 +1,4 @@
-"""What a load process is told to do: the plan, one JSON object on the first line of stdin."""
+"""The plan of a load process: one JSON object on the first line of its stdin."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ CLIENTS = ("lean", "locust")
 
 
 class BadPlan(ValueError):  # noqa: N818 - named for what it is
-    """The plan cannot be carried out; the text says why."""
+    """The plan cannot be carried out; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One kind of request. `url` names a mesh host and goes to the gateway with that Host; `direct` ones go to the
-    URL's own address. `timeout` in seconds, for the whole exchange."""
+    """One kind of request.
+
+    `url` names a mesh host and goes to the gateway with that Host; a `direct` task goes to the URL's own address.
+    `timeout` is in seconds, for the whole exchange."""
 
     name: str
     method: str
@@ -32,7 +34,7 @@ class Task:
 
     @property
     def host(self) -> str:
-        """The Host header: as in the URL."""
+        """The Host header, from the URL."""
         return urlsplit(self.url).netloc.rpartition("@")[2]
 
     @property
@@ -44,14 +46,17 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`gateway` is its URL. Whichever of `duration` (seconds) and `requests` is reached first ends the load; without
-    them it goes on until told. `arrival_rate` (requests per second) makes it an open model. `wait` is how many seconds
-    a user of a closed model rests after each answer. `sample` is the share of requests whose outcomes are told one by
-    one. `tags` says that the gateway sends x-chaos headers; without them an abort is known by Envoy's body. `replay`
-    names exact requests, `[task, id]` each, to be sent once in place of a run's own. `phase` is where requests belong
-    that no tag assigns. `interval` is the time between digests. `hold` is how many seconds a digest waits at most for
-    the answers to the requests that were sent in its interval; 0 tells answers as they come.
-    `faults` is what the web UI shows as configured: `{name, kind, configured}`, kind `abort` or `delay`, a fraction."""
+    """What one load process does.
+
+    `gateway` is its URL. `duration` (seconds) or `requests`, whichever is reached first, ends the load; without both it
+    runs until it is stopped. `arrival_rate` (requests per second) makes it an open model. `wait` is the time in seconds
+    that a user of a closed model rests after each response. `sample` is the share of requests whose outcomes are
+    reported one by one. `tags` means that the gateway sends x-chaos headers; without them an abort is known by Envoy's
+    body. `replay` lists exact requests, `[task, id]` each, that are sent once in place of a run's own. Requests without
+    a phase tag belong to `phase`. `interval` is the time between digests in seconds. `hold` is the longest time in
+    seconds that a digest waits for the responses to requests of its interval; with 0, responses are counted as they
+    come. `faults` is what the web UI shows as configured: `{name, kind, configured}`, kind `abort` or `delay`, a
+    fraction."""
 
     gateway: str
     tasks: tuple[Task, ...]
@@ -77,9 +82,9 @@ class Plan:
 
     @classmethod
     def of(cls, value: Any) -> Plan:
-        """From parsed JSON. Raises BadPlan."""
+        """Read the plan from parsed JSON. Raises BadPlan."""
         if not isinstance(value, dict):
-            raise BadPlan("a plan is a JSON object")
+            raise BadPlan("the plan must be a JSON object")
         known = {each.name for each in fields(cls)}
         known -= {"tasks", "replay", "faults"}
         given = {name: each for name, each in value.items() if name in known}
@@ -91,23 +96,23 @@ class Plan:
                 tasks=tasks, faults=faults, replay=None if replay is None else tuple((a, b) for a, b in replay), **given
             )
         except TypeError as error:
-            raise BadPlan(f"a plan does not look like this: {error}") from None
+            raise BadPlan(f"the plan is malformed: {error}") from None
         return made._checked()
 
     def _checked(self) -> Plan:
         if self.client not in CLIENTS:
-            raise BadPlan(f"client: {self.client!r} is none of {', '.join(CLIENTS)}")
+            raise BadPlan(f"client: {self.client!r} is not one of {', '.join(CLIENTS)}")
         if not self.tasks and not self.locustfile:
             raise BadPlan("no tasks and no locustfile: nothing to send")
         if self.users < 1 or self.processes < 1 or self.spawn_rate <= 0 or self.interval <= 0:
-            raise BadPlan("users and processes are at least 1, spawn_rate and interval above 0")
+            raise BadPlan("users and processes must be at least 1, spawn_rate and interval above 0")
         for url in (self.gateway, *(task.url for task in self.tasks)):
             parts = urlsplit(url)
             if parts.scheme not in ("http", "https") or not parts.hostname:
                 raise BadPlan(f"{url!r} is not an http URL")
         for task in self.tasks:
             if task.weight < 0 or task.timeout <= 0:
-                raise BadPlan(f"task {task.name!r}: a weight is 0 or more, a timeout above 0")
+                raise BadPlan(f"task {task.name!r}: the weight must be 0 or more, the timeout above 0")
         if self.client == "lean" and self.tasks and any(urlsplit(url).scheme == "https" for url in self._addresses()):
             raise BadPlan("https: the lean client speaks plain HTTP; set `load.client: locust`")
         if self.tasks and not any(task.weight for task in self.tasks):
@@ -122,6 +127,6 @@ class Plan:
         return [self.gateway, *(task.url for task in self.tasks if task.direct)]
 
     def address_of(self, task: Task) -> tuple[str, int]:
-        """Where its connection goes."""
+        """Return the host and port that a task's connections go to."""
         parts = urlsplit(task.url if task.direct else self.gateway)
         return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)

@@ -1,7 +1,7 @@
-"""Names in the gateway's response tags (`x-chaos-route` and its kin): any text, as a header value that survives.
+"""Names in the gateway's response tags (`x-chaos-route` and others): any text, encoded as a header value.
 
-A rule may be called `größer`, ` a `, or have a line break in its name. Header values are visible ASCII; so everything
-else is percent-encoded from UTF-8, as in a URL, and read back exactly (RFC 3986 2.1). Plain names stay as they are."""
+A rule may be called `größer`, ` a `, or have a line break in its name. Header values are visible ASCII, so everything
+else is percent-encoded from UTF-8, as in a URL, and decoded exactly (RFC 3986 2.1). Plain names stay as they are."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _KEPT = frozenset(range(0x21, 0x7F)) - {0x25}
 
 
 def encode_tag(name: str) -> bytes:
-    """Return the name as a header value; `decode_tag` gives it back."""
+    """Return the name as a header value, from which `decode_tag` restores it."""
     octets = name.encode("utf-8", "surrogatepass")
     if _PLAIN.fullmatch(octets):
         return octets
@@ -25,7 +25,7 @@ def encode_tag(name: str) -> bytes:
 
 
 def decode_tag(value: str) -> str:
-    """Return the name that a header value stands for. Text that `encode_tag` did not make is read as far as it goes."""
+    """Return the name that a header value stands for; malformed escapes and bytes are decoded as far as possible."""
     if "%" not in value:
         return value
     return unquote_to_bytes(value).decode("utf-8", "surrogatepass" if _is_whole(value) else "replace")
