@@ -1,9 +1,9 @@
-"""Long runs in a short journal: digests of half seconds become digests of longer stretches as a run grows old.
+"""Keep the journal of a long run short: digests of half seconds are combined into longer stretches as the run grows
+older.
 
-A run of an hour and one of a day differ little in what can be seen of them, so a stretch is half a second at first and
-doubles whenever STRETCHES of one length have been written: 2.5 minutes of half seconds, then 5 of seconds, 10 of two.
-The journal grows with the logarithm of a run's length, not with its requests.
-"""
+A stretch is half a second at first, and doubles whenever STRETCHES of one length have been written: 2.5 minutes of half
+seconds, then 5 of seconds, 10 of two. So the journal grows with the logarithm of a run's length, not with its
+requests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHORTEST = 0.5  # seconds
 
 
 def stretch_at(age: float) -> float:
-    """How many seconds one record covers when a run is `age` seconds old: 0.5, 1, 2, ..."""
+    """Return how many seconds one record covers when a run is `age` seconds old: 0.5, 1, 2, ..."""
     length = SHORTEST
     while age >= STRETCHES * length:
         age -= STRETCHES * length
@@ -27,33 +27,35 @@ def stretch_at(age: float) -> float:
 
 
 class Pace:
-    """Says when a record that is made again and again is due to be written; `at` is the age of the run in seconds."""
+    """Decides when a repeated record is due to be written."""
 
     def __init__(self) -> None:
         self._next = 0.0
 
     def due(self, at: float) -> bool:
-        if at < self._next - 0.05:  # a tick that comes a little early is still that tick
+        """Return whether the record is due at this age of the run in seconds, and note it as written if so."""
+        if at < self._next - 0.05:  # timers may fire a little early
             return False
         self._next = at + stretch_at(at)
         return True
 
 
 class Condenser:
-    """Takes the digests as they come and gives what is to be written: nothing, or a line for the stretch that
-    ended."""
+    """Takes digests as they come and returns the lines to write, one for each stretch that has ended."""
 
     def __init__(self) -> None:
         self._held: list[DigestLine] = []
 
     def push(self, line: DigestLine) -> DigestLine | None:
+        """Take a digest. Returns the line of the stretch that it ends, or None."""
         self._held.append(line)
         first = self._held[0]
         covered = line.second + line.seconds - first.second
         return self.flush() if covered >= stretch_at(first.second) - 0.05 else None
 
     def flush(self) -> DigestLine | None:
-        """What is held back, as one line; None when nothing is. To be written before a phase changes and at the end."""
+        """Return everything held back as one line, None when nothing is. Call it before a phase changes and at the
+        end."""
         held, self._held = self._held, []
         if len(held) <= 1:
             return held[0] if held else None
@@ -61,7 +63,7 @@ class Condenser:
 
 
 def combine(lines: list[DigestLine]) -> DigestLine:
-    """One line for consecutive ones: digests and errors added up, users and CPU averaged over time."""
+    """Return one line for consecutive ones: digests and errors added up, users and CPU averaged over time."""
     merger, errors = Merger(), Counter[str]()
     for line in lines:
         merger.push(line.entries, line.pairs)

@@ -1,9 +1,8 @@
-"""Which id a request carries, which task it performs, and whether it is sampled: functions of the seed and its number.
+"""Functions of the seed and a request's number: its id, its task, and whether it is sampled.
 
-The gateway's draws are keyed by x-request-id, so the n-th request of a run meets the same fate whenever the run is
+The gateway's draws are keyed by x-request-id, so the n-th request of a run gets the same faults whenever the run is
 repeated, however many users, processes or connections carry it. An id is written as a UUID (version 4, as Envoy makes
-them).
-"""
+them)."""
 
 from __future__ import annotations
 
@@ -12,11 +11,11 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from itertools import accumulate
 
-_VARIANT = "89ab"  # RFC 9562: the two bits that say how a UUID is laid out
+_VARIANT = "89ab"  # RFC 9562: the digits whose first two bits are a UUID's variant
 
 
 class Identities:
-    """The requests of one run. One hash gives a request's id and, from other bits of it, the draw for its task."""
+    """The requests of one run. One hash gives a request's id and, from other bits, the draw for its task."""
 
     __slots__ = ("_start",)
 
@@ -24,7 +23,7 @@ class Identities:
         self._start = blake2b(b"chaos request %d " % seed, digest_size=24)
 
     def __call__(self, number: int) -> tuple[str, float]:
-        """The id of a request and a draw in [0, 1) for its task."""
+        """Return the id of a request and a draw in [0, 1) for its task."""
         state = self._start.copy()
         state.update(b"%d" % number)
         text = state.hexdigest()
@@ -34,32 +33,32 @@ class Identities:
 
 
 def shares_of(weights: Iterable[float]) -> tuple[float, ...]:
-    """Running sums of the tasks' weights, the last one 1.0."""
+    """Return the running sums of the tasks' weights, scaled so that the last is 1.0."""
     running = list(accumulate(weights))
     return tuple(each / running[-1] for each in running)
 
 
 def task_of(shares: tuple[float, ...], draw: float) -> int:
-    """The index of the task that a draw falls on."""
+    """Return the index of the task that a draw falls on."""
     return bisect_right(shares, draw)
 
 
 def request_id(seed: int, number: int) -> str:
-    """The id of one request of a run."""
+    """Return the id of one request of a run."""
     return Identities(seed)(number)[0]
 
 
 def first_ids(seed: int, count: int) -> list[str]:
-    """The ids of the first `count` requests of a run."""
+    """Return the ids of the first `count` requests of a run."""
     identify = Identities(seed)
     return [identify(number)[0] for number in range(count)]
 
 
 def sampled(request: str, share: float) -> bool:
-    """Whether a request is among the `share` (0..1) that is looked at one by one; larger shares contain the smaller."""
+    """Return whether a request is among the `share` (0..1) that is sampled; larger shares contain the smaller."""
     return request[:8] < sample_bound(share)
 
 
 def sample_bound(share: float) -> str:
-    """Ids whose first eight digits sort below this are sampled."""
+    """Return a bound: ids whose first eight digits sort below it are sampled."""
     return f"{int(share * 2**32):08x}" if share < 1 else "g"

@@ -1,4 +1,4 @@
-"""Adds up many digests in their written form: each latency text is read once, in C, and never becomes an object."""
+"""Add up many digests in their written form: each latency text is decoded once, in C, and never becomes an object."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Merger:
         pairs: Iterable[Iterable[Any]] = (),
         whole: Accumulator | None = None,
     ) -> dict[Key, int]:
-        """The counts of these entries by key; their latencies are added to `whole` as well.
+        """Add entries and pairs; latencies are added to `whole` too. Returns the counts of these entries by key.
 
         Raises ValueError or KeyError when an entry is damaged."""
         counts: dict[Key, int] = {}
@@ -42,7 +42,8 @@ class Merger:
         return counts
 
     def _bounded(self, key: Key) -> Key:
-        """The key, of `OTHERS` when too many other names have been seen: each has distributions of its own here."""
+        """Return the key, with the name OTHERS once MOST_NAMES other names have been seen: each name costs memory
+        here."""
         if key.task in self._names:
             return key
         if len(self._names) >= MOST_NAMES:
@@ -62,7 +63,7 @@ class Merger:
             whole.add_cells(decoded)
 
     def digest(self) -> Digest:
-        """Everything together."""
+        """Return the sum as a Digest."""
         total = Digest()
         for key, latency in self._latency.items():
             due = self._due.get(key)

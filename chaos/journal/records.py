@@ -1,9 +1,9 @@
-"""The journal: one JSON object per line, a type for each kind. Text in, values out; files belong to the edge.
+"""The journal: one JSON object per line, with a type for each kind of record. Works on text and values; the files
+belong to the edge.
 
-A journal is readable up to its last whole line whatever happened: a line that was being written when the power went is
-dropped, a damaged line before the end is an error with its number. Unknown kinds of record and unknown fields are
-skipped, so that an older `chaos` reads what a newer one wrote as long as the plan's `schema` is the same.
-"""
+A journal is readable up to its last whole line, whatever happened: a last line that was cut short by a crash is
+dropped, and a damaged line before the end is an error with its number. Unknown kinds of record and unknown fields are
+skipped, so that an older `chaos` reads what a newer one wrote as long as the plan's `schema` is the same."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The first line: what was asked for, complete enough to repeat the run and to judge it.
+    """The first line: everything needed to repeat the run and to judge it.
 
     `documents` maps file names to their text; `started` is ISO 8601 with its offset; `confidence` and `tolerance` are
     fractions; `load` is the load process's plan; `notes` are lint problems as `{severity, where, path, message}`;
@@ -52,6 +52,8 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phase:
+    """A phase begins or ends."""
+
     type: ClassVar[str] = "phase"
     at: float = 0.0
     name: str
@@ -61,9 +63,11 @@ class Phase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DigestLine:
-    """What users saw in one second (`seconds` long, from `second` after the load began). `entries` and `pairs` are a
-    Digest's; `errors` are requests without a response by kind; `cpu` is the share of a core that the busiest load
-    process used; `late` counts requests of an open model that found no idle user when they were due."""
+    """What users saw in one stretch, `seconds` long, from `second` after the load began.
+
+    `entries` and `pairs` are a Digest's; `errors` are requests without a response by kind; `cpu` is the share of a core
+    that the busiest load process used; `late` counts requests of an open model for which no user was idle when they
+    were due."""
 
     type: ClassVar[str] = "digest"
     at: float = 0.0
@@ -79,7 +83,7 @@ class DigestLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counters:
-    """The gateway's `GET /counters`, as it came."""
+    """The gateway's `GET /counters`, unchanged."""
 
     type: ClassVar[str] = "counters"
     at: float = 0.0
@@ -88,7 +92,7 @@ class Counters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Faulted:
-    """A batch of the gateway's `GET /faulted`, as it came."""
+    """A batch of the gateway's `GET /faulted`, unchanged."""
 
     type: ClassVar[str] = "faulted"
     at: float = 0.0
@@ -97,10 +101,10 @@ class Faulted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """Outcomes of the requests whose id falls below `share` (chaos/journal/identity.py): `[id, task, status, error,
+    """Outcomes of the requests whose id is below `share` (chaos/journal/identity.py): `[id, task, status, error,
     fault]` each.
 
-    The choice depends on the id alone, so the same requests are looked at here and at the gateway."""
+    The choice depends on the id alone, so the gateway's side samples the same requests."""
 
     type: ClassVar[str] = "sample"
     at: float = 0.0
@@ -111,7 +115,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """The verdicts so far; those of the last such line are the run's."""
+    """The verdicts so far; the last such line has those of the run."""
 
     type: ClassVar[str] = "findings"
     at: float = 0.0
@@ -120,6 +124,8 @@ class Findings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
+    """Something that happened, for people: a child died, a safeguard fired."""
+
     type: ClassVar[str] = "event"
     at: float = 0.0
     level: Literal["info", "warning", "error"]
@@ -128,6 +134,8 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class End:
+    """How the run ended."""
+
     type: ClassVar[str] = "end"
     at: float = 0.0
     outcome: str
@@ -140,17 +148,18 @@ KINDS: dict[str, type[Record]] = {kind.type: kind for kind in get_args(Record)}
 
 
 def encode(record: Record) -> str:
-    """One line of ASCII without its line end: JSON as any tool reads it, no NaN, no character that ends a line."""
+    """Return one line of ASCII without its line end: JSON that any tool reads, no NaN, no character that ends a
+    line."""
     values = {each.name: getattr(record, each.name) for each in fields(record)}
     return json.dumps({"type": record.type, **values}, allow_nan=False, separators=(",", ":"))
 
 
 def of_json(value: Any) -> Record | None:
-    """The record in a parsed line; None for a kind that this version does not know.
+    """Return the record of a parsed line; None for a kind that this version does not know.
 
-    Raises ValueError for what is no record: no object, no type, a field missing, or a plan of another schema."""
+    Raises ValueError when it is not a record: no object, no type, a missing field, or a plan of another schema."""
     if not isinstance(value, dict) or not isinstance(value.get("type"), str):
-        raise ValueError("not a record: a record is a JSON object with a `type`")
+        raise ValueError("not a record: expected a JSON object with a `type`")
     kind = KINDS.get(value["type"])
     if kind is None:
         return None
@@ -165,12 +174,12 @@ def of_json(value: Any) -> Record | None:
 
 
 def _frozen(value: Any, annotation: str) -> Any:
-    """JSON has only lists; fields that are tuples get one."""
+    """Turn a list into a tuple for fields that are tuples; JSON has only lists."""
     return tuple(value) if annotation.startswith("tuple[") and isinstance(value, list) else value
 
 
 def decode_lines(lines: Iterable[str], *, file: str = "journal.jsonl") -> Iterator[Record]:
-    """The records of a journal in order. A last line that was cut short is left out.
+    """Yield the records of a journal in order. A last line that was cut short is skipped.
 
     Raises InvalidInput, with the line's number, for a damaged line that others follow."""
     torn: tuple[int, str] | None = None

@@ -1,9 +1,8 @@
-"""Which requests of a run were faulted, worked out again: ids, tasks and draws follow from the seed, so nothing need be
+"""Compute again which requests of a run were faulted: ids, tasks and draws follow from the seed, so nothing has to be
 stored.
 
-For requests that went through the gateway under one set of rules. What an application under test called is known only
-from the run's `faulted` records.
-"""
+This works for requests that went through the gateway under one set of rules. The calls of an application under test are
+known only from the run's `faulted` records."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ from chaos.mesh.draws import keyed_draws
 
 @dataclass(frozen=True, slots=True)
 class FaultedRequest:
-    """One request and what happened to it; `fault` is `delay`, `abort` or `delay,abort`, `rule` the rule's key."""
+    """One faulted request; `fault` is `delay`, `abort` or `delay,abort`, `rule` the rule's key."""
 
     task: str
     id: str
@@ -29,7 +28,7 @@ class FaultedRequest:
 
 
 def faulted_requests(load: Mapping[str, Any], rules: Rules, numbers: Iterable[int]) -> Iterator[FaultedRequest]:
-    """The faulted ones among the requests with these numbers, of a run with this load plan."""
+    """Yield the faulted requests among those with these numbers, of a run with this load plan."""
     tasks = load["tasks"]
     forms = [None if task.get("direct") else request_of(task) for task in tasks]
     shares = shares_of(task.get("weight", 1) for task in tasks)
@@ -50,7 +49,7 @@ def faulted_requests(load: Mapping[str, Any], rules: Rules, numbers: Iterable[in
 
 
 def requests_in(load: Mapping[str, Any], numbers: Iterable[int], *, direct: bool) -> dict[str, str]:
-    """The tasks of the requests with these numbers by their ids; of those that are sent directly, or of the others."""
+    """Return the tasks of the requests with these numbers, by id: either of those sent directly, or of the others."""
     tasks = load["tasks"]
     if not any(bool(task.get("direct")) is direct for task in tasks):
         return {}
@@ -60,7 +59,7 @@ def requests_in(load: Mapping[str, Any], numbers: Iterable[int], *, direct: bool
 
 
 def request_of(task: Mapping[str, Any]) -> Request:
-    """A task's request as the gateway sees it; its last header is the id."""
+    """Return a task's request as the gateway sees it; its last header is the id, still empty."""
     parts = urlsplit(task["url"])
     given: Headers = [(name.lower().encode(), value.encode()) for name, value in (task.get("headers") or {}).items()]
     host = next((value for name, value in given if name == b"host"), parts.netloc.rpartition("@")[2].encode())

@@ -1,8 +1,7 @@
-"""The result of a run, built from its journal alone: what the report, result.json, JUnit, Markdown and the terminal
-show.
+"""The result of a run, built from its journal alone: the source of the report, result.json, JUnit, Markdown and the
+terminal.
 
-A journal that stops in the middle gives a result as well: of what there was, with the outcome `unfinished`.
-"""
+A journal that stops in the middle gives a result too: what was recorded, with the outcome `unfinished`."""
 
 from __future__ import annotations
 
@@ -34,8 +33,10 @@ QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The load as it was. `seconds` from the first request to the last; `cpu` is the share of a core that the busiest
-    load process used, at the median and at most; `errors` are requests without a response, by kind."""
+    """The load that was sent.
+
+    `seconds` from the first request to the last; `cpu` and `peak_cpu` are the share of a core that the busiest load
+    process used, at the median and at most; `errors` are requests without a response, by kind."""
 
     requests: int
     seconds: float
@@ -53,7 +54,7 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class PhaseSpan:
-    """One phase as it ran: seconds since the run began. `end` is None when the journal stops inside it."""
+    """One phase as it ran, in seconds since the run began. `end` is None when the journal stops inside it."""
 
     name: str
     faults: bool
@@ -64,7 +65,7 @@ class PhaseSpan:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A finding as it stood at one moment."""
+    """A finding at one moment of the run."""
 
     at: float
     n: int
@@ -75,7 +76,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Everything there is to tell about a run. `history[finding id]` is how that finding came about."""
+    """Everything about a run. `history[finding id]` has the finding's state over time."""
 
     plan: Plan
     outcome: str
@@ -94,18 +95,18 @@ class Result:
 
     @classmethod
     def from_records(cls, records: Iterable[Record], *, file: str = "journal.jsonl") -> Result:
-        """Raises InvalidInput when the journal does not begin with a plan or holds a damaged record."""
+        """Build the result. Raises InvalidInput when the journal does not begin with a plan or has a damaged record."""
         builder = _Builder(file)
         for number, record in enumerate(records, 1):
             builder.take(record, number)
         return builder.result()
 
     def outcomes(self) -> list[tuple[Key, Tally]]:
-        """Every outcome with its counts and latencies, in the order of the keys."""
+        """Return every outcome with its counts and latencies, in the order of the keys."""
         return sorted(self.digest.items())
 
     def to_dict(self) -> dict[str, Any]:
-        """What `result.json` holds: plain values, in seconds and fractions."""
+        """Return the content of `result.json`: plain values, in seconds and fractions."""
         plan = self.plan
         return {
             "schema": SCHEMA,
@@ -181,7 +182,7 @@ class _Builder:
                 self.sampled += len(record.requests)
             case End():
                 self.end = record
-            case _:  # faulted requests are read by those who correlate them
+            case _:  # faulted requests are not part of the result
                 pass
 
     def _judge(self, record: Findings) -> None:

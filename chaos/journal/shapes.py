@@ -1,7 +1,7 @@
-"""What a record of a journal may hold: types, ranges and sizes, checked once where a journal is read.
+"""The allowed content of a journal's records: types, ranges and sizes, checked once where a journal is read.
 
-A journal may be damaged, written by hand or made to do harm; what lies beyond this file trusts its values. Unknown keys
-pass, so that an older `chaos` reads what a newer one wrote."""
+A journal may be damaged, written by hand or hostile; the code behind this file trusts its values. Unknown keys are
+allowed, so that an older `chaos` reads what a newer one wrote."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, Strict, TypeAdapter, ValidationError
 
 MOST_DIGITS = 18
-"""Of a whole number: no count, time or seed of ours has more, and Python reads longer ones in quadratic time."""
+"""Digits of a whole number: ours have no more, and Python parses long ones in quadratic time."""
 
 TEN_YEARS = 3.2e8
 Count = Annotated[int, Strict(), Field(ge=0)]
@@ -105,7 +105,7 @@ class FindingShape(Shape):
 
 
 class RuleCounters(Shape):
-    """What the gateway counted of a rule."""
+    """The gateway's counters of a rule."""
 
     destinations: dict[str, Count] = {}
     statuses: dict[str, Count] = {}
@@ -138,7 +138,7 @@ class FaultedShape(Shape):
 
 
 class LoadShape(Shape):
-    """The load process's plan, as far as the report looks at it."""
+    """The load process's plan, as far as the report reads it."""
 
     processes: Count | None = None
     client: Text | None = None
@@ -242,7 +242,7 @@ def _adapter(kind: str) -> TypeAdapter[Shape]:
 
 
 def check(kind: str, value: dict[str, Any]) -> None:
-    """Raises ValueError, naming the field, for a record of this kind that holds what no run writes."""
+    """Raise ValueError, naming the field, for a record of this kind with values that no run writes."""
     try:
         _adapter(kind).validate_python(value)
     except ValidationError as error:
@@ -252,8 +252,10 @@ def check(kind: str, value: dict[str, Any]) -> None:
 
 
 def parse(line: str) -> Any:
-    """A line's JSON. Raises json.JSONDecodeError for half a line, ValueError for numbers that no journal has (NaN, with
-    hundreds of digits) and for a line that is nested too deeply."""
+    """Return a line's JSON.
+
+    Raises json.JSONDecodeError for half a line, ValueError for numbers that no journal has (NaN, or hundreds of digits)
+    and for a line that is nested too deeply."""
     try:
         return json.loads(line, parse_constant=_no_number, parse_int=_whole, parse_float=_finite)
     except RecursionError:
@@ -261,7 +263,7 @@ def parse(line: str) -> Any:
 
 
 def _no_number(text: str) -> float:
-    raise ValueError(f"damaged: {text} is no number of JSON")
+    raise ValueError(f"damaged: {text} is not a JSON number")
 
 
 def _whole(text: str) -> int:
@@ -273,5 +275,5 @@ def _whole(text: str) -> int:
 def _finite(text: str) -> float:
     value = float(text)
     if not isfinite(value):
-        raise ValueError(f"damaged: {text[:40]} is beyond all numbers")
+        raise ValueError(f"damaged: {text[:40]} is too large for a number")
     return value

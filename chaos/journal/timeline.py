@@ -1,8 +1,7 @@
-"""Adds up a journal's digests: per outcome over the whole run, and per stretch of time.
+"""Add up a journal's digests: per outcome over the whole run, and per stretch of time.
 
-Reads each latency text once, in C, and keeps one distribution per outcome; so neither time nor memory grows with the
-number of requests.
-"""
+Each latency text is decoded once, in C, and one distribution is kept per outcome; so neither time nor memory grows with
+the number of requests."""
 
 from __future__ import annotations
 
@@ -43,7 +42,7 @@ class Stretch:
 
 
 class Timeline:
-    """Sums of all digest lines pushed so far."""
+    """The sums of all digest lines pushed so far."""
 
     def __init__(self) -> None:
         self.stretches: list[Stretch] = []
@@ -52,7 +51,7 @@ class Timeline:
         self._stretch = Accumulator()
 
     def push(self, line: DigestLine) -> None:
-        """Raises ValueError or KeyError when the line's entries are damaged."""
+        """Add a line. Raises ValueError or KeyError when its entries are damaged."""
         whole = self._stretch
         whole.clear()
         counts = self._total.push(line.entries, line.pairs, whole)
@@ -60,7 +59,7 @@ class Timeline:
         self.stretches.append(_stretch(line, counts, whole))
 
     def digest(self) -> Digest:
-        """Everything together."""
+        """Return the sum of all lines."""
         return self._total.digest()
 
 
