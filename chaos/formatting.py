@@ -18,12 +18,12 @@ MOST_DECIMALS = 12
 
 
 def count(value: int | float) -> str:
-    """`14 000`: thousands apart, no digit dropped."""
+    """Return `14 000`: thousands apart, no digit dropped."""
     return f"{value:,.0f}".replace(",", THIN)
 
 
 def short_count(value: float) -> str:
-    """`14 k`, `1.2 M`: for axes and tiles."""
+    """Return `14 k` or `1.2 M`, for axes and tiles."""
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
         if abs(value) >= size:
             divisor = 1e3 if unit == "k" else size
@@ -47,27 +47,27 @@ def _percent(value: float, decimals: int) -> str:
 
 
 def whole_share(value: float) -> str:
-    """`73 %`: where a digit behind the point would say too much."""
+    """Return `73 %`, where decimals would be too precise."""
     return f"{value * 100:.0f}{THIN}%"
 
 
 def points(value: float, spread: float | None = None) -> str:
-    """`+1.2 points`: a difference of two shares; `spread` sets the decimals as in `share`."""
+    """Return `+1.2 points` for a difference of two shares; `spread` sets the decimals as in `share`."""
     return f"{_signed(value * 100, _decimals(spread))} points"
 
 
 def later(value: float) -> str:
-    """`+340 \u00b5s`: a difference of two times."""
+    """Return `+340 µs` for a difference of two times."""
     return ("+" if value >= 0 else "") + measured(value)
 
 
 def seconds(value: float | None) -> str:
-    """`5 s`, `1.24 ms`, `85 \u00b5s`, `2 min 30 s`: a time that was written down, or a mark on an axis."""
+    """Return `5 s`, `1.24 ms`, `85 µs` or `2 min 30 s`, for a time that was written down, or a mark on an axis."""
     return _seconds(value, significant)
 
 
 def measured(value: float | None) -> str:
-    """`5.003 s`, `1.20 ms`: a time that was measured, with all its digits."""
+    """Return `5.003 s` or `1.20 ms`, for a time that was measured, with all its digits."""
     return _seconds(value, _all_digits)
 
 
@@ -98,7 +98,8 @@ def _minutes(whole: int) -> str:
 
 
 def significant(value: float, digits: int) -> str:
-    """Plain decimals with that many significant digits and no zeros at the end: 0.1 -> `0.1`, 4.9981 -> `4.998`."""
+    """Return plain decimals with that many significant digits and no zeros at the end: 0.1 -> `0.1`, 4.9981 ->
+    `4.998`."""
     text = _all_digits(value, digits)
     return text.rstrip("0").rstrip(".") if "." in text else text
 
@@ -122,7 +123,7 @@ def ratio(value: float | None) -> str:
 
 
 def quantity(value: float | None, unit: Unit, spread: float | None = None) -> str:
-    """A finding's number in its own unit."""
+    """Return a finding's number in its own unit."""
     if value is None:
         return NONE
     if unit == "share":
@@ -135,7 +136,7 @@ def quantity(value: float | None, unit: Unit, spread: float | None = None) -> st
 
 
 def edge(value: float, tolerance: float | None, unit: Unit) -> str:
-    """Where a claim's band ends: as many decimals as two digits of its tolerance have."""
+    """Return where a claim's band ends, with as many decimals as two digits of its tolerance have."""
     if unit != "share" or not tolerance:
         return exact(value, unit)
     decimals = max(0, 1 - math.floor(math.log10(tolerance * 100)))
@@ -144,19 +145,19 @@ def edge(value: float, tolerance: float | None, unit: Unit) -> str:
 
 
 def confidence(alpha: float) -> str:
-    """`99.67 %` of the alpha that one finding may use up."""
+    """Return `99.67 %` for the alpha of one finding."""
     return f"{significant((1 - alpha) * 100, 4)}{THIN}%"
 
 
 def exact(value: float, unit: Unit) -> str:
-    """A number somebody wrote down: no padding with zeros, `0.57 %` rather than `0.6 %`."""
+    """Return a number that somebody wrote down, without padding or rounding: `0.57 %`, not `0.6 %`."""
     if unit == "share":
         return f"{significant(value * 100, 6)}{THIN}%"
     return seconds(value) if unit == "seconds" else quantity(value, unit)
 
 
 def interval(bounds: tuple[float | None, float | None] | None, unit: Unit) -> str:
-    """`48.2 .. 51.9 %`; an open side is written as an inequality."""
+    """Return `48.2 .. 51.9 %`; an interval with an open side as an inequality."""
     if bounds is None or bounds == (None, None):
         return NONE
     low, high = bounds
@@ -171,14 +172,14 @@ def interval(bounds: tuple[float | None, float | None] | None, unit: Unit) -> st
 
 
 def spread(bounds: tuple[float | None, float | None] | None) -> float | None:
-    """The width of an interval, None when a side is open."""
+    """Return the width of an interval, None when a side is open."""
     if bounds is None or bounds[0] is None or bounds[1] is None:
         return None
     return bounds[1] - bounds[0]
 
 
 def when(started: str) -> str:
-    """`22 November 2026, 21:46:05 UTC` of an ISO time; the text itself when it is none."""
+    """Return `22 November 2026, 21:46:05 UTC` for an ISO time; text that is not one unchanged."""
     try:
         moment = datetime.fromisoformat(started)
     except ValueError:
@@ -188,12 +189,12 @@ def when(started: str) -> str:
 
 
 def plural(number: int, noun: str, plural_noun: str = "") -> str:
-    """`1 rule`, `3 rules`."""
+    """Return `1 rule` or `3 rules`."""
     return f"{count(number)} {noun if number == 1 else plural_noun or noun + 's'}"
 
 
 def listed(words: list[str]) -> str:
-    """`a, b and c`."""
+    """Return `a, b and c`."""
     if len(words) < 2:
         return "".join(words)
     return f"{', '.join(words[:-1])} and {words[-1]}"
@@ -205,7 +206,7 @@ def _signed(value: float, decimals: int) -> str:
 
 
 def _decimals(width: float | None) -> int:
-    """Decimals of a percentage so that its interval's width shows two digits; one without an interval."""
+    """Return the decimals of a percentage at which its interval's width shows two digits; one without an interval."""
     if width is None or width <= 0:
         return 1
     return min(6, max(1, 1 - math.floor(math.log10(width * 100))))

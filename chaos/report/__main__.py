@@ -20,6 +20,7 @@ from chaos.printable import printable
 
 
 def main(arguments: list[str]) -> int:
+    """Render the named folders. Returns the worst exit code."""
     wait, folders = arguments[:1] == ["--wait"], [each for each in arguments if not each.startswith("-")]
     if len(folders) + wait != len(arguments) or not arguments:
         print(__doc__, file=sys.stderr)
@@ -30,7 +31,8 @@ def main(arguments: list[str]) -> int:
 
 
 def _import() -> None:
-    """Seven hundred modules are about to be imported and kept: no looking for garbage among them, now or later."""
+    """Import everything. Seven hundred modules come and stay, so the garbage collector need not search them, now or
+    later."""
     gc.disable()
     import chaos.report.warm  # noqa: F401  it imports the others
 
@@ -39,7 +41,7 @@ def _import() -> None:
 
 
 def _wait() -> int:
-    """Warm up, then render what stdin names until it closes."""
+    """Warm up, then render the folders that stdin names until it closes. Returns the worst exit code."""
     from chaos.report.warm import warm
 
     warm()
@@ -49,7 +51,7 @@ def _wait() -> int:
 
 
 def _answer(folder: str) -> int:
-    """Render one run, and say how that went."""
+    """Render one run and print the result as a JSON line. Returns its exit code."""
     from chaos.report.pages.index import render_index
     from chaos.report.pages.render import render
 

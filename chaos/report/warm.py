@@ -1,5 +1,5 @@
-"""Make the first report as quick as the second: everything imported, templates compiled, one figure drawn and thrown
-away."""
+"""Make the first report as quick as the second: import everything, compile the templates, draw one figure and discard
+it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from chaos.report.pages.page import stylesheet, template
 
 
 def warm() -> None:
-    """matplotlib reads its font list and builds its first axes slowly; that is done here, while a run is still going
-    on."""
+    """Compile the templates and draw a figure: matplotlib reads its font list and builds its first axes slowly, and
+    here a run is still going on."""
     for name in ("report.html.j2", "index.html.j2"):
         template(name)
     stylesheet()

@@ -1,7 +1,7 @@
-"""What users were to see, from the rules in the journal's plan: shares of statuses, and when answers arrive.
+"""What users should see, from the rules in the journal's plan: shares of statuses, and when responses arrive.
 
-The rules say how often a fault comes and how late it makes an answer; what an upstream answers when nothing is
-injected is its own affair, so its statuses and its latencies are taken as they were seen."""
+The rules say how often a fault is injected and how long it delays a response. What an upstream returns when nothing is
+injected the rules do not say, so its statuses and latencies are taken from the run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Injections = dict[tuple[str, str], Injection]
 
 
 def injections(result: Result) -> Injections:
-    """The faults of every rule in every phase, as the plan lists them; empty when it lists no rules."""
+    """Return the faults of every rule in every phase, as the plan lists them; empty when it lists no rules."""
     return {
         (str(rule.get("phase", "")), str(rule.get("name", ""))): Injection(
             abort=float(rule.get("abort") or 0.0),
@@ -43,8 +43,8 @@ def injections(result: Result) -> Injections:
 
 
 def destination_shares(result: Result) -> dict[tuple[str, str], float]:
-    """The configured share of each destination of each rule, by rule name and destination; of the first phase that has
-    the rule."""
+    """Return the configured share of each destination by rule name and destination, from the first phase that has the
+    rule."""
     shares: dict[tuple[str, str], float] = {}
     for rule in result.plan.rules:
         for destination, share in rule.get("destinations") or ():
@@ -53,11 +53,11 @@ def destination_shares(result: Result) -> dict[tuple[str, str], float]:
 
 
 def status_shares(rows: pd.DataFrame, planned: Injections) -> dict[str, float]:
-    """The expected share of every status among these rows (of one phase and task); empty when no fault is to change
-    them.
+    """Return the expected share of every status among these rows (of one phase and task); empty when no fault should
+    change them.
 
-    Of each rule's requests the configured part is aborted; the rest has the statuses that its other answers had. What
-    got no answer at all belongs to no rule and is expected nowhere."""
+    The configured part of each rule's requests is aborted; the rest is expected to have the statuses of its other
+    responses. Requests without a response belong to no rule and are not expected."""
     answered = rows[rows["status"] > 0]
     total = int(rows["count"].sum())
     shares: dict[str, float] = {}
@@ -69,7 +69,7 @@ def status_shares(rows: pd.DataFrame, planned: Injections) -> dict[str, float]:
         aborts = injection.abort if injection else 0.0
         own = seen[~seen["fault"].str.contains("abort")].groupby("label")["count"].sum()
         if own.sum() == 0 and aborts < 1:
-            return {}  # nothing but aborts was seen: what the upstream would have said is not known
+            return {}  # only aborts were seen, so the upstream's own statuses are not known
         if injection and aborts > 0:
             label = str(injection.status)
             shares[label] = shares.get(label, 0.0) + aborts * part
@@ -79,10 +79,10 @@ def status_shares(rows: pd.DataFrame, planned: Injections) -> dict[str, float]:
 
 
 def mixtures(table: pd.DataFrame, planned: Injections) -> dict[str, Shape]:
-    """Per phase: the latencies that the rules predict, standing for as many requests as were seen.
+    """Return, per phase, the latencies that the rules predict, scaled to the number of requests that were seen.
 
-    The shape of an answer without a delay comes from the run itself, for forwarded and aborted requests apart; a rule
-    whose every request is delayed has none, and the phase then no mixture. Nor has a phase without faults."""
+    The distribution without a delay comes from the run itself, for forwarded and aborted requests separately. A rule
+    that delays every request has none, and its phase then no mixture; nor has a phase without faults."""
     found = {}
     for phase, rows in table.groupby("phase", sort=False):
         answered = rows[rows["status"] > 0]

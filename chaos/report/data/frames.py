@@ -1,6 +1,6 @@
-"""Tables of what a run counted, as pandas frames: one row per outcome, and what follows by grouping.
+"""A run's counts as pandas frames: one row per outcome, and tables that follow by grouping.
 
-Latencies stay with the histograms; a frame's column `latency` holds them, and groups merge them."""
+Latencies stay in histograms; a frame's column `latency` holds them, and groups merge them."""
 
 from __future__ import annotations
 
@@ -27,8 +27,10 @@ BETWEEN = "between phases"
 
 
 def outcomes(result: Result) -> pd.DataFrame:
-    """One row per key of the run's digest: the key's fields, `count`, `latency`, `due` and the derived `group` and
-    `label`. Phases are in the order in which they ran; what no phase can claim comes last, as `between phases`."""
+    """Return one row per key of the run's digest: the key's fields, `count`, `latency`, `due` and the derived `group`
+    and `label`.
+
+    Phases are in the order in which they ran; outcomes that belong to none come last, as `between phases`."""
     order = {name: place for place, name in enumerate(dict.fromkeys(span.name for span in result.phases))}
     rows = [
         {
@@ -48,13 +50,13 @@ def outcomes(result: Result) -> pd.DataFrame:
 
 
 def within_phases(table: pd.DataFrame) -> pd.DataFrame:
-    """Without what came between phases, unless there is nothing else."""
+    """Return the rows without those between phases, unless there are no others."""
     inside = table[table["phase"] != BETWEEN]
     return inside if len(inside) else table
 
 
 def group(key: Key) -> str:
-    """What happened to a request on its way, in the words of the figures."""
+    """Return what happened to a request on its way, in the words of the figures."""
     if key.error:
         return LOST
     if key.fault == "delay":
@@ -67,18 +69,18 @@ def group(key: Key) -> str:
 
 
 def status_label(key: Key) -> str:
-    """`200`, or the kind of failure where there was no response."""
+    """Return the status, or the kind of failure without a response."""
     return str(key.status) if key.status else key.error or "no response"
 
 
 def status_text(label: str) -> str:
-    """`Bad Request` for `400`; a sentence for a failure without a response."""
+    """Return `Bad Request` for `400`; a phrase for a failure without a response."""
     lost = {
         "refused": "connection refused",
         "reset": "connection reset",
-        "timeout": "no answer in time",
-        "closed": "connection closed before the answer",
-        "malformed": "an answer that is not HTTP",
+        "timeout": "no response in time",
+        "closed": "connection closed before the response",
+        "malformed": "a response that is not HTTP",
     }
     if not label.isdigit():
         return lost.get(label, "no response")
@@ -89,12 +91,12 @@ def status_text(label: str) -> str:
 
 
 def status_class(label: str) -> str:
-    """`2xx` .. `5xx`, or `no response`."""
+    """Return `2xx` .. `5xx`, or `no response`."""
     return f"{label[0]}xx" if label.isdigit() else LOST
 
 
 def merged(histograms: pd.Series) -> Histogram:
-    """All of them in one."""
+    """Return the sum of the histograms; None entries count as empty."""
     total = Histogram()
     for each in histograms:
         if each is not None:
@@ -103,7 +105,7 @@ def merged(histograms: pd.Series) -> Histogram:
 
 
 def by_stretch(result: Result) -> pd.DataFrame:
-    """One row per recorded stretch of time (its index) and outcome: status class, fault and count."""
+    """Return one row per recorded stretch of time (its index) and outcome: status class, fault and count."""
     rows = [
         (index, status_class(status_label(key)), key.fault, count)
         for index, stretch in enumerate(result.stretches)

@@ -1,4 +1,4 @@
-"""Tasks beyond the busiest as one: a report with ten thousand rows helps nobody."""
+"""Show the tasks beyond the busiest as one, because a report with ten thousand rows helps nobody."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ MOST_SHOWN = 200
 
 
 def with_busiest(result: Result, most: int = MOST_SHOWN) -> Result:
-    """The result as the report shows it: the busiest tasks by name, all others together, and a line that says so.
+    """Return the result for the report: the busiest tasks by name, all others together, and an event that says so.
 
-    Counts stay exact; tasks of which a finding speaks keep their names."""
+    Counts stay exact; tasks with findings keep their names."""
     counts: Counter[str] = Counter()
     for key, tally in result.digest.items():
         counts[key.task] += tally.count
@@ -24,7 +24,7 @@ def with_busiest(result: Result, most: int = MOST_SHOWN) -> Result:
         return result
     kept = {name for name, _ in counts.most_common(most)} | {finding.task for finding in result.findings}
     left = len(counts.keys() - kept)
-    text = f"{left} names of requests beyond the {most} busiest are shown as {OTHERS}"
+    text = f"{left} request names beyond the {most} busiest are shown as {OTHERS}"
     return replace(
         result,
         digest=_grouped(result.digest, kept),

@@ -1,4 +1,4 @@
-"""Find a run's journal and read it: the only place of the report that opens one. What it means is chaos.journal's."""
+"""Find a run's journal and read it; no other file of the report opens one. chaos.journal knows what it means."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ JOURNAL = "journal.jsonl"
 
 
 def read_run(run: Path) -> Result:
-    """The result of a run's folder, as far as its journal goes; a torn last line is left out.
+    """Return the result of a run's folder, as far as its journal goes; a last line that was cut short is skipped.
 
     Raises InvalidInput when there is no journal, or when it is damaged before its end."""
     path = journal_of(run)
@@ -24,18 +24,20 @@ def read_run(run: Path) -> Result:
 
 @contextmanager
 def only_damage(journal: Path) -> Iterator[None]:
-    """Whatever trips over a journal's values is the journal's fault: every value was written by a run, or by nobody.
+    """Raise InvalidInput for any error that the journal's values cause in the block: a journal written by a run causes
+    none.
 
-    Raises InvalidInput for it. What each field may hold is checked when it is read; how fields go together is not."""
+    Reading has checked each field alone, but not that the fields fit together."""
     try:
         yield
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
         what = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InvalidInput.at(str(journal), f"damaged: its values do not go together ({what[:200]})") from error
+        raise InvalidInput.at(str(journal), f"damaged: its values do not fit together ({what[:200]})") from error
 
 
 def journal_of(run: Path) -> Path:
-    """The journal in a run's folder; the folder's latest run when `run` is an experiment's folder of runs."""
+    """Return the journal in a run's folder; of the latest run when `run` is an experiment's folder. Raises InvalidInput
+    when there is none."""
     if run.name == JOURNAL and run.is_file():
         return run
     if (run / JOURNAL).is_file():

@@ -1,5 +1,5 @@
 """Latency distributions as arrays: densities on a log axis, quantiles with their bands, and mixtures of shifted
-shapes."""
+distributions."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Shape:
-    """A distribution as weights on points of time: `at` in seconds, ascending; `weight` adds up to the size it
-    stands for."""
+    """A distribution as weights on points of time: `at` in seconds, ascending; `weight` adds up to the number of
+    requests that it stands for."""
 
     at: Floats
     weight: Floats
 
     @classmethod
     def of(cls, histogram: Histogram) -> Shape:
-        """The middle of each bucket, weighted with its count; all at once, for a long run has ten thousand buckets."""
+        """Return the middle of each bucket, weighted with its count. Vectorised, because a long run has ten thousand
+        buckets."""
         number = np.fromiter(histogram.counts.keys(), dtype=np.int64)
         weight = np.fromiter(histogram.counts.values(), dtype=float)
         order = np.argsort(number)
@@ -38,13 +39,13 @@ class Shape:
         return float(self.weight.sum())
 
     def moved(self, seconds: float, total: float) -> Shape:
-        """The same shape, later by that much, standing for `total`."""
+        """Return the same distribution, later by `seconds`, scaled to `total`."""
         scale = total / self.total if self.total else 0.0
         return Shape(self.at + seconds, self.weight * scale)
 
 
 def mix(shapes: Sequence[Shape]) -> Shape:
-    """All together; equal moments are not merged, which nothing here needs."""
+    """Return the sum of the distributions. Equal moments are not merged, which nothing here needs."""
     at = np.concatenate([shape.at for shape in shapes]) if shapes else np.empty(0)
     weight = np.concatenate([shape.weight for shape in shapes]) if shapes else np.empty(0)
     order = np.argsort(at, kind="stable")
@@ -52,20 +53,20 @@ def mix(shapes: Sequence[Shape]) -> Shape:
 
 
 def log_edges(shapes: Sequence[Shape], bins: int) -> Floats:
-    """Edges of `bins` bins, equally wide on a log axis, around everything; a tenth of a decade of room on either
-    side."""
+    """Return the edges of `bins` bins, equally wide on a log axis, around all points, with a twentieth of a decade of
+    room on either side."""
     low = min(float(shape.at[0]) for shape in shapes)
     high = max(float(shape.at[-1]) for shape in shapes)
     return np.logspace(np.log10(max(low, 1e-6)) - 0.05, np.log10(max(high, 1e-6)) + 0.05, bins + 1)
 
 
 def binned(shape: Shape, edges: Floats) -> Floats:
-    """The weight that falls into each bin."""
+    """Return the weight that falls into each bin."""
     return np.histogram(shape.at, bins=edges, weights=shape.weight)[0].astype(float)
 
 
 def quantiles(shape: Shape, fractions: Floats) -> Floats:
-    """Seconds at each fraction (nearest rank)."""
+    """Return the seconds at each fraction (nearest rank)."""
     running = np.cumsum(shape.weight)
     index = np.searchsorted(running, fractions * running[-1] * (1 - 1e-12))
     found: Floats = shape.at[np.minimum(index, len(shape.at) - 1)]
@@ -73,8 +74,9 @@ def quantiles(shape: Shape, fractions: Floats) -> Floats:
 
 
 def quantile_band(shape: Shape, fractions: Floats, confidence: float) -> tuple[Floats, Floats]:
-    """Seconds between which each true quantile lies with that confidence, pointwise: order statistics, whose ranks are
-    binomial (normal approximation; clipped to the sample's ends)."""
+    """Return two bounds, in seconds, between which each true quantile lies with that confidence, pointwise.
+
+    They are order statistics, whose ranks are binomial (normal approximation; clipped to the sample's ends)."""
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     reach = z * np.sqrt(fractions * (1 - fractions) / shape.total)
     return quantiles(shape, np.clip(fractions - reach, 0, 1)), quantiles(shape, np.clip(fractions + reach, 0, 1))

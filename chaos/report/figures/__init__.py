@@ -1,1 +1,1 @@
-"""The report's figures, one module each: data in, one inline SVG with its legend and sentence out."""
+"""The report's figures, one module each: from data to one inline SVG with its legend and a sentence."""

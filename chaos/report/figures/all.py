@@ -1,4 +1,4 @@
-"""Which figures a report has, drawn from a result."""
+"""Draw all figures of a report from its result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from chaos.report.tables.all import Tables
 
 
 def drawings(result: Result, tables: Tables) -> dict[str, Drawing | None]:
-    """By name; None where there was nothing to draw."""
+    """Return the figures by name; None where there is nothing to draw."""
     with styled():
         made = {
             "search": search(result.findings),
@@ -35,7 +35,8 @@ def _latency(tables: Tables) -> dict[str, Drawing | None]:
 
 
 def percentile_lines(table: pd.DataFrame) -> list[Line]:
-    """One line per phase, or per task of a single phase; with one of each, all requests and each kind of outcome."""
+    """Return one line per phase, or per task of a single phase; with one of each, a line for all requests and one per
+    kind of outcome."""
     for column in ("phase", "task"):
         if table[column].nunique() > 1:
             return _grouped(table, column)

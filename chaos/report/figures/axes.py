@@ -1,7 +1,7 @@
 """Marks and axes that several figures share.
 
-Steps are drawn as lines and areas of doubled points: `Axes.stairs` walks every corner in Python to find its
-limits, which was half the cost of a time line."""
+Steps are drawn as lines and areas of doubled points: `Axes.stairs` walks every corner in Python to find its limits,
+which took half the time of a time line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _STEPS = [10.0**power * digit for power in range(-6, 5) for digit in (1, 2, 5)]
 
 
 def time_axis(axes: Axes, which: str, low: float, high: float, most: int = 9) -> None:
-    """Ticks at 1, 2 and 5 of each decade of seconds, or only at 1 where these would be more than `most`, each named
+    """Set ticks at 1, 2 and 5 of each decade of seconds, or only at 1 if there were more than `most`, each labelled
     with its unit."""
     places = [step for step in _STEPS if low <= step <= high]
     if len(places) > most:
@@ -29,12 +29,12 @@ def time_axis(axes: Axes, which: str, low: float, high: float, most: int = 9) ->
 
 
 def step_line(axes: Axes, edges: Floats, values: Floats, **style: Any) -> None:
-    """A level for each stretch between two edges, joined upright; gaps where a level is not a number."""
+    """Draw a level for each stretch between two edges, joined by vertical lines; gaps where a level is not a number."""
     axes.plot(_doubled(edges), np.repeat(values, 2), **style)
 
 
 def step_area(axes: Axes, edges: Floats, top: Floats, base: Floats | None = None, **style: Any) -> None:
-    """The area between two such lines, or down to zero."""
+    """Fill the area between two such lines, or down to zero."""
     floor = np.zeros(len(top)) if base is None else base
     axes.fill_between(_doubled(edges), np.repeat(floor, 2), np.repeat(top, 2), linewidth=0, **style)
 

@@ -1,4 +1,4 @@
-"""How each verdict came about: the interval of an observed share closing in on its target while the run went on."""
+"""How each verdict came about: the interval of an observed share narrowing around its target during the run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_POINTS = 200
 
 
 def convergence(findings: Sequence[Finding], history: Mapping[str, tuple[Point, ...]]) -> Drawing | None:
-    """A small panel per expectation that has a target and was judged more than once."""
+    """Draw a small panel per expectation that has a target and was judged more than once; None without any."""
     shown = [finding for finding in findings if finding.configured is not None and len(_points(history, finding)) > 1]
     shown = sorted(shown, key=lambda finding: finding.configured in (0, 1))[:MAX_PANELS]  # stable: certainties last
     if not shown:
@@ -43,7 +43,7 @@ def convergence(findings: Sequence[Finding], history: Mapping[str, tuple[Point, 
     )
     caption = (
         "The interval of each observed value while requests came in; it holds at every moment at once, so stopping "
-        "as soon as it lies inside the tolerance (or outside) spoils nothing."
+        "as soon as it lies inside the tolerance (or outside) is valid."
     )
     name = "How the verdicts came about"
     return Drawing("convergence", name, to_svg(drawn, "convergence", name, caption), legend, caption)
@@ -77,7 +77,7 @@ def _panel(axes: Axes, finding: Finding, points: Sequence[Point], title: str) ->
 
 
 def _title(finding: Finding, among: Sequence[Finding]) -> str:
-    """Its title and verdict; whose it is, where several have that title."""
+    """Return the finding's title and verdict, with its rule and phase where several have that title."""
     alike = sum(each.title == finding.title for each in among) > 1
     whose = (finding.rule_name, finding.phase) if alike else ()
     name = ", ".join([finding.title, *(part for part in whose if part)])
@@ -86,8 +86,7 @@ def _title(finding: Finding, among: Sequence[Finding]) -> str:
 
 
 def _window(finding: Finding, estimate: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[float, float]:
-    """The part of the axis worth seeing: target and tolerance, the last interval, and where the estimate has been
-    lately."""
+    """Return the range of the axis worth seeing: target and tolerance, the last interval, and the recent estimates."""
     target = finding.configured or 0.0
     reach = finding.tolerance or 0.0
     late = estimate[len(estimate) // 4 :]
@@ -106,13 +105,13 @@ def _bound(point: Point, side: int) -> float:
 
 
 def _points(history: Mapping[str, tuple[Point, ...]], finding: Finding) -> tuple[Point, ...]:
-    """Up to the last request that counted: a phase ends before the run does."""
+    """Return the points up to the last request that counted: a phase ends before the run does."""
     points = [point for point in history.get(finding.id, ()) if point.estimate is not None]
     last = next((index for index, point in enumerate(points) if point.n == points[-1].n), 0)
     return tuple(points[: last + 1])
 
 
 def _thin(points: Sequence[Point]) -> Sequence[Point]:
-    """Every n-th point and the last."""
+    """Return every n-th point and the last."""
     step = -(-len(points) // MAX_POINTS)
     return [*points[:-1:step], points[-1]]

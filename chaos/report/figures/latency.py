@@ -52,8 +52,9 @@ Groups = dict[str, Shape]
 
 
 def distribution(outcomes: pd.DataFrame, expected: Mapping[str, Shape]) -> Drawing:
-    """One panel per phase: how the requests spread over time, by what happened to them. `expected[phase]` is the
-    mixture that the rules predict, standing for as many requests as were seen."""
+    """Draw one panel per phase: the latencies of its requests, by what happened to them.
+
+    `expected[phase]` is the mixture that the rules predict, scaled to the number of requests that were seen."""
     phases = list(dict.fromkeys(outcomes["phase"]))[:MAX_PANELS]
     shapes = {phase: _groups(outcomes[outcomes["phase"] == phase]) for phase in phases}
     shown = [shape for groups in shapes.values() for shape in groups.values()]
@@ -83,7 +84,7 @@ def _groups(rows: pd.DataFrame) -> Groups:
 
 
 def _panel(axes: Axes, phase: str, groups: Groups, expected: Shape | None, edges: Floats) -> None:
-    """Stacked: the sum of the colours is the distribution of all requests of the phase."""
+    """Draw the groups stacked, so that the sum of the colours is the distribution of all requests of the phase."""
     total = sum(shape.total for shape in groups.values())
     base = np.zeros(BINS)
     for name in frames.GROUPS:
@@ -104,7 +105,7 @@ def _panel(axes: Axes, phase: str, groups: Groups, expected: Shape | None, edges
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the percentile figure; `due` is the same measured from the time each request was due."""
+    """One line of the percentile figure; `due` is measured from the time each request was due."""
 
     name: str
     shape: Shape
@@ -112,8 +113,8 @@ class Line:
 
 
 def percentiles(lines: Sequence[Line], expected: Shape | None) -> Drawing:
-    """Latency at each percentile, the axis stretched towards the slowest as in HdrHistogram's plots; at most eight
-    lines are drawn."""
+    """Draw the latency at each percentile, the axis stretched towards the slowest as in HdrHistogram's plots; at most
+    eight lines."""
     lines = lines[: len(DASHES)]
     drawn = figure(3.5)
     axes = drawn.subplots()
@@ -142,7 +143,7 @@ def percentiles(lines: Sequence[Line], expected: Shape | None) -> Drawing:
 
 
 def _line(axes: Axes, shape: Shape, colour: str, dash: object, *, band: bool) -> None:
-    """A percentile line up to the slowest request; x is -log10(1 - q)."""
+    """Draw a percentile line up to the slowest request; x is -log10(1 - q)."""
     nines = np.linspace(0.0, _deepest(shape), POINTS)
     fractions = 1 - 10.0**-nines
     if band:
@@ -166,5 +167,5 @@ def _percentile_axes(axes: Axes, shapes: Sequence[Shape]) -> None:
 
 
 def _deepest(shape: Shape) -> float:
-    """How many nines the sample reaches."""
+    """Return how many nines the sample reaches."""
     return max(0.5, float(np.log10(max(shape.total, 2.0))))

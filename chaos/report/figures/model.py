@@ -1,4 +1,4 @@
-"""What every figure hands to the page."""
+"""The values that every figure returns to the page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chaos.report.figures.style import property_of
 
 @dataclass(frozen=True, slots=True)
 class Legend:
-    """One entry: what a mark means. `mark` is line, dashed, dotted, area or band."""
+    """One entry of a legend. `mark` is line, dashed, dotted, area or band."""
 
     colour: str
     text: str
@@ -25,7 +25,7 @@ class Legend:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A figure for the page: the drawing, what its marks mean, and a sentence that says what it shows."""
+    """A figure for the page: the drawing, its legend, and a sentence about what it shows."""
 
     name: str
     title: str

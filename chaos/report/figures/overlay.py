@@ -1,4 +1,4 @@
-"""Two runs in one drawing: their latency distributions and their percentiles, per phase that both have."""
+"""Draw two runs in one figure: their latency distributions and their percentiles, for each phase that both have."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_PANELS = 4
 
 
 def densities(a: Result, b: Result) -> Drawing | None:
-    """One panel per phase, A filled and B as a line; None when no phase has requests in both."""
+    """Draw one panel per phase, A filled and B as a line; None when no phase has requests in both."""
     pairs = _pairs(a, b)[:MAX_PANELS]
     if not pairs:
         return None
@@ -43,7 +43,7 @@ def densities(a: Result, b: Result) -> Drawing | None:
 
 
 def overlaid_percentiles(a: Result, b: Result) -> Drawing | None:
-    """The percentile lines of both runs, for each phase that both have."""
+    """Draw the percentile lines of both runs, for each phase that both have; None without any."""
     pairs = _pairs(a, b)[:3]
     several = len(pairs) > 1
     lines = []

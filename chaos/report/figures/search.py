@@ -1,5 +1,4 @@
-"""What a search tried, and what it found: the observed value at each level of the fault, against the bound it must
-hold."""
+"""What a search tried and found: the observed value at each level of the fault, against the bound."""
 
 from __future__ import annotations
 
@@ -21,7 +20,7 @@ MARKS = {Verdict.VERIFIED: ("o", GREEN), Verdict.FALSIFIED: ("X", RED), Verdict.
 
 
 def search(findings: Sequence[Finding]) -> Drawing | None:
-    """None without a search, or before it had tried two levels."""
+    """Draw the search; None without one, or before it has tried two levels."""
     answer = next((each for each in findings if each.kind == "search"), None)
     tried = _tried(findings)
     if answer is None or len(tried) < 2:
@@ -41,7 +40,7 @@ def search(findings: Sequence[Finding]) -> Drawing | None:
         Legend(GREEN, "\u25cf holds", "area"),
         Legend(RED, "\u2716 is broken", "area"),
         Legend(ORANGE, "\u25c6 undecided", "area"),
-        Legend(BLUE, "where the largest level lies at which it holds", "band"),
+        Legend(BLUE, "range of the largest level at which it holds", "band"),
     )
     caption = f"{answer.title}: what was observed at each level that was tried, with its interval."
     return Drawing("search", answer.title, to_svg(drawn, "search", answer.title, caption), legend, caption)
@@ -54,8 +53,8 @@ def _tried(findings: Sequence[Finding]) -> list[tuple[float, Finding]]:
 
 
 def level_of(phase: str) -> float | None:
-    """The level that a search's phase is named for: `abort-22.5 %` is 0.225, `fixedDelay-250ms` 0.25; None for
-    others."""
+    """Return the level in the name of a search's phase: 0.225 for `abort-22.5 %`, 0.25 for `fixedDelay-250ms`; None for
+    other phases."""
     text = phase.partition("-")[2].replace(words.THIN, "").replace(" ", "")
     try:
         return float(text[:-1]) / 100 if text.endswith("%") else parse_duration(text)

@@ -1,10 +1,11 @@
-"""How every figure looks, and how it becomes part of the page.
+"""The look of all figures, and how they become part of the page.
 
 Figures are drawn once, in stand-in colours; on the way into the page each becomes a CSS custom property
 (`var(--blue)`), so that one drawing follows the reader's light or dark scheme and the printer's. Text stays text, in
 the page's own font.
 
-The hues are Okabe and Ito's, told apart with any kind of colour vision; no meaning rests on colour alone."""
+The hues are Okabe and Ito's, which people with any kind of colour vision can tell apart; no meaning rests on colour
+alone."""
 
 from __future__ import annotations
 
@@ -54,7 +55,7 @@ _STAND_IN = re.compile("|".join(_PROPERTIES))
 
 
 def property_of(colour: str) -> str:
-    """The name of the CSS custom property that a stand-in becomes."""
+    """Return the name of the CSS custom property for a stand-in colour."""
     return _PROPERTIES[colour]
 
 
@@ -66,7 +67,7 @@ WIDTH = 9.6  # inches; the page scales figures, so this only sets the proportion
 _SETTINGS: Any = {
     "svg.fonttype": "none",  # text as text: small, searchable, read aloud
     "svg.hashsalt": "chaos",  # the same run gives the same bytes
-    "text.parse_math": False,  # a name with dollar signs is a name; and mathtext is slow
+    "text.parse_math": False,  # names may contain dollar signs, and mathtext is slow
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # ships with matplotlib: the same layout on every machine
     "font.size": 10.0,
@@ -101,7 +102,7 @@ _SETTINGS: Any = {
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Draw within this: the settings hold inside and leave no trace outside."""
+    """Apply the settings inside the block, in which all figures must be drawn."""
     import matplotlib
 
     with matplotlib.rc_context(_SETTINGS):
@@ -109,8 +110,8 @@ def styled() -> Iterator[None]:
 
 
 def figure(height: float, width: float = WIDTH) -> Figure:
-    """An empty figure of that many inches, drawn without pyplot (which would load a window system and keep every
-    figure)."""
+    """Return an empty figure of that size in inches, without pyplot, which would load a window system and keep every
+    figure."""
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
@@ -120,8 +121,8 @@ def figure(height: float, width: float = WIDTH) -> Figure:
 
 
 def ticks(axes: Axes, which: str, places: Sequence[float], labels: Sequence[str]) -> None:
-    """Set the ticks of axis `x` or `y` outright: no locator to guess, no minor ticks, and a third of the drawing
-    time."""
+    """Set the ticks of axis `x` or `y`, instead of letting a locator search for them, which takes three times as
+    long."""
     from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
     axis = axes.xaxis if which == "x" else axes.yaxis
@@ -131,7 +132,7 @@ def ticks(axes: Axes, which: str, places: Sequence[float], labels: Sequence[str]
 
 
 def nice_steps(low: float, high: float, wanted: int = 5) -> list[float]:
-    """About `wanted` round numbers (1, 2, 2.5 or 5 times a power of ten) that cover low..high from inside."""
+    """Return about `wanted` round numbers (1, 2, 2.5 or 5 times a power of ten) that cover low..high from inside."""
     if not high > low:
         return [low]
     rough = (high - low) / max(1, wanted)
@@ -155,8 +156,8 @@ _LINE_BREAK = re.compile(r"\s*\n\s*")
 
 
 def to_svg(drawn: Figure, name: str, title: str, description: str) -> Markup:
-    """The figure as an element for the page: sized by its view box, in the page's colours and font, named for screen
-    readers.
+    """Return the figure as an element for the page: sized by its view box, in the page's colours and font, named for
+    screen readers.
 
     `name` keeps the identifiers of several figures on one page apart."""
     text = io.StringIO()

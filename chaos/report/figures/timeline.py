@@ -1,4 +1,4 @@
-"""What happened when: requests per second by outcome, the share that met a fault, latency, phases shaded behind."""
+"""What happened when: requests per second by outcome, the share with a fault, latency, with phases shaded behind."""
 
 from __future__ import annotations
 
@@ -43,8 +43,10 @@ MAX_POINTS = 400
 
 @dataclass(frozen=True)
 class Clock:
-    """The stretches that the figure shows: `edges` in seconds, one more than there are `groups`, each of which begins
-    at an index of the recorded stretches."""
+    """The stretches that the figure shows.
+
+    `edges` are in seconds, one more than there are `groups`; each group begins at an index of the recorded
+    stretches."""
 
     edges: Floats
     groups: NDArray[np.intp]
@@ -52,13 +54,13 @@ class Clock:
 
     @classmethod
     def of(cls, result: Result) -> Clock:
-        """At most MAX_POINTS stretches; neighbours are taken together."""
+        """Return at most MAX_POINTS stretches; neighbours are combined."""
         stretches = result.stretches
         begins = np.maximum.accumulate(np.array([stretch.begin for stretch in stretches]))
         groups = np.arange(0, len(stretches), -(-len(stretches) // MAX_POINTS))
         end = max(stretches[-1].end, begins[-1] + 1e-3)
         if len(groups) > 2 and end - begins[groups[-1]] < (begins[groups[-1]] - begins[groups[-2]]) / 2:
-            groups = groups[:-1]  # the stub at the end joins its neighbour: a rate of a tenth of a second says little
+            groups = groups[:-1]  # a short rest joins its neighbour: the rate of a tenth of a second says little
         return cls(np.append(begins[groups], end), groups, len(stretches))
 
     @property
@@ -67,13 +69,13 @@ class Clock:
         return np.maximum(np.diff(self.edges), 1e-3)
 
     def total(self, counts: pd.Series) -> Floats:
-        """Counts by recorded stretch, added up to those shown."""
+        """Return counts by recorded stretch added up to the stretches shown."""
         dense = counts.reindex(range(self.recorded), fill_value=0).to_numpy(dtype=float)
         return np.add.reduceat(dense, self.groups)
 
 
 def timeline(result: Result) -> Drawing | None:
-    """Three panels over one clock; None for a run too short to have a course."""
+    """Draw two or three panels over one clock; None for a run with fewer than two stretches with requests."""
     if sum(1 for stretch in result.stretches if stretch.counts) < 2:
         return None
     clock, table = Clock.of(result), frames.by_stretch(result)
@@ -134,7 +136,7 @@ def _shares(axes: Axes, clock: Clock, table: pd.DataFrame) -> list[Legend]:
 
 
 def _latency(axes: Axes, clock: Clock, result: Result) -> list[Legend]:
-    """The worst median and the worst p99 of the stretches that were taken together."""
+    """Draw the worst median and the worst p99 of the combined stretches."""
     values = {}
     for name in ("p50", "p99"):
         each = [getattr(stretch, name) or np.nan for stretch in result.stretches]

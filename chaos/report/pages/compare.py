@@ -1,5 +1,5 @@
-"""Two runs of one experiment side by side: what changed, what did not as far as they could see, and what was different
-about the runs themselves."""
+"""Two runs of one experiment side by side: what changed, what did not as far as the runs can tell, and how their
+settings differ."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class ComparePaths:
 
 
 def compare(a: Path, b: Path, out: Path | None = None) -> ComparePaths:
-    """Compare two runs' folders; writes compare-with-<A>.html and .json into `out`, or into B's folder.
+    """Compare two runs' folders; write compare-with-<A>.html and .json into `out`, or into B's folder.
 
-    Raises InvalidInput when either is no run, or when they do not belong to one experiment."""
+    Raises InvalidInput when either is not a run, or when they do not belong to one experiment."""
     folders = (journal_of(a).parent, journal_of(b).parent)
     first, second = (with_busiest(read_run(folder)) for folder in folders)
     _check(first, second, str(b))
@@ -122,7 +122,7 @@ def _row(effect: Effect) -> dict[str, Any]:
 
 
 def changes(a: Result, b: Result) -> list[tuple[str, str, str]]:
-    """What was different about the runs: (name, in A, in B), for settings, environment and load."""
+    """Return how the runs themselves differ: (name, in A, in B), for settings, environment and load."""
     left, right = _settings(a), _settings(b)
     names = dict.fromkeys([*left, *right])
     return [
@@ -144,7 +144,7 @@ def _settings(result: Result) -> dict[str, str]:
 
 
 def _diffs(a: Result, b: Result) -> list[tuple[str, list[str]]]:
-    """Unified differences of the files as they ran."""
+    """Return the unified differences of the files as they ran."""
     made = []
     for file in dict.fromkeys([*a.plan.documents, *b.plan.documents]):
         old, new = (run.plan.documents.get(file, "").splitlines() for run in (a, b))

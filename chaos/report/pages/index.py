@@ -1,8 +1,8 @@
-"""reports/index.html: every run with its outcome, and per experiment how the observed shares went from run to run.
+"""reports/index.html: every run with its outcome, and per experiment the observed shares from run to run.
 
-Made from the `result.json` files. What the index needs of each is kept in `index.json`, so that a folder of a
-thousand runs is not read a thousand times; a run whose file has changed is read again, and one that was never
-rendered is listed as such."""
+It is made from the `result.json` files. The part that the index needs of each is kept in `index.json`, so that a
+thousand runs are not read a thousand times; a run whose file has changed is read again, and one that was never rendered
+is listed as such."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class ExperimentRow:
 
 
 def render_index(reports_root: Path) -> Path:
-    """Write index.html (and its cache) into the root of the reports; returns the page's path."""
+    """Write index.html (and its cache) into the root of the reports. Returns the page's path."""
     from chaos.report.pages.page import stylesheet, template
 
     summaries = _summaries(reports_root)
@@ -85,7 +85,7 @@ def render_index(reports_root: Path) -> Path:
 
 
 def _summaries(root: Path) -> list[Summary]:
-    """What the index needs of each run; oldest first."""
+    """Return the part of each run that the index needs; oldest first."""
     known = _cache(root)
     found: dict[str, Summary] = {}
     for journal in root.glob(f"*/*/{JOURNAL}"):
@@ -101,7 +101,8 @@ def _summaries(root: Path) -> list[Summary]:
 
 
 def _when(summary: Summary) -> tuple[str, str]:
-    """For sorting: a run's folder is named for the time at which it began, whether or not there is a result yet."""
+    """Return a sort key. A run's folder is named for the time at which it began, whether or not there is a result
+    yet."""
     return Path(summary["folder"]).name, summary["folder"]
 
 
@@ -150,7 +151,7 @@ def _finding(found: dict[str, Any]) -> FindingSummary:
 
 
 def _experiments(summaries: list[Summary]) -> list[ExperimentRow]:
-    """Grouped by name; the experiment that ran last comes first."""
+    """Group runs by experiment; the one that ran last comes first."""
     by_name: dict[str, list[Summary]] = {}
     for each in summaries:
         by_name.setdefault(each["name"], []).append(each)
@@ -175,7 +176,7 @@ def _experiment(name: str, runs: list[Summary]) -> ExperimentRow:
 
 
 def _lines(runs: list[Summary]) -> Iterable[tuple[str, Sparkline]]:
-    """A sparkline per finding that was judged in at least two of these runs, the first four."""
+    """Yield a sparkline for each of the first four findings that were judged in at least two of these runs."""
     titles: dict[str, str] = {}
     values: dict[str, list[FindingSummary]] = {}
     for run in runs:

@@ -1,7 +1,7 @@
 """JUnit XML for build servers: one test case per finding, and one for the run itself.
 
-falsified is a `failure`; inconclusive and no-traffic are an `error`, because the test could not be carried out, and
-a server that knows only this file must not show such a run as passed. The case `the run itself` is an error when the
+falsified is a `failure`; inconclusive and no-traffic are an `error`, because the test could not be carried out, and a
+server that reads only this file must not show such a run as passed. The case `the run itself` is an error when the
 environment failed, a safeguard fired or the run was cut short."""
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ JUDGED = {verdict.value for verdict in Verdict}
 
 
 def junit(result: Result) -> bytes:
-    """The document as UTF-8."""
+    """Return the document as UTF-8."""
     suite = TestSuite(clean(result.plan.name))
     suite.timestamp = clean(result.plan.started)
     for name, value in (
@@ -46,6 +46,7 @@ def junit(result: Result) -> bytes:
 
 
 def clean(text: str) -> str:
+    """Replace the characters that XML cannot carry."""
     return _FORBIDDEN.sub("\ufffd", text)
 
 
@@ -77,7 +78,8 @@ def _with(found: Failure | Error, text: str) -> Failure | Error:
 
 
 def facts(finding: Finding) -> str:
-    """`configured 50 % ± 2 points, drawn 50.1 %, observed 50.1 % (7 012 of 14 000), 99 % interval 48.2 .. 51.9 %`."""
+    """Return `configured 50 % ± 2 points, drawn 50.1 %, observed 50.1 % (7 012 of 14 000), 99 % interval 48.2 .. 51.9
+    %`."""
     width = words.spread(finding.interval)
     parts = [
         f"configured {shown.configured(finding)} {shown.tolerance(finding)}".strip()

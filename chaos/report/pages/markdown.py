@@ -1,4 +1,4 @@
-"""The report as Markdown: what fits into a pull request's comment or a chat."""
+"""The report as Markdown, short enough for a pull request's comment or a chat."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
 
 
 def markdown(result: Result, tables: Tables) -> str:
+    """Return the report's text."""
     said, plan = banner(result), result.plan
     parts = [f"# {MARKS[said.tone]} {said.headline}: {escaped(plan.name)}"]
     if plan.description:
@@ -85,7 +86,7 @@ def _row(finding: Finding) -> tuple[str, ...]:
 
 
 def _table(names: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    """Columns that are empty in every row are left out."""
+    """Return a table without the columns that are empty in every row."""
     kept = [index for index in range(len(names)) if any(row[index] for row in rows)]
     lines = [
         [names[index] for index in kept],
@@ -96,7 +97,7 @@ def _table(names: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text that Markdown shows as it is, on one line; HTML in it stays text."""
+    """Escape a text so that Markdown shows it as it is, on one line; HTML in it stays text."""
     return _SPECIAL.sub(r"\\\1", " ".join(text.replace(words.THIN, "\u00a0").split(None if "\n" in text else " ")))
 
 

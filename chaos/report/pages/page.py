@@ -1,5 +1,5 @@
-"""The page: a result becomes one self-contained HTML file. Everything shown is escaped by Jinja2; figures are our
-own markup."""
+"""The page: turn a result into one self-contained HTML file. Everything shown is escaped by Jinja2; figures are our own
+markup."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ CONTENTS = (
 
 @cache
 def template(name: str) -> Any:
-    """A template of this folder, compiled once; undefined names are errors."""
+    """Return a template of this folder, compiled once; undefined names are errors."""
     folder = files("chaos.report").joinpath("templates")
     environment = Environment(
         loader=FunctionLoader(lambda wanted: folder.joinpath(wanted).read_text(encoding="utf-8")),
@@ -54,9 +54,9 @@ def template(name: str) -> Any:
 
 
 def coded(text: str) -> Markup:
-    """Text in which what stands between backticks is code; all of it escaped."""
+    """Mark the text between backticks as code; all of it is escaped."""
     parts = text.split("`")
-    if len(parts) % 2 == 0:  # one is left over: not meant as a pair
+    if len(parts) % 2 == 0:  # an odd number of backticks: they are not pairs
         return escape(text)
     return Markup("").join(
         Markup("<code>{}</code>").format(part) if at % 2 else escape(part) for at, part in enumerate(parts)
@@ -69,11 +69,12 @@ def stylesheet() -> Markup:
 
 
 def page(result: Result, tables: Tables, drawings: dict[str, Drawing | None]) -> str:
-    """The report as HTML; `drawings` by name, None for what there was nothing to draw of."""
+    """Return the report as HTML; `drawings` by name, None where there was nothing to draw."""
     return str(template("report.html.j2").render(context(result, tables, drawings)))
 
 
 def context(result: Result, tables: Tables, drawings: dict[str, Drawing | None]) -> dict[str, Any]:
+    """Return the values that the report's template shows."""
     plan, table = result.plan, tables.outcomes
     listed = documents(
         plan.documents,

@@ -13,9 +13,9 @@ from chaos.report.data.journal import journal_of, only_damage, read_run
 
 @dataclass(frozen=True, slots=True)
 class ReportPaths:
-    """Where the four forms of a report are, and what the run came to.
+    """Where the four forms of a report are, and the run's outcome.
 
-    `root` is the folder of all reports when the run lies in it as `<root>/<name>/<time>`, as `chaos run` lays them."""
+    `root` is the folder of all reports when the run's folder is `<root>/<name>/<time>`, as `chaos run` makes it."""
 
     folder: Path
     html: Path
@@ -27,14 +27,14 @@ class ReportPaths:
     exit_code: int
 
     def to_dict(self) -> dict[str, str | int | None]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
 
 
 def render(run_folder: Path) -> ReportPaths:
-    """Write a run's report beside its journal, each file at once or not at all. Works for a journal that stops in
-    the middle.
+    """Write a run's report beside its journal, each file completely or not at all. A journal that stops in the middle
+    works too.
 
     Raises InvalidInput when there is no journal, or a damaged one; OSError when the folder cannot be written."""
     from chaos.report.figures.all import drawings

@@ -24,7 +24,7 @@ class Tables:
 
     @classmethod
     def of(cls, result: Result) -> Tables:
-        """Empty tables for a run that nobody sent a request to."""
+        """Make the tables; empty ones for a run without requests."""
         outcomes, planned, confidence = frames.outcomes(result), injections(result), result.plan.confidence
         if outcomes.empty:
             return cls(outcomes, planned, (), ())

@@ -1,5 +1,4 @@
-"""What a run came to, in a headline and a sentence or two: the first thing, and often the only thing, that people
-read."""
+"""A run's outcome in a headline and a sentence or two: the first thing, and often the only thing, that people read."""
 
 from __future__ import annotations
 
@@ -23,12 +22,12 @@ HEADLINES = {
     "interrupted": "Interrupted",
     "unfinished": "The run did not end",
 }
-SHOWN = 3  # findings told in words; the table has the others
+SHOWN = 3  # findings described in words; the table has the others
 
 
 @dataclass(frozen=True, slots=True)
 class Banner:
-    """`tone` picks colour and icon: verified, falsified, inconclusive, no-traffic or failed."""
+    """`tone` selects colour and icon: verified, falsified, inconclusive, no-traffic or failed."""
 
     tone: str
     headline: str
@@ -38,6 +37,7 @@ class Banner:
 
 
 def banner(result: Result) -> Banner:
+    """Return the banner of a run."""
     return Banner(
         tone=tone_of(result.outcome),
         headline=headline(result.outcome),
@@ -61,7 +61,7 @@ def _lead(result: Result) -> str:
     findings = result.findings
     total = len(findings)
     if not total:
-        return "Nothing was tested: the run came to no verdict."
+        return "Nothing was tested: the run has no verdict."
     of = {verdict: [each for each in findings if each.verdict is verdict] for verdict in Verdict}
     what = "expectation"
     if len(of[Verdict.VERIFIED]) == total:
@@ -80,18 +80,20 @@ def _lead(result: Result) -> str:
 
 
 def _searches(result: Result) -> list[Finding]:
-    """A search asks one question; that a hypothesis breaks at some levels is how it finds the answer."""
+    """Return the search's finding, if there is one. It replaces the others: that a hypothesis breaks at some levels is
+    how a search finds its answer."""
     return [finding for finding in result.findings if finding.kind == "search"]
 
 
 def _reasons(result: Result) -> tuple[str, ...]:
-    """Why the run ended as it did, as far as no finding says it."""
+    """Return why the run ended as it did, without reasons that a finding's sentence already gives."""
     said = {finding.sentence for finding in result.findings}
     return tuple(reason for reason in result.reasons if reason not in said)[:SHOWN]
 
 
 def _details(findings: Sequence[Finding]) -> tuple[str, ...]:
-    """The sentences of what did not hold, then of what is undecided; one verified finding speaks for itself."""
+    """Return the sentences of what did not hold, then of what is undecided; of verified findings only when there are
+    few."""
     troubled = [finding for finding in sorted(findings, key=severity) if finding.verdict is not Verdict.VERIFIED]
     shown = troubled or list(findings if len(findings) <= SHOWN else ())
     told = [told_of(finding) for finding in shown[:SHOWN]]
@@ -101,12 +103,12 @@ def _details(findings: Sequence[Finding]) -> tuple[str, ...]:
 
 
 def severity(finding: Finding) -> int:
-    """0 for what was refuted, the strongest news; 3 for what holds."""
+    """Return a sort key: 0 for a refuted finding, which matters most, to 3 for a verified one."""
     return (Verdict.FALSIFIED, Verdict.NO_TRAFFIC, Verdict.INCONCLUSIVE, Verdict.VERIFIED).index(finding.verdict)
 
 
 def told_of(finding: Finding) -> str:
-    """The finding in a sentence that can stand alone: whose it is, and what was found."""
+    """Return the finding in a sentence that can stand alone: its title, its phase, and what was found."""
     phase = "" if finding.title.startswith(finding.phase) else finding.phase
     whose = " \u00b7 ".join(part for part in (finding.title, phase) if part)
     return f"{whose}: {finding.sentence}" if finding.sentence else whose
@@ -122,7 +124,7 @@ def _guarantee(result: Result) -> str:
 
 
 def repeat_command(plan: Plan) -> str:
-    """The command that repeats the run, its seed included: the same requests meet the same faults."""
+    """Return the command that repeats the run, with its seed: the same requests get the same faults."""
     command = [*plan.command] or ["chaos", "run", plan.file]
     if not any(each.startswith("--seed") for each in command):
         command += ["--seed", str(plan.seed)]

@@ -28,8 +28,10 @@ Unit = Literal["share", "seconds"]
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """One quantity in both runs. `estimate` and the interval `low`..`high` are of B - A, in fractions or seconds; the
-    interval may be open. `seen`: no difference at all has been ruled out."""
+    """One quantity in both runs.
+
+    `estimate` and the interval `low`..`high` are of B - A, in fractions or seconds; the interval may be open. `seen`: a
+    difference of 0 has been ruled out."""
 
     subject: str
     what: str
@@ -48,8 +50,9 @@ class Effect:
 
     @property
     def sentence(self) -> str:
+        """What the interval says about the difference."""
         if self.estimate is None or not (self.n_a and self.n_b):
-            return "Only one of the runs has it: there is nothing to compare."
+            return "Only one of the runs has it, so there is nothing to compare."
         if self.low is None or self.high is None:
             open_side = "No difference that these runs could have seen: too few requests to bound one."
             return self._seen() if self.seen else open_side
@@ -69,13 +72,13 @@ class Effect:
         return " .. ".join("\u2026" if bound is None else self.words(bound) for bound in (self.low, self.high))
 
     def words(self, difference: float) -> str:
-        """`+1.2 points`, `+340 \u00b5s`: with the digits that the interval can carry."""
+        """Return `+1.2 points` or `+340 µs`, with the digits that the interval supports."""
         if self.unit == "seconds":
             return words.later(difference)
         return words.points(difference, words.spread((self.low, self.high)))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "subject": self.subject,
             "what": self.what,
@@ -92,7 +95,7 @@ class Effect:
 
 
 def effects(a: Result, b: Result) -> tuple[Effect, ...]:
-    """Every comparison that the two runs allow: matching findings, failures and latencies per phase and task."""
+    """Return every comparison that the two runs allow: matching findings, failures and latencies per phase and task."""
     tallies = list(_tallies(a, b))
     groups = list(_groups(frames.outcomes(a), frames.outcomes(b)))
     confidence = min(a.plan.confidence, b.plan.confidence)
@@ -105,7 +108,7 @@ def effects(a: Result, b: Result) -> tuple[Effect, ...]:
 
 
 def _tallies(a: Result, b: Result) -> Iterator[tuple[str, str, Tally, Tally]]:
-    """Observed shares of the findings that both runs have."""
+    """Yield the observed shares of the findings that both runs have."""
     others = {finding.id: finding for finding in b.findings}
     for finding in a.findings:
         other = others.get(finding.id)
@@ -118,7 +121,7 @@ def _subject(finding: Finding) -> str:
 
 
 def _groups(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
-    """The rows of each phase and task that either run has."""
+    """Yield the rows of each phase and task that either run has."""
     places = [tuple(place) for table in (a, b) for place in table[["phase", "task"]].itertuples(index=False)]
     phases = {phase for phase, _ in places}
     for phase, task in dict.fromkeys(places):

@@ -13,7 +13,7 @@ from chaos.verify.interval import VAGUE, interval
 
 @dataclass(frozen=True, slots=True)
 class DestinationRow:
-    """One destination of a route. `bar`, `low`, `high` and `mark` are places in [0, 1]."""
+    """One destination of a route. `bar`, `low`, `high` and `mark` are positions in [0, 1]."""
 
     route: str
     destination: str
@@ -30,7 +30,8 @@ class DestinationRow:
 def destinations(
     table: pd.DataFrame, configured: Mapping[tuple[str, str], float], confidence: float
 ) -> tuple[DestinationRow, ...]:
-    """Of the requests that a route forwarded. `configured` is by route and destination; the never seen are rows too."""
+    """Return a row for each destination that a route forwarded to or should have. `configured` is by route and
+    destination."""
     made: list[DestinationRow] = []
     for route, rows in table[table["destination"] != ""].groupby("route", sort=False):
         counted = {str(name): int(count) for name, count in rows.groupby("destination")["count"].sum().items()}

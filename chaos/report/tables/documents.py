@@ -1,5 +1,5 @@
-"""The rules as they ran: the files' text with numbered lines, lightly marked, the lines that findings point at
-anchored."""
+"""The rules as they ran: the files' text with numbered lines, lightly highlighted, with anchors for the findings'
+links."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Document:
 
 
 def documents(texts: Mapping[str, str], places: Iterable[str]) -> tuple[Document, ...]:
-    """`places` are `file:line:column`; those lines are marked."""
+    """Return the files' lines; those named by `places` (`file:line:column`) are marked."""
     marked = {tuple(place.rsplit(":", 2)[:2]) for place in places if place.count(":") >= 2}
     made = []
     for file, text in texts.items():
@@ -55,7 +55,7 @@ def _html(line: str) -> Markup:
 
 
 def _split_comment(line: str) -> tuple[str, str]:
-    """The line and the comment at its end; a # within quotes or a word is none."""
+    """Split a line into code and the comment at its end; a # within quotes or a word does not begin one."""
     quote = ""
     for index, letter in enumerate(line):
         if quote:

@@ -1,4 +1,4 @@
-"""The expectations as rows of ready text, grouped by subject: what the page's first table shows."""
+"""The expectations as rows of ready text, grouped by subject: the page's first table."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from chaos.report.tables.forest import Row, forest_row
 
 SECTIONS = (
     ("Rules", "What the rules configure, what the gateway drew, and what users got.", None),
-    ("Hypotheses", "What was asked of the application while the faults were on.", {"hypothesis"}),
+    ("Hypotheses", "What the application must keep to while faults are on.", {"hypothesis"}),
     (
         "Masking and amplification",
-        "Which faults users never noticed, and what one request of theirs cost upstream.",
+        "Which faults users never noticed, and how many upstream requests one of theirs caused.",
         {"masking", "amplification"},
     ),
     ("Safeguards", "Bounds that stop a run.", {"safeguard"}),
@@ -54,8 +54,8 @@ class Section:
 
 
 def sections(result: Result) -> tuple[Section, ...]:
-    """The findings by subject; what was refuted comes first, within a subject and among them. Empty subjects are left
-    out."""
+    """Group the findings by subject; refuted ones come first, within a subject and among subjects. Empty subjects are
+    left out."""
     named = {kind for _, _, kinds in SECTIONS if kinds for kind in kinds}
     made = []
     for title, intro, kinds in SECTIONS:
@@ -70,12 +70,13 @@ def sections(result: Result) -> tuple[Section, ...]:
 
 
 def _urgency(section: Section) -> int:
-    """A search's answer comes before the levels that it tried."""
+    """Return a sort key. A search's answer comes before the levels that it tried."""
     first = section.rows[0].finding
     return -1 if first.kind == "search" else severity(first)
 
 
 def finding_row(finding: Finding, several_phases: bool = False) -> FindingRow:
+    """Return a finding's row."""
     width = words.spread(finding.interval)
     context = [finding.rule_name, finding.task, f"phase {finding.phase}" if finding.phase and several_phases else ""]
     seen = finding.observed or finding.drawn
@@ -100,7 +101,7 @@ def finding_row(finding: Finding, several_phases: bool = False) -> FindingRow:
 
 
 def anchor_of(where: str) -> str:
-    """The page's anchor for `file:line:column`, empty without one."""
+    """Return the page's anchor for `file:line:column`, empty without one."""
     file, _, rest = (
         where.partition(":") if where.count(":") < 2 else (where.rsplit(":", 2)[0], "", where.rsplit(":", 2)[1])
     )
@@ -112,7 +113,7 @@ def line_anchor(file: str, line: int) -> str:
 
 
 def _needed(finding: Finding) -> str:
-    """How many more requests would decide; empty where the sentence says so already."""
+    """Return how many more requests would decide; empty where the sentence says so already."""
     if not finding.needed or "more requests" in finding.sentence:
         return ""
     return f"about {words.count(finding.needed)} more requests would decide"

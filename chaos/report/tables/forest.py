@@ -1,9 +1,8 @@
-"""One row of the forest plot: the claim's band, its target, and the observed value with its interval, on the row's
-own axis.
+"""One row of the forest plot: the claim's band, its target, and the observed value with its interval, on the row's own
+axis.
 
-Rows of a table may have different units (a share, a time), so each is drawn in units of its own claim: the band of what
-would be accepted fills the middle, and everything else lies where it belongs beside it. Geometry only; the page
-draws."""
+Rows of a table may have different units (a share, a time), so each is drawn in units of its own claim: the band of
+accepted values fills the middle, and everything else lies beside it. Geometry only; the page draws."""
 
 from __future__ import annotations
 
@@ -21,8 +20,8 @@ REACH = 2.2  # a two-sided claim's axis ends this many tolerances from its targe
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Places from left to right in a drawing WIDTH wide; None for what there is not. `beyond_*`: it goes on past the
-    edge."""
+    """Positions from left to right in a drawing WIDTH wide; None for what is absent. `beyond_*`: the interval goes on
+    past the edge."""
 
     band: tuple[float, float]
     target: float
@@ -36,7 +35,7 @@ class Row:
 
 
 def forest_row(finding: Finding) -> Row | None:
-    """None for a finding without a claim to draw."""
+    """Return a finding's row; None for one without a claim to draw."""
     target = finding.configured
     if target is None or not isfinite(target):
         return None
@@ -61,7 +60,7 @@ def forest_row(finding: Finding) -> Row | None:
 
 
 def _axis(finding: Finding, target: float) -> tuple[float, float, tuple[float, float]]:
-    """The ends of the row's axis, and the band of values that the claim accepts."""
+    """Return the ends of the row's axis, and the band of values that the claim accepts."""
     floor, ceiling = (0.0, 1.0) if finding.unit == "share" else (0.0 if target >= 0 else -float("inf"), float("inf"))
     seen = [value for value in (finding.estimate, *(finding.interval or ())) if value is not None and isfinite(value)]
     if finding.sense == "within":
@@ -98,7 +97,7 @@ class Interval:
 
 
 def interval_row(shown: Interval, description: str) -> Row:
-    """A row around nought, without a band: what an effect is drawn as."""
+    """Return a row around 0, without a band, for the effect of a comparison."""
     seen = [abs(value) for value in (shown.estimate, shown.low, shown.high) if value is not None and isfinite(value)]
     reach = max(seen, default=0.0) * 1.15 or 1.0
 

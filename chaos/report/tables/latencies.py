@@ -17,7 +17,7 @@ QUANTILES = (0.5, 0.9, 0.95, 0.99, 0.999)
 
 @dataclass(frozen=True, slots=True)
 class LatencyRow:
-    """`quantiles` are (value, interval), in the order of QUANTILES."""
+    """One kind of outcome. `quantiles` are (value, interval), in the order of QUANTILES."""
 
     group: str
     n: str
@@ -36,7 +36,8 @@ class LatencyGroup:
 
 
 def latencies(table: pd.DataFrame, confidence: float) -> tuple[LatencyGroup, ...]:
-    """Per phase and task, each kind of outcome apart and all together; at the end everything, when it has several."""
+    """Return a group per phase and task, with each kind of outcome and all together; at the end the whole run, when
+    there are several."""
     made = []
     for (phase, task), rows in table.groupby(["phase", "task"], sort=False):
         made.append(LatencyGroup(str(phase), str(task), _rows(rows, confidence)))
@@ -69,7 +70,7 @@ def _row(name: str, latency: Histogram, confidence: float) -> LatencyRow:
 
 
 def _bounds(span: Span) -> str:
-    """Words for the interval of a quantile, which has no end on a side where the sample is too small."""
+    """Return the interval of a quantile in words; it has no end on a side where the sample is too small."""
     if span.low <= 0 or span.high == inf:
         return "too few"
     return f"{words.measured(span.low)} .. {words.measured(span.high)}"

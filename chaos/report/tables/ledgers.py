@@ -1,4 +1,4 @@
-"""The gateway's book beside the users': what each rule decided, and how many answers carried its name."""
+"""The gateway's counters beside the users': what each rule decided, and how many responses carried its name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class LedgerRow:
 
 
 def ledgers(result: Result, table: pd.DataFrame) -> tuple[LedgerRow, ...]:
-    """The gateway's counters per phase and rule, beside what the users' side counted of the same route."""
+    """Return the gateway's counters per phase and rule, beside the users' count of responses from the same route."""
     names = {each.rule: each.rule_name for each in result.findings if each.rule}
     names |= {str(rule.get("key")): str(rule.get("name")) for rule in result.plan.rules if rule.get("name")}
     seen = table.groupby(["phase", "route"])["count"].sum().to_dict()

@@ -1,4 +1,4 @@
-"""What the load was to be, beside what it was."""
+"""The planned load beside the delivered one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class LoadRow:
 
 
 def load(result: Result) -> tuple[LoadRow, ...]:
-    """Planned beside delivered."""
+    """Return the rows of the table."""
     plan, got = result.plan.load, result.delivered
     rate = plan.get("arrival_rate")
     errors = sum(got.errors.values())
@@ -43,7 +43,7 @@ def load(result: Result) -> tuple[LoadRow, ...]:
         ),
         LoadRow(
             "Requests per second",
-            f"{words.short_count(rate)} (arrival rate)" if rate else "as fast as the answers come",
+            f"{words.short_count(rate)} (arrival rate)" if rate else "as fast as responses come",
             words.short_count(got.rate),
             _rate_note(rate, got.rate),
         ),
@@ -61,14 +61,14 @@ def load(result: Result) -> tuple[LoadRow, ...]:
                 "Arrivals that found no idle user",
                 "0",
                 words.count(got.late),
-                "they waited for one; their latency counts from when they were due" if got.late else "",
+                "they waited for one; their latency counts from the time they were due" if got.late else "",
             )
         )
     return tuple(rows)
 
 
 def _otherwise(plan: Mapping[str, Any]) -> str:
-    """What bounds a run that this number does not bound."""
+    """Return what ends a run that this number does not bound."""
     return words.NONE if plan.get("requests") or plan.get("duration") else "until decided"
 
 

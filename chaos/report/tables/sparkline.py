@@ -1,4 +1,4 @@
-"""A word-sized graph: an observed value from run to run, its intervals, and the value that was configured."""
+"""A word-sized graph: an observed value from run to run, its intervals, and the configured value."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class FindingSummary(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Sparkline:
-    """Places in a drawing WIDTH by HEIGHT; `points` are (x, y, low y, high y, verdict)."""
+    """Positions in a drawing WIDTH by HEIGHT; `points` are (x, y, low y, high y, verdict)."""
 
     points: tuple[tuple[float, float, float, float, str], ...]
     target: float | None

@@ -15,7 +15,7 @@ from chaos.verify.interval import VAGUE, interval
 
 @dataclass(frozen=True, slots=True)
 class StatusRow:
-    """A status code, or a kind of failure without one. `bar`, `low`, `high` and `mark` are places in [0, 1]."""
+    """A status code, or a kind of failure without one. `bar`, `low`, `high` and `mark` are positions in [0, 1]."""
 
     status: str
     meaning: str
@@ -42,7 +42,7 @@ class StatusGroup:
 
 
 def statuses(table: pd.DataFrame, planned: Injections, confidence: float) -> tuple[StatusGroup, ...]:
-    """Every status that was seen or expected, per phase and task."""
+    """Return every status that was seen or expected, per phase and task."""
     made = []
     for (phase, task), rows in table.groupby(["phase", "task"], sort=False):
         wanted, total = status_shares(rows, planned), int(rows["count"].sum())

@@ -1,4 +1,4 @@
-"""The few numbers of a run that everybody asks for first."""
+"""The few numbers of a run that everybody looks for first."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Tile:
 
 
 def tiles(result: Result, table: pd.DataFrame) -> tuple[Tile, ...]:
-    """The few numbers that everybody asks for first."""
+    """Return the tiles of a run."""
     got = result.delivered
     made = [
         Tile("Requests", words.count(got.requests), f"in {words.seconds(got.seconds)}" if got.seconds else ""),
@@ -36,7 +36,7 @@ def tiles(result: Result, table: pd.DataFrame) -> tuple[Tile, ...]:
             Tile(
                 "Failed for users",
                 words.share(failed / got.requests),
-                f"{words.count(failed)} answers of 4xx, 5xx or none",
+                f"{words.count(failed)} with 4xx, 5xx or no response",
             ),
             Tile(
                 "Median latency",
@@ -49,7 +49,7 @@ def tiles(result: Result, table: pd.DataFrame) -> tuple[Tile, ...]:
 
 
 def _faults(result: Result, faulted: int) -> Tile:
-    """What met a fault: the load's own requests or, when it is an application's calls that do, those."""
+    """Return the tile of faults: of the load's own requests or, if only an application's calls got faults, of those."""
     phases = result.counters["phases"] if result.counters else {}
     rules = [rule for phase in phases.values() for rule in phase.values()]
     injected = sum(rule["abort"] + rule["delay"] - rule["delay_abort"] for rule in rules)
