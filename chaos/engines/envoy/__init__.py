@@ -1,1 +1,1 @@
-"""The same rules as configuration for a real Envoy, put together the way Istio's control plane does it."""
+"""The same rules as configuration for a real Envoy, built the way Istio's control plane does."""

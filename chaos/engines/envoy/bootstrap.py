@@ -1,7 +1,7 @@
 """The frame around the routes: a static bootstrap with one listener, its HTTP connection manager and the clusters.
 
 The settings of the connection manager are those that istiod sends (pilot/pkg/networking/core/listener_builder.go and
-gateway.go), less telemetry, authentication and TLS, which say nothing about VirtualServices."""
+gateway.go), without telemetry, authentication and TLS, which have no effect on VirtualServices."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MAX_DIRECT_RESPONSE_BYTES = 1024 * 1024
 
 
 def typed(name: str, **fields: Any) -> Json:
-    """A message inside `typed_config`; `name` as `extensions.filters.http.fault.v3.HTTPFault`."""
+    """Return a message for `typed_config`; `name` is like `extensions.filters.http.fault.v3.HTTPFault`."""
     return {"@type": _TYPES + name, **fields}
 
 
@@ -35,8 +35,10 @@ def bootstrap(
     ignore_port: bool,
     admin: tuple[str, int] | None = None,
 ) -> Json:
-    """What `envoy -c` takes. `gateway` is the ingress role: it trusts nothing the client says about its own address.
-    `ignore_port`: domains are names without ports, and the port in Host does not count."""
+    """Return the document for `envoy -c`.
+
+    `gateway` is the ingress role: it trusts nothing that the client says about its own address. `ignore_port`: domains
+    are names without ports, and the port in Host does not count."""
     manager = _connection_manager(virtual_hosts, gateway, ignore_port)
     listener = {
         "name": "gateway" if gateway else "outbound",
@@ -72,7 +74,7 @@ def _connection_manager(virtual_hosts: Sequence[Json], gateway: bool, ignore_por
             "name": "http",
             "virtual_hosts": list(virtual_hosts),
             "ignore_port_in_host_matching": ignore_port,
-            # A route to a subset that nobody defined is an answer of its own (503, NC), not a broken configuration.
+            # A route to a subset that nobody defined gets 503 (NC); it must not make the configuration invalid.
             "validate_clusters": False,
             "max_direct_response_body_size_bytes": _MAX_DIRECT_RESPONSE_BYTES,
         },
@@ -81,7 +83,8 @@ def _connection_manager(virtual_hosts: Sequence[Json], gateway: bool, ignore_por
 
 
 def _http_filters() -> list[Json]:
-    """Fault before CORS before the router, as in Istio: a preflight can be aborted, an abort has no CORS headers."""
+    """Return the filters in Istio's order, fault before CORS before the router: a preflight can be aborted, an abort
+    has no CORS headers."""
     return [
         {"name": FAULT_FILTER, "typed_config": typed("extensions.filters.http.fault.v3.HTTPFault")},
         {"name": CORS_FILTER, "typed_config": typed("extensions.filters.http.cors.v3.Cors")},

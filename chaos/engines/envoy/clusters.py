@@ -27,14 +27,14 @@ _SIMPLE = {"RANDOM": "RANDOM", "ROUND_ROBIN": "ROUND_ROBIN"}
 
 
 def cluster_name(host: str, port: int, subset: str) -> str:
-    """Istio's own naming, so that people find what they know."""
+    """Return Istio's own name for a cluster, which people know."""
     return f"outbound|{port}|{subset}|{host}"
 
 
 def cluster(
     host: str, port: int, endpoints: Sequence[Endpoint], rule: MergedRule | None, subset: Subset | None
 ) -> Json:
-    """One port of a service, or of one subset of it."""
+    """Return the cluster of one port of a service, or of one subset of it."""
     name = cluster_name(host, port, subset.name if subset else "")
     chosen = endpoints_with(tuple(endpoints), subset.labels if subset else {})
     policy = effective_policy(rule.traffic_policy if rule else None, subset.traffic_policy if subset else None, port)
@@ -51,7 +51,7 @@ def cluster(
     options = _protocol_options(tcp, http)
     if options:
         whole["typed_extension_protocol_options"] = options
-    # Istio always sets it: Envoy alone would go on sending to ejected endpoints once half of them are.
+    # Istio always sets it: by Envoy's default, ejected endpoints get requests again once half of all are ejected.
     panic = policy.outlier_detection.min_health_percent if policy.outlier_detection is not None else 0
     whole["common_lb_config"] = {"healthy_panic_threshold": {"value": panic}}
     if policy.outlier_detection is not None:
@@ -60,7 +60,8 @@ def cluster(
 
 
 def effective_policy(host: TrafficPolicy | None, subset: TrafficPolicy | None, port: int) -> TrafficPolicy:
-    """The host's policy with the subset's fields in their place, ports settled first (MergeSubsetTrafficPolicy)."""
+    """Return the host's policy with the subset's fields in their place, after ports are settled
+    (MergeSubsetTrafficPolicy)."""
     base, _ = _for_port(host, port)
     if subset is None:
         return base
@@ -73,7 +74,8 @@ def effective_policy(host: TrafficPolicy | None, subset: TrafficPolicy | None, p
 
 
 def _for_port(policy: TrafficPolicy | None, port: int) -> tuple[TrafficPolicy, bool]:
-    """A port's settings replace all four of the policy's, set or not; the flag says that they did."""
+    """Return the policy for a port, and whether the port has settings of its own, which replace all of the policy's
+    fields."""
     if policy is None:
         return TrafficPolicy(), False
     for settings in policy.port_level_settings:
@@ -92,7 +94,7 @@ def _as_policy(policy: TrafficPolicy, settings: PortTrafficPolicy) -> TrafficPol
 
 
 def hash_policy(consistent_hash: ConsistentHashLB | None) -> Json | None:
-    """What a route hashes for a cluster that balances by it (ConsistentHashToHashPolicy)."""
+    """Return what a route hashes for a cluster with this consistent hash, or None (ConsistentHashToHashPolicy)."""
     if consistent_hash is None:
         return None
     if consistent_hash.http_header_name is not None:
@@ -118,7 +120,7 @@ def _endpoint(point: Endpoint) -> Json:
 
 
 def _thresholds(tcp: TCPSettings, http: HTTPSettings, policy: TrafficPolicy) -> Json:
-    """Istio lifts Envoy's own limits; 0 and absent both mean none."""
+    """Return the limits. Istio lifts Envoy's own; 0 and absent both mean unlimited."""
     threshold: Json = {
         "max_connections": tcp.max_connections or _UNLIMITED,
         "max_pending_requests": http.http1_max_pending_requests or _UNLIMITED,
@@ -172,7 +174,7 @@ def _protocol_options(tcp: TCPSettings, http: HTTPSettings) -> Json:
 
 
 def _outlier_detection(outlier: OutlierDetection) -> Json:
-    """Ejection by success rate is always off in Istio (applyOutlierDetection)."""
+    """Return the outlier detection. Ejection by success rate is always off in Istio (applyOutlierDetection)."""
     config: Json = {"enforcing_success_rate": 0}
     if outlier.consecutive_5xx_errors is not None:
         config["consecutive_5xx"] = outlier.consecutive_5xx_errors

@@ -1,7 +1,7 @@
-"""A resolved mesh in, a bootstrap for Envoy out: what `chaos export envoy` prints.
+"""Export a resolved mesh as a bootstrap for Envoy: what `chaos export envoy` prints.
 
-Which rules count, delegates, virtual hosts and DestinationRules are settled by `chaos.mesh.resolve`, as for our own
-gateway; here they only become Envoy's messages."""
+`chaos.mesh.resolve` settles which rules count, delegates, virtual hosts and DestinationRules, as for our own gateway;
+here they only become Envoy's messages."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def export_envoy(
     listen: tuple[str, int] = ("127.0.0.1", 8080),
     admin: tuple[str, int] | None = None,
 ) -> Json:
-    """The bootstrap of an Envoy that plays this proxy; `listen` is where it really listens."""
+    """Return the bootstrap of an Envoy that plays this proxy; `listen` is the address it really listens on."""
     mesh = resolve(resources, registry, proxy)
     address, port = listen
     return bootstrap(
@@ -39,12 +39,12 @@ def export_envoy(
 
 
 def as_text(document: Json) -> str:
-    """Indented JSON, which `envoy -c` takes."""
+    """Return the document as indented JSON, which `envoy -c` reads."""
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
 def _clusters(mesh: ResolvedMesh) -> list[Json]:
-    """Every port of every service, and every subset of it that a DestinationRule defines."""
+    """Return the clusters of every port of every service, and of every subset that a DestinationRule defines."""
     return [part for service in mesh.registry.services.values() for part in _service_clusters(service, mesh)]
 
 

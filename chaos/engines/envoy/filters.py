@@ -1,4 +1,5 @@
-"""What a rule asks of the filters before the router: faults and CORS, as `typed_per_filter_config` of its route."""
+"""The settings of a rule for the filters before the router: faults and CORS, as `typed_per_filter_config` of its
+route."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ GRPC_STATUSES = (
 
 
 def per_filter_config(rule: HTTPRoute) -> Json:
+    """Return the settings by filter name; empty without faults and CORS."""
     configs: Json = {}
     fault = _fault(rule.fault) if rule.fault is not None else None
     if fault is not None:
@@ -25,7 +27,8 @@ def per_filter_config(rule: HTTPRoute) -> Json:
 
 
 def _fault(fault: HTTPFaultInjection) -> Json | None:
-    """TranslateFault: a percentage that is not given is none, and an abort without a status is no abort."""
+    """Return the fault, or None without effect (istio translateFault): a missing percentage counts as 0, and an abort
+    without a status is dropped."""
     parts: Json = {}
     delay, abort = fault.delay, fault.abort
     if delay is not None and delay.fixed_delay is not None:
@@ -43,7 +46,8 @@ def _fault(fault: HTTPFaultInjection) -> Json | None:
 
 
 def _cors(policy: CorsPolicy) -> Json:
-    """TranslateCORSPolicy. Lists become one header value, joined by commas without a space."""
+    """Return the CORS policy (istio translateCORSPolicy). Lists become one header value, joined by commas without a
+    space."""
     config: Json = {
         "filter_enabled": {"default_value": {"numerator": 100, "denominator": "HUNDRED"}},
         "forward_not_matching_preflights": policy.unmatched_preflights != "IGNORE",

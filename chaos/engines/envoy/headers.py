@@ -1,4 +1,4 @@
-"""Header operations of a rule or a destination (TranslateHeadersOperations).
+"""Header operations of a rule or a destination (istio translateHeadersOperations).
 
 Envoy removes first, then runs the additions in the order given: Istio puts `set` before `add`, each sorted by name."""
 
@@ -14,7 +14,7 @@ LISTS = ("request_headers_to_add", "request_headers_to_remove", "response_header
 
 
 def header_operations(headers: Headers | None) -> dict[str, list[Json] | list[str]]:
-    """The four lists, empty ones left out."""
+    """Return the four lists, without empty ones."""
     if headers is None:
         return {}
     lists: dict[str, list[Json] | list[str]] = {}
@@ -27,7 +27,7 @@ def header_operations(headers: Headers | None) -> dict[str, list[Json] | list[st
 
 
 def authority(headers: Headers | None) -> str:
-    """The Host that header operations ask for, or nothing: `set` counts before `add`, and it is a rewrite."""
+    """Return the Host that header operations set, or "": `set` counts before `add`. In Envoy it is a rewrite."""
     operations = headers.request if headers is not None else None
     if operations is None:
         return ""

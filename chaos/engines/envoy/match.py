@@ -1,4 +1,4 @@
-"""HTTPMatchRequest as Envoy's RouteMatch (TranslateRouteMatch in pilot/pkg/networking/core/route/route.go).
+"""HTTPMatchRequest as Envoy's RouteMatch (istio TranslateRouteMatch, pilot/pkg/networking/core/route/route.go).
 
 Static selectors (port, source labels, gateways) are not here: they decide whether a match is translated at all."""
 
@@ -12,7 +12,7 @@ from chaos.mesh.model.virtual_service import HTTPMatchRequest
 
 
 def route_match(match: HTTPMatchRequest | None) -> Json:
-    """Every request for None: the prefix `/`."""
+    """Return the match; for None the prefix `/`, which takes every request."""
     if match is None:
         return {"prefix": "/"}
     translated: Json = {**_path(match.uri), "case_sensitive": not match.ignore_uri_case}
@@ -25,7 +25,7 @@ def route_match(match: HTTPMatchRequest | None) -> Json:
 
 
 def string_matcher(match: StringMatch) -> Json:
-    """Envoy's StringMatcher; only for a match that says what to compare with."""
+    """Return Envoy's StringMatcher. Not for a match that tests presence only."""
     if match.exact is not None:
         return {"exact": match.exact}
     if match.prefix is not None:
@@ -34,7 +34,7 @@ def string_matcher(match: StringMatch) -> Json:
 
 
 def means_present(match: StringMatch | None) -> bool:
-    """`{}`, null, and the regex `*`, which is no regex, only ask whether the header or parameter is there."""
+    """Return whether a match only tests presence: `{}`, null, and the regex `*`, which is not a valid regex."""
     if match is None or match.regex == "*":
         return True
     return match.exact is None and match.prefix is None and match.regex is None
@@ -63,14 +63,15 @@ def _pairs(headers: Mapping[str, StringMatch | None] | None) -> list[tuple[str, 
 
 
 def _named(name: str, match: StringMatch | None) -> Json:
-    """A header or query parameter matcher."""
+    """Return a matcher of a header or query parameter."""
     if match is None or means_present(match):
         return {"name": name, "present_match": True}
     return {"name": name, "string_match": string_matcher(match)}
 
 
 def _inverted(name: str, match: StringMatch | None) -> Json:
-    """`withoutHeaders`: an absent header counts as the empty string, except where presence itself is asked for."""
+    """Return the matcher of `withoutHeaders`: an absent header counts as the empty string, unless presence itself is
+    tested."""
     matcher = {**_named(name, match), "invert_match": True}
     if not means_present(match):
         matcher["treat_missing_header_as_empty"] = True

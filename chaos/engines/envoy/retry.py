@@ -16,7 +16,8 @@ _PREVIOUS_HOSTS = {
 
 
 def retry_policy(retries: HTTPRetry | None, *, consistent_hash: bool = False) -> Json | None:
-    """None when the rule switches retries off. With a consistent hash the same host is tried again."""
+    """Return the policy; None when the rule switches retries off. With a consistent hash, retries go to the same
+    host."""
     if retries is None:
         return _policy(2, DEFAULT_RETRY_ON, [], avoid_previous=not consistent_hash)
     if not retries.attempts or retries.attempts < 0:
@@ -45,7 +46,7 @@ def _policy(retries: int, words: str, codes: list[int], *, avoid_previous: bool)
 
 
 def _split(retry_on: str) -> tuple[str, list[int]]:
-    """Numbers become retriable status codes, and turn that condition on."""
+    """Return retryOn's words and status codes. Codes turn the condition retriable-status-codes on."""
     parts = [part for part in map(str.strip, retry_on.split(",")) if part]
     codes = [int(part) for part in parts if _is_code(part)]
     words = [part for part in parts if not _is_code(part)]

@@ -1,6 +1,6 @@
-"""Resolved match entries as Envoy routes, for one listener (TranslateRoute).
+"""Resolved match entries as Envoy routes, for one listener (istio translateRoute).
 
-What depends on the mesh (which cluster a destination is, whether it hashes) comes in as `Destinations`."""
+What depends on the mesh (the cluster of a destination, and its hash policy) is passed in as `Destinations`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _REDIRECT_CODES = {
 
 
 class Destinations(Protocol):
-    """The clusters that destinations stand for; short hosts resolve in `namespace`."""
+    """The clusters of destinations; short hosts are completed with `namespace`."""
 
     def cluster(self, destination: Destination, namespace: str) -> str: ...
     def hash_policy(self, destination: Destination, namespace: str) -> Json | None: ...
@@ -45,7 +45,7 @@ class Destinations(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One rule as it is written, where its short names resolve, and on which listener it stands."""
+    """One rule as written, the namespace that completes its short names, and the port of its listener."""
 
     rule: HTTPRoute
     namespace: str
@@ -60,14 +60,14 @@ class Written:
 
 
 def routes(entries: Sequence[Entry], port: int, destinations: Destinations) -> list[Json]:
-    """One route for each entry, in order."""
+    """Return one route for each entry, in order."""
     return [
         _route(Written(entry.rule.route, entry.rule.namespace, port, destinations), entry.match) for entry in entries
     ]
 
 
 def default_route(cluster: str, hash_policy: Json | None) -> Json:
-    """For a registered service that no VirtualService speaks of."""
+    """Return the route to a registered service without a VirtualService."""
     action: Json = {"cluster": cluster, **_timeouts(None), "retry_policy": retry_policy(None)}
     if hash_policy is not None:
         action["hash_policy"] = [hash_policy]
@@ -103,10 +103,10 @@ def _redirect(redirect: HTTPRedirect, listener_port: int) -> Json:
     port = redirect.port or 0
     if redirect.derive_port == "FROM_REQUEST_PORT":
         port = listener_port
-    # Envoy would write both ports one after the other, which is no URL: an authority's own port wins.
+    # An authority's own port wins: Envoy would write both ports one after the other, which is not a URL.
     if re.search(r":\d+$", redirect.authority):
         port = 0
-    # A scheme's own port is never written; the request's port, if it had one, stays then.
+    # Istio never writes a scheme's default port; the request's own port, if it has one, then stays.
     if port and (redirect.scheme or "http", port) not in (("http", 80), ("https", 443)):
         action["port_redirect"] = port
     return action
@@ -125,7 +125,7 @@ def _direct_response(response: HTTPDirectResponse) -> Json:
 
 
 def _forward(route: Json, written: Written) -> None:
-    """`rule.route` as a route action; a single destination's header operations are appended to the route's own."""
+    """Add `rule.route` as a route action; a single destination's header operations are appended to the route's own."""
     rule = written.rule
     action: Json = {**_timeouts(rule.timeout), **_rewrite(rule)}
     mirrors = _mirrors(written)
@@ -146,12 +146,13 @@ def _forward(route: Json, written: Written) -> None:
 
 
 def _weighted(rule: HTTPRoute) -> Sequence[HTTPRouteDestination]:
-    """The destinations that can be drawn: a single one whatever its weight, of several those with a weight."""
+    """Return the destinations that can be drawn: a single one whatever its weight, of several those with a weight."""
     return rule.route if len(rule.route) == 1 else [part for part in rule.route if part.weight]
 
 
 def _timeouts(timeout: float | None) -> Json:
-    """No timeout unless there is one, for gRPC too, where Envoy would otherwise believe the client's header."""
+    """Return the timeouts; without one in the rule both are 0 (unlimited), because for gRPC Envoy would otherwise use
+    the client's header."""
     spelled = duration(timeout or 0)
     return {"timeout": spelled, "max_grpc_timeout": spelled}
 

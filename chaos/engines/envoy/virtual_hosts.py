@@ -1,7 +1,7 @@
-"""Resolved virtual hosts as Envoy's: one list for all listeners of the proxy, told apart by the port in Host.
+"""Resolved virtual hosts as Envoy's: one list for all listeners of the proxy, distinguished by the port in Host.
 
-A sidecar has an Envoy listener for each port; this Envoy has one socket, which plays them all as our gateway does: the
-port that Host names says which, none means 80."""
+A sidecar has an Envoy listener for each port; this Envoy has one socket for all of them, as our gateway does: the port
+that Host names selects the listener, 80 without one."""
 
 from __future__ import annotations
 
@@ -26,12 +26,13 @@ class MeshDestinations:
         self._port = port
 
     def cluster(self, destination: Destination, namespace: str) -> str:
-        """A cluster's name; whether it exists is found out when a request goes there."""
+        """Return a cluster's name; whether it exists shows when a request goes there."""
         host = full_name(destination.host, namespace)
         return cluster_name(host, self._port_of(host, destination), destination.subset)
 
     def _port_of(self, host: str, destination: Destination) -> int:
-        """The port it names, else for a Gateway the service's only one, else the listener's (GetDestinationCluster)."""
+        """Return the port that it names, else for a Gateway the service's only one, else the listener's (istio
+        GetDestinationCluster)."""
         if destination.port is not None and destination.port.number:
             return destination.port.number
         service = self._mesh.registry.destination(host)
@@ -40,13 +41,14 @@ class MeshDestinations:
         return self._port
 
     def hash_policy(self, destination: Destination, namespace: str) -> Json | None:
-        """The nearest consistentHash (HashForHTTPDestination). A port's counts where the destination names the port."""
+        """Return the policy of the nearest consistentHash, or None (istio HashForHTTPDestination). A port's counts if
+        the destination names the port."""
         host = full_name(destination.host, namespace)
         port = destination.port.number if destination.port is not None else None
         return self._hash_policy(host, destination.subset, port)
 
     def default_hash_policy(self, host: str) -> Json | None:
-        """The one of a service's default route, which always names the port."""
+        """Return the policy for a service's default route, which always names the port."""
         return self._hash_policy(host, "", self._port)
 
     def _hash_policy(self, host: str, wanted: str, port: int | None) -> Json | None:
@@ -66,7 +68,7 @@ class MeshDestinations:
 
 
 def virtual_hosts(mesh: ResolvedMesh, gateways: tuple[Resource[Gateway], ...]) -> list[Json]:
-    """All of them, those of the listener that takes requests without a port first."""
+    """Return all virtual hosts, those of the listener for requests without a port first."""
     redirected = _redirected(mesh, gateways)
     found = [
         _virtual_host(host, listener, mesh, require_tls=any(covers(name, host.host) for name in redirected))
@@ -96,7 +98,7 @@ def _virtual_host(host: VirtualHost, listener: Listener, mesh: ResolvedMesh, *, 
 
 
 def _domains(host: VirtualHost, listener: Listener, mesh: ResolvedMesh) -> list[str]:
-    """Where the proxy has one listener the port in Host is not looked at; else it is part of the name."""
+    """Return the domains. The port in Host is part of the name unless the proxy has only one listener."""
     if mesh.only is not None:
         return list(host.domains)
     with_port = [f"{name}:{listener.port}" for name in host.domains]
@@ -108,7 +110,7 @@ def _only_tls(name: str) -> Json:
 
 
 def _redirected(mesh: ResolvedMesh, gateways: tuple[Resource[Gateway], ...]) -> set[str]:
-    """Hosts that a Gateway's server answers with a redirect to https alone (`tls.httpsRedirect`)."""
+    """Return the hosts that a Gateway's server answers only with a redirect to https (`tls.httpsRedirect`)."""
     return {
         host
         for gateway in gateways
