@@ -1,10 +1,9 @@
 """All built-in services of a run in one process: `python -m chaos.services`.
 
 Reads one JSON plan (a line on stdin): `{"seed": 1, "services": [{"kind": "webserver", "name", "version", "fd"},
-{"kind": "proxy", "name", "url", "retries", "fd"}]}`; `fd` is a listening socket that was inherited. Prints
-`{"type": "ready", "pid": P}` once all are served. A later line `{"gateway": "http://127.0.0.1:PORT"}` (or null) says
-where the proxies call through. Ends when stdin closes or on SIGTERM.
-"""
+{"kind": "proxy", "name", "url", "retries", "fd"}]}`; `fd` is an inherited listening socket. Prints `{"type": "ready",
+"pid": P}` once all are served. A later line `{"gateway": "http://127.0.0.1:PORT"}` (or null) is the address that the
+proxies call through. Ends when stdin closes or on SIGTERM."""
 
 from __future__ import annotations
 
@@ -26,7 +25,7 @@ from chaos.services.webserver import webserver
 
 
 def build(service: dict[str, Any], seed: int) -> Handler:
-    """The handler that one entry of the plan asks for."""
+    """Return the handler for one entry of the plan."""
     if service["kind"] == "proxy":
         return Proxy(service["name"], service["url"], service.get("retries", 0))
     return webserver(service["name"], service["version"], seed, chance=random.Random(os.urandom(8)))

@@ -23,7 +23,7 @@ class _Answer:
 
 
 class _Connection(asyncio.Protocol):
-    """One request at a time; `send` gives the future of its answer."""
+    """A connection with one request at a time; `send` returns the future of its response."""
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
@@ -37,7 +37,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
-        self._fail(exc or ConnectionResetError("closed before an answer"))
+        self._fail(exc or ConnectionResetError("closed before a response"))
 
     @property
     def alive(self) -> bool:
@@ -45,7 +45,7 @@ class _Connection(asyncio.Protocol):
 
     @property
     def answered(self) -> bool:
-        """Whether octets of an answer have arrived."""
+        """Whether bytes of a response have arrived."""
         return self._answer.started
 
     def send(self, data: bytes) -> asyncio.Future[Response]:
@@ -66,7 +66,7 @@ class _Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
-            self._fail(ConnectionError(f"malformed answer: {error}"))
+            self._fail(ConnectionError(f"malformed response: {error}"))
             self.close()
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -94,14 +94,16 @@ class _Connection(asyncio.Protocol):
 
 
 class Client:
-    """A pool of connections to one address. Raises OSError (refused, reset) or TimeoutError."""
+    """A pool of connections to one address."""
 
     def __init__(self, host: str, port: int, *, timeout: float = 60.0):
         self.host, self.port, self.timeout = host, port, timeout
         self._idle: list[_Connection] = []
 
     async def request(self, data: bytes) -> Response:
-        """Send one whole request; a pooled connection that turns out stale is replaced once."""
+        """Send one whole request and return its response. A pooled connection that turns out stale is replaced.
+
+        Raises OSError (refused, reset) or TimeoutError."""
         async with asyncio.timeout(self.timeout):
             while self._idle:
                 connection = self._idle.pop()

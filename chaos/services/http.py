@@ -1,10 +1,9 @@
 """A small HTTP/1.1 server protocol for the built-in services, on asyncio and llhttp.
 
-Owns parsing, framing, keep-alive and limits; what to answer is a function from `Request` to `Response`, or a
-coroutine of it. Why not an aiohttp application: in an experiment the services share the cores with the gateway and the
-load, and the built-in service must not be what limits a run. This answers 36 000 requests/s on one core (wrk, 32
-connections), and starts without aiohttp's import.
-"""
+It owns parsing, framing, keep-alive and limits; the response comes from a function of the `Request`, or a coroutine.
+Why not an aiohttp application: in an experiment the services share the cores with the gateway and the load, and the
+built-in service must not be what limits a run. This answers 36 000 requests/s on one core (wrk, 32 connections), and
+starts without aiohttp's import."""
 
 from __future__ import annotations
 
@@ -24,7 +23,7 @@ _REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 @dataclass(slots=True)
 class Request:
-    """Header names in lower case; `target` is path and query as sent."""
+    """A whole request. Header names in lower case; `target` is path and query as sent."""
 
     method: str
     target: bytes
@@ -47,7 +46,7 @@ Handler = Callable[[Request], Response | Coroutine[Any, Any, Response]]
 
 
 def encode(response: Response, *, head_only: bool = False, close: bool = False) -> bytes:
-    """The response as octets; content-length is ours."""
+    """Return the response as bytes; content-length is added here."""
     lines = [f"HTTP/1.1 {response.status} {_REASONS.get(response.status, 'Unknown')}".encode()]
     lines += [name + b": " + value for name, value in response.headers]
     lines.append(b"content-length: %d" % len(response.body))
@@ -67,7 +66,7 @@ class _Partial:
 
 
 class HttpServerProtocol(asyncio.Protocol):
-    """One connection. Pipelined requests are answered in order; one at a time is with the handler."""
+    """One connection. Pipelined requests are answered in order, and the handler has one at a time."""
 
     def __init__(self, handler: Handler):
         self._handler = handler
@@ -95,7 +94,7 @@ class HttpServerProtocol(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            pass  # an upgrade that is not served is ignored (RFC 9110, 7.8): it has been answered as a plain request
+            pass  # an unsupported upgrade is ignored (RFC 9110, 7.8): the request has been answered as a plain one
         except httptools.HttpParserError:
             self._refuse(400, b"not an HTTP/1.1 request")
 
@@ -121,6 +120,7 @@ class HttpServerProtocol(asyncio.Protocol):
         self._grow(len(body), MAX_BODY)
 
     def on_message_complete(self) -> None:
+        """Answer the request, or queue it while another is with the handler."""
         partial, method = self._partial, self._parser.get_method().decode()
         request = Request(method, partial.target, partial.headers, b"".join(partial.body))
         keep_alive = self._parser.should_keep_alive() and not self._parser.should_upgrade()

@@ -1,9 +1,9 @@
-"""The built-in `proxy`: passes the path on to its URL, through the gateway, and shows what it got, errors too.
+"""The built-in `proxy`: requests the path from its URL, through the gateway, and shows the response, errors too.
 
     Proxying value: WebServer V1 from webserverv1-1 - Took 3 milliseconds
 
-Its status is the one it got, so that its users see what the fault did; 502 when there was no answer at all. With
-`retries` it tries again after a status of 400 or above or no answer at all, each try with an id of its own.
+It answers with the status that it got, so that its users see the effect of a fault; 502 when there was no response.
+With `retries` it retries after a status of 400 or above or no response, each attempt with an id of its own.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from urllib.parse import urlsplit
 from chaos.services.client import Client
 from chaos.services.http import Request, Response
 
-# Passed on: what tracing needs, and what rules match on. Everything else belongs to the caller's own connection.
+# Headers passed on, for tracing and for rules that match on them. The others belong to the caller's own connection.
 _PASSED = (b"accept", b"authorization", b"content-type", b"cookie", b"end-user", b"user-agent", b"traceparent")
 
 
 class Proxy:
-    """The handler of one instance. The gateway's address arrives after the start, so calls wait for `gateway`."""
+    """The handler of one instance. The gateway's address arrives after the start, so calls wait for `use_gateway`."""
 
     def __init__(self, name: str, url: str, retries: int = 0):
         parts = urlsplit(url)
@@ -39,7 +39,7 @@ class Proxy:
             self._client.set_result(Client(*(address or self._own)))
 
     def close(self) -> None:
-        """Close its connections; nothing is asked of it afterwards."""
+        """Close the idle connections; the proxy must not be called afterwards."""
         if self._client.done():
             self._client.result().close()
 

@@ -1,8 +1,7 @@
-"""The built-in `webserver`: says who it is; `/failssometimes` answers 500 for a quarter of the requests.
+"""The built-in `webserver`: answers with its name; `/failssometimes` answers 500 for a quarter of the requests.
 
-Which requests fail is a keyed function of seed, x-request-id and try (x-envoy-attempt-count), so that tries of one
-request fail independently and a repeated run fails at the same places. Without an id it is plain chance.
-"""
+Which requests fail is a keyed function of seed, x-request-id and attempt (x-envoy-attempt-count), so that attempts of
+one request fail independently and a repeated run fails at the same places. Without an id it is pure chance."""
 
 from __future__ import annotations
 
@@ -17,13 +16,13 @@ _FAILURE_BELOW = int(FAILURE_SHARE * 2**64)
 
 
 def fails(key: bytes, request_id: bytes, attempt: bytes) -> bool:
-    """Whether this try of this request is one of the quarter that fails; `key` has 1 to 64 octets."""
+    """Return whether this attempt of this request is one of the quarter that fails; `key` has 1 to 64 bytes."""
     digest = hashlib.blake2b(request_id + b"\0" + attempt, digest_size=8, key=key, person=b"failssometimes").digest()
     return int.from_bytes(digest, "big") < _FAILURE_BELOW
 
 
 def webserver(name: str, version: str, seed: int, *, chance: random.Random) -> Callable[[Request], Response]:
-    """The handler of one instance: `WebServer V1 from <name>`."""
+    """Return the handler of one instance: `WebServer V1 from <name>`."""
     key = seed.to_bytes(8, "big")
     headers = ((b"content-type", b"text/plain; charset=utf-8"), (b"x-served-by", name.encode()))
     welcome = Response(200, f"WebServer {version.upper()} from {name}\n".encode(), headers)
