@@ -26,8 +26,9 @@ class Effect:
     """Shares are fractions, times seconds. A share is None where the rule has no such fault; 0.0 where it never fires.
 
     `tasks` are the names of the load tasks that take the rule; None when the rule is reached by requests that are not
-    the load's own (an application under test, the user's locustfile). `destinations` are cluster labels with their
-    shares; `unreachable` says that a destination is unknown, so that requests end at the gateway with 503."""
+    the load's own (an application under test, the user's locustfile). `patience` is how long the most patient of its
+    clients waits, None when that is not known. `destinations` are cluster labels with their shares; `unreachable` says
+    that a destination is unknown, so that requests end at the gateway with 503."""
 
     key: str
     name: str
@@ -42,6 +43,7 @@ class Effect:
     mirrors: tuple[tuple[str, float], ...] = ()
     retries: Retries | None = None
     timeout: float | None = None
+    patience: float | None = None
     reply: ReplyKind | None = None
     reply_status: int = 0
 

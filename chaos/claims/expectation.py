@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self
 from chaos.claims.effects import Effect
 from chaos.claims.evidence import MAIN, Evidence
 from chaos.claims.finding import Finding, Tally
-from chaos.claims.gateway_ledger import GatewayLedger
+from chaos.claims.gateway_ledger import GatewayLedger, Left
 from chaos.claims.observations import Outcome
 from chaos.units import Unit
 from chaos.verify.claim import DEFAULT_TOLERANCE, within
@@ -29,7 +29,8 @@ class Expectation(ABC):
     """One claim. `share` is the target proportion in [0, 1]; None where it follows from what the run measures.
 
     `tasks` are the load tasks whose requests count (None: anyone's). `tagged` False: the gateway does not say what it
-    did, so that only what shows in a response can be told."""
+    did, so that only what shows in a response can be told. `unseen` says why this run cannot see it at all, so that it
+    is not judged; empty when it can."""
 
     id: str = ""
     title: str = ""
@@ -41,6 +42,7 @@ class Expectation(ABC):
     share: float | None = None
     tolerance: float = DEFAULT_TOLERANCE
     tagged: bool = True
+    unseen: str = ""
 
     kind: ClassVar[str]
     """As journals and `result.json` write it."""
@@ -89,11 +91,14 @@ class Expectation(ABC):
 
     def concerns(self, outcome: Outcome) -> bool:
         """Return whether an outcome is a response to one of its requests."""
-        return (
-            outcome.phase == self.phase
-            and (self.tasks is None or outcome.task in self.tasks)
-            and outcome.status != 0  # no response, no tags: these requests are counted as lost, not as evidence
-        )
+        return outcome.status != 0 and self._asked(outcome)
+
+    def loses(self, outcome: Outcome) -> bool:
+        """Return whether an outcome is one of its requests that had no response, so that no tag tells what it met."""
+        return outcome.status == 0 and self._asked(outcome)
+
+    def _asked(self, outcome: Outcome) -> bool:
+        return outcome.phase == self.phase and (self.tasks is None or outcome.task in self.tasks)
 
     def classify(self, outcome: Outcome) -> bool | None:
         """Return whether an outcome has what is claimed; None when the claim is not about it."""
@@ -112,6 +117,11 @@ class Expectation(ABC):
 
     def drawn(self, ledger: GatewayLedger) -> Tally | None:
         """Return k of n as the gateway counted them; None for what it does not count."""
+        return None
+
+    def left(self, ledger: GatewayLedger) -> Left | None:
+        """Return what the gateway had drawn for clients that left before their response; None where it does not
+        say."""
         return None
 
     @abstractmethod

@@ -38,10 +38,12 @@ class Finding:
     empty. `kind` is one of abort, delay, added-delay, destination, mirror, redirect, direct-response, route,
     residual, no-route, hypothesis, masking, amplification, independence, drift, safeguard, search. `sense` says on
     which side of `configured` the claim lies: `within` is configured ± tolerance. `estimate` and `interval` belong to
-    the observed ledger; an interval may be unbounded on a side (None). `confidence` is the run's, `alpha` this
-    finding's part of 1 - confidence. `needed` estimates how many more requests an inconclusive finding wants. `cause`
-    is a short word for what is wrong when something is: dice, hidden, count, per-connection, drift, drawn-twice,
-    delay, routing, upstream, starved, traffic."""
+    the observed ledger; an interval may be unbounded on a side (None). `unknown` requests had no response, and nobody
+    says what they met: the verdict holds whatever it was. For `left` of the observed ones the gateway says it, because
+    their clients left first. `confidence` is the run's, `alpha` this finding's part of 1 - confidence. `needed`
+    estimates how many more requests an inconclusive finding wants. `cause` is a short word for what is wrong when
+    something is: dice, hidden, count, per-connection, drift, drawn-twice, delay, routing, upstream, starved, traffic,
+    lost."""
 
     id: str
     kind: str
@@ -59,6 +61,8 @@ class Finding:
     tolerance: float | None = None
     drawn: Tally | None = None
     observed: Tally | None = None
+    unknown: int = 0
+    left: int = 0
     estimate: float | None = None
     interval: tuple[float | None, float | None] | None = None
     confidence: float = 0.99

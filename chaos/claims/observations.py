@@ -138,27 +138,39 @@ class Observed:
 
 class Running:
     """One claim's counts, stretch by stretch, kept up with what is observed: each outcome is classified once and each
-    stretch counted once, however often and however late in a long run one looks."""
+    stretch counted once, however often and however late in a long run one looks.
 
-    __slots__ = ("_classify", "_known", "looked", "series")
+    `series` are (k, n) of each stretch, `lost` how many of its requests had no response, so that nobody knows which
+    they were."""
 
-    def __init__(self, classify: Classify):
+    __slots__ = ("_classify", "_known", "_loses", "looked", "lost", "series")
+
+    def __init__(self, classify: Classify, loses: Callable[[Outcome], bool]):
         self.series: list[tuple[int, int]] = []
+        self.lost: list[int] = []
         self.looked = 0  # so many stretches held no drift
         self._classify = classify
-        self._known: dict[Outcome, bool | None] = {}
+        self._loses = loses
+        self._known: dict[Outcome, tuple[bool | None, bool]] = {}
 
     def follow(self, observed: Observed) -> Tally:
-        """Count what is new; k of n in all."""
+        """Count what is new, and return k of n in all."""
         for stretch in observed.stretches[len(self.series) :]:
-            tally = _tally(stretch, self._verdict)
-            self.series.append((tally.k, tally.n))
+            k = n = lost = 0
+            for outcome, count in stretch:
+                has, is_lost = self._look_at(outcome)
+                lost += count if is_lost else 0
+                n += count if has is not None else 0
+                k += count if has else 0
+            self.series.append((k, n))
+            self.lost.append(lost)
         return Tally(sum(k for k, _ in self.series), sum(n for _, n in self.series))
 
-    def _verdict(self, outcome: Outcome) -> bool | None:
-        if outcome not in self._known:
-            self._known[outcome] = self._classify(outcome)
-        return self._known[outcome]
+    def _look_at(self, outcome: Outcome) -> tuple[bool | None, bool]:
+        found = self._known.get(outcome)
+        if found is None:
+            found = self._known[outcome] = self._classify(outcome), self._loses(outcome)
+        return found
 
 
 def _tally(outcomes: Iterable[tuple[Outcome, int]], classify: Classify) -> Tally:

@@ -5,13 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from chaos.claims.effects import Effect, ReplyKind, Retries
-from chaos.experiment.tasks import LoadTask
+from chaos.experiment.tasks import LoadTask, request_of
 from chaos.mesh.compile.rules import Rules
 from chaos.mesh.compile.summary import RuleInfo
-from chaos.mesh.decision import Abort, BadRequest, Decision, DirectResponse, NoRoute, Preflight, Redirect, Request
+from chaos.mesh.decision import Abort, BadRequest, Decision, DirectResponse, NoRoute, Preflight, Redirect
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,23 +62,15 @@ def effects_of(rules: Rules, tasks: Sequence[LoadTask], *, others: bool = False)
     found = [_unrouted(way, names) for way, names in ways.items() if not way.rule]
     for info in rules.rules:
         taken = [(way, names) for way, names in ways.items() if way.rule == info.key]
-        found += [_effect(info, way, tuple(names)) for way, names in taken]
+        found += [_effect(info, way, tuple(names), _patience(tasks, names)) for way, names in taken]
         if others and not taken and _worth_verifying(info):
             found.append(_effect(info, _own_way(info), None))
     return tuple(found)
 
 
-def request_of(task: LoadTask) -> Request:
-    """The request as the gateway would parse it."""
-    headers = [(name.lower().encode(), value.strip().encode()) for name, value in task.headers.items()]
-    authority = next((value for name, value in headers if name == b"host"), _authority(task.url))
-    rest = [(name, value) for name, value in headers if name != b"host"]
-    return Request(task.method.encode(), task.target.encode(), authority, [(b"host", authority), *rest])
-
-
-def _authority(url: str) -> bytes:
-    """Host and port as a client sends them, without user and password."""
-    return urlsplit(url).netloc.rpartition("@")[2].encode()
+def _patience(tasks: Iterable[LoadTask], names: Sequence[str]) -> float:
+    """Return how long the most patient of these tasks waits, in seconds."""
+    return max(task.timeout for task in tasks if task.name in names)
 
 
 def way_of(rules: Rules, task: LoadTask) -> Way:
@@ -124,7 +115,7 @@ def _unrouted(way: Way, tasks: list[str]) -> Effect:
     return Effect("", "", tasks=tuple(tasks), reply=way.reply or "no-route", reply_status=way.reply_status)
 
 
-def _effect(info: RuleInfo, way: Way, tasks: tuple[str, ...] | None) -> Effect:
+def _effect(info: RuleInfo, way: Way, tasks: tuple[str, ...] | None, patience: float | None = None) -> Effect:
     known = all(destination.known for destination in info.destinations)
     return Effect(
         info.key,
@@ -140,6 +131,7 @@ def _effect(info: RuleInfo, way: Way, tasks: tuple[str, ...] | None) -> Effect:
         mirrors=tuple((name, percent.fraction) for name, percent in info.mirrors),
         retries=_retries(info),
         timeout=info.timeout,
+        patience=patience,
         reply=way.reply,
         reply_status=way.reply_status,
     )

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from chaos.experiment.example_text import example
 from chaos.experiment.model import Task
 from chaos.experiment.services import short_name_shown
+from chaos.mesh.decision import Request
 from chaos.mesh.model.message import StringMatch
 from chaos.mesh.model.resources import Resource, Resources
 from chaos.mesh.model.virtual_service import HTTPMatchRequest, HTTPRoute, VirtualService
@@ -41,6 +42,19 @@ class LoadTask:
         """Path and query."""
         parts = urlsplit(self.url)
         return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+def request_of(task: LoadTask) -> Request:
+    """Return the request as the gateway would parse it."""
+    headers = [(name.lower().encode(), value.strip().encode()) for name, value in task.headers.items()]
+    authority = next((value for name, value in headers if name == b"host"), _authority(task.url))
+    rest = [(name, value) for name, value in headers if name != b"host"]
+    return Request(task.method.encode(), task.target.encode(), authority, [(b"host", authority), *rest])
+
+
+def _authority(url: str) -> bytes:
+    """Return host and port as a client sends them, without user and password."""
+    return urlsplit(url).netloc.rpartition("@")[2].encode()
 
 
 def load_tasks(tasks: Iterable[Task]) -> tuple[LoadTask, ...]:

@@ -111,6 +111,8 @@ class RuleCounters(Shape):
     statuses: dict[str, Count] = {}
     upstream_statuses: dict[str, Count] = {}
     tries: dict[str, Count] = {}
+    left: dict[str, Count] = {}
+    left_to: dict[str, Count] = {}
     requests: Count = 0
     delay: Count = 0
     abort: Count = 0

@@ -7,8 +7,9 @@ from typing import Any, NotRequired, TypedDict
 
 
 class RuleCounters(TypedDict):
-    """What the gateway counted of one rule in one phase. Keys of the four tables are cluster labels, statuses (0: the
-    client left first), statuses of upstream responses, and numbers of attempts."""
+    """What the gateway counted of one rule in one phase. Keys of the tables are cluster labels, statuses (0: the client
+    left first), statuses of upstream responses and numbers of attempts; of clients that left before their response,
+    `left` counts the faults drawn for them, as `x-chaos-fault` names them, and `left_to` the clusters they were for."""
 
     requests: int
     delay: int
@@ -23,6 +24,8 @@ class RuleCounters(TypedDict):
     statuses: dict[str, int]
     upstream_statuses: dict[str, int]
     tries: dict[str, int]
+    left: dict[str, int]
+    left_to: dict[str, int]
 
 
 class GatewayCounters(TypedDict):
@@ -110,4 +113,6 @@ def _completed(rule: Mapping[str, Any]) -> RuleCounters:
         "statuses": rule.get("statuses", {}),
         "upstream_statuses": rule.get("upstream_statuses", {}),
         "tries": rule.get("tries", {}),
+        "left": rule.get("left", {}),
+        "left_to": rule.get("left_to", {}),
     }

@@ -94,6 +94,8 @@ class Claim:
             raise ValueError(f"k={k} is not in 0..n={n}, or the number of unknown outcomes, {unknown}, is negative")
         if n + unknown == 0:
             return Verdict.NO_TRAFFIC
+        if self.certain and unknown:
+            return self._assess_certain(k, n, alpha, unknown)
         least = self._assess(k, n + unknown, alpha)
         if not unknown or not least.decided:
             return least
@@ -102,6 +104,15 @@ class Claim:
             least is Verdict.VERIFIED or self._side(k, n + unknown) == self._side(k + unknown, n + unknown)
         )
         return least if same else Verdict.INCONCLUSIVE
+
+    def _assess_certain(self, k: float, n: float, alpha: float, unknown: float) -> Verdict:
+        """Assess never or always beside unknown outcomes: only a known counter-example refutes it, and it is verified
+        when it would be within its tolerance even if every unknown outcome were one."""
+        if self._refuted(k, n):
+            return Verdict.FALSIFIED
+        worst = k + unknown if self.centre == 0 else k
+        inside = self.low <= worst / (n + unknown) <= self.high
+        return Verdict.VERIFIED if inside and self._verifies(worst, n + unknown, alpha) else Verdict.INCONCLUSIVE
 
     def _side(self, k: float, n: float) -> bool:
         return k / n > self.centre

@@ -1,6 +1,7 @@
-"""The three verdicts of a test, and a fourth for a claim without traffic.
+"""The three verdicts of a test, and two for claims that a run cannot test.
 
-Verified and falsified each carry the confidence of the run; inconclusive means that more requests would decide."""
+Verified and falsified each carry the confidence of the run; inconclusive means that more requests would decide. A
+claim without traffic saw no request; one that is not judged is about something that this run cannot see at all."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ class Verdict(StrEnum):
     FALSIFIED = "falsified"
     INCONCLUSIVE = "inconclusive"
     NO_TRAFFIC = "no-traffic"
+    NOT_JUDGED = "not-judged"
 
     @property
     def decided(self) -> bool:
@@ -27,7 +29,9 @@ _WORST_FIRST = (Verdict.FALSIFIED, Verdict.NO_TRAFFIC, Verdict.INCONCLUSIVE, Ver
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
-    """Return the verdict of a whole run; NO_TRAFFIC when there are none, because a run without tests is not a
-    success."""
+    """Return the verdict of a whole run. Claims that are not judged have no part in it, but a run in which nothing is
+    judged is inconclusive; without any claim it is NO_TRAFFIC, because a run without tests is not a success."""
     found = set(verdicts)
+    if found == {Verdict.NOT_JUDGED}:
+        return Verdict.INCONCLUSIVE
     return next((verdict for verdict in _WORST_FIRST if verdict in found), Verdict.NO_TRAFFIC)

@@ -17,7 +17,8 @@ Array = np.ndarray[Any, Any]
 class SimulatedGateway:
     """One rule, one task, `connections` users in a closed model. Every argument may be wrong on purpose.
 
-    `abort` and `delay` give the share at a second; `hide` is the share of aborts that never reach a client as such."""
+    `abort` and `delay` give the share at a second; `hide` is the share of aborts that never reach a client as such.
+    Clients leave after `patience` seconds; `losing` is the share of responses that the gateway loses without a word."""
 
     abort: Callable[[int], float] = lambda second: 0.0
     delay: Callable[[int], float] = lambda second: 0.0
@@ -26,6 +27,7 @@ class SimulatedGateway:
     jitter: float = 0.0
     destinations: dict[str, float] = field(default_factory=lambda: {"web:80": 1.0})
     hide: float = 0.0
+    losing: float = 0.0
     per_connection: bool = False
     twice: bool = False
     failing: float = 0.0
@@ -38,13 +40,14 @@ class SimulatedGateway:
     connections: int = 20
     slowness: float = 0.002
     tagged: bool = True
+    patience: float | None = None
 
     def __post_init__(self) -> None:
         self.random = np.random.default_rng(self.seed)
         self.counts: dict[str, Any] = {
             "requests": 0, "delay": 0, "abort": 0, "delay_abort": 0, "forwarded": 0, "mirrored": 0, "destinations": {},
             "statuses": {}, "upstream_requests": 0, "upstream_failures": 0, "upstream_statuses": {}, "tries": {},
-            "delay_seconds": 0.0,
+            "left": {}, "left_to": {}, "delay_seconds": 0.0,
         }  # fmt: skip
         self.constant = self.random.random(self.connections)
 
@@ -74,7 +77,12 @@ class SimulatedGateway:
         latency = self.random.lognormal(0, 0.5, n) * self.slowness + delayed * self._added(n)
         before: Key | None = None
         for i in range(n):
-            self._count(bool(aborted[i]), bool(delayed[i]), labels[chosen[i]], int(tries[i]))
+            left = self.patience is not None and latency[i] > self.patience
+            self._count(bool(aborted[i]), bool(delayed[i]), labels[chosen[i]], int(tries[i]), left)
+            if left or (self.losing and self.random.random() < self.losing):
+                digest.add(Key(self.phase, self.task, "", "", 0, error="timeout" if left else "reset"), 1)
+                before = None
+                continue
             key = self._key(bool(aborted[i]), bool(delayed[i]), labels[chosen[i]], int(tries[i]), bool(hidden[i]))
             digest.add(key, int(latency[i] * 1e6))
             if before is not None:
@@ -101,18 +109,23 @@ class SimulatedGateway:
 
     def _key(self, aborted: bool, delayed: bool, label: str, tries: int, hidden: bool) -> Key:
         shown = aborted and not hidden
-        fault = ",".join(word for word, on in (("delay", delayed), ("abort", aborted)) if on)
+        fault = _fault(aborted, delayed)
         status = self.status if shown else 500 if tries < 0 and not aborted else 200
         if not self.tagged:
             return Key(self.phase, self.task, "", "", status, "abort" if shown else "", 1)
         return Key(self.phase, self.task, self.name, "" if aborted else label, status, fault, abs(tries))
 
-    def _count(self, aborted: bool, delayed: bool, label: str, tries: int) -> None:
+    def _count(self, aborted: bool, delayed: bool, label: str, tries: int, left: bool) -> None:
         counts = self.counts
         counts["requests"] += 1
         counts["delay"] += delayed
         counts["abort"] += aborted
         status = str(self.status if aborted else 500 if tries < 0 else 200)
+        if left:
+            status, fault = "0", _fault(aborted, delayed)
+            counts["left"][fault] = counts["left"].get(fault, 0) + 1
+            if not aborted:
+                counts["left_to"][label] = counts["left_to"].get(label, 0) + 1
         counts["statuses"][status] = counts["statuses"].get(status, 0) + 1
         if not aborted:
             counts["forwarded"] += 1
@@ -120,3 +133,7 @@ class SimulatedGateway:
             counts["tries"][str(abs(tries))] = counts["tries"].get(str(abs(tries)), 0) + 1
             counts["upstream_requests"] += abs(tries)
             counts["upstream_failures"] += abs(tries) - (tries > 0)
+
+
+def _fault(aborted: bool, delayed: bool) -> str:
+    return ",".join(word for word, on in (("delay", delayed), ("abort", aborted)) if on)

@@ -87,7 +87,7 @@ def test_a_verdict_beside_unknown_outcomes_holds_whatever_they_were(
     """And the interval holds that of every way in which they may have come out."""
     k, hits = round(share * n), round(part * unknown)
     verdict = claim.assess(k, n, 0.01, unknown)
-    if verdict.decided:
+    if verdict.decided and not claim.certain:
         assert claim.assess(k + hits, n + unknown, 0.01) is verdict
     else:
         wide, one = claim.interval(k, n, 0.01, unknown), claim.interval(k + hits, n + unknown, 0.01)
@@ -111,7 +111,9 @@ def test_unknown_outcomes_are_no_evidence(k: int, n: int, unknown: int, verdict:
 
 
 def test_one_unknown_outcome_does_not_refute_never_and_a_known_one_does() -> None:
+    """It is verified when it would be within its tolerance even if the unknown one were a hit; that takes more."""
     assert within(0.0).assess(0, 10_000, 0.01, 1) is U
+    assert within(0.0).assess(0, 20_000, 0.01, 1) is V and within(1.0).assess(20_000, 20_000, 0.01, 1) is V
     assert within(0.0).assess(1, 10_000, 0.01, 1) is F
 
 

@@ -54,13 +54,15 @@ class Hypothesis:
         return self.window if self.window is not None else known.observed
 
 
-def rules_of(counters: GatewayCounters | None, phase: str | None, rules: Sequence[str]) -> list[RuleCounters]:
-    """Return the counters of these rules, in one phase or in all."""
+def rules_of(
+    counters: GatewayCounters | None, phase: str | None, rules: Sequence[str] | None = None
+) -> list[RuleCounters]:
+    """Return the counters of these rules (None: of all), in one phase or in all."""
     phases = counters["phases"] if counters is not None else {}
     return [
         counts
         for name, found in phases.items()
         if phase is None or name == phase
         for key, counts in found.items()
-        if key in rules
+        if rules is None or key in rules
     ]

@@ -35,18 +35,20 @@ def judge_expression(finding: Finding, expression: Expression, observed: Observe
     return replace(finding, observed=kept, needed=needed)
 
 
-def against_limit(finding: Finding, expression: Expression, tally: Tally) -> Finding:
-    if not tally.n:
+def against_limit(finding: Finding, expression: Expression, tally: Tally, unknown: int = 0) -> Finding:
+    """Return a share held against its limit, whatever `unknown` further requests were."""
+    if not tally.n + unknown:
         return finding
     claim = below(expression.limit) if expression.sense == "below" else above(expression.limit)
-    found = claim.interval(tally.k, tally.n, finding.alpha)
+    found = claim.interval(tally.k, tally.n, finding.alpha, unknown)
     return replace(
         finding,
         observed=tally,
         estimate=tally.share,
         interval=(found.low, found.high),
-        verdict=claim.assess(tally.k, tally.n, finding.alpha),
-        needed=claim.needed(tally.k, tally.n, finding.alpha),
+        unknown=unknown,
+        verdict=claim.assess(tally.k, tally.n, finding.alpha, unknown),
+        needed=None if unknown else claim.needed(tally.k, tally.n, finding.alpha),
     )
 
 

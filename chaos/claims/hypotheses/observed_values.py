@@ -15,18 +15,20 @@ from chaos.verify.quantile import Sample
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A share of requests: those that `has` is true of, and what happened to them as a verb."""
+    """A share of requests: those that `has` is true of, and what happened to them as a verb. Of `fault` only the
+    gateway's tags tell, so that a request without a response is unknown."""
 
     has: Callable[[Outcome], bool]
     done: str
+    fault: str = ""
 
 
 SHARES: Mapping[str, Share] = {
     "failures": Share(lambda outcome: failed(outcome.status), "failed"),
     "errors": Share(lambda outcome: outcome.status == 0, "had no answer"),
     "successes": Share(lambda outcome: not failed(outcome.status), "ended well"),
-    "aborted": Share(lambda outcome: "abort" in outcome.fault, "were aborted"),
-    "delayed": Share(lambda outcome: "delay" in outcome.fault, "were delayed"),
+    "aborted": Share(lambda outcome: "abort" in outcome.fault, "were aborted", "abort"),
+    "delayed": Share(lambda outcome: "delay" in outcome.fault, "were delayed", "delay"),
 }
 
 
@@ -45,7 +47,7 @@ def share_of(measure: Measure, observed: Observed) -> Tally:
 def latencies_of(measure: Measure, observed: Observed) -> Sample:
     """Latencies, in seconds; a request without an answer has waited for ever."""
     answered = observed.sample(lambda outcome: concerns(measure, outcome) and outcome.status != 0)
-    lost = observed.tally(lambda outcome: outcome.status == 0 if concerns(measure, outcome) else None).k
+    lost = lost_of(measure, observed)
     return Sample([*answered.buckets, (inf, inf, lost)]) if lost else answered
 
 
@@ -55,6 +57,11 @@ def _has(measure: Measure, outcome: Outcome) -> bool:
         return share.has(outcome)
     wanted = measure.argument
     return outcome.status == int(wanted) if wanted.isdigit() else outcome.status // 100 == int(wanted[0])
+
+
+def lost_of(measure: Measure, observed: Observed) -> int:
+    """Return how many of the measure's requests had no response."""
+    return observed.tally(lambda outcome: outcome.status == 0 if concerns(measure, outcome) else None).k
 
 
 def done(measure: Measure) -> str:

@@ -35,7 +35,7 @@ class Judge:
         self._alphas = dict(zip((each.id for each in self.expectations), alphas, strict=False))
         self._hypothesis_alpha = alphas[-1] if self.hypotheses.all else 0.0
         self.observed = Observed()
-        self._running = {each.id: Running(each.classify) for each in self.expectations}
+        self._running = {each.id: Running(each.classify, each.loses) for each in self.expectations}
         self._settled: dict[str, Finding] = {}
 
     def observe(self, digest: Observations, seconds: float = 1.0) -> None:

@@ -12,7 +12,7 @@ from chaos.claims.effects import Effect
 from chaos.claims.evidence import Evidence
 from chaos.claims.expectation import Expectation
 from chaos.claims.finding import Finding, Tally
-from chaos.claims.gateway_ledger import GatewayLedger
+from chaos.claims.gateway_ledger import GatewayLedger, Left, drawn_for_left
 from chaos.claims.observations import Outcome
 from chaos.claims.shares.judging import judge_share
 from chaos.claims.shares.sentences import settled
@@ -50,6 +50,9 @@ class AbortClaim(Expectation):
 
     def drawn(self, ledger: GatewayLedger) -> Tally | None:
         return ledger.tally(self.phase, self.rule, lambda counts: Tally(counts["abort"], counts["requests"]))
+
+    def left(self, ledger: GatewayLedger) -> Left | None:
+        return ledger.left(self.phase, self.rule, lambda counts: drawn_for_left(counts, self.fault))
 
     def judge(self, evidence: Evidence) -> Finding:
         return judge_share(self, evidence)

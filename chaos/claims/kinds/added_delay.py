@@ -59,7 +59,7 @@ class AddedDelayClaim(Expectation):
         if faults and effect.delay_share:
             near = max(effect.delay * TOLERANCE, LEAST_TOLERANCE)
             title = f"added delay {format_duration(effect.delay)}"
-            yield cls.named(effect, title, share=effect.delay, tolerance=near)
+            yield cls.named(effect, title, share=effect.delay, tolerance=near, unseen=_unseen(effect))
 
     @property
     def weight(self) -> float:
@@ -88,7 +88,9 @@ class AddedDelayClaim(Expectation):
         late = effect.delay_share or 0.0
         return min(late, 1 - late) or late
 
-    def requests_needed(self, alpha: float) -> Requests:
+    def requests_needed(self, alpha: float) -> Requests | None:
+        if self.unseen:
+            return None
         least = _least_for_a_median(alpha / 2)
         return Requests(least, least)
 
@@ -98,6 +100,8 @@ class AddedDelayClaim(Expectation):
     def judge(self, evidence: Evidence) -> Finding:
         """Return the finding with its estimate and interval in seconds."""
         finding = replace(self.blank(evidence), tolerance=self.tolerance, ledgers=("configured", "observed"))
+        if self.unseen:
+            return replace(finding, verdict=Verdict.NOT_JUDGED, cause="unseen", sentence=f"Not judged: {self.unseen}.")
         measured = self._measure(evidence)
         if measured is None:
             missing = _nothing_seen(finding, evidence.observed.tally(self.classify))
@@ -154,6 +158,14 @@ class AddedDelayClaim(Expectation):
                 sizes.setdefault(found[0], [0, 0])[found[1]] += count
         late = {group: size for group, size in sizes.items() if size[1]}
         return max(late, key=lambda group: (min(late[group]), late[group][1]), default=None)
+
+
+def _unseen(effect: Effect) -> str:
+    """Say why nobody is there to see how long the delay is; empty when somebody is."""
+    if effect.patience is None or effect.patience > effect.delay:
+        return ""
+    waits, late = format_duration(effect.patience), format_duration(effect.delay)
+    return f"clients wait {waits}, so that none sees the end of a delay of {late}"
 
 
 def _measured(late: Sample, reference: Sample, alpha: float) -> Measured:

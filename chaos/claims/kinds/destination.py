@@ -12,7 +12,7 @@ from chaos.claims.effects import Effect, forwards, short
 from chaos.claims.evidence import Evidence
 from chaos.claims.expectation import Expectation
 from chaos.claims.finding import Finding, Tally
-from chaos.claims.gateway_ledger import GatewayLedger
+from chaos.claims.gateway_ledger import GatewayLedger, Left
 from chaos.claims.observations import Outcome
 from chaos.claims.shares.judging import judge_share
 from chaos.claims.shares.sentences import settled
@@ -47,6 +47,12 @@ class DestinationClaim(Expectation):
     def _forwarded(self, counts: RuleCounters) -> Tally:
         reached = counts["destinations"]
         return Tally(reached.get(self.label, 0), sum(reached.values()))
+
+    def left(self, ledger: GatewayLedger) -> Left | None:
+        return ledger.left(self.phase, self.rule, self._left)
+
+    def _left(self, counts: RuleCounters) -> Tally:
+        return Tally(counts["left_to"].get(self.label, 0), sum(counts["left_to"].values()))
 
     def judge(self, evidence: Evidence) -> Finding:
         return judge_share(self, evidence)

@@ -11,6 +11,7 @@ from chaos.claims.effects import Effect, short
 from chaos.claims.evidence import Evidence
 from chaos.claims.expectation import Expectation
 from chaos.claims.finding import Finding, Tally
+from chaos.claims.gateway_ledger import GatewayLedger, Left, all_left
 from chaos.claims.observations import Observed, Outcome
 from chaos.claims.shares.judging import judge_share
 from chaos.claims.shares.sentences import requests, settled, target_of
@@ -28,6 +29,10 @@ class RoutingClaim(Expectation):
             return finding
         finding = replace(finding, cause="routing")
         return replace(finding, sentence=self._wrong(finding, evidence.observed))
+
+    def left(self, ledger: GatewayLedger) -> Left | None:
+        """Return those who left: the gateway counts them under the rule that took them."""
+        return ledger.left(self.phase, self.rule, all_left) if self.rule else None
 
     def settled(self, finding: Finding, before: str) -> str:
         return settled(finding)

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from chaos.claims.evidence import GUARD, MAIN, Evidence
 from chaos.claims.expectation import Expectation
 from chaos.claims.finding import Finding, Ledger, Tally
-from chaos.claims.observations import PairKey
+from chaos.claims.observations import PairKey, Running
 from chaos.claims.shares import sentences
+from chaos.claims.shares.lost import with_lost
 from chaos.verify.claim import Claim, within
 from chaos.verify.drift import Drift, find_drift
 from chaos.verify.independence import Dependence, dependence
@@ -27,24 +28,33 @@ class Counts:
     observed: Tally
     drawn: Tally | None
     alpha: float
+    unknown: int = 0
+    left: int = 0
     dependence: Dependence | None = None
     drift: Drift | None = None
 
     @property
     def own(self) -> Tally:
         """The ledger that the verdict rests on."""
-        return self.observed if self.observed.n or self.drawn is None else self.drawn
+        return self.observed if self.seen or self.drawn is None else self.drawn
 
-    def verdict(self, tally: Tally | None, alpha: float | None = None) -> Verdict:
-        """Return what a tally says of the claim."""
-        if tally is None:
-            return Verdict.NO_TRAFFIC
-        return self.claim.assess(tally.k, tally.n, self.alpha * MAIN if alpha is None else alpha)
+    @property
+    def seen(self) -> bool:
+        """Whether the clients sent any of its requests."""
+        return self.observed.n + self.unknown > 0
+
+    def verdict(self) -> Verdict:
+        """Return what the ledger that the verdict rests on says of the claim."""
+        own = self.own
+        return self.claim.assess(own.k, own.n, self.alpha * MAIN, self.unknown)
 
     @property
     def off_dice(self) -> bool:
         """Whether the gateway's own counts refute the rule."""
-        return self.verdict(self.drawn, self.alpha * GUARD) is Verdict.FALSIFIED
+        drawn = self.drawn
+        if drawn is None or not drawn.n:
+            return False
+        return self.claim.assess(drawn.k, drawn.n, self.alpha * GUARD) is Verdict.FALSIFIED
 
 
 def judge_share(expectation: Expectation, evidence: Evidence, seen: Tally | None = None) -> Finding:
@@ -52,28 +62,34 @@ def judge_share(expectation: Expectation, evidence: Evidence, seen: Tally | None
     assert expectation.share is not None
     finding = expectation.blank(evidence)
     claim = within(expectation.share, expectation.tolerance)
-    counts = _counts(expectation, evidence, claim, finding.drawn) if seen is None else None
-    counts = counts or Counts(claim, seen or Tally(0, 0), finding.drawn, evidence.alpha)
-    own, alpha = counts.own, evidence.alpha * MAIN
+    counts = _counts(expectation, evidence, claim, finding.drawn, seen)
+    own, unknown, alpha = counts.own, counts.unknown, evidence.alpha * MAIN
     verdict, cause = _decide(counts)
-    interval = claim.interval(own.k, own.n, alpha)
+    interval = claim.interval(own.k, own.n, alpha, unknown)
     finding = replace(
         finding,
         tolerance=claim.tolerance,
         observed=counts.observed if counts.observed.n else None,
+        unknown=unknown,
+        left=counts.left,
         estimate=own.share,
-        interval=(interval.low, interval.high) if own.n else None,
+        interval=(interval.low, interval.high) if own.n + unknown else None,
         verdict=verdict,
         cause=cause,
         ledgers=_ledgers(counts),
-        needed=claim.needed(own.k, own.n, alpha) if verdict is Verdict.INCONCLUSIVE else None,
+        needed=claim.needed(own.k, own.n, alpha) if verdict is Verdict.INCONCLUSIVE and cause != "lost" else None,
     )
     return replace(finding, sentence=sentences.share(finding, expectation.did(), counts.dependence, counts.drift))
 
 
-def _counts(expectation: Expectation, evidence: Evidence, claim: Claim, drawn: Tally | None) -> Counts:
-    found = Counts(claim, evidence.running.follow(evidence.observed), drawn, evidence.alpha)
-    if not found.observed.n or claim.certain:
+def _counts(
+    expectation: Expectation, evidence: Evidence, claim: Claim, drawn: Tally | None, seen: Tally | None
+) -> Counts:
+    answered = evidence.running.follow(evidence.observed)
+    lost = sum(evidence.running.lost)
+    observed, unknown, left = with_lost(seen or answered, lost, expectation.left(evidence.ledger))
+    found = Counts(claim, observed, drawn, evidence.alpha, unknown, left)
+    if seen is not None or not found.observed.n or claim.certain:
         return found
     guard = evidence.alpha * GUARD
     return replace(found, drift=_drift(evidence, claim, guard), dependence=_dependence(expectation, evidence, guard))
@@ -82,12 +98,24 @@ def _counts(expectation: Expectation, evidence: Evidence, claim: Claim, drawn: T
 def _drift(evidence: Evidence, claim: Claim, alpha: float) -> Drift | None:
     """Return what refutes the claim since the last look, in seconds of the run."""
     running, observed = evidence.running, evidence.observed
-    found = find_drift(running.series, claim, alpha, running.looked)
+    found = _lossy_drift(running, claim, alpha) if any(running.lost) else None
+    if not any(running.lost):
+        found = find_drift(running.series, claim, alpha, running.looked)
+        running.looked = running.looked if found else len(running.series)
     if found is None:
-        running.looked = len(running.series)
         return None
     since, until = (observed.moment(int(stretch)) for stretch in (found.since, found.until))
     return replace(found, since=since, until=until)
+
+
+def _lossy_drift(running: Running, claim: Claim, alpha: float) -> Drift | None:
+    """Return a drift that is there whatever the requests without a response met: all of it, and none."""
+    pairs = list(zip(running.series, running.lost, strict=True))
+    none = find_drift([(k, n + lost) for (k, n), lost in pairs], claim, alpha)
+    every = find_drift([(k + lost, n + lost) for (k, n), lost in pairs], claim, alpha)
+    if none is None or every is None or (none.share < claim.centre) != (every.share < claim.centre):
+        return None
+    return none if abs(none.share - claim.centre) < abs(every.share - claim.centre) else every
 
 
 def _dependence(expectation: Expectation, evidence: Evidence, alpha: float) -> Dependence | None:
@@ -106,7 +134,7 @@ def _dependence(expectation: Expectation, evidence: Evidence, alpha: float) -> D
 
 def _decide(counts: Counts) -> tuple[Verdict, str]:
     """Return the verdict and, when something is wrong, what."""
-    verdict = counts.verdict(counts.own)
+    verdict = counts.verdict()
     if counts.dependence is not None and counts.dependence.verdict is Verdict.FALSIFIED:
         return Verdict.FALSIFIED, "per-connection"
     if verdict is Verdict.FALSIFIED:
@@ -114,8 +142,17 @@ def _decide(counts: Counts) -> tuple[Verdict, str]:
     if counts.drift is not None:
         return Verdict.FALSIFIED, "drift"
     if counts.off_dice:
-        return Verdict.FALSIFIED, "count" if counts.observed.n else "dice"
-    return verdict, "traffic" if verdict is Verdict.NO_TRAFFIC else ""
+        return Verdict.FALSIFIED, "count" if counts.seen else "dice"
+    if verdict is Verdict.NO_TRAFFIC:
+        return verdict, "traffic"
+    return verdict, "lost" if verdict is Verdict.INCONCLUSIVE and _lost_too_many(counts) else ""
+
+
+def _lost_too_many(counts: Counts) -> bool:
+    """Return whether no number of further requests decides while as many of them are lost: what the lost ones leave
+    open is wider than what is claimed."""
+    total = counts.observed.n + counts.unknown
+    return total > 0 and counts.unknown / total >= counts.claim.high - counts.claim.low
 
 
 def _cause(counts: Counts) -> str:

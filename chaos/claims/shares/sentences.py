@@ -29,9 +29,11 @@ def target_of(finding: Finding) -> str:
 def share(finding: Finding, did: str, dependence: Dependence | None = None, drift: Drift | None = None) -> str:
     """Say how a claim about a proportion stands. `did` says what happened to the requests that have what is claimed."""
     own = finding.observed or finding.drawn
-    if finding.verdict is Verdict.NO_TRAFFIC or own is None or not own.n:
+    if finding.verdict is Verdict.NO_TRAFFIC:
         return "No request reached this rule, so nothing is known about it."
-    said = f"{requests(own, finding)} {did}"
+    if own is None or not own.n:
+        return f"None of {plural(finding.unknown, 'request')} had a response, so nothing is known about what they met."
+    said = f"{requests(own, finding)} {did}{_left(finding)}"
     if finding.verdict is Verdict.FALSIFIED:
         return f"{said}{_wrong(finding, dependence, drift)}"
     if finding.verdict is Verdict.INCONCLUSIVE:
@@ -41,6 +43,13 @@ def share(finding: Finding, did: str, dependence: Dependence | None = None, drif
     else:
         said += f"; {exact(finding.configured or 0.0, 'share')} is configured"
     return f"{said}." if finding.observed else f"{said}. This is the gateway's own count: the load does not see these."
+
+
+def _left(finding: Finding) -> str:
+    """Say of how many requests only the gateway tells, and of how many nobody does."""
+    told = f"; for {thousands(finding.left)} of them the gateway says so, as their clients left first"
+    lost = f"; {thousands(finding.unknown)} more had no response and may have met anything"
+    return (told if finding.left else "") + (lost if finding.unknown else "")
 
 
 def settled(finding: Finding) -> str:
@@ -88,4 +97,6 @@ def possible(finding: Finding) -> str:
     low, high = finding.interval or (None, None)
     width = spread(finding.interval)
     between = f"{percent(low or 0.0, width)} to {percent(1.0 if high is None else high, width)} is still possible"
+    if finding.cause == "lost":
+        return f"{between}: it cannot be told while so many requests have no response."
     return f"{between}." + (f" About {thousands(finding.needed)} more requests would tell." if finding.needed else "")

@@ -322,7 +322,7 @@ class Exchange:
     def cancel(self) -> None:
         """End the exchange because the client is gone."""
         if self.refusal is None and self.state is not states.ANSWERING:
-            self._ledger.statuses[0] += 1
+            self._ledger.count_left(self.decision, self._fault)
         if self._forwarded and self._mirrors is not None:
             self._mirrors.cut_short()
         self._end()

@@ -26,6 +26,8 @@ _TALLIED = {
     "statuses": ("status", "Responses to clients, by status; 0: the client left first"),
     "upstream_statuses": ("status", "Responses of upstreams, by status"),
     "tries": ("tries", "Forwarded requests, by how many attempts they took"),
+    "left": ("fault", "Clients that left before their response, by the fault that was drawn for them"),
+    "left_to": ("destination", "Clients that left before their response, by the destination drawn for them"),
 }
 
 

@@ -18,7 +18,7 @@ _SUMS = (
     "requests", "delay", "abort", "delay_abort", "forwarded", "mirrored", "upstream_requests", "upstream_failures",
     "delay_seconds",
 )  # fmt: skip
-_TALLIES = ("destinations", "statuses", "upstream_statuses", "tries")
+_TALLIES = ("destinations", "statuses", "upstream_statuses", "tries", "left", "left_to")
 
 REMEMBERED = 256  # heads of upstream responses, per rule and destination
 
@@ -55,6 +55,8 @@ class Ledger:
         self.statuses: defaultdict[int, int] = defaultdict(int)
         self.upstream_statuses: defaultdict[int, int] = defaultdict(int)
         self.tries: defaultdict[int, int] = defaultdict(int)
+        self.left: defaultdict[str, int] = defaultdict(int)
+        self.left_to: defaultdict[str, int] = defaultdict(int)
         self.tags = tags
         self.tagged = tagged
         self.destination_tags: dict[str, bytes] = {}
@@ -104,6 +106,14 @@ class Ledger:
         self.abort += 1
         self.delay_abort += 1
         return "delay,abort"
+
+    def count_left(self, decision: Decision, fault: str) -> None:
+        """Count a client that left before its response, and what had been drawn for it."""
+        self.statuses[0] += 1
+        self.left[fault] += 1
+        action = decision.action
+        if type(action) is Forward and action.cluster is not None:
+            self.left_to[action.cluster.name] += 1
 
     def as_json(self) -> RuleCounters:
         """Return the counts as the admin API gives them."""

@@ -2,13 +2,13 @@
 
 falsified is a `failure`; inconclusive and no-traffic are an `error`, because the test could not be carried out, and a
 server that reads only this file must not show such a run as passed. The case `the run itself` is an error when the
-environment failed, a safeguard fired or the run was cut short."""
+environment failed, a safeguard fired or the run was cut short. What a run cannot see at all is skipped."""
 
 from __future__ import annotations
 
 import re
 
-from junitparser import Error, Failure, JUnitXml, TestCase, TestSuite
+from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from chaos import formatting as words
 from chaos.claims import shown
@@ -56,6 +56,8 @@ def _case(result: Result, finding: Finding) -> TestCase:
     text = clean(f"{finding.sentence}\n{facts(finding)}".strip())
     if finding.verdict is Verdict.FALSIFIED:
         case.result = [_with(Failure(clean(finding.sentence or finding.title), "falsified"), text)]
+    elif finding.verdict is Verdict.NOT_JUDGED:
+        case.result = [Skipped(clean(finding.sentence or finding.title))]
     elif finding.verdict is not Verdict.VERIFIED:
         case.result = [_with(Error(clean(finding.sentence or finding.title), finding.verdict.value), text)]
     case.system_out = text  # after the result, as the schema has it

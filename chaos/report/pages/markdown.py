@@ -17,6 +17,7 @@ MARKS = {
     "falsified": "\u274c",
     "inconclusive": "\u2753",
     "no-traffic": "\u2205",
+    "not-judged": "\u2796",
     "failed": "\u26a0\ufe0f",
 }
 FINDINGS = ("", "expectation", "configured", "drawn", "observed", "interval", "n")

@@ -22,6 +22,13 @@ HEADLINES = {
     "interrupted": "Interrupted",
     "unfinished": "The run did not end",
 }
+SEVERITY = (
+    Verdict.FALSIFIED,
+    Verdict.NO_TRAFFIC,
+    Verdict.INCONCLUSIVE,
+    Verdict.NOT_JUDGED,
+    Verdict.VERIFIED,
+)
 SHOWN = 3  # findings described in words; the table has the others
 
 
@@ -64,6 +71,13 @@ def _lead(result: Result) -> str:
         return "Nothing was tested: the run has no verdict."
     of = {verdict: [each for each in findings if each.verdict is verdict] for verdict in Verdict}
     what = "expectation"
+    if (
+        len(of[Verdict.VERIFIED]) + len(of[Verdict.NOT_JUDGED]) == total
+        and of[Verdict.VERIFIED]
+        and of[Verdict.NOT_JUDGED]
+    ):
+        seen = words.plural(len(of[Verdict.VERIFIED]), what)
+        return f"All that this run can see holds: {seen} of {words.count(total)}."
     if len(of[Verdict.VERIFIED]) == total:
         return {1: f"The one {what} holds.", 2: f"Both {what}s hold."}.get(total, f"All {total} {what}s hold.")
     parts = []
@@ -72,6 +86,7 @@ def _lead(result: Result) -> str:
         (Verdict.NO_TRAFFIC, "saw no request", "saw no request"),
         (Verdict.INCONCLUSIVE, "is undecided", "are undecided"),
         (Verdict.VERIFIED, "holds", "hold"),
+        (Verdict.NOT_JUDGED, "cannot be seen", "cannot be seen"),
     ):
         number = len(of[verdict])
         if number:
@@ -103,8 +118,8 @@ def _details(findings: Sequence[Finding]) -> tuple[str, ...]:
 
 
 def severity(finding: Finding) -> int:
-    """Return a sort key: 0 for a refuted finding, which matters most, to 3 for a verified one."""
-    return (Verdict.FALSIFIED, Verdict.NO_TRAFFIC, Verdict.INCONCLUSIVE, Verdict.VERIFIED).index(finding.verdict)
+    """Return a sort key: 0 for a refuted finding, which matters most, to 4 for a verified one."""
+    return SEVERITY.index(finding.verdict)
 
 
 def told_of(finding: Finding) -> str:

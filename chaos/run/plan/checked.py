@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from chaos.errors import InvalidInput, Problem
 from chaos.experiment.listeners import listener_problems
 from chaos.experiment.overrides import parse_override
+from chaos.experiment.patience import patience_problems
 from chaos.experiment.read import Reading, read_experiment
 from chaos.experiment.safety import safety_problems, task_problems
 from chaos.experiment.services import Addresses, ServicePlan, plan_services, proxy_of, registry_of
@@ -105,7 +106,7 @@ def _task_problems(reading: Reading, services: ServicePlan) -> list[Problem]:
     rules = compile_rules(reading.resources, registry_of(reading, services, addresses), proxy_of(reading))
     applications, namespace = services.applications(), proxy_of(reading).namespace
     through = [replace(task, direct=full_name(task.host, namespace) in applications) for task in tasks]
-    return listener_problems(reading, rules, through)
+    return [*listener_problems(reading, rules, through), *patience_problems(reading, rules, through)]
 
 
 def _in_order(problems: Iterable[Problem], reading: Reading) -> tuple[Problem, ...]:

@@ -74,7 +74,8 @@ class Standing:
         """Whether no verdict of the phase is open. Claims that see no traffic do not hold up the others forever."""
         mine = [finding.verdict for finding in self.of_phase(self.phase.name)]
         patient = time.monotonic() - self._phase_began < NO_TRAFFIC_PATIENCE
-        return all(each.decided or (each is Verdict.NO_TRAFFIC and not patient) for each in mine) and bool(mine)
+        settled = {Verdict.NOT_JUDGED, *([] if patient else [Verdict.NO_TRAFFIC])}
+        return all(each.decided or each in settled for each in mine) and bool(mine)
 
     def _state(self) -> State:
         recording = self.recording

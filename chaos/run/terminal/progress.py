@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 
 PLAIN_EVERY = 10.0  # seconds between lines when nobody watches
 
-_STYLES = {"verified": "bold green", "falsified": "bold red", "inconclusive": "yellow", "no-traffic": "bold magenta"}
+_STYLES = {
+    "verified": "bold green",
+    "falsified": "bold red",
+    "inconclusive": "yellow",
+    "no-traffic": "bold magenta",
+    "not-judged": "dim",
+}
 
 
 def view_for(stream: TextIO | None = None) -> View:

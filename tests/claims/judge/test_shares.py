@@ -13,7 +13,11 @@ from support.simulated_gateway import SimulatedGateway
 from chaos.claims.effects import Effect, PhaseEffects, Retries
 from chaos.claims.expectations import expectations
 from chaos.claims.finding import Finding, Tally
+from chaos.claims.gateway_ledger import Left
+from chaos.claims.hypotheses.expression import parse_expression
+from chaos.claims.hypotheses.judging import Hypotheses
 from chaos.claims.judge.judge import Judge, divide
+from chaos.claims.shares.lost import with_lost
 from chaos.verify.verdict import Verdict
 
 V, F, U, NONE = Verdict.VERIFIED, Verdict.FALSIFIED, Verdict.INCONCLUSIVE, Verdict.NO_TRAFFIC
@@ -308,3 +312,73 @@ def test_requests_without_an_answer_are_no_evidence() -> None:
     judge.observe(digest)
     assert {finding.observed for finding in judge.findings(None) if finding.kind == "abort"} != {Tally(0, 0)}
     assert next(f.observed.n for f in judge.findings(None) if f.kind == "route" and f.observed) == 100
+
+
+class TestWhoGivesUp:
+    """A request without a response is no evidence; where the gateway saw its client leave, it says what was drawn."""
+
+    def test_a_delay_longer_than_the_clients_wait_is_verified_from_those_who_left(self) -> None:
+        """fixedDelay 5 s for half of them, clients that wait 300 ms: the commonest experiment there is."""
+        effect = replace(DELAY, patience=0.3)
+        found = judged(effect, SimulatedGateway(delay=lambda _: 0.5, patience=0.3), 20, 500)
+        delay, added = found["delay"], found["added-delay"]
+        assert (delay.verdict, delay.unknown) == (V, 0) and delay.observed == delay.drawn
+        assert found["route"].verdict is V
+        assert delay.left > 4000 and "their clients left first" in delay.sentence
+        assert added.verdict is Verdict.NOT_JUDGED and "none sees the end of a delay of 5s" in added.sentence
+
+    def test_a_hypothesis_counts_them_as_the_claim_does(self) -> None:
+        gateway = SimulatedGateway(delay=lambda _: 0.5, patience=0.3)
+        hypotheses = Hypotheses([parse_expression("delayed > 40%")])
+        judge = Judge(expectations([PhaseEffects("", (replace(DELAY, patience=0.3),))]), hypotheses=hypotheses)
+        for digest in gateway.seconds(10, 500):
+            judge.observe(digest)
+        found = {each.title: each for each in judge.findings(gateway.counters)}
+        assert found["delayed > 40%"].verdict is V and found["delayed > 40%"].observed == found["delay 5s"].observed
+
+    def test_dice_that_are_off_are_found_all_the_same(self) -> None:
+        found = judged(replace(DELAY, patience=0.3), SimulatedGateway(delay=lambda _: 0.45, patience=0.3), 40, 500)
+        assert found["delay"].verdict is F
+
+    def test_slow_requests_that_are_given_up_do_not_bend_the_share_of_aborts(self) -> None:
+        """Aborts are quick, so that of those who were answered more than half were aborted."""
+        both = replace(ABORT, delay_share=0.5, delay=5.0, patience=0.3)
+        found = judged(both, SimulatedGateway(abort=lambda _: 0.5, delay=lambda _: 0.5, patience=0.3), 30, 500)
+        assert found["abort"].verdict is V and found["abort"].left > 0
+
+    def test_lost_responses_are_neither_hits_nor_misses(self) -> None:
+        """A third without a word from anybody: half may have been aborted, or a third, or two thirds."""
+        abort = judged(ABORT, SimulatedGateway(abort=lambda _: 0.5, losing=0.33), 30, 1000)["abort"]
+        assert (abort.verdict, abort.cause, abort.needed) == (U, "lost", None)
+        assert abort.unknown > 9000 and "may have met anything" in abort.sentence
+        low, high = abort.interval or (1.0, 0.0)
+        assert low is not None and high is not None and low < 0.34 and high > 0.66
+
+    def test_a_few_lost_ones_widen_and_do_not_stop(self) -> None:
+        found = judged(ABORT, SimulatedGateway(abort=lambda _: 0.5, losing=0.0001), 40, 1000)
+        assert found["abort"].verdict is V and found["abort"].unknown > 0
+        assert found["route"].verdict is V
+
+    def test_a_gateway_that_says_nothing_leaves_it_open(self) -> None:
+        """From outside a client that leaves before the delay is over cannot tell a delay from a slow upstream."""
+        gateway = SimulatedGateway(delay=lambda _: 0.5, patience=0.3, tagged=False)
+        delay = judged(replace(DELAY, patience=0.3), gateway, 20, 500)["delay"]
+        assert (delay.verdict, delay.cause) == (U, "lost")
+
+
+@pytest.mark.parametrize(
+    ("answered", "lost", "left", "known", "unknown"),
+    [
+        (Tally(10, 100), 0, None, Tally(10, 100), 0),
+        (Tally(10, 100), 50, None, Tally(10, 100), 50),
+        (Tally(0, 100), 100, Tally(100, 100), Tally(100, 200), 0),
+        (Tally(0, 100), 100, Tally(60, 80), Tally(60, 180), 20),  # the gateway knows of 80 of the 100
+        (Tally(0, 100), 100, Tally(70, 120), Tally(50, 180), 20),  # any 20 of the gateway's are not told of yet
+        (Tally(0, 100), 0, Tally(30, 50), Tally(0, 100), 0),
+    ],
+)
+def test_both_ledgers_of_those_who_left_are_compared_with_care(
+    answered: Tally, lost: int, left: Tally | None, known: Tally, unknown: int
+) -> None:
+    drawn = Left(left.k, left.n, left.n) if left else None
+    assert with_lost(answered, lost, drawn)[:2] == (known, unknown)

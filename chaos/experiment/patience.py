@@ -1,0 +1,35 @@
+"""Tasks whose client gives up before a rule's delay is over: their delayed requests end as timeouts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from chaos.errors import Problem
+from chaos.experiment.read import Reading
+from chaos.experiment.tasks import LoadTask, request_of
+from chaos.mesh.compile.rules import Rules
+from chaos.mesh.compile.summary import RuleInfo
+from chaos.mesh.draws import FixedDraws
+from chaos.units import format_duration
+
+
+def patience_problems(reading: Reading, rules: Rules, tasks: Iterable[LoadTask]) -> list[Problem]:
+    """Return a warning for each task that waits no longer than the delay of the rule that takes it."""
+    found = []
+    for index, task in enumerate(tasks):
+        info = None if task.direct else _rule_of(rules, task)
+        if info is None or not info.delay or not info.delay.fraction or task.timeout > info.fixed_delay:
+            continue
+        waits, late = format_duration(task.timeout), format_duration(info.fixed_delay)
+        message = (
+            f"the client gives up after {waits}, before the delay of {late} is over: delayed requests end as timeouts, "
+            "and how long the delay is cannot be seen"
+        )
+        path = ("spec", "load", "tasks", index, "timeout")
+        found.append(reading.problem(path, message, severity="warning", code="impatient"))
+    return found
+
+
+def _rule_of(rules: Rules, task: LoadTask) -> RuleInfo | None:
+    decision = rules.decide(request_of(task), FixedDraws())
+    return rules.info(decision.rule.key) if decision.rule else None
