@@ -38,7 +38,7 @@ interleave: $(VENV)/.installed-dev  ## resets, timeouts, retries and disconnects
 	CHAOS_INTERLEAVE_REQUESTS=$${CHAOS_INTERLEAVE_REQUESTS:-120000} $(BIN)/python -m pytest tests/gateway/test_interleaving.py -s
 
 kills: $(VENV)/.installed-dev  ## whole runs, each with something killed at a random moment: nothing may be left
-	CHAOS_KILLS=$${CHAOS_KILLS:-60} $(BIN)/python -m pytest tests/run/test_kills.py -v
+	CHAOS_KILLS=$${CHAOS_KILLS:-60} $(BIN)/python -m pytest tests/runner/test_kills.py -v
 
 calibration: $(VENV)/.installed-dev  ## the verdicts' error rates, by simulation, in full
 	$(BIN)/python -m benchmarks.calibration

@@ -33,10 +33,10 @@ from chaos.load.tags import of_headers
 from chaos.mesh.compile.rules import Rules, compile_rules
 from chaos.protocol.counters import GatewayCounters
 from chaos.protocol.digest import Digest, Key
-from chaos.run.plan.checked import Prepared, prepare
-from chaos.run.plan.gateway_rules import gateway_plan
-from chaos.run.processes.admin import Admin
-from chaos.run.processes.session import start
+from chaos.runner.plan.checked import Prepared, prepare
+from chaos.runner.plan.gateway_rules import gateway_plan
+from chaos.runner.processes.admin import Admin
+from chaos.runner.processes.session import start
 from chaos.verify.verdict import Verdict
 
 TASK = "test"

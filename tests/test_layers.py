@@ -119,7 +119,7 @@ def test_every_named_library_is_imported(layer: Layer) -> None:
 
 
 def test_every_dependency_says_where_it_is_used() -> None:
-    """In pyproject.toml: `"rich>=13",  # chaos/run: ...` stands at what `chaos/run`, and nothing else, imports."""
+    """In pyproject.toml: `"rich>=13",  # chaos/runner: ...` stands at what `chaos/runner`, and nothing else, imports."""
     text = (REPOSITORY / "pyproject.toml").read_text()
     provided = {name: {_plain(each) for each in made_by} for name, made_by in packages_distributions().items()}
     for requirement in tomllib.loads(text)["project"]["dependencies"]:

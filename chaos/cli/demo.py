@@ -10,7 +10,7 @@ import typer
 from chaos.cli.output import say
 
 if TYPE_CHECKING:
-    from chaos.run.processes.session import Session
+    from chaos.runner.processes.session import Session
 
 NAME = "(demo)"  # what problems call the demo's own file, which is in no folder
 
@@ -23,10 +23,10 @@ def demo(
 ) -> int:
     """Start the sample applications behind a gateway; Ctrl-C ends them."""
     from chaos.experiment.sample import demo_experiment
-    from chaos.run.plan.checked import prepare
-    from chaos.run.plan.files import read_text
-    from chaos.run.plan.gateway_rules import gateway_plan
-    from chaos.run.serve import serve_with_services
+    from chaos.runner.plan.checked import prepare
+    from chaos.runner.plan.files import read_text
+    from chaos.runner.plan.gateway_rules import gateway_plan
+    from chaos.runner.serve import serve_with_services
 
     own = demo_experiment(with_rules=rules is None)
     given = [str(rules)] if rules is not None else []

@@ -35,7 +35,7 @@ def explain(
     from chaos.mesh.explain.explanation import explain as explain_rules
     from chaos.mesh.explain.request_line import parse_request
     from chaos.mesh.explain.text import explanation_text
-    from chaos.run.plan.checked import prepare
+    from chaos.runner.plan.checked import prepare
 
     try:
         wanted = parse_request(request, headers or ())

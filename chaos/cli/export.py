@@ -32,7 +32,7 @@ def envoy(
     """Print a bootstrap for a real Envoy: `envoy -c` takes it as it is."""
     from chaos.engines.envoy.export import as_text, export_envoy
     from chaos.experiment.services import fixed_addresses, proxy_of
-    from chaos.run.plan.checked import prepare
+    from chaos.runner.plan.checked import prepare
 
     prepared = prepare(files).require()
     addresses = fixed_addresses(prepared.reading, prepared.services)

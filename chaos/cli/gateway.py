@@ -9,7 +9,7 @@ import typer
 from chaos.cli.output import say
 
 if TYPE_CHECKING:
-    from chaos.run.processes.session import Session
+    from chaos.runner.processes.session import Session
 
 
 def gateway(
@@ -37,9 +37,9 @@ def gateway(
     ] = None,
 ) -> int:
     """Serve the rules of FILE until interrupted; prints `listening on URL` once it accepts."""
-    from chaos.run.plan.checked import prepare
-    from chaos.run.plan.gateway_rules import gateway_plan
-    from chaos.run.serve import needs_services, serve_with_services
+    from chaos.runner.plan.checked import prepare
+    from chaos.runner.plan.gateway_rules import gateway_plan
+    from chaos.runner.serve import needs_services, serve_with_services
 
     prepared = prepare(files, tuple(settings or ())).require()
     plan = gateway_plan(
@@ -53,7 +53,7 @@ def gateway(
         tags=tags,
     )
     if not needs_services(prepared):
-        from chaos.run.gateway import serve_plan
+        from chaos.runner.gateway import serve_plan
 
         return serve_plan(plan)
     if prepared.services.note:

@@ -10,7 +10,7 @@ import typer
 from chaos.cli.output import say_json, say_lines
 
 if TYPE_CHECKING:
-    from chaos.run.plan.run_plan import Outset
+    from chaos.runner.plan.run_plan import Outset
 
 
 class Format(StrEnum):
@@ -26,8 +26,8 @@ def plan(
     output: Annotated[Format, typer.Option("--format", help="text or json.")] = Format.TEXT,
 ) -> int:
     """Print the expected outcomes of every rule, and how many requests and how long a verdict takes."""
-    from chaos.run.plan.options import RunOptions
-    from chaos.run.plan.planner import plan_run
+    from chaos.runner.plan.options import RunOptions
+    from chaos.runner.plan.planner import plan_run
 
     outset = plan_run(file, RunOptions(overrides=tuple(settings or ())))
     if output is Format.JSON:
@@ -41,7 +41,7 @@ def plan(
 
 def plan_text(outset: Outset) -> list[str]:
     """The forecast for people."""
-    from chaos.run.terminal.summary import number, percent
+    from chaos.runner.terminal.summary import number, percent
     from chaos.units import format_duration
 
     forecast = outset.forecast()

@@ -32,7 +32,7 @@ def replay(
 ) -> int:
     """Send exactly the requests of a run again that were faulted: same ids, same draws, same faults."""
     from chaos.errors import ExitCode, InvalidInput
-    from chaos.run.replaying import Choice, differences, outcome_lines, plan_replay, send
+    from chaos.runner.replaying import Choice, differences, outcome_lines, plan_replay, send
 
     choice = Choice(task, fault.value if fault else None, phase, limit)
     planned = plan_replay(run, choice)

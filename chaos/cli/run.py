@@ -11,7 +11,7 @@ import typer
 from chaos.cli.output import say, say_lines
 
 if TYPE_CHECKING:
-    from chaos.run.terminal.view import View
+    from chaos.runner.terminal.view import View
 
 
 def run(
@@ -34,8 +34,8 @@ def run(
     report: Annotated[bool, typer.Option("--report/--no-report", help="Render the report at the end.")] = True,
 ) -> int:
     """Run experiments, verify what their rules say, and report."""
-    from chaos.run.plan.options import RunOptions
-    from chaos.run.start import exit_code, run_files
+    from chaos.runner.plan.options import RunOptions
+    from chaos.runner.start import exit_code, run_files
 
     options = RunOptions(
         out=out,
@@ -49,13 +49,13 @@ def run(
     )
     results = run_files(files, options, _view, lambda text: say(text, err=True))
     if len(results) > 1:
-        from chaos.run.terminal.summary import table_of_runs
+        from chaos.runner.terminal.summary import table_of_runs
 
         say_lines(table_of_runs(results))
     return exit_code(results)
 
 
 def _view() -> View:
-    from chaos.run.terminal.progress import view_for
+    from chaos.runner.terminal.progress import view_for
 
     return view_for()

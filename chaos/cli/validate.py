@@ -39,7 +39,7 @@ def validate(
 
 
 def _problems(file: str) -> list[Problem]:
-    from chaos.run.plan.checked import prepare
+    from chaos.runner.plan.checked import prepare
 
     try:
         return list(prepare([file]).problems)

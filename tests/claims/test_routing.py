@@ -14,7 +14,7 @@ from chaos.claims.routing import effects_of, untouched
 from chaos.experiment.tasks import LoadTask, load_tasks
 from chaos.mesh.compile.rules import Rules, compile_rules
 from chaos.mesh.names import Proxy
-from chaos.run.plan.checked import prepare
+from chaos.runner.plan.checked import prepare
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 WEB = "virtualservice/default/webserver/0"

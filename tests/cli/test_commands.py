@@ -18,7 +18,7 @@ from support.processes import wait_for
 
 from chaos.cli.commands import call
 from chaos.experiment.read import read_experiment
-from chaos.run.processes.ports import accepts, free_port
+from chaos.runner.processes.ports import accepts, free_port
 
 ROOT = Path(__file__).parents[2]
 EXPERIMENTS = sorted((ROOT / "experiments").glob("*.yaml"))

@@ -12,8 +12,8 @@ from typing import Any
 from chaos.gateway.process.main import run_gateway
 from chaos.mesh.decision import Decision, Draws, Request
 from chaos.protocol.gateway_plan import GatewayPlan
-from chaos.run.gateway import options_of
-from chaos.run.plan.gateway_rules import GatewayRules
+from chaos.runner.gateway import options_of
+from chaos.runner.plan.gateway_rules import GatewayRules
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,10 @@ from typing import Any
 import yaml
 
 from chaos.journal.records import Record, decode_lines
-from chaos.run.plan.options import RunOptions
-from chaos.run.start import run_file
-from chaos.run.terminal.result import RunResult
-from chaos.run.terminal.view import View
+from chaos.runner.plan.options import RunOptions
+from chaos.runner.start import run_file
+from chaos.runner.terminal.result import RunResult
+from chaos.runner.terminal.view import View
 
 CHAOS = (sys.executable, "-m", "chaos")
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chaos.journal.records import End, Plan
-from chaos.run.processes.ports import accepts
-from chaos.run.processes.services import listening_ports
+from chaos.runner.processes.ports import accepts
+from chaos.runner.processes.services import listening_ports
 from support.experiments import experiment, journal, virtual_service, write
 from support.processes import command_line, wait_for
 
@@ -172,9 +172,9 @@ class KilledRun:
             case "supervisor":
                 return self.process.pid
             case "gateway":
-                found = self._find("chaos.run.gateway")[:1]
+                found = self._find("chaos.runner.gateway")[:1]
             case "worker":
-                found = self._find("chaos.run.gateway")[1:]
+                found = self._find("chaos.runner.gateway")[1:]
             case "Locust":
                 found = self._find("chaos.load")[:1]
             case "report":

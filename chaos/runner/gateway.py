@@ -1,0 +1,59 @@
+"""`python -m chaos.runner.gateway`: a gateway as a child process. Its plan comes on the first line of stdin; it ends
+when stdin closes.
+
+`serve_plan` is also what `chaos gateway` does when there are no services to start."""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+from chaos.errors import ChaosError, ExitCode
+from chaos.gateway.process.main import run_gateway
+from chaos.gateway.process.options import GatewayOptions
+from chaos.protocol.gateway_plan import GatewayPlan
+from chaos.runner.plan.gateway_rules import GatewayRules
+
+
+def main() -> int:
+    """The exit code; what is wrong is said on stderr."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    line = sys.stdin.buffer.readline()
+    if not line.strip():
+        return 0  # whoever started us has changed their mind
+    try:
+        return serve_plan(GatewayPlan.of(line), exit_with_stdin=True)
+    except ChaosError as error:
+        print(error, file=sys.stderr)
+        return int(error.exit_code)
+    except (TypeError, ValueError) as error:
+        print(f"not a plan for a gateway: {error}", file=sys.stderr)
+        return int(ExitCode.USAGE)
+
+
+def serve_plan(plan: GatewayPlan, *, exit_with_stdin: bool = False) -> int:
+    """Serve until told to stop; the exit code. Raises InvalidInput and EnvironmentFailed before it has begun."""
+    rules = GatewayRules(plan)
+    return run_gateway(options_of(plan, rules, exit_with_stdin=exit_with_stdin), rules.compiled())
+
+
+def options_of(plan: GatewayPlan, rules: GatewayRules, *, exit_with_stdin: bool) -> GatewayOptions:
+    """A plan as the gateway's own options."""
+    return GatewayOptions(
+        load=rules.reload,
+        parse=rules.parse,
+        text=rules.text,
+        files=plan.watched,
+        listen=plan.listen,
+        admin=plan.admin,
+        admin_token=plan.admin_token,
+        workers=plan.workers,
+        seed=plan.seed,
+        tags=plan.tags,
+        watch=bool(plan.watched),
+        exit_with_stdin=exit_with_stdin,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,115 @@
+"""From files to everything a command needs to know before a process starts: what was read, who answers, what is wrong.
+
+`read_files` opens the files; the rest is the core's work on their text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from chaos.errors import InvalidInput, Problem
+from chaos.experiment.listeners import listener_problems
+from chaos.experiment.overrides import parse_override
+from chaos.experiment.patience import patience_problems
+from chaos.experiment.read import Reading, read_experiment
+from chaos.experiment.safety import safety_problems, task_problems
+from chaos.experiment.services import Addresses, ServicePlan, plan_services, proxy_of, registry_of
+from chaos.experiment.tasks import load_tasks
+from chaos.mesh.check.report import check_documents, refusals
+from chaos.mesh.compile.rules import compile_rules
+from chaos.mesh.names import full_name
+from chaos.mesh.upstream.registry import Registry
+from chaos.runner.plan.files import beside, read_text
+
+Read = Callable[[str], str]
+"""A file's text by its name. Raises InvalidInput."""
+
+_PLANNED = ("127.0.0.1", 1)
+"""Stands for the address of what has not been started; what follows from the rules does not depend on it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """One experiment, read and looked at. `problems` is all that there is to say, in the order of the files.
+
+    `refused` are the errors with which nothing can start. An error of an analyzer, such as an unknown destination, is
+    none of them: a cluster takes such rules, and answers 503. `files` and `overrides` are as they were given."""
+
+    reading: Reading
+    services: ServicePlan
+    problems: tuple[Problem, ...]
+    refused: tuple[Problem, ...]
+    files: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        return tuple(problem for problem in self.problems if problem.severity == "error")
+
+    def require(self) -> Prepared:
+        """Itself. Raises InvalidInput with everything that a cluster would refuse, or that we cannot run."""
+        if self.refused:
+            raise InvalidInput(self.refused)
+        return self
+
+    def require_sound(self) -> Prepared:
+        """Itself. Raises InvalidInput with every error, those of the analyzers too."""
+        if self.errors:
+            raise InvalidInput(self.errors)
+        return self
+
+    def registry(self, addresses: Addresses | None = None) -> Registry:
+        """With the addresses of what was started; without them, stand-ins, for those who only ask about rules."""
+        if addresses is None:
+            addresses = {instance.key: _PLANNED for instance in self.services.instances()}
+        return registry_of(self.reading, self.services, addresses)
+
+
+def read_files(files: Sequence[str], overrides: Sequence[str] = (), read: Read = read_text) -> Reading:
+    """Read one experiment from one or more files. Raises InvalidInput when a file cannot be read at all."""
+
+    def load(base: str, name: str) -> tuple[str, str]:
+        path = beside(base, name)
+        return path, read(path)
+
+    sources = [(file, read(file)) for file in files]
+    return read_experiment(sources, load, [parse_override(text) for text in overrides])
+
+
+def prepare(
+    files: Sequence[str], overrides: Sequence[str] = (), *, thorough: bool = True, read: Read = read_text
+) -> Prepared:
+    """Read and check. Raises InvalidInput only when a file cannot be read; what is wrong inside is in `problems`."""
+    found = check(read_files(files, overrides, read), thorough=thorough)
+    return replace(found, files=tuple(files), overrides=tuple(overrides))
+
+
+def check(reading: Reading, *, thorough: bool = True) -> Prepared:
+    """Look at what was read: shape, admission, our own document, and (when thorough) analyzers and pitfalls."""
+    services = plan_services(reading)
+    own = [*services.problems, *safety_problems(reading, services)]
+    if thorough:
+        own += _task_problems(reading, services)
+    refused = [*reading.errors, *own, *refusals(reading.resources)]
+    said = [*reading.problems, *own, *(check_documents(reading.files) if thorough else refused)]
+    return Prepared(reading, services, _in_order(said, reading), _in_order(refused, reading))
+
+
+def _task_problems(reading: Reading, services: ServicePlan) -> list[Problem]:
+    """What is wrong with the tasks, and with the port that the proxy is said to have."""
+    tasks = load_tasks(reading.experiment.spec.load.tasks)
+    found = task_problems(reading, services, tasks)
+    if found or reading.errors or refusals(reading.resources):
+        return found
+    addresses = {instance.key: _PLANNED for instance in services.instances()}
+    rules = compile_rules(reading.resources, registry_of(reading, services, addresses), proxy_of(reading))
+    applications, namespace = services.applications(), proxy_of(reading).namespace
+    through = [replace(task, direct=full_name(task.host, namespace) in applications) for task in tasks]
+    return [*listener_problems(reading, rules, through), *patience_problems(reading, rules, through)]
+
+
+def _in_order(problems: Iterable[Problem], reading: Reading) -> tuple[Problem, ...]:
+    """Each once, by file and line."""
+    files = {file: index for index, file in enumerate(reading.texts)}
+    return tuple(sorted(dict.fromkeys(problems), key=lambda each: (files.get(each.location.file, -1), each.location)))

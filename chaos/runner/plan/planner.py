@@ -1,0 +1,178 @@
+"""From a file to an `Outset`: rules, tasks, phases, what is expected; all that is wrong, before anything starts."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from chaos.claims.effects import PhaseEffects
+from chaos.claims.expectations import expectations
+from chaos.claims.hypotheses.measure import Expression
+from chaos.claims.hypotheses.reading import names_of, read_hold, read_hypotheses, read_safeguards
+from chaos.claims.hypotheses.safeguards import Safeguard
+from chaos.claims.routing import effects_of, way_of
+from chaos.errors import InvalidInput, Problem
+from chaos.experiment.read import Reading
+from chaos.experiment.safety import allowed, known_hosts, task_problems
+from chaos.experiment.services import proxy_of
+from chaos.experiment.tasks import LoadTask, derive_tasks, load_tasks
+from chaos.loopback import is_loopback
+from chaos.mesh.compile.rules import Rules, compile_rules
+from chaos.mesh.names import covers, full_name
+from chaos.runner.plan.checked import Prepared, Read, prepare
+from chaos.runner.plan.files import read_text, trouble_with_file
+from chaos.runner.plan.options import RunOptions
+from chaos.runner.plan.phase_rules import PhaseRules, with_rules
+from chaos.runner.plan.phases import RunPhase, phases_of
+from chaos.runner.plan.run_plan import Outset
+from chaos.runner.plan.search import SearchPlan, plan_search
+from chaos.runner.plan.unreached import unreached
+
+
+def plan_run(file: str, options: RunOptions, read: Read = read_text) -> Outset:
+    """Raises InvalidInput with everything that is wrong."""
+    prepared = prepare([file], options.overrides, read=read).require_sound()
+    reading = prepared.reading
+    if options.gateway is not None:
+        _check_gateway(options.gateway, reading)
+    rules = compile_rules(reading.resources, prepared.registry(), proxy_of(reading))
+    tasks, notes = _tasks(prepared, rules)
+    open_ended = bool(reading.experiment.spec.load.locustfile) or bool(prepared.services.applications())
+    ruled = _phases(prepared, rules)
+    phases = tuple(each.phase for each in ruled)
+    effects = tuple(
+        PhaseEffects(each.phase.name, effects_of(each.rules, tasks, others=open_ended), each.phase.faults)
+        for each in ruled
+    )
+    hypotheses, safeguards, search = _claims(prepared, rules, tasks, phases)
+    tagged = options.gateway is None
+    tolerance = reading.experiment.spec.verify.tolerance / 100
+    expected = expectations(effects, tolerance=tolerance, tagged=tagged) if search is None else ()
+    silent, unjudged = unreached(reading, rules, effects[0].effects, prepared.problems) if search is None else ((), [])
+    if not expected and not silent and not hypotheses and search is None:
+        raise InvalidInput.at(reading.file, "there is nothing to verify: no rule, and no task that takes one")
+    seed = options.seed if options.seed is not None else reading.experiment.spec.seed
+    return Outset(
+        prepared,
+        options,
+        rules,
+        tasks,
+        phases,
+        effects,
+        expected,
+        hypotheses,
+        safeguards,
+        search,
+        silent,
+        (*(each for each in prepared.problems if each.severity != "error"), *notes, *unjudged),
+        random.getrandbits(48) if seed is None else seed,
+    )
+
+
+def _check_gateway(url: str, reading: Reading) -> None:
+    """Raises InvalidInput for what is no URL, beyond this machine, or asks of a foreign gateway what only ours can."""
+    parts = urlsplit(url)
+    spec = reading.experiment.spec
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InvalidInput.at("--gateway", f"{url!r} is not a URL; write it like http://127.0.0.1:15000")
+    if not allowed(parts.hostname, spec.allow_hosts):
+        raise InvalidInput.at("--gateway", f"{parts.hostname} is not on this machine; name it in spec.allowHosts")
+    if spec.phases or spec.search is not None:
+        what = "phases" if spec.phases else "search"
+        message = "a gateway that already runs cannot be told to change its faults; leave this out with --gateway"
+        raise InvalidInput([reading.problem(("spec", what), message)])
+
+
+def _phases(prepared: Prepared, rules: Rules) -> tuple[PhaseRules, ...]:
+    """The phases with their rules. Raises InvalidInput for phases that clash, or have no faults to switch."""
+    reading = prepared.reading
+    spec = reading.experiment.spec
+    problems: list[Problem] = []
+    if spec.search is not None and spec.phases:
+        problems.append(reading.problem(("spec", "phases"), "a search makes its own phases; leave one of the two out"))
+    names = [phase.name for phase in spec.phases]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            problems.append(reading.problem(("spec", "phases", index, "name"), f"a second phase called {name}"))
+    faulty = any(info.abort is not None or info.delay is not None for info in rules.rules)
+    for index, each in enumerate(spec.phases):
+        if "faults" in each.model_fields_set and not faulty and not each.rules:
+            message = "there are no faults to switch: no rule has a fault"
+            problems.append(reading.problem(("spec", "phases", index, "faults"), message))
+    if problems:
+        raise InvalidInput(problems)
+    found = []
+    for phase in phases_of(spec):
+        index = next((number for number, name in enumerate(names) if phase.name.startswith(name)), 0)
+        found.append(with_rules(prepared, phase, rules, ("spec", "phases", index)))
+    return tuple(found)
+
+
+def _claims(
+    prepared: Prepared, rules: Rules, tasks: Sequence[LoadTask], phases: Sequence[RunPhase]
+) -> tuple[tuple[Expression, ...], tuple[Safeguard, ...], SearchPlan | None]:
+    """Hypotheses, safeguards and the search. Raises InvalidInput with everything that is wrong in their texts."""
+    reading = prepared.reading
+    known = None if reading.experiment.spec.load.locustfile else [task.name for task in tasks]
+    names = names_of(known, [phase.name for phase in phases], rules)
+    hypotheses, problems = read_hypotheses(reading, names)
+    safeguards, more = read_safeguards(reading, names)
+    hold, others = read_hold(reading, names)
+    if problems or more or others:
+        raise InvalidInput([*problems, *more, *others])
+    search = plan_search(prepared, hold)
+    if search is not None:
+        with_rules(prepared, search.phase(search.start), rules, ("spec", "search", "vary"))
+    return hypotheses, safeguards, search
+
+
+def _tasks(prepared: Prepared, rules: Rules) -> tuple[tuple[LoadTask, ...], list[Problem]]:
+    """The experiment's tasks, or those derived from the rules; notes on rules that none was found for."""
+    reading = prepared.reading
+    load = reading.experiment.spec.load
+    if load.locustfile:
+        if trouble := trouble_with_file(load.locustfile):
+            message = f"{load.locustfile}: {trouble}"
+            raise InvalidInput([reading.problem(("spec", "load", "locustfile"), message)])
+        return load_tasks(load.tasks), []
+    if load.tasks:
+        tasks = tuple(_directed(task, prepared) for task in load_tasks(load.tasks))
+        problems = task_problems(reading, prepared.services, tasks)
+        if problems:
+            raise InvalidInput(problems)
+        return tasks, []
+    ports = [80] if rules.mesh.only is not None else [listener.port for listener in rules.mesh.listeners]
+    tasks = derive_tasks(reading.resources, lambda task: _taken(rules, task), ports)
+    services = reading.resources.virtual_services
+    if services and not any(each.spec.hosts for each in services):
+        message = (
+            "hosts: there are none, so no request reaches these rules; a VirtualService without hosts is a delegate"
+        )
+        raise InvalidInput([Problem(services[0].locate(("spec",)), "spec", message)])
+    if not tasks:
+        raise InvalidInput(
+            [reading.problem(("spec", "load"), "no request could be derived from the rules; give load.tasks")]
+        )
+    return tasks, []
+
+
+def _taken(rules: Rules, task: LoadTask) -> tuple[str, str] | None:
+    key = way_of(rules, task).rule
+    info = rules.info(key) if key else None
+    return (key, info.name) if info is not None and not info.is_default else None
+
+
+def _directed(task: LoadTask, prepared: Prepared) -> LoadTask:
+    """An application under test is reached directly, unless a rule speaks of it; so are hosts that were allowed by
+    name."""
+    reading = prepared.reading
+    proxy = proxy_of(reading)
+    host = full_name(task.host, proxy.namespace)
+    ruled = {full_name(name, each.namespace) for each in reading.resources.virtual_services for name in each.spec.hosts}
+    if host in prepared.services.applications():
+        return replace(task, direct=host not in ruled)
+    known = any(covers(name, task.host.lower()) or name == "*" for name in known_hosts(reading, prepared.services))
+    outside = not known and allowed(task.host, reading.experiment.spec.allow_hosts)
+    return replace(task, direct=outside and (is_loopback(task.host) or not known))

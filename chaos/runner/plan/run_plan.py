@@ -1,0 +1,234 @@
+"""One run as it is settled before its processes start, and what the supervisor asks of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from chaos.claims.effects import PhaseEffects
+from chaos.claims.expectation import Expectation
+from chaos.claims.expected_outcomes import expected_outcomes, mean_delay
+from chaos.claims.finding import Finding
+from chaos.claims.hypotheses.fault_levels import as_text
+from chaos.claims.hypotheses.measure import Expression
+from chaos.claims.hypotheses.measures import metric_of
+from chaos.claims.hypotheses.reading import hosts_of
+from chaos.claims.hypotheses.safeguards import Safeguard
+from chaos.claims.judge.forecast import expected_rate, plan_lines
+from chaos.claims.judge.run_judge import RunJudge
+from chaos.errors import Problem
+from chaos.experiment.model import Load
+from chaos.experiment.services import Addresses, proxy_of
+from chaos.experiment.tasks import LoadTask
+from chaos.journal.records import Plan
+from chaos.mesh.compile.rules import Rules
+from chaos.mesh.names import full_name
+from chaos.protocol.gateway_plan import GatewayPlan
+from chaos.protocol.plan_record import PhaseInPlan, ShownFault
+from chaos.runner.plan.checked import Prepared
+from chaos.runner.plan.gateway_rules import gateway_plan
+from chaos.runner.plan.options import RunOptions
+from chaos.runner.plan.phase_rules import own_values, with_rules
+from chaos.runner.plan.phases import RunPhase
+from chaos.runner.plan.records import claim_json, effect_json, environment, expectation_json, note_json
+from chaos.runner.plan.search import SearchPlan
+from chaos.runner.processes.load_messages import load_plan
+
+SAMPLE = 0.25
+HOLD_SLACK = 1.0
+"""Seconds beyond the longest answer the rules bring about, after which counts no longer wait for an answer."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outset:
+    """One run, planned. Shares and times as in the core: fractions, seconds."""
+
+    prepared: Prepared
+    options: RunOptions
+    rules: Rules
+    tasks: tuple[LoadTask, ...]
+    phases: tuple[RunPhase, ...]
+    effects: tuple[PhaseEffects, ...]
+    expected: tuple[Expectation, ...]
+    hypotheses: tuple[Expression, ...]
+    safeguards: tuple[Safeguard, ...]
+    search: SearchPlan | None
+    silent: tuple[Finding, ...]
+    notes: tuple[Problem, ...]
+    seed: int
+
+    # ---------------------------------------------------------------- what the supervisor asks for
+    @property
+    def name(self) -> str:
+        return self.prepared.reading.name
+
+    @property
+    def file(self) -> str:
+        return self.prepared.reading.file
+
+    @property
+    def description(self) -> str:
+        return self.prepared.reading.experiment.spec.description
+
+    @property
+    def load(self) -> Load:
+        return self.prepared.reading.experiment.spec.load
+
+    @property
+    def gateway(self) -> str | None:
+        return self.options.gateway
+
+    @property
+    def confidence(self) -> float:
+        return self.prepared.reading.experiment.spec.verify.confidence / 100
+
+    @property
+    def tolerance(self) -> float:
+        return self.prepared.reading.experiment.spec.verify.tolerance / 100
+
+    @property
+    def longest_answer(self) -> float:
+        """Seconds that a request may take by the rules' own doing: delay, then the timeout if there is one."""
+        found = [effect.delay + min(effect.timeout or 0.0, 10.0) for each in self.effects for effect in each.effects]
+        if self.search is not None and self.search.quantity.in_seconds:
+            found.append(self.search.to)
+        return min(max(found, default=0.0), 60.0)
+
+    def bench(self) -> RunJudge:
+        """Everything that judges the run, before it has begun."""
+        safeguards = [Safeguard(each.expression, each.hold_for) for each in self.safeguards]
+        hypotheses = self.hypotheses
+        return RunJudge(
+            self.expected,
+            hypotheses,
+            safeguards,
+            hosts=hosts_of(self.rules),
+            silent=self.silent,
+            confidence=self.confidence,
+        )
+
+    def level_bench(self, plan: SearchPlan, phase: RunPhase, confidence: float) -> RunJudge:
+        """What judges one level of a search: the hypothesis alone, in that phase."""
+        hold = plan.hold
+        right = replace(hold.right, phase=phase.name) if hold.right is not None else None
+        text = f"{phase.name}: {hold.text}"  # tells the levels apart, in the report's curves as well
+        there = replace(hold, text=text, left=replace(hold.left, phase=phase.name), right=right)
+        return RunJudge((), (there,), hosts=hosts_of(self.rules), confidence=confidence)
+
+    @property
+    def sample(self) -> float:
+        """The share of requests that are told one by one, for following faults to users."""
+        expressions = [*self.hypotheses, *([self.search.hold] if self.search is not None else [])]
+        return SAMPLE if any(metric_of(each.left).followed for each in expressions) else 0.0
+
+    @property
+    def follows_faults(self) -> bool:
+        """Whether the journal needs the ids of faulted requests: of others than our own, or to see who noticed them.
+
+        Those of our own follow from the seed (chaos/journal/replay.py); ten thousand a phase would be two megabytes."""
+        return self.sample > 0 or any(task.direct for task in self.tasks)
+
+    def announcements(self) -> Iterator[tuple[str, str]]:
+        """What the user is told before anything starts: warnings on the rules, and hosts nobody listed."""
+        if self.prepared.services.note:
+            yield "info", self.prepared.services.note
+        for problem in self.notes:
+            if problem.severity == "warning":
+                yield "warning", str(problem)
+
+    def gateway_plan(self) -> GatewayPlan:
+        """What a gateway of ours is to serve: the texts that this was planned from."""
+        return gateway_plan(self.prepared, seed=self.seed, workers=self.options.workers)
+
+    def placed_tasks(self, addresses: Addresses) -> tuple[LoadTask, ...]:
+        """The tasks with the real addresses of applications under test in their URLs."""
+        applications = self.prepared.services.applications()
+        namespace = proxy_of(self.prepared.reading).namespace
+        placed = []
+        for task in self.tasks:
+            found = applications.get(full_name(task.host, namespace)) if task.direct else None
+            if found is not None:
+                host, port = found.address or addresses[found.key]
+                task = replace(task, url=urlunsplit(urlsplit(task.url)._replace(netloc=f"{host}:{port}")))
+            placed.append(task)
+        return tuple(placed)
+
+    def load_extra(self) -> dict[str, Any]:
+        """What the load's plan holds beside the load: exact numbers of requests, the web UI, the phase to count
+        under."""
+        only = self.phases[0] if len(self.phases) == 1 and self.search is None else None
+        return {
+            "requests": only.stop.requests if only is not None else None,
+            "ui": self.options.ui,
+            "phase": self.phases[0].name,
+            "tags": self.gateway is None,
+            "sample": self.sample,
+            "faults": self._shown_faults(),
+            "hold": self.longest_answer + HOLD_SLACK,
+        }
+
+    def _shown_faults(self) -> list[ShownFault]:
+        """What the web UI shows as configured: the first phase in which faults are on."""
+        effects = next((each.effects for each in self.effects if each.faults), ())
+        shares = [
+            (effect.name, kind, getattr(effect, f"{kind}_share")) for effect in effects for kind in ("abort", "delay")
+        ]
+        return [{"name": name, "kind": kind, "configured": share} for name, kind, share in shares if share is not None]
+
+    def level(self, plan: SearchPlan, level: float) -> RunPhase:
+        """The phase of one level, with the documents to put in force."""
+        return with_rules(self.prepared, plan.phase(level), self.rules, ("spec", "search", "vary")).phase
+
+    def own_text(self) -> str:
+        """The experiment's own Istio documents, to be put back in force."""
+        return as_text(own_values(self.prepared))
+
+    def forecast(self) -> dict[str, Any]:
+        """What `chaos plan` tells: expected outcomes per rule, and what a verdict on each claim takes."""
+        load = self.load
+        weights = {task.name: float(task.weight) for task in self.tasks}
+        lines = plan_lines(
+            self.effects,
+            self.expected,
+            weights,
+            confidence=self.confidence,
+            hypotheses=len(self.hypotheses),
+            requests=self.phases[0].stop.requests,
+        )
+        delay = max((mean_delay(expected_outcomes(each)) for each in self.effects[0].effects), default=0.0)
+        rate = expected_rate(load.users, delay, load.arrival_rate)
+        needed = [line.nine_in_ten for line in lines if line.nine_in_ten is not None]
+        return {
+            "name": self.name,
+            "description": self.description,
+            "confidence": self.confidence,
+            "tolerance": self.tolerance,
+            "rules": [effect_json(each, effect) for each in self.effects for effect in each.effects],
+            "claims": [claim_json(line) for line in lines],
+            "rate": rate,
+            "seconds": max(needed) / rate if needed else None,
+        }
+
+    def plan_record(self, run: str) -> Plan:
+        reading = self.prepared.reading
+        return Plan(
+            run=run,
+            name=self.name,
+            file=self.file,
+            description=self.description,
+            documents=dict(reading.texts),
+            seed=self.seed,
+            command=(*self.options.command[:2], self.file, *self.options.command[2:]),
+            started=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            confidence=self.confidence,
+            tolerance=self.tolerance,
+            load=load_plan(self.load, self.tasks, gateway=self.gateway or "", seed=self.seed),
+            environment=environment(),
+            rules=tuple(effect_json(each, effect) for each in self.effects for effect in each.effects),
+            phases=tuple(PhaseInPlan(name=phase.name, faults=phase.faults) for phase in self.phases),
+            expectations=tuple(expectation_json(each) for each in self.expected),
+            notes=tuple(note_json(problem) for problem in self.notes),
+        )

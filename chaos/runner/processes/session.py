@@ -1,0 +1,105 @@
+"""Start what answers: the services, a gateway before them, and a load process that waits for its plan.
+
+The one way in which processes come up, for `chaos run`, `chaos replay`, `chaos gateway`, `chaos demo` and the pytest
+fixture. What was started is ended with the block, in the opposite order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from chaos.errors import ChaosError, EnvironmentFailed
+from chaos.protocol.gateway_plan import GatewayPlan
+from chaos.runner.plan.checked import Prepared
+from chaos.runner.processes.child import Child
+from chaos.runner.processes.gateway import GatewayProcess, start_gateway
+from chaos.runner.processes.load import LoadProcess
+from chaos.runner.processes.ports import accepts
+from chaos.runner.processes.services import Say, Services
+
+DRAIN = 0.3  # seconds for a gateway that nobody waits for any more
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Processes that answer. `gateway` is None when it is not ours, `url` is where requests go."""
+
+    url: str
+    services: Services
+    gateway: GatewayProcess | None
+
+    @property
+    def children(self) -> list[Child]:
+        """Those without which the rest is worth nothing."""
+        return [*self.services.children, *([self.gateway.child] if self.gateway is not None else [])]
+
+
+@contextlib.asynccontextmanager
+async def start(
+    prepared: Prepared,
+    gateway: GatewayPlan | str,
+    *,
+    seed: int,
+    folder: Path | None = None,
+    load: LoadProcess | None = None,
+    program: Sequence[str] = (),
+    drain: float = DRAIN,
+    passes_on: bool = False,
+    say: Say = lambda level, text: None,
+) -> AsyncIterator[Session]:
+    """Everything answers when the block begins. Raises EnvironmentFailed when something does not come up.
+
+    `gateway` is the plan of one of ours, or the URL of one that runs already. Logs are kept in `folder`, or in memory.
+    `load` is ended first. `drain` is how many seconds the gateway has at the end for what is in flight."""
+    async with contextlib.AsyncExitStack() as stack:
+        services = Services(prepared.services, folder, seed=seed, base=prepared.reading.file, say=say)
+        await stack.enter_async_context(services)
+        if isinstance(gateway, str):
+            ours, url = None, gateway
+            await _side_by_side(_reachable(gateway), services.start_builtin())
+        else:
+            placed = replace(gateway, addresses=services.addresses)
+            log = folder / "gateway.log" if folder is not None else None
+            starting = _ended_with(stack, start_gateway(placed, log, program=program, passes_on=passes_on), drain)
+            ours = await _side_by_side(starting, services.start_builtin())
+            url = ours.url
+        if load is not None:
+            stack.push_async_callback(load.child.stop, DRAIN)
+        await services.use_gateway(url)
+        yield Session(url, services, ours)
+
+
+async def _ended_with(
+    stack: contextlib.AsyncExitStack, starting: Coroutine[Any, Any, GatewayProcess], drain: float
+) -> GatewayProcess:
+    """The gateway, which ends with the stack also when what starts beside it fails."""
+    gateway = await starting
+    stack.push_async_callback(gateway.child.stop, drain)
+    return gateway
+
+
+async def _reachable(url: str) -> None:
+    """Raises EnvironmentFailed when nothing accepts connections there."""
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    if not await asyncio.to_thread(accepts, parts.hostname or "", port, 5.0):
+        raise EnvironmentFailed(f"nothing accepts connections at {url} (--gateway)")
+
+
+async def _side_by_side(first: Coroutine[Any, Any, Any], second: Coroutine[Any, Any, Any]) -> Any:
+    """The first one's result once both have ended; the first failure ends the other and is raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(first)
+            group.create_task(second)
+    except ExceptionGroup as failures:
+        raise next(
+            (each for each in failures.exceptions if isinstance(each, ChaosError)), failures.exceptions[0]
+        ) from None
+    return task.result()

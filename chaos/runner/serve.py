@@ -1,0 +1,62 @@
+"""A gateway with the services that its file asks for, and no load: what `chaos gateway` and `chaos demo` run."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+from chaos.errors import EnvironmentFailed, ExitCode
+from chaos.protocol.gateway_plan import GatewayPlan
+from chaos.runner.plan.checked import Prepared
+from chaos.runner.processes.session import Session, start
+from chaos.runner.supervise.interruption import Interrupted, Interruption
+
+DRAIN = 30.0  # seconds for requests in flight, as the gateway itself gives them
+
+
+def needs_services(prepared: Prepared) -> bool:
+    """Whether anything has to be started before the gateway can forward."""
+    return any(instance.address is None for instance in prepared.services.instances())
+
+
+def serve_with_services(
+    prepared: Prepared, plan: GatewayPlan, *, out: Callable[[str], None], started: Callable[[Session], None]
+) -> int:
+    """Serve until a signal, which is 0, or until one of the processes ends, which raises EnvironmentFailed.
+
+    `started` is told when everything answers, `out` what the services have to say."""
+    return asyncio.run(_serve(prepared, plan, out, started))
+
+
+async def _serve(
+    prepared: Prepared, plan: GatewayPlan, out: Callable[[str], None], started: Callable[[Session], None]
+) -> int:
+    session = start(prepared, plan, seed=plan.seed or 0, drain=DRAIN, passes_on=True, say=lambda level, text: out(text))
+    with Interruption() as interruption:
+        try:
+            serving = await interruption.unless(session.__aenter__())
+        except Interrupted:
+            return int(ExitCode.INTERRUPTED)
+        try:
+            started(serving)
+            await interruption.unless(_first_to_end(serving))
+        except Interrupted:
+            return int(ExitCode.VERIFIED)
+        finally:
+            interruption.forget()
+            with contextlib.suppress(Interrupted):  # a second signal ends what is in flight
+                await interruption.unless(session.__aexit__(None, None, None))
+    raise AssertionError("either a signal comes or something ends")
+
+
+async def _first_to_end(session: Session) -> None:
+    """Raises EnvironmentFailed with what has ended."""
+    waiting = {asyncio.ensure_future(child.process.wait()): child for child in session.children}
+    try:
+        done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()
+    child = waiting[done.pop()]
+    raise EnvironmentFailed(f"{child.name} {child.how_it_ended()}{child.last_words()}")

@@ -1,0 +1,106 @@
+"""Run experiments, one after the other: plan, supervise, render, and say how it ended.
+
+Locust's process is started first of all: importing it takes longer than everything else that has to happen before the
+first request, and meanwhile the experiment is read. What is slow to import is therefore imported further down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chaos.errors import ChaosError, ExitCode
+from chaos.runner.plan.options import RunOptions
+from chaos.runner.processes.load import LoadProcess
+
+if TYPE_CHECKING:
+    from chaos.runner.processes.report import Reporter
+    from chaos.runner.supervise.interruption import Interruption
+    from chaos.runner.terminal.result import RunResult
+    from chaos.runner.terminal.view import View
+
+
+def run_files(
+    files: Sequence[str], options: RunOptions, view: Callable[[], View], refuse: Callable[[str], None]
+) -> list[RunResult]:
+    """One result per file. What is wrong with a file is told to `refuse`; the others still run."""
+    results = []
+    for file in files:
+        try:
+            results.append(asyncio.run(run_file(file, options, view)))
+        except ChaosError as error:
+            refuse(str(error))
+            results.append(_not_run(file, error))
+        if results[-1].exit_code is ExitCode.INTERRUPTED:
+            break
+    return results
+
+
+async def run_file(file: str, options: RunOptions, view: Callable[[], View]) -> RunResult:
+    """One experiment. Raises InvalidInput for what is wrong with it, before anything is sent."""
+    from chaos.runner.supervise.interruption import Interruption
+
+    with Interruption() as interruption:
+        async with _early_load() as load:
+            from chaos.runner.plan.planner import plan_run
+            from chaos.runner.processes.report import Reporter
+            from chaos.runner.supervise.journal import run_folder
+            from chaos.runner.supervise.supervisor import Supervisor
+
+            outset = plan_run(file, options)
+            folder = run_folder(options.out, outset.name, time.localtime())
+            reporter = Reporter(folder, wanted=options.report)
+            watcher = view()
+            try:
+                result = await Supervisor(outset, folder, watcher, reporter, interruption, load).run()
+                with contextlib.suppress(OSError):
+                    load.child.log.save(folder / "load.log")
+                if result.exit_code is ExitCode.INTERRUPTED:
+                    interruption.forget()  # one that came while the processes were ended is still to be acted upon
+                result = await _reported(result, reporter, interruption, watcher)
+            finally:
+                await reporter.stop()
+            watcher.end(result)
+            return result
+
+
+async def _reported(result: RunResult, reporter: Reporter, interruption: Interruption, watcher: View) -> RunResult:
+    """The result, once its report is there or has been given up. The run is over and measured, so a first Ctrl-C,
+    which may have been meant for the run, does not cost the report."""
+    from chaos.runner.supervise.interruption import Interrupted
+
+    try:
+        trouble = await interruption.unless(reporter.render(), insistent=True)
+    except Interrupted:
+        trouble = f"interrupted while the report was made; `chaos report {reporter.folder}` makes it"
+        result = replace(result, exit_code=ExitCode.INTERRUPTED)
+    if trouble:
+        watcher.event("warning", trouble)
+    return result
+
+
+@contextlib.asynccontextmanager
+async def _early_load() -> AsyncIterator[LoadProcess]:
+    """The load's process; its log is in memory, because the run has no folder yet."""
+    load = await LoadProcess.start()
+    try:
+        yield load
+    finally:
+        await load.child.stop(grace=0.2)
+
+
+def _not_run(file: str, error: ChaosError) -> RunResult:
+    from chaos.runner.terminal.result import RunResult
+
+    return RunResult(Path(file).stem or file, file, "not run", error.exit_code, (str(error),))
+
+
+def exit_code(results: Sequence[RunResult]) -> int:
+    from chaos.runner.terminal.result import worst_code
+
+    return int(worst_code(result.exit_code for result in results))

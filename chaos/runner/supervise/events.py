@@ -1,0 +1,87 @@
+"""What can happen while a run goes on, in one queue: the supervisor waits in one place only."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from chaos.runner.processes.child import Child
+from chaos.runner.processes.load import LoadProcess
+from chaos.runner.supervise.interruption import Interruption
+
+LONGEST_WAIT = 1.0  # seconds without anything, after which clocks are looked at
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSaid:
+    """A line of the load process."""
+
+    message: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ChildEnded:
+    """A child ended although nobody stopped it."""
+
+    name: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignalArrived:
+    """Ctrl-C, SIGTERM or SIGHUP."""
+
+
+Event = LoadSaid | ChildEnded | SignalArrived
+
+
+class Events:
+    """The queue, and those who put events into it until it is closed."""
+
+    def __init__(self, interruption: Interruption):
+        self._queue: asyncio.Queue[Event] = asyncio.Queue()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._interruption = interruption
+        interruption.listen(lambda: self._queue.put_nowait(SignalArrived()))
+
+    async def next(self, deadline: float) -> Event | None:
+        """The next one; None at the deadline (of the monotonic clock), or when nothing happens for a second."""
+        timeout = min(max(deadline - time.monotonic(), 0.0), LONGEST_WAIT)
+        try:
+            return await asyncio.wait_for(self._queue.get(), timeout)
+        except TimeoutError:
+            return None
+
+    def listen_to(self, load: LoadProcess) -> None:
+        """Everything that it says, and its end when it has not said that it is done."""
+        self._spawn(self._listen(load))
+
+    def watch(self, child: Child) -> None:
+        """Its end."""
+        self._spawn(self._watch(child))
+
+    async def close(self) -> None:
+        """Nobody puts anything into it any more."""
+        self._interruption.listen(None)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(asyncio.ensure_future(work))
+
+    async def _listen(self, load: LoadProcess) -> None:
+        done = False
+        async for message in load.messages():
+            done = done or message["type"] == "done"
+            self._queue.put_nowait(LoadSaid(message))
+        await load.child.process.wait()
+        if not done:
+            self._queue.put_nowait(ChildEnded(load.child.name, f"{load.child.how_it_ended()}{load.child.last_words()}"))
+
+    async def _watch(self, child: Child) -> None:
+        await child.process.wait()
+        self._queue.put_nowait(ChildEnded(child.name, f"{child.how_it_ended()}{child.last_words()}"))

@@ -1,0 +1,110 @@
+"""What a run says at its end, in plain lines: one for each claim, then the verdict and where the report is.
+
+abort 400   configured 50 %   drawn 50.1 %   observed 50.1 % of 14 000   99 % interval 48.2 .. 51.9   verified
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from chaos import formatting
+from chaos.claims.finding import Finding
+from chaos.errors import ExitCode
+from chaos.runner.terminal.result import RunResult
+from chaos.units import format_duration
+
+
+def number(value: int) -> str:
+    """Return `14 000`: thousands apart, by ordinary spaces."""
+    return formatting.plain(formatting.count(value))
+
+
+def percent(share: float | None, spread: float | None = None) -> str:
+    """Return `50.1 %`, `-` for None; `spread` is the width of the share's interval."""
+    return "-" if share is None else formatting.plain(formatting.share(share, spread))
+
+
+def quantity(finding: Finding, value: float | None) -> str:
+    """Return a number in the finding's unit, with the digits that its interval carries; `-` for None."""
+    if value is None:
+        return "-"
+    if finding.unit == "seconds":
+        return format_duration(value)
+    return formatting.plain(formatting.quantity(value, finding.unit, formatting.spread(finding.interval)))
+
+
+def target_of(finding: Finding) -> str:
+    """Return what is claimed, as in `< 5 %`."""
+    sign = {"below": "< ", "above": "> "}.get(finding.sense, "")
+    if finding.configured is None or finding.unit == "seconds":
+        return sign + quantity(finding, finding.configured)
+    return sign + formatting.plain(formatting.exact(finding.configured, finding.unit))
+
+
+def estimate_of(finding: Finding) -> str:
+    """Return what was measured and of how many requests, as in `50.1 % of 14 000`."""
+    tally = finding.observed or finding.drawn
+    of = f" of {number(tally.n)}" if tally is not None and tally.n else ""
+    return quantity(finding, finding.estimate) + of if finding.estimate is not None else "-"
+
+
+def interval_of(finding: Finding) -> str:
+    """Return `48.2 .. 51.9`; with an open side `at most 51.9` or `at least 48.2`, empty without an interval."""
+    if finding.interval is None or finding.interval == (None, None):
+        return ""
+    low, high = ("" if edge is None else quantity(finding, edge).removesuffix(" %") for edge in finding.interval)
+    if not low or not high:
+        return f"at least {low}" if low else f"at most {high}"
+    return f"{low} .. {high}"
+
+
+def summary_lines(result: RunResult) -> Iterator[str]:
+    """Everything that is said at the end of one run."""
+    yield from _claims(result.findings)
+    yield from result.reasons
+    took = f"{number(result.requests)} requests in {result.seconds:.1f} s" if result.requests else "no requests"
+    yield f"{result.outcome} ({took})"
+    if result.folder is not None and (result.folder / "report.html").exists():
+        yield f"report: {result.folder / 'report.html'}"
+    elif result.folder is not None:
+        yield f"journal: {result.folder / 'journal.jsonl'}"
+
+
+def _claims(findings: Sequence[Finding]) -> Iterator[str]:
+    """One aligned line for each finding, under the rule or task it is about."""
+    rows = [_row(finding) for finding in findings]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(6)]
+    for row in rows:
+        yield "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True) if width).rstrip()
+
+
+def _row(finding: Finding) -> tuple[str, str, str, str, str, str]:
+    phase = "" if finding.title.startswith(f"{finding.phase}:") else finding.phase
+    about = " ".join(part for part in (phase, finding.rule_name or finding.task) if part)
+    width = formatting.spread(finding.interval) if finding.unit == "share" else None
+    drawn = f"drawn {percent(finding.drawn.share, width)}" if finding.drawn is not None and finding.drawn.n else ""
+    observed = f"observed {estimate_of(finding)}" if finding.estimate is not None else ""
+    if finding.observed is None and drawn:
+        drawn, observed = f"drawn {estimate_of(finding)}", ""  # the clients did not see these requests
+    interval = f"{finding.confidence * 100:g} % interval {interval_of(finding)}" if interval_of(finding) else ""
+    return (
+        f"{about}  {finding.title}".strip(),
+        f"configured {target_of(finding)}" if finding.configured is not None else "",
+        drawn,
+        observed,
+        interval,
+        finding.verdict.value,
+    )
+
+
+def table_of_runs(results: Sequence[RunResult]) -> Iterator[str]:
+    """The end of `chaos run A B C`: a line for each experiment."""
+    width = max(len(result.name) for result in results)
+    outcome = max(len(result.outcome) for result in results)
+    yield ""
+    for result in results:
+        decided = sum(finding.verdict.decided for finding in result.findings)
+        code = f"exit {int(result.exit_code)}" if result.exit_code is not ExitCode.VERIFIED else ""
+        claims = f"{decided} of {len(result.findings)} claims decided" if result.findings else ""
+        took = f"{result.seconds:6.1f} s"
+        yield f"{result.name:{width}}   {result.outcome:{outcome}}   {took}   {claims}   {code}".rstrip()

@@ -1,0 +1,93 @@
+"""`chaos run --gateway URL`: a gateway that runs already is verified from the outside, without tags and counters."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.experiments import CHAOS, experiment, run, virtual_service, write
+from support.processes import wait_for
+
+from chaos.engines.envoy_binary import find_envoy
+from chaos.errors import ExitCode, InvalidInput
+from chaos.runner.processes.ports import accepts, free_port
+
+LOAD = {"users": 16, "until": "decided", "duration": "40s"}
+
+
+def case(folder: Path, abort: float, port: int, **spec: Any) -> str:
+    spec = {"services": {"web": {"builtin": "webserver", "port": port}}, "load": LOAD, "seed": 3, **spec}
+    return write(folder, experiment(**spec), virtual_service(abort=abort), name=f"case{abort:g}.yaml")
+
+
+@contextlib.contextmanager
+def real_envoy(file: str, folder: Path) -> Iterator[str]:
+    """Envoy with the bootstrap that `chaos export envoy` prints; its URL."""
+    binary = find_envoy()
+    assert binary is not None
+    port = free_port()
+    exported = subprocess.run(
+        [*CHAOS, "export", "envoy", file, "--listen", f"127.0.0.1:{port}"], capture_output=True, text=True, check=True
+    )
+    bootstrap = folder / "envoy.json"
+    bootstrap.write_text(exported.stdout)
+    assert json.loads(exported.stdout)["static_resources"]["listeners"]
+    with (folder / "envoy.log").open("wb") as log:
+        process = subprocess.Popen(
+            [str(binary), "-c", str(bootstrap), "--concurrency", "1", "--use-dynamic-base-id"], stdout=log, stderr=log
+        )
+        try:
+            wait_for(lambda: accepts("127.0.0.1", port, 0.2) or process.poll() is not None, 60, "Envoy to accept")
+            assert process.poll() is None, (folder / "envoy.log").read_text()[-2000:]
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+@pytest.mark.envoy
+@pytest.mark.skipif(find_envoy() is None, reason="the real Envoy is not installed")
+@pytest.mark.parametrize(("really", "outcome"), [(50, "verified"), (45, "falsified")])
+def test_a_real_envoy_is_judged_by_what_it_answers(tmp_path: Path, really: float, outcome: str) -> None:
+    """The file says 50 %; an Envoy that was configured with 45 % is found out."""
+    port = free_port()
+    with real_envoy(case(tmp_path, really, port), tmp_path) as url:
+        result = run(case(tmp_path, 50, port), tmp_path, gateway=url)
+    assert result.outcome == outcome
+    (abort,) = (finding for finding in result.findings if finding.kind == "abort")
+    assert abort.ledgers == ("configured", "observed")
+    assert abort.drawn is None
+
+
+def test_a_gateway_that_is_not_there_is_the_environments_failure(tmp_path: Path) -> None:
+    file = case(tmp_path, 50, free_port())
+    result = run(file, tmp_path, gateway=f"http://127.0.0.1:{free_port()}")
+    assert result.exit_code is ExitCode.ENVIRONMENT
+    assert "nothing accepts connections" in result.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://10.1.2.3:80", "not on this machine"),
+        ("127.0.0.1:80", "is not a URL"),
+        ("ftp://127.0.0.1", "is not a URL"),
+    ],
+)
+def test_only_a_gateway_that_may_be_asked_is_asked(tmp_path: Path, url: str, words: str) -> None:
+    with pytest.raises(InvalidInput, match=words):
+        run(case(tmp_path, 50, free_port()), tmp_path, gateway=url)
+
+
+def test_phases_need_a_gateway_of_our_own(tmp_path: Path) -> None:
+    file = case(tmp_path, 50, free_port(), phases=[{"name": "baseline", "faults": "off"}, {"name": "fault"}])
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        with pytest.raises(InvalidInput, match="cannot be told to change its faults"):
+            run(file, tmp_path, gateway=f"http://127.0.0.1:{taken.getsockname()[1]}")
