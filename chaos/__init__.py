@@ -1,3 +1,3 @@
 """chaos: chaos testing with Istio VirtualServices, with verdicts whose probability of being wrong is stated."""
 
-__version__ = "0.1.0"
+from chaos.version import __version__ as __version__

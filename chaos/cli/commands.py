@@ -13,7 +13,6 @@ from typing import Annotated, Any
 
 import typer
 
-from chaos import __version__
 from chaos.cli.compare import compare
 from chaos.cli.demo import demo
 from chaos.cli.explain import explain
@@ -28,6 +27,7 @@ from chaos.cli.run import run
 from chaos.cli.schema import schema
 from chaos.cli.validate import validate
 from chaos.errors import ChaosError, ExitCode
+from chaos.version import __version__
 
 app = typer.Typer(
     name="chaos",

@@ -29,18 +29,13 @@ def explain(
     output: Annotated[Format, typer.Option("--format", help="text or json.")] = Format.TEXT,
 ) -> int:
     """Say which rule a request takes, why, and with which probabilities what happens."""
-    from chaos.errors import InvalidInput
     from chaos.experiment.services import proxy_of
     from chaos.mesh.compile.rules import compile_rules
-    from chaos.mesh.explain.explanation import explain as explain_rules
-    from chaos.mesh.explain.request_line import parse_request
-    from chaos.mesh.explain.text import explanation_text
+    from chaos.mesh.decision import Request
+    from chaos.mesh.explain.asking import explain as explain_rules
     from chaos.runner.plan.checked import prepare
 
-    try:
-        wanted = parse_request(request, headers or ())
-    except ValueError as error:
-        raise InvalidInput.at("REQUEST", str(error)) from None
+    wanted = Request.parse(request, headers or ())
     prepared = prepare([file], tuple(settings or ()), thorough=False).require()
     rules = compile_rules(prepared.reading.resources, prepared.registry(), proxy_of(prepared.reading))
     found = explain_rules(rules, wanted)
@@ -49,5 +44,5 @@ def explain(
 
         say_json(json.dumps(found.as_dict(), indent=1))
     else:
-        say(explanation_text(found).rstrip("\n"))
+        say(str(found))
     return 0

@@ -11,7 +11,7 @@ from chaos.errors import Problem
 from chaos.experiment.read import Reading
 from chaos.experiment.tasks import LoadTask
 from chaos.mesh.compile.rules import Rules
-from chaos.mesh.explain.explanation import nothing_here, service_called
+from chaos.mesh.explain.asking import nothing_here, service_called
 from chaos.mesh.resolve.virtual_hosts import http_listeners
 
 

@@ -7,12 +7,13 @@ to a rule are built once, when the rules are compiled, and shared by all its req
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
 from chaos.errors import Location
+from chaos.mesh.request_line import parse_request_line
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -35,6 +36,12 @@ class Request:
     id: bytes = b""
     fields: dict[bytes, bytes] | None = None
     url_scheme: bytes = b""
+
+    @classmethod
+    def parse(cls, text: str, headers: Iterable[str] | Mapping[str, str] = ()) -> Request:
+        """A request written by hand: `GET http://reviews/x?y=1` or `reviews/x`, with header lines `name: value` or
+        headers by name. A `Host` header replaces the URL's host. Raises InvalidInput with what would be right."""
+        return cls(*parse_request_line(text, headers), id=b"00000000-0000-4000-8000-000000000000")
 
     def index(self) -> dict[bytes, bytes]:
         """Return `fields`, and build them now if the gateway has not."""
@@ -291,3 +298,16 @@ class Decision:
     action: Action
     rule: Rule | None = None
     delay: float = 0.0
+
+    @property
+    def status(self) -> int | None:
+        """The HTTP status of an answer made here (abort, redirect, direct response, 404 ...); None when the request is
+        sent upstream."""
+        return None if isinstance(self.action, Forward) else self.action.reply.status
+
+    @property
+    def destination(self) -> str:
+        """Where the request is sent, as `host:port` or `host:port/subset`; empty when it is answered here, or when the
+        rules name a destination that nobody knows (503)."""
+        cluster = self.action.cluster if isinstance(self.action, Forward) else None
+        return cluster.name if cluster is not None else ""

@@ -1,40 +1,14 @@
-"""Why a request takes the rule it takes, and what happens to it then: `chaos explain`.
-
-It tests the compiled rules themselves, condition by condition, and knows nothing of Istio's rules. The values are for
-people and for JSON; `text.py` renders them."""
+"""Why a request takes the rule it takes, and what happens to it then: values for JSON, and lines for people."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from difflib import get_close_matches
 from typing import Any
 
-from chaos.errors import Location
-from chaos.mesh.compile.hosts import without_port
-from chaos.mesh.compile.match import Condition
-from chaos.mesh.compile.route_table import RouteTable
-from chaos.mesh.compile.rule import Route
-from chaos.mesh.compile.rules import CompiledHost, Rules
-from chaos.mesh.compile.summary import RuleInfo
-from chaos.mesh.decision import (
-    Abort,
-    Action,
-    BadRequest,
-    DirectResponse,
-    Forward,
-    NoRoute,
-    Preflight,
-    Redirect,
-    Reply,
-    Request,
-)
-from chaos.mesh.draws import FixedDraws
-from chaos.mesh.paths import normalise
-from chaos.mesh.upstream.registry import Service
-
-_HOSTS_SHOWN = 12
-_FIRST_ATTEMPT = (b"x-envoy-attempt-count", b"1")
+from chaos.mesh.compile.summary import Retrying, RuleInfo
+from chaos.printable import printable_line
+from chaos.units import format_duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +81,10 @@ class Explanation:
     rule: RuleInfo | None
     fate: Fate
 
+    def __str__(self) -> str:
+        """The lines of `chaos explain`, without colours, control characters spelt out."""
+        return "\n".join(printable_line(line) for line in _lines(self))
+
     def as_dict(self) -> dict[str, Any]:
         """Return the explanation as JSON; the rule as a plain dict."""
         names = ("method", "host", "listener", "target", "normalised", "virtual_host", "nothing_here")
@@ -121,184 +99,12 @@ class Explanation:
         }
 
 
-def explain(rules: Rules, request: Request) -> Explanation:
-    """Explain what the rules do with a request."""
-    path, mark, query = request.target.partition(b"?")
-    normal = None if b"#" in request.target else normalise(path)
-    table = rules.table(request.authority)
-    host = _host_of(rules, table)
-    # Faults are explained from the rule's summary; the action shown is that of a request without faults.
-    decision = rules.without_faults().decide(request, FixedDraws())
-    rule = rules.info(decision.rule.key) if decision.rule else None
-    return Explanation(
-        method=request.method.decode(),
-        host=request.authority.decode(),
-        listener=rules.listener_of(request.authority),
-        target=request.target.decode("latin-1"),
-        normalised=None if normal is None else (normal + mark + query).decode("latin-1"),
-        virtual_host=host.host if host else None,
-        virtual_services=_sources(host),
-        nothing_here=nothing_here(rules, request.authority) if host is None else "",
-        known_hosts=_offered(rules, request) if host is None else (),
-        considered=_considered(table, request, normal, mark + query) if table and normal else (),
-        skipped=_skipped(rules, host),
-        rule=rule,
-        fate=_fate(decision.action, request, rule),
-    )
-
-
-def _host_of(rules: Rules, table: RouteTable | None) -> CompiledHost | None:
-    return next((host for host in rules.virtual_hosts if table and host.routes == table.routes), None)
-
-
-def nothing_here(rules: Rules, authority: bytes) -> str:
-    """Return why no virtual host has requests with this Host: no such listener, no HTTP of the service there, or an
-    unknown name."""
-    port = rules.listener_of(authority)
-    service = service_called(rules, authority)
-    if service is not None:
-        return _not_on(service, port)
-    if rules.mesh.only is None and port not in {listener.port for listener in rules.mesh.listeners}:
-        return _no_listener(rules, port)
-    return f"no virtual host is called {without_port(authority).decode('latin-1')}"
-
-
-def service_called(rules: Rules, authority: bytes) -> Service | None:
-    """Return the registered service that this Host names, whatever its ports; None for an unknown name."""
-    name = without_port(authority).decode("latin-1").lower()
-    services = rules.registry.services.values()
-    return next((each for each in services if name in each.aliases(rules.proxy.namespace)), None)
-
-
-def _not_on(service: Service, port: int) -> str:
-    name = service.host.split(".", 1)[0] if service.host.endswith(".svc.cluster.local") else service.host
-    if port in service.ports:
-        protocol = service.ports[port].protocol
-        return f"{name} speaks {protocol} on port {port}: HTTP rules are never applied there"
-    ports = [number for number in service.ports if service.speaks_http(number)]
-    if not ports:
-        return f"{name} has no HTTP on any port"
-    several = "ports are" if len(ports) > 1 else "port is"
-    shown = ", ".join(map(str, ports))
-    return f"{name} has no HTTP on port {port}: its {several} {shown}; ask for http://{name}:{ports[0]}/"
-
-
-def _no_listener(rules: Rules, port: int) -> str:
-    ports = ", ".join(str(listener.port) for listener in rules.mesh.listeners) or "none"
-    return f"listener {port} does not exist: HTTP ports here are {ports}"
-
-
-def _sources(host: CompiledHost | None) -> tuple[tuple[str, str], ...]:
-    owners = host.owners if host else ()
-    return tuple((f"{each.namespace}/{each.name}", str(each.locate(("spec",)))) for each in owners)
-
-
-def _offered(rules: Rules, request: Request) -> tuple[str, ...]:
-    """Return names that were perhaps meant, or else the first ones that exist; none for a known service, whose port is
-    at fault."""
-    if service_called(rules, request.authority) is not None:
-        return ()
-    close = get_close_matches(request.authority.decode().lower(), rules.hosts, n=3)
-    return tuple(close or [host.host for host in rules.virtual_hosts][:_HOSTS_SHOWN])
-
-
-def _considered(table: RouteTable, request: Request, path: bytes, query: bytes) -> tuple[Considered, ...]:
-    """Return the entries up to the one that takes the request; all when none does."""
-    found = []
-    for route in table.routes:
-        tested = tuple(_tested(each, request, path, query) for each in _conditions(route))
-        taken = all(each.holds for each in tested)
-        entry = route.place if route.match.source is not None else None
-        found.append(Considered(route.rule.name, route.rule.key, entry, _where(route.location), taken, tested))
-        if taken:
-            break
-    return tuple(found)
-
-
-def _conditions(route: Route) -> tuple[Condition, ...]:
-    """Return all conditions of a route, also one on the path that always holds."""
-    match = route.match
-    return (match.uri.condition, *match.others) if match.uri else match.others
-
-
-def _tested(condition: Condition, request: Request, path: bytes, query: bytes) -> Tested:
-    seen = tuple(value.decode("utf-8", "replace") for value in condition.seen(request, path, query))
-    return Tested(condition.name, condition.expected, seen, condition.test(request, path, query))
-
-
-def _where(location: Location | None) -> str:
-    return str(location) if location else ""
-
-
-def _skipped(rules: Rules, host: CompiledHost | None) -> tuple[Skipped, ...]:
-    owners = host.owners if host else ()
-    return tuple(
-        Skipped(left.rule.rule.name, _where(left.location), left.reason)
-        for left in rules.left_out
-        if host is not None and left.listener == host.listener and any(left.owner is owner for owner in owners)
-    )
-
-
-# ---------------------------------------------------------------------------------------------- what happens
-
-
-def _fate(action: Action, request: Request, rule: RuleInfo | None) -> Fate:
-    match action:
-        case Forward():
-            return _forward(action, request, rule)
-        case Redirect():
-            return _reply("redirect", action.reply)
-        case DirectResponse():
-            return _reply("direct-response", action.reply)
-        case Preflight():
-            return _reply("preflight", action.reply)
-        case NoRoute():
-            return _reply("no-route", action.reply)
-        case BadRequest():
-            return _reply("bad-request", action.reply)
-        case Abort():
-            raise AssertionError("no fault is drawn here")
-
-
-def _reply(kind: str, reply: Reply) -> Fate:
-    headers = _text(reply.headers)
-    body = reply.body.decode("utf-8", "replace")
-    return Fate(kind, reply.status, dict(headers).get("location"), body, headers=headers)
-
-
-def _forward(action: Forward, request: Request, rule: RuleInfo | None) -> Fate:
-    left = 1 - rule.abort.fraction if rule and rule.abort else 1.0
-    destinations = rule.destinations if rule else ()
-    return Fate(
-        "forward",
-        target=action.target.decode("latin-1"),
-        authority=action.authority.decode(),
-        rewritten=action.original_path is not None or action.original_host is not None,
-        headers=_text([*action.headwork.upstream_headers(request, action), _FIRST_ATTEMPT]),
-        destinations=tuple(
-            (each.name, each.share * left, _behind(each.known, each.endpoints)) for each in destinations
-        ),
-    )
-
-
-def _behind(known: bool, endpoints: int) -> str:
-    if not known:
-        return "unknown service, port or subset: 503"
-    if not endpoints:
-        return "no endpoints: 503 no healthy upstream"
-    return f"{endpoints} endpoint{'s' if endpoints > 1 else ''}"
-
-
-def _text(headers: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
-    return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in headers)
-
-
 def _rule_dict(rule: RuleInfo) -> dict[str, Any]:
     delay, abort, retries = rule.delay, rule.abort, rule.retries
     return {
         "key": rule.key,
         "name": rule.name,
-        "where": _where(rule.location),
+        "where": str(rule.location or ""),
         "virtual_service": rule.virtual_service,
         "delay": delay and {"share": delay.fraction, "seconds": rule.fixed_delay},
         "abort": abort
@@ -312,3 +118,109 @@ def _rule_dict(rule: RuleInfo) -> dict[str, Any]:
         },
         "mirrors": [{"destination": name, "share": share.fraction} for name, share in rule.mirrors],
     }
+
+
+# ---------------------------------------------------------------------------------------------- as lines
+
+
+def _lines(explanation: Explanation) -> Iterator[str]:
+    yield f"{explanation.method} http://{explanation.host}{explanation.target}"
+    if explanation.normalised not in (None, explanation.target):
+        yield f"  the path is normalised: {explanation.normalised}"
+    yield from _host(explanation)
+    for number, considered in enumerate(explanation.considered, 1):
+        yield from _entry(number, considered)
+    if explanation.skipped:
+        yield "  not considered:"
+    for skipped in explanation.skipped:
+        yield f"     {skipped.rule}: {skipped.reason}  {skipped.where}"
+    yield ""
+    yield from _outcome(explanation)
+
+
+def _host(explanation: Explanation) -> Iterator[str]:
+    if explanation.virtual_host is None:
+        offered = ", ".join(explanation.known_hosts)
+        yield f"  listener {explanation.listener}: {explanation.nothing_here}"
+        if offered:
+            yield f"  known: {offered}"
+        return
+    yield f"  listener {explanation.listener}, virtual host {explanation.virtual_host}"
+    for name, where in explanation.virtual_services:
+        yield f"  VirtualService {name}  {where}"
+    if not explanation.virtual_services:
+        yield "  no VirtualService has this host: the service's own route applies"
+
+
+def _entry(number: int, considered: Considered) -> Iterator[str]:
+    entry = "" if considered.entry is None else f" match[{considered.entry}]"
+    where = f"  {considered.where}" if considered.where else ""
+    yield f"{number:>3}. {considered.rule}{entry}: {'takes it' if considered.taken else 'no'}{where}"
+    for tested in considered.conditions:
+        if considered.taken or not tested.holds:
+            yield f"       {_condition(tested)}"
+    if considered.taken and not considered.conditions:
+        yield "       no conditions: takes every request"
+
+
+def _condition(tested: Tested) -> str:
+    seen = ", ".join(f'"{value}"' for value in tested.seen) or "absent"
+    return f"{tested.field}: wanted {tested.expected}, seen {seen}"
+
+
+def _outcome(explanation: Explanation) -> Iterator[str]:
+    fate, rule = explanation.fate, explanation.rule
+    if fate.kind == "bad-request":
+        yield _row("answer", "400: a path with a fragment or %00 is refused")
+    elif rule is None:
+        yield _row("answer", "404: no route")
+    else:
+        yield from _faults(rule)
+        yield from _forward(explanation, fate, rule) if fate.kind == "forward" else _reply(fate)
+
+
+def _row(label: str, text: str) -> str:
+    return f"{label:<9} {text}"
+
+
+def _faults(rule: RuleInfo) -> Iterator[str]:
+    if rule.delay is not None:
+        yield _row("delay", f"{rule.delay} of the requests wait {format_duration(rule.fixed_delay)}")
+    if rule.abort is not None:
+        grpc = "" if rule.abort_grpc_status is None else f", a gRPC client grpc-status {rule.abort_grpc_status}"
+        independent = ", drawn independently of the delay" if rule.delay is not None else ""
+        yield _row("abort", f"{rule.abort} of the requests get {rule.abort_status}{grpc}{independent}")
+
+
+def _reply(fate: Fate) -> Iterator[str]:
+    aside = f", location {fate.location}" if fate.location else f": {fate.body}" if fate.body else ""
+    yield _row("answer", f"{fate.status} ({fate.kind.replace('-', ' ')}){aside}")
+
+
+def _forward(explanation: Explanation, fate: Fate, rule: RuleInfo) -> Iterator[str]:
+    for name, share, behind in fate.destinations:
+        if share > 0:
+            yield _row("forward", f"{100 * share:.6g} % of the requests to {name} ({behind})")
+    if fate.rewritten and fate.target != explanation.normalised:
+        yield _row("path", f"{explanation.normalised} becomes {fate.target}")
+    if fate.rewritten and fate.authority != explanation.host:
+        yield _row("Host", f"{explanation.host} becomes {fate.authority}")
+    if rule.timeout is not None:
+        yield _row("timeout", f"{format_duration(rule.timeout)} for all attempts together")
+    yield _row("retries", _retries(rule.retries))
+    for name, percent in rule.mirrors:
+        yield _row("mirror", f"{percent} of the forwarded requests to {name}")
+    yield "upstream gets"
+    for header, value in fate.headers:
+        yield f"  {header}: {value}"
+
+
+def _retries(retries: Retrying | None) -> str:
+    if retries is None:
+        return "none"
+    if retries.is_default:
+        return (
+            f"up to {retries.attempts}, Istio's default: refused connections, gRPC unavailable and cancelled; not 503"
+        )
+    per_try = "" if retries.per_try_timeout is None else f", {format_duration(retries.per_try_timeout)} per attempt"
+    return f"up to {retries.attempts} on {','.join(retries.retry_on)}{per_try}"

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import chaos
 from chaos import formatting as words
 from chaos.errors import InvalidInput
 from chaos.journal.result import Result
@@ -21,6 +20,7 @@ from chaos.report.pages.render import write
 from chaos.report.tables.banner import headline, tone_of
 from chaos.report.tables.changes import Effect, effects
 from chaos.report.tables.forest import Interval, interval_row
+from chaos.version import __version__
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def _compared(folders: tuple[Path, Path], first: Result, second: Result, out: Pa
     with styled():
         figures = [drawing for drawing in (densities(first, second), overlaid_percentiles(first, second)) if drawing]
     page = template("compare.html.j2").render(
-        version=chaos.__version__,
+        version=__version__,
         css=stylesheet(),
         name=first.plan.name,
         verdict=_verdict(found),

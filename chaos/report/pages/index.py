@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
-import chaos
 from chaos import formatting as words
 from chaos.report.data.journal import JOURNAL
 from chaos.report.pages.render import write
 from chaos.report.tables.banner import headline, tone_of
 from chaos.report.tables.sparkline import FindingSummary, Sparkline, sparkline
+from chaos.version import __version__
 
 CACHE = "index.json"
 CACHE_SCHEMA = 1
@@ -77,7 +77,7 @@ def render_index(reports_root: Path) -> Path:
     summaries = _summaries(reports_root)
     experiments = _experiments(summaries)
     page = template("index.html.j2").render(
-        version=chaos.__version__, css=stylesheet(), experiments=experiments, total=len(summaries), words=words
+        version=__version__, css=stylesheet(), experiments=experiments, total=len(summaries), words=words
     )
     path = reports_root / "index.html"
     write(path, page)

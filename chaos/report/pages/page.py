@@ -10,7 +10,6 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-import chaos
 from chaos import formatting as words
 from chaos.journal.result import UNFINISHED, Result
 from chaos.protocol.plan_record import NoteRecord
@@ -25,6 +24,7 @@ from chaos.report.tables.latencies import QUANTILES
 from chaos.report.tables.ledgers import ledgers
 from chaos.report.tables.load import load
 from chaos.report.tables.tiles import tiles
+from chaos.version import __version__
 
 CONTENTS = (
     ("expectations", "Expectations"),
@@ -81,7 +81,7 @@ def context(result: Result, tables: Tables, drawings: dict[str, Drawing | None])
         [*(each.where for each in result.findings), *(str(note.get("where", "")) for note in plan.notes)],
     )
     shown: dict[str, Any] = {
-        "version": chaos.__version__,
+        "version": __version__,
         "css": stylesheet(),
         "name": plan.name,
         "description": plan.description,

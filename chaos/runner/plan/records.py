@@ -7,13 +7,13 @@ import platform
 from dataclasses import asdict
 from typing import Any, cast
 
-from chaos import __version__
 from chaos.claims.effects import Effect, PhaseEffects
 from chaos.claims.expectation import Expectation
 from chaos.claims.expected_outcomes import ExpectedOutcome, expected_outcomes
 from chaos.claims.judge.forecast import PlanLine
 from chaos.errors import Problem
 from chaos.protocol.plan_record import ExpectationRecord, NoteRecord, OutcomeRecord, RuleEffect
+from chaos.version import __version__
 
 
 def environment() -> dict[str, Any]:

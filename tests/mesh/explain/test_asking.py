@@ -7,10 +7,11 @@ import json
 import pytest
 from support.mesh import web
 
+from chaos.errors import InvalidInput
 from chaos.mesh.compile.rules import Rules
-from chaos.mesh.explain.explanation import Explanation, explain
-from chaos.mesh.explain.request_line import parse_request
-from chaos.mesh.explain.text import explanation_text
+from chaos.mesh.decision import Request
+from chaos.mesh.explain.asking import explain
+from chaos.mesh.explain.explanation import Explanation
 
 RULES = """
 - name: canary
@@ -31,7 +32,7 @@ RULES = """
 
 
 def explained(text: str, *headers: str, rules: Rules | None = None) -> Explanation:
-    return explain(rules or web(RULES), parse_request(text, headers))
+    return explain(rules or web(RULES), Request.parse(text, headers))
 
 
 def test_the_rule_that_takes_it_and_why_earlier_ones_do_not() -> None:
@@ -69,7 +70,7 @@ def test_what_happens_then() -> None:
 
 
 def test_the_text() -> None:
-    text = explanation_text(explained("GET http://web/z?y=1"))
+    text = str(explained("GET http://web/z?y=1"))
     for line in (
         "  1. canary match[0]: no  rules.yaml:9:13",
         '       headers.end-user: wanted exact "jason", seen absent',
@@ -89,24 +90,24 @@ def test_a_host_nobody_has_is_answered_with_those_there_are() -> None:
     found = explained("http://wep/")
     assert (found.virtual_host, found.rule, found.fate.status) == (None, None, 404)
     assert "web" in found.known_hosts
-    assert "no virtual host is called wep\n  known: web" in explanation_text(found)
+    assert "no virtual host is called wep\n  known: web" in str(found)
 
 
 def test_no_rule_takes_it() -> None:
     rules = web("- {name: one, match: [{uri: {exact: /1}}], directResponse: {status: 200}}")
     found = explained("http://web/2", rules=rules)
     assert [each.taken for each in found.considered] == [False]
-    assert "answer    404: no route" in explanation_text(found)
+    assert "answer    404: no route" in str(found)
 
 
 def test_a_refused_path() -> None:
-    assert "answer    400" in explanation_text(explained("http://web/a%00"))
+    assert "answer    400" in str(explained("http://web/a%00"))
 
 
 def test_a_service_without_virtual_service() -> None:
     found = explained("http://other/", rules=web(RULES, {"web:80": [{}], "other:80": []}))
     assert found.fate.destinations[0][2] == "no endpoints: 503 no healthy upstream"
-    assert "the service's own route applies" in explanation_text(found)
+    assert "the service's own route applies" in str(found)
 
 
 @pytest.mark.parametrize("text", ["http://web/z?y=1", "http://web/q", "http://nosuch/", "http://web/%00"])
@@ -126,7 +127,7 @@ REQUESTS = [
 
 @pytest.mark.parametrize(("text", "headers", "expected"), REQUESTS)
 def test_requests_as_written(text: str, headers: tuple[str, ...], expected: tuple[bytes, ...]) -> None:
-    asked = parse_request(text, headers)
+    asked = Request.parse(text, headers)
     assert (asked.method, asked.authority, asked.target) == expected
 
 
@@ -138,10 +139,11 @@ BAD = [
     ("http:///x", (), "has no host"),
     ("http://web", ("novalue",), "is not a header"),
     ("http://web", ("bad name: 1",), "is not a header"),
+    ("http://web/\udcff\ud800", (), "is no text"),
 ]
 
 
 @pytest.mark.parametrize(("text", "headers", "message"), BAD)
 def test_a_bad_request_says_what_would_be_right(text: str, headers: tuple[str, ...], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        parse_request(text, headers)
+    with pytest.raises(InvalidInput, match=message):
+        Request.parse(text, headers)
