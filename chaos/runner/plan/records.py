@@ -7,12 +7,10 @@ import platform
 from dataclasses import asdict
 from typing import Any, cast
 
-from chaos.claims.effects import Effect, PhaseEffects
 from chaos.claims.expectation import Expectation
-from chaos.claims.expected_outcomes import ExpectedOutcome, expected_outcomes
-from chaos.claims.judge.forecast import PlanLine
 from chaos.errors import Problem
-from chaos.protocol.plan_record import ExpectationRecord, NoteRecord, OutcomeRecord, RuleEffect
+from chaos.protocol.plan_record import ExpectationRecord, NoteRecord, RuleEffect
+from chaos.runner.plan.forecast import RuleForecast
 from chaos.version import __version__
 
 
@@ -28,41 +26,8 @@ def environment() -> dict[str, Any]:
     }
 
 
-def effect_json(phase: PhaseEffects, effect: Effect) -> RuleEffect:
-    return {
-        "phase": phase.name,
-        "key": effect.key,
-        "name": effect.name,
-        "where": effect.where,
-        "tasks": list(effect.tasks) if effect.tasks is not None else None,
-        "abort": effect.abort_share if phase.faults else None,
-        "abort_status": effect.abort_status,
-        "delay": effect.delay_share if phase.faults else None,
-        "delay_seconds": effect.delay,
-        "destinations": list(effect.destinations),
-        "mirrors": list(effect.mirrors),
-        "timeout": effect.timeout,
-        "reply": effect.reply,
-        "reply_status": effect.reply_status,
-        "outcomes": [_outcome(each) for each in expected_outcomes(effect, faults=phase.faults)],
-    }
-
-
-def _outcome(outcome: ExpectedOutcome) -> OutcomeRecord:
-    return cast(OutcomeRecord, asdict(outcome))
-
-
-def claim_json(line: PlanLine) -> dict[str, Any]:
-    expectation = line.expectation
-    about = " ".join(part for part in (expectation.phase, expectation.rule_name or expectation.task) if part)
-    return {
-        "id": expectation.id,
-        "title": f"{about}  {expectation.title}".strip(),
-        "share": line.share,
-        "median": line.median,
-        "nine_in_ten": line.nine_in_ten,
-        "deviation": line.deviation,
-    }
+def effect_json(rule: RuleForecast) -> RuleEffect:
+    return cast(RuleEffect, asdict(rule))
 
 
 def expectation_json(expectation: Expectation) -> ExpectationRecord:

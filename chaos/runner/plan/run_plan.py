@@ -29,11 +29,12 @@ from chaos.mesh.names import full_name
 from chaos.protocol.gateway_plan import GatewayPlan
 from chaos.protocol.plan_record import PhaseInPlan, ShownFault
 from chaos.runner.plan.checked import Prepared
+from chaos.runner.plan.forecast import ClaimForecast, Forecast, RuleForecast
 from chaos.runner.plan.gateway_rules import gateway_plan
 from chaos.runner.plan.options import RunOptions
 from chaos.runner.plan.phase_rules import own_values, with_rules
 from chaos.runner.plan.phases import RunPhase
-from chaos.runner.plan.records import claim_json, effect_json, environment, expectation_json, note_json
+from chaos.runner.plan.records import effect_json, environment, expectation_json, note_json
 from chaos.runner.plan.search import SearchPlan
 from chaos.runner.processes.load_messages import load_plan
 
@@ -186,7 +187,11 @@ class Outset:
         """The experiment's own Istio documents, to be put back in force."""
         return as_text(own_values(self.prepared))
 
-    def forecast(self) -> dict[str, Any]:
+    def rule_forecasts(self) -> tuple[RuleForecast, ...]:
+        """What each rule does, phase by phase."""
+        return tuple(RuleForecast.of(each, effect) for each in self.effects for effect in each.effects)
+
+    def forecast(self) -> Forecast:
         """What `chaos plan` tells: expected outcomes per rule, and what a verdict on each claim takes."""
         load = self.load
         weights = {task.name: float(task.weight) for task in self.tasks}
@@ -201,16 +206,16 @@ class Outset:
         delay = max((mean_delay(expected_outcomes(each)) for each in self.effects[0].effects), default=0.0)
         rate = expected_rate(load.users, delay, load.arrival_rate)
         needed = [line.nine_in_ten for line in lines if line.nine_in_ten is not None]
-        return {
-            "name": self.name,
-            "description": self.description,
-            "confidence": self.confidence,
-            "tolerance": self.tolerance,
-            "rules": [effect_json(each, effect) for each in self.effects for effect in each.effects],
-            "claims": [claim_json(line) for line in lines],
-            "rate": rate,
-            "seconds": max(needed) / rate if needed else None,
-        }
+        return Forecast(
+            name=self.name,
+            description=self.description,
+            confidence=self.confidence,
+            tolerance=self.tolerance,
+            rules=self.rule_forecasts(),
+            claims=tuple(ClaimForecast.of(line) for line in lines),
+            rate=rate,
+            seconds=max(needed) / rate if needed else None,
+        )
 
     def plan_record(self, run: str) -> Plan:
         reading = self.prepared.reading
@@ -227,7 +232,7 @@ class Outset:
             tolerance=self.tolerance,
             load=load_plan(self.load, self.tasks, gateway=self.gateway or "", seed=self.seed),
             environment=environment(),
-            rules=tuple(effect_json(each, effect) for each in self.effects for effect in each.effects),
+            rules=tuple(effect_json(each) for each in self.rule_forecasts()),
             phases=tuple(PhaseInPlan(name=phase.name, faults=phase.faults) for phase in self.phases),
             expectations=tuple(expectation_json(each) for each in self.expected),
             notes=tuple(note_json(problem) for problem in self.notes),
