@@ -29,16 +29,13 @@ def explain(
     output: Annotated[Format, typer.Option("--format", help="text or json.")] = Format.TEXT,
 ) -> int:
     """Say which rule a request takes, why, and with which probabilities what happens."""
-    from chaos.experiment.services import proxy_of
-    from chaos.mesh.compile.rules import compile_rules
+    from chaos.api.rules import Rules
+    from chaos.api.rules import explain as explain_rules
     from chaos.mesh.decision import Request
-    from chaos.mesh.explain.asking import explain as explain_rules
     from chaos.runner.plan.checked import prepare
 
     wanted = Request.parse(request, headers or ())
-    prepared = prepare([file], tuple(settings or ()), thorough=False).require()
-    rules = compile_rules(prepared.reading.resources, prepared.registry(), proxy_of(prepared.reading))
-    found = explain_rules(rules, wanted)
+    found = explain_rules(Rules(prepare([file], tuple(settings or ()), thorough=False)), wanted)
     if output is Format.JSON:
         import json
 

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from chaos.cli.output import say_json
-from chaos.errors import ExitCode, InvalidInput
+from chaos.errors import ExitCode
 
 if TYPE_CHECKING:
     from chaos.errors import Problem
@@ -27,7 +28,9 @@ def validate(
     ] = Format.TEXT,
 ) -> int:
     """Check files as Istio would: errors it refuses, warnings of its analyzers, and things worth knowing."""
-    found = {file: _problems(file) for file in files}
+    from chaos.api.rules import validate as problems_of
+
+    found = {file: problems_of(file) for file in files}
     if output is Format.JSON:
         import json
 
@@ -38,23 +41,14 @@ def validate(
     return int(ExitCode.USAGE if wrong else ExitCode.VERIFIED)
 
 
-def _problems(file: str) -> list[Problem]:
-    from chaos.runner.plan.checked import prepare
-
-    try:
-        return list(prepare([file]).problems)
-    except InvalidInput as error:
-        return list(error.problems)
-
-
-def _as_json(file: str, problems: list[Problem]) -> dict[str, Any]:
+def _as_json(file: str, problems: Sequence[Problem]) -> dict[str, Any]:
     """Each finding as `file:line:column: path: message`."""
     words = {"errors": "error", "warnings": "warning", "infos": "info"}
     found = {name: [str(each) for each in problems if each.severity == word] for name, word in words.items()}
     return {"file": file, **found}
 
 
-def _print(found: dict[str, list[Problem]]) -> None:
+def _print(found: Mapping[str, Sequence[Problem]]) -> None:
     from chaos.cli.output import print_problems, say_lines
 
     for file, problems in found.items():

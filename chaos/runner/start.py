@@ -19,6 +19,7 @@ from chaos.runner.plan.options import RunOptions
 from chaos.runner.processes.load import LoadProcess
 
 if TYPE_CHECKING:
+    from chaos.runner.plan.run_plan import Outset
     from chaos.runner.processes.report import Reporter
     from chaos.runner.supervise.interruption import Interruption
     from chaos.runner.terminal.result import RunResult
@@ -48,25 +49,39 @@ async def run_file(file: str, options: RunOptions, view: Callable[[], View]) -> 
     with Interruption() as interruption:
         async with _early_load() as load:
             from chaos.runner.plan.planner import plan_run
-            from chaos.runner.processes.report import Reporter
-            from chaos.runner.supervise.journal import run_folder
-            from chaos.runner.supervise.supervisor import Supervisor
 
-            outset = plan_run(file, options)
-            folder = run_folder(options.out, outset.name, time.localtime())
-            reporter = Reporter(folder, wanted=options.report)
-            watcher = view()
-            try:
-                result = await Supervisor(outset, folder, watcher, reporter, interruption, load).run()
-                with contextlib.suppress(OSError):
-                    load.child.log.save(folder / "load.log")
-                if result.exit_code is ExitCode.INTERRUPTED:
-                    interruption.forget()  # one that came while the processes were ended is still to be acted upon
-                result = await _reported(result, reporter, interruption, watcher)
-            finally:
-                await reporter.stop()
-            watcher.end(result)
-            return result
+            return await _supervised(plan_run(file, options), load, view, interruption)
+
+
+async def run_planned(outset: Outset, view: Callable[[], View], interruption: Interruption) -> RunResult:
+    """One experiment that has been planned. Raises EnvironmentFailed when it cannot even begin.
+
+    Cancelled, it leaves a journal that says so, and nothing that runs."""
+    async with _early_load() as load:
+        return await _supervised(outset, load, view, interruption)
+
+
+async def _supervised(
+    outset: Outset, load: LoadProcess, view: Callable[[], View], interruption: Interruption
+) -> RunResult:
+    from chaos.runner.processes.report import Reporter
+    from chaos.runner.supervise.journal import run_folder
+    from chaos.runner.supervise.supervisor import Supervisor
+
+    folder = run_folder(outset.options.out, outset.name, time.localtime())
+    reporter = Reporter(folder, wanted=outset.options.report)
+    watcher = view()
+    try:
+        result = await Supervisor(outset, folder, watcher, reporter, interruption, load).run()
+        with contextlib.suppress(OSError):
+            load.child.log.save(folder / "load.log")
+        if result.exit_code is ExitCode.INTERRUPTED:
+            interruption.forget()  # one that came while the processes were ended is still to be acted upon
+        result = await _reported(result, reporter, interruption, watcher)
+    finally:
+        await reporter.stop()
+    watcher.end(result)
+    return result
 
 
 async def _reported(result: RunResult, reporter: Reporter, interruption: Interruption, watcher: View) -> RunResult:

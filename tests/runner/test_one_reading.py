@@ -90,7 +90,7 @@ def test_the_documents_in_force_are_those_of_the_plan(tmp_path: Path) -> None:
     file = Path(write(tmp_path, experiment(), virtual_service(abort=50)))
     with chaos.rules(file) as gateway:
         file.write_text("changed: since\n")
-        with urllib.request.urlopen(f"{gateway.admin.url}/rules?format=yaml") as answer:
+        with urllib.request.urlopen(f"{gateway._admin.url}/rules?format=yaml") as answer:
             text = answer.read().decode()
     (service,) = read_experiment([("rules", text)]).resources.virtual_services
     assert service.spec.hosts == ("web",)

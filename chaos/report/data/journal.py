@@ -11,6 +11,7 @@ from chaos.journal.records import decode_lines
 from chaos.journal.result import Result
 
 JOURNAL = "journal.jsonl"
+LATEST = "latest"
 
 
 def read_run(run: Path) -> Result:
@@ -18,8 +19,11 @@ def read_run(run: Path) -> Result:
 
     Raises InvalidInput when there is no journal, or when it is damaged before its end."""
     path = journal_of(run)
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        return Result.from_records(decode_lines(lines, file=str(path)), file=str(path))
+    try:
+        with path.open(encoding="utf-8", errors="replace") as lines:
+            return Result.from_records(decode_lines(lines, file=str(path)), file=str(path))
+    except OSError as error:
+        raise InvalidInput.at(str(path), f"cannot be read: {error.strerror}") from None
 
 
 @contextmanager
@@ -36,8 +40,9 @@ def only_damage(journal: Path) -> Iterator[None]:
 
 
 def journal_of(run: Path) -> Path:
-    """Return the journal in a run's folder; of the latest run when `run` is an experiment's folder. Raises InvalidInput
-    when there is none."""
+    """Return the journal in a run's folder; of the latest run when `run` is an experiment's folder, or `latest` in it.
+
+    Raises InvalidInput when there is none."""
     if run.name == JOURNAL and run.is_file():
         return run
     if (run / JOURNAL).is_file():
@@ -45,6 +50,8 @@ def journal_of(run: Path) -> Path:
     runs = sorted(run.glob(f"*/{JOURNAL}")) if run.is_dir() else []
     if runs:
         return runs[-1]
+    if run.name == LATEST and run.parent.is_dir() and not run.exists():
+        return journal_of(run.parent)
     if not run.exists():
         raise InvalidInput.at(str(run), "there is no such run")
     raise InvalidInput.at(str(run), f"is not the folder of a run: there is no {JOURNAL} in it")

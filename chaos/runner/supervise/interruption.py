@@ -27,9 +27,10 @@ class Interrupted(Exception):  # noqa: N818 - named for what happened
 
 class Interruption:
     """A context manager, in which the signals are counted instead of raised. Outside the main thread, which alone
-    gets signals, nothing ever arrives."""
+    gets signals, nothing ever arrives; nor does it without `signals`, for a host that has its own way with them."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, signals: bool = True) -> None:
+        self._signals = signals
         self._loop = asyncio.get_running_loop()
         self._arrived = asyncio.Event()
         self._last: signal.Signals | None = None
@@ -38,7 +39,7 @@ class Interruption:
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Interruption:
-        if threading.current_thread() is threading.main_thread():
+        if self._signals and threading.current_thread() is threading.main_thread():
             for number in NUMBERS:
                 if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup
                     self._before[number] = signal.signal(number, self._note)
@@ -70,6 +71,11 @@ class Interruption:
         self._arrived.clear()
 
     @property
+    def last(self) -> signal.Signals | None:
+        """The last that arrived, also one that has been acted upon."""
+        return self._last
+
+    @property
     def insistent(self) -> bool:
         """Whether more arrived than one Ctrl-C, which may be meant for what has just ended."""
         return self._count > 1 or (self._count == 1 and self._last is not signal.SIGINT)
@@ -82,8 +88,10 @@ class Interruption:
         try:
             while True:
                 waiting = asyncio.ensure_future(self._arrived.wait())
-                await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
-                waiting.cancel()
+                try:
+                    await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    waiting.cancel()
                 if task.done():
                     return task.result()
                 if not insistent or self.insistent:

@@ -6,6 +6,7 @@ happen meanwhile arrives in one queue (`events`); `phases` acts on it, `standing
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from pathlib import Path
 
@@ -52,14 +53,19 @@ class Supervisor:
         self.events = Events(interruption)
 
     async def run(self) -> RunResult:
-        """Never raises for what happens to the run; the result says how it ended."""
+        """Never raises for what happens to the run; the result says how it ended. Cancelled, it has an end as well."""
         self.journal.write(self.outset.plan_record(self.folder.name))
         self.view.begin(self.outset.name, self.outset.description, self.folder)
         for level, text in self.outset.announcements():
             self._say(level, text)
-        outcome, code, reasons = await self._concluded()
-        self.journal.write(End(outcome=outcome, exit_code=int(code), reasons=reasons))
-        self.journal.close()
+        try:
+            outcome, code, reasons = await self._concluded()
+            self._end(outcome, code, reasons)
+        except asyncio.CancelledError:
+            self._end("interrupted", ExitCode.INTERRUPTED, ("the run was cancelled",))
+            raise
+        finally:
+            self.journal.close()
         return RunResult(
             self.outset.name,
             self.outset.file,
@@ -71,6 +77,9 @@ class Supervisor:
             self.recording.requests,
             self.journal.now,
         )
+
+    def _end(self, outcome: str, code: ExitCode, reasons: tuple[str, ...]) -> None:
+        self.journal.write(End(outcome=outcome, exit_code=int(code), reasons=reasons))
 
     async def _concluded(self) -> Conclusion:
         try:
