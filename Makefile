@@ -20,6 +20,7 @@ lint: $(VENV)/.installed-dev  ## ruff: rules and formatting
 
 types: $(VENV)/.installed-dev  ## mypy, strict
 	$(BIN)/mypy
+	$(BIN)/mypy --strict tests/typed_use.py
 
 format: $(VENV)/.installed-dev  ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix .

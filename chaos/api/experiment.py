@@ -57,15 +57,16 @@ class Experiment:
         and how long a verdict takes. Printed, it reads like `chaos plan`."""
         return self._outset.forecast()
 
-    def planned(self, options: RunOptions) -> Outset:
-        """One run of it, from the texts as they were read. Raises InvalidInput for options that do not fit."""
-        prepared = self._outset.prepared
-        texts = prepared.reading.texts
-        options = replace(options, overrides=prepared.overrides, command=_command(options, prepared.overrides))
-        return plan_run(self.file, options, lambda name: texts[name] if name in texts else read_text(name))
-
     def __repr__(self) -> str:
         return f"<Experiment {self.name} of {self.file}>"
+
+
+def planned(experiment: Experiment, options: RunOptions) -> Outset:
+    """One run of it, from the texts as they were read. Raises InvalidInput for options that do not fit."""
+    prepared = experiment._outset.prepared
+    texts = prepared.reading.texts
+    options = replace(options, overrides=prepared.overrides, command=_command(options, prepared.overrides))
+    return plan_run(experiment.file, options, lambda name: texts[name] if name in texts else read_text(name))
 
 
 def _command(options: RunOptions, settings: tuple[str, ...]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from chaos.api.experiment import Experiment, load_experiment
+from chaos.api.experiment import Experiment, load_experiment, planned
 from chaos.api.inputs import Name, at_least
 from chaos.api.result import Result, read_run
 from chaos.runner.plan.options import RunOptions
@@ -92,7 +92,7 @@ def _planned(
     at_least("workers", workers, 1)
     found = experiment if isinstance(experiment, Experiment) else load_experiment(experiment)
     options = RunOptions(out=Path(os.fspath(out)), seed=seed, gateway=gateway, workers=workers, report=report)
-    return found.planned(options)
+    return planned(found, options)
 
 
 async def _interruptible(outset: Outset, on_event: Told | None) -> tuple[Result, signal.Signals | None]:

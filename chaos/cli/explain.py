@@ -39,7 +39,7 @@ def explain(
     if output is Format.JSON:
         import json
 
-        say_json(json.dumps(found.as_dict(), indent=1))
+        say_json(json.dumps(found.to_dict(), indent=1))
     else:
         say(str(found))
     return 0

@@ -85,7 +85,7 @@ class Explanation:
         """The lines of `chaos explain`, without colours, control characters spelt out."""
         return "\n".join(printable_line(line) for line in _lines(self))
 
-    def as_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the explanation as JSON; the rule as a plain dict."""
         names = ("method", "host", "listener", "target", "normalised", "virtual_host", "nothing_here")
         parts = {name: getattr(self, name) for name in names}

@@ -112,7 +112,7 @@ def test_a_service_without_virtual_service() -> None:
 
 @pytest.mark.parametrize("text", ["http://web/z?y=1", "http://web/q", "http://nosuch/", "http://web/%00"])
 def test_an_explanation_is_json(text: str) -> None:
-    found = json.loads(json.dumps(explained(text).as_dict()))
+    found = json.loads(json.dumps(explained(text).to_dict()))
     assert {"host", "considered", "rule", "fate"} <= set(found)
 
 
