@@ -96,7 +96,7 @@ def _planned(
 
 
 async def _interruptible(outset: Outset, on_event: Told | None) -> tuple[Result, signal.Signals | None]:
-    with Interruption() as interruption:
+    with Interruption(exits=False) as interruption:
         return await _run(outset, on_event, interruption), interruption.last
 
 

@@ -1,7 +1,7 @@
 """What asks a run to end early: Ctrl-C, SIGTERM, and SIGHUP when the terminal goes away.
 
 The first ends what is going on in good order, a second cuts short what is waited for, a third ends the process at
-once; its children end with it.
+once; its children end with it. In a program that is not ours a third does what it would do without us.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Interruption:
     """A context manager, in which the signals are counted instead of raised. Outside the main thread, which alone
     gets signals, nothing ever arrives; nor does it without `signals`, for a host that has its own way with them."""
 
-    def __init__(self, *, signals: bool = True) -> None:
-        self._signals = signals
+    def __init__(self, *, signals: bool = True, exits: bool = True) -> None:
+        self._signals, self._exits = signals, exits
         self._loop = asyncio.get_running_loop()
         self._arrived = asyncio.Event()
         self._last: signal.Signals | None = None
@@ -53,7 +53,10 @@ class Interruption:
         """The handler itself: the loop may be anywhere, or busy with something that takes long."""
         self._count, self._last = self._count + 1, signal.Signals(number)
         if self._count >= MOST:
-            os._exit(ExitCode.INTERRUPTED)
+            if self._exits:
+                os._exit(ExitCode.INTERRUPTED)
+            signal.signal(number, self._before[self._last])
+            signal.raise_signal(number)
         self._loop.call_soon_threadsafe(self._tell)
 
     def _tell(self) -> None:

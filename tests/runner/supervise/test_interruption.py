@@ -81,3 +81,23 @@ def test_a_third_signal_ends_the_process_at_once() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
+
+
+def test_in_a_program_of_others_the_third_signal_is_theirs() -> None:
+    program = (
+        "import asyncio, os, signal; from chaos.runner.supervise.interruption import Interruption\n"
+        "async def main():\n"
+        "    with Interruption(exits=False):\n"
+        "        for _ in range(3): os.kill(os.getpid(), signal.SIGINT)\n"
+        "        await asyncio.Event().wait()\n"
+        "try: asyncio.run(main())\n"
+        "except KeyboardInterrupt: print('theirs')\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout) == (0, "theirs\n")
+
+
+async def test_without_signals_the_handlers_of_others_stay() -> None:
+    before = [signal.getsignal(number) for number in NUMBERS]
+    with Interruption(signals=False):
+        assert [signal.getsignal(number) for number in NUMBERS] == before
