@@ -48,12 +48,6 @@ def request_id(seed: int, number: int) -> str:
     return Identities(seed)(number)[0]
 
 
-def first_ids(seed: int, count: int) -> list[str]:
-    """Return the ids of the first `count` requests of a run."""
-    identify = Identities(seed)
-    return [identify(number)[0] for number in range(count)]
-
-
 def sampled(request: str, share: float) -> bool:
     """Return whether a request is among the `share` (0..1) that is sampled; larger shares contain the smaller."""
     return request[:8] < sample_bound(share)

@@ -115,12 +115,6 @@ class Histogram:
             for fraction in fractions
         ]
 
-    def share_above(self, seconds: float) -> float:
-        """Return the share of requests slower than this; a bucket counts when its lower edge is above."""
-        limit, total = round(seconds * 1e6), self.total
-        above = sum(count for bucket, count in self.counts.items() if bucket_bounds(bucket)[0] > limit)
-        return above / total if total else 0.0
-
     @property
     def mean(self) -> float:
         """The mean in seconds, from the middle of each bucket; 0.0 when empty."""

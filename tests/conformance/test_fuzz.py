@@ -20,11 +20,11 @@ from support.envoy import Envoy, available
 from support.envoy_bootstrap import envoy_bootstrap
 from support.fuzz import REQUESTS_PER_WORLD, World
 from support.gateway import Gateway
+from support.mesh import load_resources
 from support.raw_client import Connection
 from support.upstreams import Upstreams
 
 from chaos.mesh.check.admission.resource import validate
-from chaos.mesh.read.documents import load_resources
 
 pytestmark = [pytest.mark.envoy, pytest.mark.skipif(not available(), reason="no Envoy here")]
 

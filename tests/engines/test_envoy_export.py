@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 from support.envoy import available
+from support.envoy_binary import envoy_binary, find_envoy
+from support.mesh import load_resources
 
 from chaos.engines.envoy.export import as_text, export_envoy
-from chaos.engines.envoy_binary import envoy_binary, find_envoy
 from chaos.errors import EnvironmentFailed
 from chaos.mesh.decision import Endpoint
 from chaos.mesh.model.resources import Resources
 from chaos.mesh.names import Proxy
-from chaos.mesh.read.documents import load_resources
 from chaos.mesh.upstream.registry import Registry
 
 WEB = Registry.of([("web", 80, [Endpoint("127.0.0.1", 9001, (("version", "v1"),))])])

@@ -6,6 +6,7 @@ import pytest
 import re2
 from hypothesis import given
 from hypothesis import strategies as st
+from support.mesh import load_resources
 
 from chaos.claims.routing import way_of
 from chaos.experiment.example_text import example
@@ -13,7 +14,6 @@ from chaos.experiment.model import Task
 from chaos.experiment.tasks import LoadTask, derive_tasks, load_tasks
 from chaos.mesh.compile.rules import compile_rules
 from chaos.mesh.decision import Endpoint
-from chaos.mesh.read.documents import load_resources
 from chaos.mesh.upstream.registry import Registry
 
 HEAD = """\

@@ -92,6 +92,6 @@ async def test_nothing_a_client_or_an_upstream_sends_breaks_the_gateway(seed: in
             assert counts["requests"] == len(rules.seen) > 5
             assert counts["requests"] == sum(counts["statuses"].values())  # type: ignore[attr-defined]
             assert counts["requests"] == counts["abort"] + counts["forwarded"]  # type: ignore[operator]
-            (pool,) = proxy.worker.pools().values()
+            (pool,) = proxy.pools().values()
             assert (pool.waiting, pool.retrying, pool.active()) == (0, 0, 0)
             await until(lambda: pool.connections == sum(len(host.idle) for host in pool.hosts))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from uuid import UUID
 
-from chaos.journal.identity import Identities, first_ids, request_id, sampled
+from support.ids import first_ids
+
+from chaos.journal.identity import Identities, request_id, sampled
 
 COUNT = 20_000
 

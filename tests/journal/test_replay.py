@@ -8,11 +8,11 @@ from typing import Any
 from urllib.request import urlopen
 
 from support.gateway import Gateway
+from support.ids import first_ids
 from support.load import plan, run
 from support.mesh import rules_of, virtual_service
 from support.origin import Asked, Origin, ok
 
-from chaos.journal.identity import first_ids
 from chaos.journal.replay import faulted_requests, requests_in
 
 RULES = virtual_service("""

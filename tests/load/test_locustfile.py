@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from support.ids import first_ids
 from support.load import plan, run
 from support.origin import Asked, Origin, ok
 
-from chaos.journal.identity import first_ids
 from chaos.protocol.digest import MOST_NAMES, OTHERS, Key
 
 LOCUSTFILE = """

@@ -9,10 +9,11 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from support.ids import first_ids
 from support.load import Load, plan, run
 from support.origin import Asked, Origin, ok
 
-from chaos.journal.identity import first_ids, sampled
+from chaos.journal.identity import sampled
 from chaos.load.recorder import TRANSITION
 from chaos.protocol.digest import Key
 

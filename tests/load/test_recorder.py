@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from support.ids import first_ids
 
-from chaos.journal.identity import first_ids, sampled
+from chaos.journal.identity import sampled
 from chaos.load.recorder import MOST_OUTCOMES, MOST_SAMPLES, TRANSITION, Recorder
 from chaos.load.tags import UNTAGGED, Tags
 from chaos.protocol.digest import Digest, Key

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from support.ids import first_ids
 
-from chaos.journal.identity import first_ids
 from chaos.load.sequence import Sequence
 from chaos.protocol.load_plan import BadPlan, Plan
 

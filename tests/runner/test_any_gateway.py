@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.envoy_binary import find_envoy
 from support.experiments import CHAOS, experiment, run, virtual_service, write
 from support.processes import wait_for
 
-from chaos.engines.envoy_binary import find_envoy
 from chaos.errors import ExitCode, InvalidInput
 from chaos.runner.processes.ports import accepts, free_port
 

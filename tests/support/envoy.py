@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from chaos.engines.envoy.export import as_text
-from chaos.engines.envoy_binary import envoy_binary
+from support.envoy_binary import envoy_binary
 
 
 class Envoy:

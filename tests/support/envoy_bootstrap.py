@@ -9,8 +9,8 @@ import yaml
 from chaos.engines.envoy.export import export_envoy
 from chaos.mesh.decision import Endpoint
 from chaos.mesh.names import Proxy
-from chaos.mesh.read.documents import load_resources
 from chaos.mesh.upstream.registry import Registry
+from support.mesh import load_resources
 
 
 def envoy_bootstrap(experiment: str) -> dict[str, Any]:

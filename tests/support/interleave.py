@@ -310,7 +310,7 @@ async def interleave(seed: int, requests: int) -> Figures:
             callers = [Caller(proxy, figures, f"{seed}/{n}", share) for n in range(CLIENTS)]
             await asyncio.gather(*(caller.run() for caller in callers))
             await until(lambda: not proxy.worker.connections)
-            (pool,) = proxy.worker.pools().values()
+            (pool,) = proxy.pools().values()
             figures.left = (pool.waiting, pool.retrying, pool.active())
             figures.ledgers = proxy.worker.counters()["phases"][""]
             figures.events["requests judged"] = len(rules.seen)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from chaos.errors import InvalidInput
 from chaos.mesh.compile.rules import Rules, compile_rules
 from chaos.mesh.decision import Decision, Draws, Endpoint, Forward, Headers, Request
 from chaos.mesh.draws import FixedDraws
 from chaos.mesh.model.resources import Resources
 from chaos.mesh.names import Proxy
-from chaos.mesh.read.documents import load_resources
+from chaos.mesh.read.documents import read_resources
+from chaos.mesh.source.document import read_documents
 from chaos.mesh.upstream.registry import Registry, parse_host_port
 
 Services = Mapping[str, list[Mapping[str, str]]]
@@ -28,6 +30,16 @@ def registry(services: Services, namespace: str = "default") -> Registry:
         ]
         entries.append((host, port, endpoints))
     return Registry.of(entries, namespace)
+
+
+def load_resources(text: str | bytes, file: str = "rules.yaml") -> Resources:
+    """Read one text; raises InvalidInput with every error of shape. Admission is not asked."""
+    documents = read_documents(text, file)
+    resources, problems = read_resources(documents)
+    errors = [*documents.problems, *(problem for problem in problems if problem.severity == "error")]
+    if errors:
+        raise InvalidInput(errors)
+    return resources
 
 
 def rules_of(documents: str, services: Services = WEB, proxy: Proxy | None = None) -> Rules:

@@ -14,6 +14,7 @@ from chaos.gateway.process.control import Control
 from chaos.gateway.process.options import GatewayOptions, bind
 from chaos.gateway.state.counters import Ledger
 from chaos.gateway.state.worker_state import RuleSet, WorkerState
+from chaos.gateway.upstream.pool import Pool
 from support.clock import Clock
 from support.raw_client import Answer, read_answer
 
@@ -166,6 +167,10 @@ class InProcess:
             return await client.ask(data)
         finally:
             client.close()
+
+    def pools(self) -> dict[str, Pool]:
+        """By cluster name, as far as requests have needed them: what is kept there, no response tells."""
+        return dict(self.worker._pools_by_name)
 
     def counts(self, phase: str = "", rule: str = "virtualservice/default/web/0") -> dict[str, object]:
         return dict(self.worker.counters()["phases"][phase].get(rule) or Ledger(rule, b"", False).as_json())

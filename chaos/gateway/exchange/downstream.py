@@ -297,10 +297,6 @@ class Downstream(asyncio.Protocol):
         elif self._held & _UPSTREAM:
             self._release(_UPSTREAM)
 
-    @property
-    def reading_paused(self) -> bool:
-        return self._held != 0
-
     def _hold(self, reason: int) -> None:
         if not self._held and not self.transport.is_closing():
             self.transport.pause_reading()

@@ -163,10 +163,6 @@ class WorkerState:
 
     # ------------------------------------------------------------------------------------------ what others read
 
-    def pools(self) -> dict[str, Pool]:
-        """Return the pools that requests have needed so far, by cluster name."""
-        return dict(self._pools_by_name)
-
     def counters(self) -> GatewayCounters:
         """Return the counters as the admin API shows them (docs/protocol.md)."""
         return {

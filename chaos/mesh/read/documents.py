@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from chaos.errors import InvalidInput, Problem
+from chaos.errors import Problem
 from chaos.mesh.model.kubernetes_service import KubernetesService
 from chaos.mesh.model.message import Message, Metadata
 from chaos.mesh.model.resources import Resource, Resources
 from chaos.mesh.read.shape import one_of, shown, suggestion, validate_model
-from chaos.mesh.source.document import Document, Path, field_path, one_line, read_documents
+from chaos.mesh.source.document import Document, Path, field_path, one_line
 
 GROUP = "networking.istio.io"
 VERSIONS = ("v1", "v1beta1", "v1alpha3")
@@ -75,17 +75,6 @@ def read_resources(documents: Iterable[Document]) -> tuple[Resources, list[Probl
             resources.append(resource)
     problems += duplicates(resources)
     return Resources.of(resources), problems
-
-
-def load_resources(text: str | bytes, file: str = "rules.yaml") -> Resources:
-    """Read the resources of one text, for tests and embedding. Raises InvalidInput with every error of shape; Istio's
-    admission is not checked."""
-    documents = read_documents(text, file)
-    resources, problems = read_resources(documents)
-    errors = [*documents.problems, *(problem for problem in problems if problem.severity == "error")]
-    if errors:
-        raise InvalidInput(errors)
-    return resources
 
 
 def items(documents: Iterable[Document], problems: list[Problem]) -> Iterator[Item]:

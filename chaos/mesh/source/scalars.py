@@ -60,8 +60,3 @@ def whole(number: float) -> int | float:
 def is_trap(word: str) -> bool:
     """Return whether kubectl reads this bare word as a boolean although it is a string here."""
     return word in _TRAPS
-
-
-def is_boolean_word(word: str) -> bool:
-    """Return whether this bare word is a boolean that people mean as a string: yes, on, no, off."""
-    return isinstance(_WORDS.get(word), bool) and word.lower() not in ("true", "false")

@@ -293,7 +293,7 @@ async def test_reading_pauses_while_many_pipelined_requests_wait() -> None:
         total = 20_000
         client.writer.write(get("/" + "a" * 1000) * total)
         await until(lambda: web.heads)
-        await until(lambda: any(one.reading_paused for one in proxy.worker.connections))
+        await until(lambda: any(not one.transport.is_reading() for one in proxy.worker.connections))
         (connection,) = proxy.worker.connections
         assert len(connection.waiting) < total / 4
         release.set()

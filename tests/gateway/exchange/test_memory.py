@@ -146,7 +146,7 @@ async def test_what_a_client_says_before_upstream_agrees_to_a_websocket_waits_in
         client = await proxy.open()
         data = bytes(range(256)) * (total // 256)
         client.writer.write(get("/", "connection: upgrade", "upgrade: websocket") + data)
-        await until(lambda: any(one.reading_paused for one in proxy.worker.connections))
+        await until(lambda: any(not one.transport.is_reading() for one in proxy.worker.connections))
         (connection,) = proxy.worker.connections
         assert len(connection._after_upgrade or b"") < MEGABYTE
         agree.set()
@@ -183,7 +183,7 @@ async def test_a_closed_connection_is_freed_without_the_garbage_collector(data: 
                 assert await client.reader.readline()
             downstream = [weakref.ref(one) for one in proxy.worker.connections]
             assert downstream
-            pools = proxy.worker.pools().values()
+            pools = proxy.pools().values()
             upstreams = [weakref.ref(one) for pool in pools for host in pool.hosts for one in host.members]
             client.writer.transport.abort()
             web.close_connections()

@@ -92,6 +92,6 @@ async def test_copies_share_kept_connections() -> None:
     async with mirrored() as (proxy, _, copy):
         for n in range(1, 6):
             await proxy.ask(get())
-            (host,) = proxy.worker.pools()["mirror.default.svc.cluster.local:80"].hosts
+            (host,) = proxy.pools()["mirror.default.svc.cluster.local:80"].hosts
             await until(lambda n=n, host=host: len(copy.heads) == n and host.idle)
         assert copy.connections == 1

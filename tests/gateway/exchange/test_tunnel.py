@@ -51,7 +51,7 @@ async def test_a_close_by_upstream_closes_the_client() -> None:
         client.writer.write(UPGRADE)
         await client.reader.readuntil(b"\r\n\r\n")
         assert await client.reader.read() == b"bye"
-        (host,) = proxy.worker.pools()["web.default.svc.cluster.local:80"].hosts
+        (host,) = proxy.pools()["web.default.svc.cluster.local:80"].hosts
         await until(lambda: not host.members and not proxy.worker.connections)
 
 

@@ -248,7 +248,7 @@ async def _first_connection_dies(peer: Peer) -> None:
 
 async def _closed_unseen(proxy: InProcess, web: Server) -> Upstream:
     """The gateway's idle connection, which upstream has closed and the gateway does not know of yet."""
-    (host,) = proxy.worker.pools()["web.default.svc.cluster.local:80"].hosts
+    (host,) = proxy.pools()["web.default.svc.cluster.local:80"].hosts
     (connection,) = host.idle
     connection.transport.pause_reading()
     web.close_connections()

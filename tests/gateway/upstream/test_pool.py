@@ -142,7 +142,7 @@ async def test_a_connect_that_takes_too_long_is_a_connect_failure() -> None:
 async def test_idle_connections_are_closed_by_the_second_look() -> None:
     async with upstream(always_ok) as web, gateway(to(cluster(web.port))) as proxy:
         await proxy.ask(get())
-        (host,) = proxy.worker.pools()["web.default.svc.cluster.local:80"].hosts
+        (host,) = proxy.pools()["web.default.svc.cluster.local:80"].hosts
         host.close_idle()
         assert len(host.idle) == 1
         await proxy.ask(get())
@@ -180,7 +180,7 @@ async def test_max_retries_limits_the_requests_that_are_retried_at_a_time() -> N
         assert (await proxy.ask(get())).values("x-chaos-attempts") == []
         first.writer.transport.abort()
         await until(lambda: len(proxy.worker.connections) == 0)
-        assert proxy.worker.pools()["web.default.svc.cluster.local:80"].retrying == 0
+        assert proxy.pools()["web.default.svc.cluster.local:80"].retrying == 0
 
 
 async def test_new_rules_keep_what_is_known_of_an_endpoints_health() -> None:
@@ -204,4 +204,4 @@ async def test_clusters_that_no_rule_leads_to_are_forgotten() -> None:
         await until(lambda: web.closed)
         for _ in range(12):
             proxy.worker.look_around()
-        assert list(proxy.worker.pools()) == ["new:80"]
+        assert list(proxy.pools()) == ["new:80"]

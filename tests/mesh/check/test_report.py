@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.mesh import load_resources
 
 from chaos.mesh.check.report import check, check_documents, refusals
-from chaos.mesh.read.documents import load_resources
 from chaos.mesh.source.document import read_documents
 
 HEAD = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: t}\nspec:\n"

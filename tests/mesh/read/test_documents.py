@@ -6,9 +6,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from support.mesh import load_resources
 
 from chaos.errors import InvalidInput
-from chaos.mesh.read.documents import load_resources, read_resources
+from chaos.mesh.read.documents import read_resources
 from chaos.mesh.source.document import read_documents
 
 HEAD = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: t}\nspec:\n  hosts: [web]\n"

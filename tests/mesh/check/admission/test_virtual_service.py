@@ -521,10 +521,11 @@ def test_admission(spec: str, expected: str | None) -> None:
 
 def test_a_body_over_one_mebibyte_is_refused() -> None:
     """The text limit stops such a file earlier, so a base64 body made of aliases shows it."""
+    from support.mesh import load_resources
+
     from chaos.mesh.check.admission.actions import validate_direct_response
     from chaos.mesh.check.cursor import At
     from chaos.mesh.model.virtual_service import HTTPBody, HTTPDirectResponse
-    from chaos.mesh.read.documents import load_resources
 
     (service,) = load_resources(f"{HEAD}  {rule(TO_WEB)}\n").virtual_services
     at = At(service)
