@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 
 from chaos.claims.effects import Effect
 
@@ -57,9 +58,9 @@ def latency_mixture(outcomes: Iterable[ExpectedOutcome]) -> tuple[LatencyPart, .
     return tuple(LatencyPart(share, added) for added, share in sorted(parts.items()))
 
 
-def mean_delay(outcomes: Iterable[ExpectedOutcome]) -> float:
-    """Seconds that faults add to a request on average."""
-    return sum(outcome.share * outcome.delay for outcome in outcomes)
+def mean_delay(outcomes: Iterable[ExpectedOutcome], patience: float | None = None) -> float:
+    """Return the seconds that faults add to a request on average, for clients that wait no longer than `patience`."""
+    return sum(outcome.share * min(outcome.delay, patience or inf) for outcome in outcomes)
 
 
 def residual_share(failing: float, attempts: int) -> float:

@@ -38,6 +38,18 @@ def test_a_gateway_that_aborts_45_percent_of_what_should_be_50_is_falsified(tmp_
     assert abort.interval is not None and abort.interval[1] is not None and abort.interval[1] < 0.48
 
 
+def test_clients_that_leave_during_the_delay_show_it(tmp_path: Path) -> None:
+    """A delay of 1 s for half of the requests, clients that wait 100 ms."""
+    load = LOAD | {"users": 120, "tasks": [{"get": "http://web/", "timeout": "100ms"}]}
+    rules = virtual_service()
+    rules["spec"]["http"][0]["fault"] = {"delay": {"fixedDelay": "1s", "percentage": {"value": 50}}}
+    result = run(write(tmp_path, experiment(load=load, seed=13), rules), tmp_path)
+    assert (result.outcome, result.exit_code) == ("verified", ExitCode.VERIFIED)
+    found = {finding.kind: finding for finding in result.findings}
+    assert found["delay"].left > 500 and found["route"].verdict is Verdict.VERIFIED
+    assert found["added-delay"].verdict is Verdict.NOT_JUDGED
+
+
 def test_with_too_few_requests_it_is_inconclusive_and_says_how_many_more(tmp_path: Path) -> None:
     file = write(tmp_path, experiment(load={"requests": 300}), virtual_service(abort=50))
     result = run(file, tmp_path)

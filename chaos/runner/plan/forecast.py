@@ -64,7 +64,7 @@ class ClaimForecast:
     runs have it, None where that depends on how often the upstream fails.
 
     `share` is the part of the load that the claim is about, `deviation` the smallest one that so many requests would
-    show; both are fractions."""
+    show; both are fractions. `unseen` says why the run cannot see it at all, and is empty when it can."""
 
     id: str
     title: str
@@ -72,13 +72,14 @@ class ClaimForecast:
     median: int | None
     nine_in_ten: int | None
     deviation: float | None
+    unseen: str = ""
 
     @classmethod
     def of(cls, line: PlanLine) -> ClaimForecast:
         expectation = line.expectation
         about = " ".join(part for part in (expectation.phase, expectation.rule_name or expectation.task) if part)
         title = f"{about}  {expectation.title}".strip()
-        return cls(expectation.id, title, line.share, line.median, line.nine_in_ten, line.deviation)
+        return cls(expectation.id, title, line.share, line.median, line.nine_in_ten, line.deviation, expectation.unseen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,8 @@ def _outcome(outcome: ExpectedOutcome) -> str:
 
 
 def _needs(claim: ClaimForecast) -> str:
+    if claim.unseen:
+        return f"not judged: {claim.unseen}"
     if claim.median is None or claim.nine_in_ten is None:
         return "as many as the upstream's own failures ask for"
     seen = f"   shows a deviation of {claim.deviation * 100:.2g} points" if claim.deviation else ""

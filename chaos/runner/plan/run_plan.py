@@ -203,7 +203,9 @@ class Outset:
             hypotheses=len(self.hypotheses),
             requests=self.phases[0].stop.requests,
         )
-        delay = max((mean_delay(expected_outcomes(each)) for each in self.effects[0].effects), default=0.0)
+        delay = max(
+            (mean_delay(expected_outcomes(each), each.patience) for each in self.effects[0].effects), default=0.0
+        )
         rate = expected_rate(load.users, delay, load.arrival_rate)
         needed = [line.nine_in_ten for line in lines if line.nine_in_ten is not None]
         return Forecast(

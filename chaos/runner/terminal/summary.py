@@ -84,7 +84,7 @@ def _row(finding: Finding) -> tuple[str, str, str, str, str, str]:
     width = formatting.spread(finding.interval) if finding.unit == "share" else None
     drawn = f"drawn {percent(finding.drawn.share, width)}" if finding.drawn is not None and finding.drawn.n else ""
     observed = f"observed {estimate_of(finding)}" if finding.estimate is not None else ""
-    if finding.observed is None and drawn:
+    if finding.observed is None and finding.estimate is not None and drawn:
         drawn, observed = f"drawn {estimate_of(finding)}", ""  # the clients did not see these requests
     interval = f"{finding.confidence * 100:g} % interval {interval_of(finding)}" if interval_of(finding) else ""
     return (
