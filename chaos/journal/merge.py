@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
-from chaos.protocol.digest import MOST_NAMES, OTHERS, Digest, Key, PairKey, Tally, key_of
+from chaos.protocol.digest import MOST_NAMES, OTHERS, Digest, EntryRecord, Key, PairKey, Tally, key_of
 from chaos.protocol.histogram import Accumulator, Decoder
 
 
@@ -21,7 +21,7 @@ class Merger:
 
     def push(
         self,
-        entries: Iterable[Mapping[str, Any]],
+        entries: Iterable[EntryRecord],
         pairs: Iterable[Iterable[Any]] = (),
         whole: Accumulator | None = None,
     ) -> dict[Key, int]:
@@ -33,8 +33,9 @@ class Merger:
             key = self._bounded(key_of(entry))
             counts[key] = counts.get(key, 0) + entry["count"]
             self._add(self._latency, key, entry["latency"], whole)
-            if entry.get("due") is not None:
-                self._add(self._due, key, entry["due"])
+            due = entry.get("due")
+            if due is not None:
+                self._add(self._due, key, due)
         for phase, task, route, kind, cells in pairs:
             name = task if task in self._names else OTHERS
             mine = self._pairs.setdefault(PairKey(phase, name, route, kind), [0, 0, 0, 0])

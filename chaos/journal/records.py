@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Literal, get_args
 from chaos.errors import InvalidInput
 from chaos.journal.shapes import check, parse
 from chaos.protocol.counters import FaultedRequest, GatewayCounters
+from chaos.protocol.digest import EntryRecord
 from chaos.protocol.plan_record import ExpectationRecord, NoteRecord, PhaseInPlan, RuleEffect
 
 SCHEMA = 1
@@ -75,7 +76,7 @@ class DigestLine:
     seconds: float = 1.0
     users: int = 0
     cpu: float = 0.0
-    entries: tuple[Json, ...] = ()
+    entries: tuple[EntryRecord, ...] = ()
     pairs: tuple[list[Any], ...] = ()
     errors: Mapping[str, int] = field(default_factory=dict)
     late: int = 0

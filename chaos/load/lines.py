@@ -12,6 +12,8 @@ import gevent
 from gevent import os as cooperative
 from gevent.lock import RLock
 
+from chaos.protocol.load_messages import LoadMessage
+
 
 class SupervisorGone(Exception):  # noqa: N818 - named for what happened
     """Nobody reads this process's output."""
@@ -26,9 +28,9 @@ class Lines:
         self._lock = RLock()
         cooperative.make_nonblocking(descriptor)
 
-    def write(self, type: str, **fields: Any) -> None:  # noqa: A002 - the key's name
+    def write(self, message: LoadMessage) -> None:
         """Write one line. Raises SupervisorGone."""
-        line = json.dumps({"type": type, **fields}, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+        line = json.dumps(message, allow_nan=False, separators=(",", ":")).encode() + b"\n"
         with self._lock:
             rest = memoryview(line)
             while rest:

@@ -14,6 +14,7 @@ from chaos.load.lines import Lines, SupervisorGone, commands
 from chaos.load.local import Report
 from chaos.load.process import collect_young
 from chaos.protocol.digest import MOST_NAMES, OTHERS, Digest
+from chaos.protocol.load_messages import DigestMessage, Done, Level
 from chaos.protocol.load_plan import Plan
 
 POLL = 0.01  # seconds between checks whether the load is over
@@ -62,10 +63,10 @@ class Session:
         """Call `watcher` with every digest that is reported."""
         self._watchers.append(watcher)
 
-    def tell_event(self, level: str, text: str) -> None:
+    def tell_event(self, level: Level, text: str) -> None:
         """Report an event for the journal. Ends the load when nobody listens."""
         try:
-            self.out.write("event", level=level, text=text)
+            self.out.write({"type": "event", "level": level, "text": text})
         except SupervisorGone:
             self.end("stdin", 0.0)
 
@@ -86,8 +87,8 @@ class Session:
                 self._tell(self.load.report())
         self.load.stop(self.drain)
         self._tell(self.load.last_report())
-        self.out.write(
-            "done",
+        done = Done(
+            type="done",
             reason=self.reason,
             requests=self._requests,
             errors=dict(self._errors),
@@ -95,6 +96,7 @@ class Session:
             late=self._late,
             abandoned=self._abandoned,
         )
+        self.out.write(done)
         return self.reason
 
     def _until_next_tick(self) -> float:
@@ -164,8 +166,8 @@ class Session:
             entries.append(entry)
             gevent.sleep(0)  # encoding takes a while; users read their responses in between
         second, self._told_until = self._told_until, age
-        self.out.write(
-            "digest",
+        message = DigestMessage(
+            type="digest",
             second=round(second, 3),
             seconds=round(age - second, 3),
             users=report.users,
@@ -175,8 +177,10 @@ class Session:
             errors=errors,
             late=report.late,
         )
+        self.out.write(message)
         if report.samples:
-            self.out.write("sample", second=round(second, 3), share=report.share, requests=report.samples)
+            at = round(second, 3)
+            self.out.write({"type": "sample", "second": at, "share": report.share, "requests": report.samples})
         collect_young()
 
 

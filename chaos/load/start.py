@@ -36,12 +36,12 @@ def run(plan: Plan) -> int:
 
             address = serve(plan, load, session)
     except (BadPlan, OSError) as error:
-        out.write("error", reason=str(error))
+        out.write({"type": "error", "reason": str(error)})
         return BAD_PLAN
     gevent.signal_handler(signal.SIGTERM, session.end, "signal", 0.0)
     calm_collector()
     try:
-        out.write("ready", pid=os.getpid(), ui=address)
+        out.write({"type": "ready", "pid": os.getpid(), "ui": address})
         reason = session.run()
     except SupervisorGone:
         return FAILED

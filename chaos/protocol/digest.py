@@ -6,9 +6,9 @@ seconds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NotRequired, TypedDict
 
 from chaos.protocol.histogram import Histogram
 
@@ -57,6 +57,22 @@ class PairKey(NamedTuple):
     task: str
     route: str
     kind: str  # one of FAULT_KINDS
+
+
+class EntryRecord(TypedDict):
+    """The journal's form of one outcome: a Key, its count, and its latencies as encoded histograms."""
+
+    phase: str
+    task: str
+    route: str
+    destination: str
+    status: int
+    fault: str
+    attempts: int
+    error: NotRequired[str]
+    count: int
+    latency: str
+    due: str | None
 
 
 @dataclass(slots=True)
@@ -132,11 +148,11 @@ class Digest:
     def items(self) -> Iterator[tuple[Key, Tally]]:
         yield from self.tallies.items()
 
-    def entries(self) -> list[dict[str, Any]]:
+    def entries(self) -> list[EntryRecord]:
         """Return the journal's form of the tallies, in the order of their keys."""
         return list(self.each_entry())
 
-    def each_entry(self) -> Iterator[dict[str, Any]]:
+    def each_entry(self) -> Iterator[EntryRecord]:
         """Yield the entries one by one: encoding takes about 0.2 ms each."""
         for key in sorted(self.tallies):
             yield entry_of(key, self.tallies[key])
@@ -146,7 +162,7 @@ class Digest:
         return [[*pair, list(cells)] for pair, cells in sorted(self.pairs.items())]
 
     @classmethod
-    def of(cls, entries: Iterable[Mapping[str, Any]], pairs: Iterable[Iterable[Any]] = ()) -> Digest:
+    def of(cls, entries: Iterable[EntryRecord], pairs: Iterable[Iterable[Any]] = ()) -> Digest:
         """Read the journal's form. Raises ValueError or KeyError for malformed entries."""
         made = cls()
         for entry in entries:
@@ -167,18 +183,26 @@ class Digest:
     __hash__ = None  # type: ignore[assignment]
 
 
-def entry_of(key: Key, tally: Tally) -> dict[str, Any]:
+def entry_of(key: Key, tally: Tally) -> EntryRecord:
     """Return the journal's form of one tally; without `error` when there is none."""
-    entry: dict[str, Any] = key._asdict()
-    if not key.error:
-        del entry["error"]
-    entry["count"] = tally.count
-    entry["latency"] = tally.latency.encode()
-    entry["due"] = None if tally.due is None else tally.due.encode()
+    entry = EntryRecord(
+        phase=key.phase,
+        task=key.task,
+        route=key.route,
+        destination=key.destination,
+        status=key.status,
+        fault=key.fault,
+        attempts=key.attempts,
+        count=tally.count,
+        latency=tally.latency.encode(),
+        due=None if tally.due is None else tally.due.encode(),
+    )
+    if key.error:
+        entry["error"] = key.error
     return entry
 
 
-def key_of(entry: Mapping[str, Any]) -> Key:
+def key_of(entry: EntryRecord) -> Key:
     """Return the key of a journal's entry. Raises KeyError for a missing field."""
     return Key(
         phase=entry["phase"],

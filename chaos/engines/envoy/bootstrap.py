@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-Json = dict[str, Any]
+Message = dict[str, Any]
 
 _TYPES = "type.googleapis.com/envoy."
 
@@ -20,21 +20,21 @@ _ROUTER_FILTER = "envoy.filters.http.router"
 _MAX_DIRECT_RESPONSE_BYTES = 1024 * 1024
 
 
-def typed(name: str, **fields: Any) -> Json:
+def typed(name: str, **fields: Any) -> Message:
     """Return a message for `typed_config`; `name` is like `extensions.filters.http.fault.v3.HTTPFault`."""
     return {"@type": _TYPES + name, **fields}
 
 
 def bootstrap(
-    virtual_hosts: Sequence[Json],
-    clusters: Sequence[Json],
+    virtual_hosts: Sequence[Message],
+    clusters: Sequence[Message],
     *,
     address: str,
     port: int,
     gateway: bool,
     ignore_port: bool,
     admin: tuple[str, int] | None = None,
-) -> Json:
+) -> Message:
     """Return the document for `envoy -c`.
 
     `gateway` is the ingress role: it trusts nothing that the client says about its own address. `ignore_port`: domains
@@ -47,7 +47,7 @@ def bootstrap(
             {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
         ],
     }
-    whole: Json = {
+    whole: Message = {
         "node": {"id": "chaos", "cluster": "chaos"},
         "static_resources": {"listeners": [listener], "clusters": list(clusters)},
     }
@@ -56,7 +56,7 @@ def bootstrap(
     return whole
 
 
-def _connection_manager(virtual_hosts: Sequence[Json], gateway: bool, ignore_port: bool) -> Json:
+def _connection_manager(virtual_hosts: Sequence[Message], gateway: bool, ignore_port: bool) -> Message:
     return typed(
         "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         stat_prefix="gateway" if gateway else "outbound",
@@ -82,7 +82,7 @@ def _connection_manager(virtual_hosts: Sequence[Json], gateway: bool, ignore_por
     )
 
 
-def _http_filters() -> list[Json]:
+def _http_filters() -> list[Message]:
     """Return the filters in Istio's order, fault before CORS before the router: a preflight can be aborted, an abort
     has no CORS headers."""
     return [
@@ -92,5 +92,5 @@ def _http_filters() -> list[Json]:
     ]
 
 
-def _socket(address: str, port: int) -> Json:
+def _socket(address: str, port: int) -> Message:
     return {"socket_address": {"address": address, "port_value": port}}

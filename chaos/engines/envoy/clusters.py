@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chaos.engines.envoy.bootstrap import Json, typed
+from chaos.engines.envoy.bootstrap import Message, typed
 from chaos.engines.envoy.values import duration
 from chaos.mesh.decision import Endpoint
 from chaos.mesh.model.destination_rule import (
@@ -33,14 +33,14 @@ def cluster_name(host: str, port: int, subset: str) -> str:
 
 def cluster(
     host: str, port: int, endpoints: Sequence[Endpoint], rule: MergedRule | None, subset: Subset | None
-) -> Json:
+) -> Message:
     """Return the cluster of one port of a service, or of one subset of it."""
     name = cluster_name(host, port, subset.name if subset else "")
     chosen = endpoints_with(tuple(endpoints), subset.labels if subset else {})
     policy = effective_policy(rule.traffic_policy if rule else None, subset.traffic_policy if subset else None, port)
     pool = policy.connection_pool or ConnectionPoolSettings()
     tcp, http = pool.tcp or TCPSettings(), pool.http or HTTPSettings()
-    whole: Json = {
+    whole: Message = {
         "name": name,
         "type": "STATIC" if all(is_address(point.address) for point in chosen) else "STRICT_DNS",
         "connect_timeout": duration(10.0 if tcp.connect_timeout is None else tcp.connect_timeout),
@@ -93,7 +93,7 @@ def _as_policy(policy: TrafficPolicy, settings: PortTrafficPolicy) -> TrafficPol
     )
 
 
-def hash_policy(consistent_hash: ConsistentHashLB | None) -> Json | None:
+def hash_policy(consistent_hash: ConsistentHashLB | None) -> Message | None:
     """Return what a route hashes for a cluster with this consistent hash, or None (ConsistentHashToHashPolicy)."""
     if consistent_hash is None:
         return None
@@ -101,7 +101,7 @@ def hash_policy(consistent_hash: ConsistentHashLB | None) -> Json | None:
         return {"header": {"header_name": consistent_hash.http_header_name}}
     if consistent_hash.http_cookie is not None:
         cookie = consistent_hash.http_cookie
-        fields: Json = {"name": cookie.name, "path": cookie.path}
+        fields: Message = {"name": cookie.name, "path": cookie.path}
         if cookie.ttl is not None:
             fields["ttl"] = duration(cookie.ttl)
         if cookie.attributes:
@@ -114,14 +114,14 @@ def hash_policy(consistent_hash: ConsistentHashLB | None) -> Json | None:
     return None
 
 
-def _endpoint(point: Endpoint) -> Json:
+def _endpoint(point: Endpoint) -> Message:
     address = {"socket_address": {"address": point.address, "port_value": point.port}}
     return {"endpoint": {"address": address}, "load_balancing_weight": max(point.weight, 1)}
 
 
-def _thresholds(tcp: TCPSettings, http: HTTPSettings, policy: TrafficPolicy) -> Json:
+def _thresholds(tcp: TCPSettings, http: HTTPSettings, policy: TrafficPolicy) -> Message:
     """Return the limits. Istio lifts Envoy's own; 0 and absent both mean unlimited."""
-    threshold: Json = {
+    threshold: Message = {
         "max_connections": tcp.max_connections or _UNLIMITED,
         "max_pending_requests": http.http1_max_pending_requests or _UNLIMITED,
         "max_requests": http.http2_max_requests or _UNLIMITED,
@@ -136,7 +136,7 @@ def _thresholds(tcp: TCPSettings, http: HTTPSettings, policy: TrafficPolicy) -> 
     return threshold
 
 
-def _balancing(settings: LoadBalancerSettings | None) -> Json:
+def _balancing(settings: LoadBalancerSettings | None) -> Message:
     consistent_hash = settings.consistent_hash if settings else None
     if consistent_hash is not None:
         return _hashing(consistent_hash)
@@ -144,7 +144,7 @@ def _balancing(settings: LoadBalancerSettings | None) -> Json:
     return {"lb_policy": _SIMPLE.get(simple or "", "LEAST_REQUEST")}
 
 
-def _hashing(consistent_hash: ConsistentHashLB) -> Json:
+def _hashing(consistent_hash: ConsistentHashLB) -> Message:
     if consistent_hash.maglev is not None:
         size = consistent_hash.maglev.table_size
         return {"lb_policy": "MAGLEV", **({"maglev_lb_config": {"table_size": size}} if size else {})}
@@ -154,8 +154,8 @@ def _hashing(consistent_hash: ConsistentHashLB) -> Json:
     return {"lb_policy": "RING_HASH", **({"ring_hash_lb_config": {"minimum_ring_size": size}} if size else {})}
 
 
-def _protocol_options(tcp: TCPSettings, http: HTTPSettings) -> Json:
-    common: Json = {}
+def _protocol_options(tcp: TCPSettings, http: HTTPSettings) -> Message:
+    common: Message = {}
     idle = http.idle_timeout if http.idle_timeout is not None else tcp.idle_timeout
     if idle is not None:
         common["idle_timeout"] = duration(idle)
@@ -173,9 +173,9 @@ def _protocol_options(tcp: TCPSettings, http: HTTPSettings) -> Json:
     return {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options}
 
 
-def _outlier_detection(outlier: OutlierDetection) -> Json:
+def _outlier_detection(outlier: OutlierDetection) -> Message:
     """Return the outlier detection. Ejection by success rate is always off in Istio (applyOutlierDetection)."""
-    config: Json = {"enforcing_success_rate": 0}
+    config: Message = {"enforcing_success_rate": 0}
     if outlier.consecutive_5xx_errors is not None:
         config["consecutive_5xx"] = outlier.consecutive_5xx_errors
         config["enforcing_consecutive_5xx"] = 100 if outlier.consecutive_5xx_errors else 0

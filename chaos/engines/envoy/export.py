@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from chaos.engines.envoy.bootstrap import Json, bootstrap
+from chaos.engines.envoy.bootstrap import Message, bootstrap
 from chaos.engines.envoy.clusters import cluster
 from chaos.engines.envoy.virtual_hosts import virtual_hosts
 from chaos.mesh.model.resources import Resources
@@ -23,7 +23,7 @@ def export_envoy(
     *,
     listen: tuple[str, int] = ("127.0.0.1", 8080),
     admin: tuple[str, int] | None = None,
-) -> Json:
+) -> Message:
     """Return the bootstrap of an Envoy that plays this proxy; `listen` is the address it really listens on."""
     mesh = resolve(resources, registry, proxy)
     address, port = listen
@@ -38,17 +38,17 @@ def export_envoy(
     )
 
 
-def as_text(document: Json) -> str:
+def as_text(document: Message) -> str:
     """Return the document as indented JSON, which `envoy -c` reads."""
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def _clusters(mesh: ResolvedMesh) -> list[Json]:
+def _clusters(mesh: ResolvedMesh) -> list[Message]:
     """Return the clusters of every port of every service, and of every subset that a DestinationRule defines."""
     return [part for service in mesh.registry.services.values() for part in _service_clusters(service, mesh)]
 
 
-def _service_clusters(service: Service, mesh: ResolvedMesh) -> list[Json]:
+def _service_clusters(service: Service, mesh: ResolvedMesh) -> list[Message]:
     rule = mesh.destination_rules.find(service.host, service.namespace)
     subsets = {subset.name: subset for subset in reversed(rule.subsets)} if rule is not None else {}
     return [

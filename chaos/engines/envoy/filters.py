@@ -3,7 +3,7 @@ route."""
 
 from __future__ import annotations
 
-from chaos.engines.envoy.bootstrap import CORS_FILTER, FAULT_FILTER, Json, typed
+from chaos.engines.envoy.bootstrap import CORS_FILTER, FAULT_FILTER, Message, typed
 from chaos.engines.envoy.match import means_present, string_matcher
 from chaos.engines.envoy.values import duration, per_million
 from chaos.mesh.model.virtual_service import CorsPolicy, HTTPFaultInjection, HTTPRoute
@@ -15,9 +15,9 @@ GRPC_STATUSES = (
 )  # fmt: skip
 
 
-def per_filter_config(rule: HTTPRoute) -> Json:
+def per_filter_config(rule: HTTPRoute) -> Message:
     """Return the settings by filter name; empty without faults and CORS."""
-    configs: Json = {}
+    configs: Message = {}
     fault = _fault(rule.fault) if rule.fault is not None else None
     if fault is not None:
         configs[FAULT_FILTER] = fault
@@ -26,10 +26,10 @@ def per_filter_config(rule: HTTPRoute) -> Json:
     return configs
 
 
-def _fault(fault: HTTPFaultInjection) -> Json | None:
+def _fault(fault: HTTPFaultInjection) -> Message | None:
     """Return the fault, or None without effect (istio translateFault): a missing percentage counts as 0, and an abort
     without a status is dropped."""
-    parts: Json = {}
+    parts: Message = {}
     delay, abort = fault.delay, fault.abort
     if delay is not None and delay.fixed_delay is not None:
         share = {"numerator": delay.percent, "denominator": "HUNDRED"}
@@ -38,17 +38,17 @@ def _fault(fault: HTTPFaultInjection) -> Json | None:
         parts["delay"] = {"fixed_delay": duration(delay.fixed_delay), "percentage": share}
     if abort is not None and (abort.http_status is not None or abort.grpc_status is not None):
         share = per_million(abort.percentage) if abort.percentage is not None else {"numerator": 0}
-        status: Json = {"http_status": abort.http_status}
+        status: Message = {"http_status": abort.http_status}
         if abort.http_status is None:
             status = {"grpc_status": GRPC_STATUSES.index(str(abort.grpc_status))}
         parts["abort"] = {**status, "percentage": share}
     return typed("extensions.filters.http.fault.v3.HTTPFault", **parts) if parts else None
 
 
-def _cors(policy: CorsPolicy) -> Json:
+def _cors(policy: CorsPolicy) -> Message:
     """Return the CORS policy (istio translateCORSPolicy). Lists become one header value, joined by commas without a
     space."""
-    config: Json = {
+    config: Message = {
         "filter_enabled": {"default_value": {"numerator": 100, "denominator": "HUNDRED"}},
         "forward_not_matching_preflights": policy.unmatched_preflights != "IGNORE",
     }

@@ -6,18 +6,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from chaos.engines.envoy.bootstrap import Json
+from chaos.engines.envoy.bootstrap import Message
 from chaos.mesh.model.virtual_service import HeaderOperations, Headers
 
 # The lists that a route and a weighted cluster have in common, in Envoy's names.
 LISTS = ("request_headers_to_add", "request_headers_to_remove", "response_headers_to_add", "response_headers_to_remove")
 
 
-def header_operations(headers: Headers | None) -> dict[str, list[Json] | list[str]]:
+def header_operations(headers: Headers | None) -> dict[str, list[Message] | list[str]]:
     """Return the four lists, without empty ones."""
     if headers is None:
         return {}
-    lists: dict[str, list[Json] | list[str]] = {}
+    lists: dict[str, list[Message] | list[str]] = {}
     for direction, operations in (("request", headers.request), ("response", headers.response)):
         if operations is None:
             continue
@@ -34,7 +34,7 @@ def authority(headers: Headers | None) -> str:
     return _authority_in(operations.set) or _authority_in(operations.add)
 
 
-def _additions(operations: HeaderOperations) -> list[Json]:
+def _additions(operations: HeaderOperations) -> list[Message]:
     kinds = (("OVERWRITE_IF_EXISTS_OR_ADD", operations.set), ("APPEND_IF_EXISTS_OR_ADD", operations.add))
     return [
         {"header": {"key": name, "value": value}, "append_action": action}

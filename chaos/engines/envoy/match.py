@@ -6,16 +6,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from chaos.engines.envoy.bootstrap import Json
+from chaos.engines.envoy.bootstrap import Message
 from chaos.mesh.model.message import StringMatch
 from chaos.mesh.model.virtual_service import HTTPMatchRequest
 
 
-def route_match(match: HTTPMatchRequest | None) -> Json:
+def route_match(match: HTTPMatchRequest | None) -> Message:
     """Return the match; for None the prefix `/`, which takes every request."""
     if match is None:
         return {"prefix": "/"}
-    translated: Json = {**_path(match.uri), "case_sensitive": not match.ignore_uri_case}
+    translated: Message = {**_path(match.uri), "case_sensitive": not match.ignore_uri_case}
     headers = _headers(match)
     if headers:
         translated["headers"] = headers
@@ -24,7 +24,7 @@ def route_match(match: HTTPMatchRequest | None) -> Json:
     return translated
 
 
-def string_matcher(match: StringMatch) -> Json:
+def string_matcher(match: StringMatch) -> Message:
     """Return Envoy's StringMatcher. Not for a match that tests presence only."""
     if match.exact is not None:
         return {"exact": match.exact}
@@ -40,7 +40,7 @@ def means_present(match: StringMatch | None) -> bool:
     return match.exact is None and match.prefix is None and match.regex is None
 
 
-def _path(uri: StringMatch | None) -> Json:
+def _path(uri: StringMatch | None) -> Message:
     if uri is None or (uri.exact is None and uri.prefix is None and uri.regex is None):
         return {"prefix": "/"}
     if uri.exact is not None:
@@ -50,7 +50,7 @@ def _path(uri: StringMatch | None) -> Json:
     return {"safe_regex": {"regex": uri.regex}}
 
 
-def _headers(match: HTTPMatchRequest) -> list[Json]:
+def _headers(match: HTTPMatchRequest) -> list[Message]:
     wanted = [_named(name, value) for name, value in _pairs(match.headers)]
     unwanted = [_inverted(name, value) for name, value in _pairs(match.without_headers)]
     ordered = sorted(wanted + unwanted, key=lambda header: str(header["name"]))
@@ -62,14 +62,14 @@ def _pairs(headers: Mapping[str, StringMatch | None] | None) -> list[tuple[str, 
     return sorted((headers or {}).items())
 
 
-def _named(name: str, match: StringMatch | None) -> Json:
+def _named(name: str, match: StringMatch | None) -> Message:
     """Return a matcher of a header or query parameter."""
     if match is None or means_present(match):
         return {"name": name, "present_match": True}
     return {"name": name, "string_match": string_matcher(match)}
 
 
-def _inverted(name: str, match: StringMatch | None) -> Json:
+def _inverted(name: str, match: StringMatch | None) -> Message:
     """Return the matcher of `withoutHeaders`: an absent header counts as the empty string, unless presence itself is
     tested."""
     matcher = {**_named(name, match), "invert_match": True}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from chaos.engines.envoy.bootstrap import Json, typed
+from chaos.engines.envoy.bootstrap import Message, typed
 from chaos.engines.envoy.values import duration
 from chaos.mesh.model.virtual_service import HTTPRetry
 
@@ -15,7 +15,7 @@ _PREVIOUS_HOSTS = {
 }
 
 
-def retry_policy(retries: HTTPRetry | None, *, consistent_hash: bool = False) -> Json | None:
+def retry_policy(retries: HTTPRetry | None, *, consistent_hash: bool = False) -> Message | None:
     """Return the policy; None when the rule switches retries off. With a consistent hash, retries go to the same
     host."""
     if retries is None:
@@ -36,8 +36,8 @@ def retry_policy(retries: HTTPRetry | None, *, consistent_hash: bool = False) ->
     return policy
 
 
-def _policy(retries: int, words: str, codes: list[int], *, avoid_previous: bool) -> Json:
-    policy: Json = {"num_retries": retries, "retry_on": words, "host_selection_retry_max_attempts": 5}
+def _policy(retries: int, words: str, codes: list[int], *, avoid_previous: bool) -> Message:
+    policy: Message = {"num_retries": retries, "retry_on": words, "host_selection_retry_max_attempts": 5}
     if codes:
         policy["retriable_status_codes"] = codes
     if avoid_previous:

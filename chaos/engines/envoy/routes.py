@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from chaos.engines.envoy.bootstrap import Json
+from chaos.engines.envoy.bootstrap import Message
 from chaos.engines.envoy.filters import per_filter_config
 from chaos.engines.envoy.headers import LISTS, authority, header_operations
 from chaos.engines.envoy.match import route_match
@@ -40,7 +40,7 @@ class Destinations(Protocol):
     """The clusters of destinations; short hosts are completed with `namespace`."""
 
     def cluster(self, destination: Destination, namespace: str) -> str: ...
-    def hash_policy(self, destination: Destination, namespace: str) -> Json | None: ...
+    def hash_policy(self, destination: Destination, namespace: str) -> Message | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,29 +55,29 @@ class Written:
     def cluster(self, destination: Destination) -> str:
         return self.destinations.cluster(destination, self.namespace)
 
-    def hash_policy(self, destination: Destination) -> Json | None:
+    def hash_policy(self, destination: Destination) -> Message | None:
         return self.destinations.hash_policy(destination, self.namespace)
 
 
-def routes(entries: Sequence[Entry], port: int, destinations: Destinations) -> list[Json]:
+def routes(entries: Sequence[Entry], port: int, destinations: Destinations) -> list[Message]:
     """Return one route for each entry, in order."""
     return [
         _route(Written(entry.rule.route, entry.rule.namespace, port, destinations), entry.match) for entry in entries
     ]
 
 
-def default_route(cluster: str, hash_policy: Json | None) -> Json:
+def default_route(cluster: str, hash_policy: Message | None) -> Message:
     """Return the route to a registered service without a VirtualService."""
-    action: Json = {"cluster": cluster, **_timeouts(None), "retry_policy": retry_policy(None)}
+    action: Message = {"cluster": cluster, **_timeouts(None), "retry_policy": retry_policy(None)}
     if hash_policy is not None:
         action["hash_policy"] = [hash_policy]
     return {"name": "default", "match": route_match(None), "route": action}
 
 
-def _route(written: Written, match: HTTPMatchRequest | None) -> Json:
+def _route(written: Written, match: HTTPMatchRequest | None) -> Message:
     rule = written.rule
     name = f"{rule.name}.{match.name}" if match is not None and match.name else rule.name
-    route: Json = {"name": name, "match": route_match(match), **header_operations(rule.headers)}
+    route: Message = {"name": name, "match": route_match(match), **header_operations(rule.headers)}
     if rule.redirect is not None:
         route["redirect"] = _redirect(rule.redirect, written.port)
     elif rule.direct_response is not None:
@@ -90,8 +90,8 @@ def _route(written: Written, match: HTTPMatchRequest | None) -> Json:
     return route
 
 
-def _redirect(redirect: HTTPRedirect, listener_port: int) -> Json:
-    action: Json = {"response_code": _REDIRECT_CODES[redirect.redirect_code]}
+def _redirect(redirect: HTTPRedirect, listener_port: int) -> Message:
+    action: Message = {"response_code": _REDIRECT_CODES[redirect.redirect_code]}
     if redirect.authority:
         action["host_redirect"] = redirect.authority
     if redirect.prefix_rewrite:
@@ -112,8 +112,8 @@ def _redirect(redirect: HTTPRedirect, listener_port: int) -> Json:
     return action
 
 
-def _direct_response(response: HTTPDirectResponse) -> Json:
-    action: Json = {"status": response.status}
+def _direct_response(response: HTTPDirectResponse) -> Message:
+    action: Message = {"status": response.status}
     if response.body is None:
         return action
     if response.body.bytes is not None:
@@ -124,10 +124,10 @@ def _direct_response(response: HTTPDirectResponse) -> Json:
     return action
 
 
-def _forward(route: Json, written: Written) -> None:
+def _forward(route: Message, written: Written) -> None:
     """Add `rule.route` as a route action; a single destination's header operations are appended to the route's own."""
     rule = written.rule
-    action: Json = {**_timeouts(rule.timeout), **_rewrite(rule)}
+    action: Message = {**_timeouts(rule.timeout), **_rewrite(rule)}
     mirrors = _mirrors(written)
     if mirrors:
         action["request_mirror_policies"] = mirrors
@@ -150,16 +150,16 @@ def _weighted(rule: HTTPRoute) -> Sequence[HTTPRouteDestination]:
     return rule.route if len(rule.route) == 1 else [part for part in rule.route if part.weight]
 
 
-def _timeouts(timeout: float | None) -> Json:
+def _timeouts(timeout: float | None) -> Message:
     """Return the timeouts; without one in the rule both are 0 (unlimited), because for gRPC Envoy would otherwise use
     the client's header."""
     spelled = duration(timeout or 0)
     return {"timeout": spelled, "max_grpc_timeout": spelled}
 
 
-def _rewrite(rule: HTTPRoute) -> Json:
+def _rewrite(rule: HTTPRoute) -> Message:
     rewrite, host = rule.rewrite, authority(rule.headers)
-    action: Json = {}
+    action: Message = {}
     if rewrite is not None:
         host = rewrite.authority or host
         if rewrite.uri_regex_rewrite is not None:
@@ -174,7 +174,7 @@ def _rewrite(rule: HTTPRoute) -> Json:
     return action
 
 
-def _mirrors(written: Written) -> list[Json]:
+def _mirrors(written: Written) -> list[Message]:
     rule = written.rule
     wanted: list[tuple[Destination, Percent | None]] = []
     if rule.mirror is not None:
@@ -195,7 +195,7 @@ def _mirrors(written: Written) -> list[Json]:
     ]
 
 
-def _single(route: Json, action: Json, part: HTTPRouteDestination, written: Written) -> None:
+def _single(route: Message, action: Message, part: HTTPRouteDestination, written: Written) -> None:
     action["cluster"] = written.cluster(part.destination)
     operations = header_operations(part.headers)
     for name in LISTS:
@@ -206,8 +206,8 @@ def _single(route: Json, action: Json, part: HTTPRouteDestination, written: Writ
         action.setdefault("host_rewrite_literal", host)
 
 
-def _cluster_weight(part: HTTPRouteDestination, written: Written) -> Json:
-    cluster: Json = {"name": written.cluster(part.destination), "weight": part.weight}
+def _cluster_weight(part: HTTPRouteDestination, written: Written) -> Message:
+    cluster: Message = {"name": written.cluster(part.destination), "weight": part.weight}
     cluster.update(header_operations(part.headers))
     host = authority(part.headers)
     if host:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from chaos.engines.envoy.bootstrap import Json
+from chaos.engines.envoy.bootstrap import Message
 from chaos.mesh.model.message import Percent
 
 
@@ -14,7 +14,7 @@ def duration(seconds: float) -> str:
     return (text.rstrip("0").rstrip(".") if "." in text else text) + "s"
 
 
-def per_million(percentage: Percent) -> Json:
+def per_million(percentage: Percent) -> Message:
     """Return a FractionalPercent. Istio truncates: `uint32(value * 10000)` parts per million
     (translatePercentToFractionalPercent)."""
     return {"numerator": int((percentage.value or 0.0) * 10000), "denominator": "MILLION"}

@@ -5,7 +5,7 @@ that Host names selects the listener, 80 without one."""
 
 from __future__ import annotations
 
-from chaos.engines.envoy.bootstrap import Json
+from chaos.engines.envoy.bootstrap import Message
 from chaos.engines.envoy.clusters import cluster_name, hash_policy
 from chaos.engines.envoy.routes import default_route, routes
 from chaos.mesh.model.destination_rule import ConsistentHashLB, TrafficPolicy
@@ -40,18 +40,18 @@ class MeshDestinations:
             return next(iter(service.ports))
         return self._port
 
-    def hash_policy(self, destination: Destination, namespace: str) -> Json | None:
+    def hash_policy(self, destination: Destination, namespace: str) -> Message | None:
         """Return the policy of the nearest consistentHash, or None (istio HashForHTTPDestination). A port's counts if
         the destination names the port."""
         host = full_name(destination.host, namespace)
         port = destination.port.number if destination.port is not None else None
         return self._hash_policy(host, destination.subset, port)
 
-    def default_hash_policy(self, host: str) -> Json | None:
+    def default_hash_policy(self, host: str) -> Message | None:
         """Return the policy for a service's default route, which always names the port."""
         return self._hash_policy(host, "", self._port)
 
-    def _hash_policy(self, host: str, wanted: str, port: int | None) -> Json | None:
+    def _hash_policy(self, host: str, wanted: str, port: int | None) -> Message | None:
         service = self._mesh.registry.get(host)
         rule = self._mesh.destination_rules.find(host, service.namespace if service else "")
         if rule is None:
@@ -67,7 +67,7 @@ class MeshDestinations:
         return hash_policy(next(filter(None, nearest), None))
 
 
-def virtual_hosts(mesh: ResolvedMesh, gateways: tuple[Resource[Gateway], ...]) -> list[Json]:
+def virtual_hosts(mesh: ResolvedMesh, gateways: tuple[Resource[Gateway], ...]) -> list[Message]:
     """Return all virtual hosts, those of the listener for requests without a port first."""
     redirected = _redirected(mesh, gateways)
     found = [
@@ -79,14 +79,14 @@ def virtual_hosts(mesh: ResolvedMesh, gateways: tuple[Resource[Gateway], ...]) -
     return found + [_only_tls(name) for name in sorted(redirected - served)]
 
 
-def _virtual_host(host: VirtualHost, listener: Listener, mesh: ResolvedMesh, *, require_tls: bool) -> Json:
+def _virtual_host(host: VirtualHost, listener: Listener, mesh: ResolvedMesh, *, require_tls: bool) -> Message:
     destinations = MeshDestinations(mesh, listener.port)
     if host.service is not None:
         cluster = cluster_name(host.service.host, listener.port, "")
         translated = [default_route(cluster, destinations.default_hash_policy(host.service.host))]
     else:
         translated = routes(host.entries, listener.port, destinations)
-    found: Json = {
+    found: Message = {
         "name": f"{host.host}:{listener.port}",
         "domains": _domains(host, listener, mesh),
         "routes": translated,
@@ -105,7 +105,7 @@ def _domains(host: VirtualHost, listener: Listener, mesh: ResolvedMesh) -> list[
     return [*host.domains, *with_port] if listener.port == HTTP_PORT else with_port
 
 
-def _only_tls(name: str) -> Json:
+def _only_tls(name: str) -> Message:
     return {"name": name, "domains": [name], "routes": [], "require_tls": "ALL"}
 
 
