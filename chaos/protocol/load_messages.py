@@ -1,0 +1,71 @@
+"""The lines that the load process writes, and the commands it takes, as typed JSON (docs/protocol.md)."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypedDict
+
+from chaos.protocol.digest import EntryRecord
+
+Level = Literal["info", "warning", "error"]
+
+
+class Ready(TypedDict):
+    """The users start; `ui` is the web UI's address."""
+
+    type: Literal["ready"]
+    pid: int
+    ui: str | None
+
+
+class Refused(TypedDict):
+    """The plan cannot be carried out."""
+
+    type: Literal["error"]
+    reason: str
+
+
+class DigestMessage(TypedDict):
+    """What users saw in `seconds` from `second` on, which counts since the load began. `errors` are requests without a
+    response, by kind; `late` counts requests of an open model that found no idle user when they were due."""
+
+    type: Literal["digest"]
+    second: float
+    seconds: float
+    users: int
+    cpu: float
+    entries: list[EntryRecord]
+    pairs: list[list[Any]]
+    errors: dict[str, int]
+    late: int
+
+
+class SampleMessage(TypedDict):
+    """Outcomes of single requests: `[id, task, status, error, fault]` of those whose id falls below `share`."""
+
+    type: Literal["sample"]
+    second: float
+    share: float
+    requests: list[list[Any]]
+
+
+class EventMessage(TypedDict):
+    """Something for the journal: faults switched in the web UI, a worker that died."""
+
+    type: Literal["event"]
+    level: Level
+    text: str
+
+
+class Done(TypedDict):
+    """The load is over. `abandoned` requests were sent, and their users stopped before a response came."""
+
+    type: Literal["done"]
+    reason: str
+    requests: int
+    errors: dict[str, int]
+    seconds: float
+    late: int
+    abandoned: int
+
+
+LoadMessage = Ready | Refused | DigestMessage | SampleMessage | EventMessage | Done
