@@ -1,13 +1,15 @@
 """Bounds that stop a run: a safeguard fires when its expression has been broken for so long at a stretch.
 
-Broken, every second: the second's own figures are beyond the limit. And so that three unlucky requests stop nothing,
-all of the stretch together must be beyond it at 99 % confidence. Seconds without traffic neither break a bound nor
-heal it."""
+Broken, every second: the second's own figures are beyond the limit. And so that unlucky requests stop nothing, all of
+the stretch together must be beyond it, with an alpha that the whole run has once: a stretch of l seconds that ends in
+second t may use ALPHA / (t (t + 1) l (l + 1)), and these add up to ALPHA over all t and l. So a run exactly at its
+limit is stopped with a probability of 1 % at most, after an hour as after a minute. Seconds without traffic neither
+break a bound nor heal it."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil
 
@@ -19,6 +21,7 @@ from chaos.claims.observations import Observations, Observed
 from chaos.verify.verdict import Verdict
 
 ALPHA = 0.01
+"""Of each safeguard, over the whole run."""
 
 
 @dataclass(slots=True)
@@ -27,10 +30,12 @@ class Safeguard:
 
     expression: Expression
     hold_for: float = 1.0
+    elapsed: int = 0
     _stretch: deque[Observations] = field(default_factory=deque)
 
     def observe(self, digest: Observations) -> Finding | None:
         """Add one second. A finding when the bound has been broken long enough, None while it holds."""
+        self.elapsed += 1
         second = self._judge([digest])
         if second.estimate is None and second.verdict is Verdict.NO_TRAFFIC:
             return None
@@ -40,12 +45,16 @@ class Safeguard:
         self._stretch.append(digest)
         if len(self._stretch) < ceil(self.hold_for):
             return None
-        found = self._judge(self._stretch)
+        found = self._judge(tuple(self._stretch))
         if found.verdict is Verdict.FALSIFIED:
             return replace(found, sentence=self._sentence(found))
         return None
 
-    def _judge(self, digests: Iterable[Observations]) -> Finding:
+    def _alpha(self, length: int) -> float:
+        return ALPHA / (self.elapsed * (self.elapsed + 1) * length * (length + 1))
+
+    def _judge(self, digests: Sequence[Observations]) -> Finding:
+        length = max(1, len(digests))
         observed = Observed()
         for digest in digests:
             observed.add(digest)
@@ -62,7 +71,7 @@ class Safeguard:
             sense=expression.sense,
             configured=expression.factor if comparing else expression.limit,
             confidence=1 - ALPHA,
-            alpha=ALPHA,
+            alpha=self._alpha(length),
             ledgers=("observed",),
         )
         return judge_expression(blank, expression, observed)

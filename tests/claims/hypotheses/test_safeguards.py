@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from chaos.claims.hypotheses.expression import Names, parse_expression
 from chaos.claims.hypotheses.safeguards import Safeguard, Safeguards
-from chaos.protocol.digest import Digest, Key
+from chaos.protocol.digest import Digest, Key, Tally
+from chaos.protocol.histogram import Histogram
 from chaos.verify.verdict import Verdict
 
 
@@ -74,3 +76,36 @@ def test_the_first_that_fires_stops_the_run() -> None:
     assert guards.observe(second(100, 0)) is None
     found = guards.observe(second(0, 100))
     assert found is not None and found.title == "failures < 20%"
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_run_at_its_limit_goes_on_for_an_hour(seed: int) -> None:
+    """20 % failures, the limit, 100 requests a second; seeded. With an alpha of 1 % for every stretch anew, all three
+    hours were stopped."""
+    safeguard = Safeguard(FAILURES, 1.0)
+    bad = np.random.default_rng(seed).binomial(100, 0.2, 3600)
+    assert not any(safeguard.observe(counted(100 - int(n), int(n))) is not None for n in bad)
+
+
+def test_a_bound_that_is_clearly_broken_late_in_a_run_still_stops_it() -> None:
+    """After an hour: 30 % where 20 % is the limit, 100 requests a second."""
+    random = np.random.default_rng(8)
+    safeguard = Safeguard(FAILURES, 5.0, elapsed=3600)
+    bad = random.binomial(100, 0.3, 120)
+    after = next(s for s, n in enumerate(bad) if safeguard.observe(counted(100 - int(n), int(n))) is not None)
+    assert after < 60
+
+
+def counted(good: int, bad: int) -> Digest:
+    """As `second`, without adding request by request."""
+    digest = Digest()
+    for status, count in ((200, good), (503, bad)):
+        tally = digest.tallies.setdefault(Key("", "cart", "", "", status), Tally())
+        tally.latency.merge(ONES[count])
+    return digest
+
+
+ONES = [Histogram() for _ in range(101)]
+for _count, _histogram in enumerate(ONES):
+    for _ in range(_count):
+        _histogram.add(1000)
