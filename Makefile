@@ -2,17 +2,21 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+ON_TWO_CORES := -n 2 --dist loadfile
 
-.PHONY: help run test lint types format docs bench fuzz interleave kills calibration clean
+.PHONY: help run test test-all lint types format docs bench fuzz interleave kills calibration clean
 
 help:  ## what there is
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 run: $(VENV)/.installed  ## run experiments/abort50.yaml and say where the report is
 	$(BIN)/chaos run experiments/abort50.yaml
 
-test: $(VENV)/.installed-dev  ## the tests
-	$(BIN)/python -m pytest
+test: $(VENV)/.installed-dev  ## the quick tests, and one slow one of each kind: a run per exit code, a kill, a browser
+	$(BIN)/python -m pytest $(ON_TWO_CORES) -m "not slow or representative"
+
+test-all: $(VENV)/.installed-dev  ## every test
+	$(BIN)/python -m pytest  # one after the other: some measure how fast a run reacts
 
 lint: $(VENV)/.installed-dev  ## ruff: rules and formatting
 	$(BIN)/ruff check .

@@ -45,6 +45,7 @@ def test_half_of_the_requests_are_aborted_and_the_verdict_says_so(chaos: Chaos) 
     assert {finding.kind for finding in findings} >= {"abort", "hypothesis"}
 
 
+@pytest.mark.slow
 def test_a_hypothesis_that_does_not_hold_fails_the_test_and_says_why(chaos: Chaos) -> None:
     with chaos.rules(host="payments", abort={"percentage": 50, "httpStatus": 503}) as gateway:
         many(gateway, "payments", 2000)
@@ -52,6 +53,7 @@ def test_a_hypothesis_that_does_not_hold_fails_the_test_and_says_why(chaos: Chao
         chaos.verify("failures < 5%", tolerance=10)
 
 
+@pytest.mark.slow
 def test_a_rule_without_traffic_is_never_a_success(chaos: Chaos) -> None:
     with chaos.rules(host="payments", abort={"percentage": 50, "httpStatus": 503}):
         pass
@@ -59,6 +61,7 @@ def test_a_rule_without_traffic_is_never_a_success(chaos: Chaos) -> None:
         chaos.verify()
 
 
+@pytest.mark.slow
 def test_too_few_requests_decide_nothing(chaos: Chaos) -> None:
     with chaos.rules(host="payments", abort={"percentage": 50, "httpStatus": 503}) as gateway:
         ask(gateway, "payments", 20)
@@ -74,12 +77,14 @@ def test_faults_can_be_switched_off_while_the_test_runs(chaos: Chaos) -> None:
         assert set(ask(gateway, "payments", 5)) == {200}
 
 
+@pytest.mark.slow
 def test_an_experiment_file_serves_as_it_is(chaos: Chaos) -> None:
     file = Path(__file__).parents[1] / "experiments" / "redirect.yaml"
     with chaos.rules(file) as gateway:
         assert set(ask(gateway, "webserver", 3)) == {301}
 
 
+@pytest.mark.slow
 def test_an_applications_own_calls_pass_through_http_proxy(chaos: Chaos) -> None:
     with chaos.rules(host="payments", abort={"percentage": 100, "httpStatus": 418}) as gateway:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler(gateway.proxies))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from chaos.errors import Problem
 from chaos.experiment.read import Reading
@@ -71,6 +72,21 @@ def task_problems(reading: Reading, services: ServicePlan, tasks: Iterable[LoadT
                 )
             )
     return problems
+
+
+def directed(task: LoadTask, reading: Reading, services: ServicePlan) -> LoadTask:
+    """Return the task as it is sent. An application under test is reached directly, unless a rule speaks of it; so are
+    addresses on this machine, and hosts that were allowed by name."""
+    namespace = proxy_of(reading).namespace
+    host = full_name(task.host, namespace)
+    if host in services.applications():
+        ruled = (
+            full_name(name, each.namespace) for each in reading.resources.virtual_services for name in each.spec.hosts
+        )
+        return replace(task, direct=host not in ruled)
+    known = any(covers(name, task.host.lower()) or name == "*" for name in known_hosts(reading, services))
+    outside = not known and allowed(task.host, reading.experiment.spec.allow_hosts)
+    return replace(task, direct=outside)
 
 
 def known_hosts(reading: Reading, services: ServicePlan) -> Iterator[str]:

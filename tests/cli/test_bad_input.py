@@ -69,15 +69,28 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_file_that_cannot_be_used_is_refused_before_anything_starts(name: str, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_used_is_not_planned(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     content, expected = BAD[name]
     file = tmp_path / "bad.yaml"
     file.write_bytes(content)
-    ended = chaos("run", file, "--out", tmp_path / "reports")
-    said = ended.stdout + ended.stderr
-    assert ended.returncode == 2, said
+    assert call(["plan", str(file)]) == 2
+    said = capsys.readouterr().err
     assert expected in said
     assert f"{file}:" in said
+
+
+def test_what_cannot_be_planned_is_refused_by_a_run_before_anything_starts(tmp_path: Path) -> None:
+    """A run is planned as `chaos plan` plans it; the others on the command line are told of all the same."""
+    files = {name: tmp_path / f"{name.replace(' ', '-')}.yaml" for name in ("not yaml", "unknown destination")}
+    for name, file in files.items():
+        file.write_bytes(BAD[name][0])
+    ended = chaos("run", *files.values(), "--out", tmp_path / "reports")
+    said = ended.stdout + ended.stderr
+    assert ended.returncode == 2, said
+    for name, file in files.items():
+        assert f"{file}:" in said and BAD[name][1] in said
     assert "Traceback" not in said
     assert not (tmp_path / "reports").exists()
 
@@ -93,10 +106,9 @@ def test_validate_says_the_same_of_each_file(tmp_path: Path) -> None:
         assert [line for line in lines if line.startswith(f"{file}:") and BAD[name][1] in line], (name, lines)
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    ended = chaos("run", tmp_path / "missing.yaml")
-    assert ended.returncode == 2
-    assert "missing.yaml:1:1: there is no such file" in ended.stderr + ended.stdout
+def test_a_missing_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(["plan", str(tmp_path / "missing.yaml")]) == 2
+    assert capsys.readouterr().err == f"{tmp_path}/missing.yaml:1:1: there is no such file\n"
 
 
 NO_FILES = [
@@ -108,7 +120,8 @@ NO_FILES = [
     ("a\0b", "is no name of a file"),
     ("huge", "is larger than 1 MB"),
 ]
-READERS = [["validate"], ["plan"], ["run"], ["gateway"], ["export", "envoy"], ["explain"], ["demo", "--rules"]]
+RUN = pytest.param(["run"], marks=pytest.mark.representative)
+READERS = [RUN, ["validate"], ["plan"], ["gateway"], ["export", "envoy"], ["explain"], ["demo", "--rules"]]
 MOMENT = 15.0  # seconds; half of what a pipe's writer may take
 
 
@@ -123,6 +136,7 @@ def odd_files(tmp_path: Path) -> Iterator[Path]:
         yield tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", READERS, ids=" ".join)
 def test_no_command_waits_for_a_pipe_that_nobody_writes_to(command: list[str], odd_files: Path) -> None:
     path = odd_files / "pipe"
@@ -232,6 +246,7 @@ def test_every_problem_of_a_file_is_told_at_once(tmp_path: Path) -> None:
     assert "prt" in said
 
 
+@pytest.mark.slow
 def test_a_port_in_use_is_the_environments_fault() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -243,6 +258,7 @@ def test_a_port_in_use_is_the_environments_fault() -> None:
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.slow
 def test_a_web_ui_whose_port_is_taken_is_told_in_words(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -251,6 +267,7 @@ def test_a_web_ui_whose_port_is_taken_is_told_in_words(tmp_path: Path) -> None:
     assert f"the load did not start: ui: 127.0.0.1:{port}: Address already in use\n" in ended.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", ['[sleep, "60"]', '["false"]', "[no-such-program]"])
 def test_a_service_that_never_becomes_ready_ends_the_run_with_a_report(program: str, tmp_path: Path) -> None:
     file = tmp_path / "service.yaml"

@@ -41,7 +41,11 @@ def get(url: str, answers: list[int]) -> None:
         answers.append(connection.getresponse().status)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+TERMINATE = pytest.param(signal.SIGTERM, marks=pytest.mark.representative)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [TERMINATE, signal.SIGINT, signal.SIGHUP])
 def test_a_request_in_flight_is_answered_before_it_ends(number: int, tmp_path: Path) -> None:
     delay = {"fault": {"delay": {"fixedDelay": "1s", "percentage": {"value": 100}}}}
     file = write(tmp_path, experiment(), virtual_service(**delay))

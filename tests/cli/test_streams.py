@@ -62,6 +62,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], int]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("stream", ["a reader that reads nothing", "a full disk for errors, too", "everything closed"])
 def test_a_command_ends_with_its_own_exit_code(command: str, stream: str, files: dict[str, Path]) -> None:
@@ -71,7 +72,11 @@ def test_a_command_ends_with_its_own_exit_code(command: str, stream: str, files:
     assert "Traceback" not in ended.stderr
 
 
-@pytest.mark.parametrize("stream", STREAMS)
+FULL = pytest.param("a full disk for errors, too", marks=pytest.mark.representative)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stream", [FULL, *(each for each in STREAMS if each not in FULL.values)])
 def test_a_run_ends_with_the_code_of_its_verdict(stream: str, tmp_path: Path) -> None:
     """3, which no accident gives: too few requests for a verdict."""
     ended = STREAMS[stream]("run", EXPERIMENTS / "abort50.yaml", "--out", tmp_path, "--no-report", *UNDECIDED)
@@ -103,6 +108,7 @@ def test_characters_that_the_terminal_lacks_are_escaped(tmp_path: Path) -> None:
     assert "\\u20ac" in ended.stdout
 
 
+@pytest.mark.slow
 def test_a_run_writes_to_its_own_folder_and_to_no_temporary_one(tmp_path: Path) -> None:
     """So there need not be one, and none is left behind when the run is killed."""
     temporary = tmp_path / "tmp"

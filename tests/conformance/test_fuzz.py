@@ -26,7 +26,7 @@ from support.upstreams import Upstreams
 
 from chaos.mesh.check.admission.resource import validate
 
-pytestmark = [pytest.mark.envoy, pytest.mark.skipif(not available(), reason="no Envoy here")]
+pytestmark = [pytest.mark.slow, pytest.mark.envoy, pytest.mark.skipif(not available(), reason="no Envoy here")]
 
 REQUESTS = int(os.environ.get("CHAOS_FUZZ_REQUESTS", "1200"))
 SEED = int(os.environ.get("CHAOS_FUZZ_SEED", "1"))

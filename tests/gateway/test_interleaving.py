@@ -6,7 +6,10 @@ from __future__ import annotations
 
 import os
 
+import pytest
 from support.interleave import KINDS, interleave
+
+pytestmark = pytest.mark.slow
 
 REQUESTS = int(os.environ.get("CHAOS_INTERLEAVE_REQUESTS", "3000"))
 SEED = int(os.environ.get("CHAOS_INTERLEAVE_SEED", "1"))

@@ -7,6 +7,7 @@ import json
 from typing import Any
 from urllib.request import urlopen
 
+import pytest
 from support.gateway import Gateway
 from support.ids import first_ids
 from support.load import plan, run
@@ -58,6 +59,7 @@ async def fine(asked: Asked, writer: asyncio.StreamWriter) -> None:
     writer.write(ok(asked))
 
 
+@pytest.mark.slow
 async def test_a_gateway_under_load_faulted_exactly_these_and_does_it_again() -> None:
     """Whatever the concurrency and the number of workers; and a replay to a fresh gateway aborts every aborted one."""
     with Origin(fine) as origin:

@@ -131,12 +131,24 @@ def test_the_result_as_json_is_complete_and_plain() -> None:
     assert Finding.from_dict(plain["findings"][0]) == finding(2, 5)
 
 
+def test_an_open_model_has_latencies_from_when_requests_were_due() -> None:
+    """A closed one has none: there is nothing that they could be late for."""
+    digest = Digest()
+    digest.add(OK, 1000, due=5000)
+    due = DigestLine(at=1.0, second=0.0, entries=tuple(digest.entries()))
+    (outcome,) = Result.from_records([PLAN, due]).to_dict()["outcomes"]
+    assert set(outcome["due"]) == {"p50", "p90", "p95", "p99", "p99.9"}
+    assert (outcome["latency"]["p50"], outcome["due"]["p50"]) == pytest.approx((0.001, 0.005), rel=1e-3)
+    assert all("due" not in each for each in Result.from_records(journal()).to_dict()["outcomes"])
+
+
 @pytest.mark.parametrize(
     ("records", "message"),
     [
         ([], "an empty journal"),
         (journal()[1:], "begins with a `phase` record where a plan belongs"),
         ([PLAN, DigestLine(second=0, entries=({"phase": ""},))], "a damaged `digest` record: without 'task'"),
+        ([PLAN, PLAN], "a damaged `plan` record: a second plan; a journal is of one run"),
         ([PLAN, Findings(findings=({"id": "x"},))], "a damaged `findings` record: without 'kind'"),
     ],
 )

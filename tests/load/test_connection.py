@@ -9,6 +9,7 @@ from time import perf_counter
 
 import gevent
 import pytest
+from gevent.socket import wait_read
 from support.origin import Answer, Asked, Origin, ok
 
 from chaos.load.connection import Connection, Failed, resolve
@@ -207,7 +208,8 @@ def test_a_connection_closed_while_idle_is_replaced_before_it_is_used(opened: li
     with Origin(fixed(LENGTH + b"2\r\n\r\nok", close=True)) as origin:
         connection = to(origin, opened)
         exchange(connection)
-        gevent.sleep(0.1)
+        wait_read(connection._socket.fileno())  # the close has arrived
+        connection.used -= 1.0  # and is looked for, as after any pause
         assert exchange(connection)[0] == 200
     assert origin.connections == 2
 

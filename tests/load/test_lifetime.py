@@ -15,6 +15,8 @@ import pytest
 from support.load import LIMIT, Load, plan
 from support.origin import Asked, Origin, ok
 
+pytestmark = pytest.mark.slow
+
 
 async def slowly(asked: Asked, writer: asyncio.StreamWriter) -> None:
     await asyncio.sleep(0.005)
@@ -50,6 +52,7 @@ def test_it_ends_when_stdin_closes_and_tells_what_it_had() -> None:
     assert done["requests"] == load.digest().count
 
 
+@pytest.mark.representative
 def test_it_ends_on_sigterm_and_not_on_sigint() -> None:
     """Ctrl-C reaches the whole terminal; the supervisor decides what becomes of it."""
     with Origin(slowly) as origin, Load(plan(origin.url, interval=0.05)) as load:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
 from support.ids import first_ids
 from support.load import plan, run
 from support.origin import Asked, Origin, ok
 
 from chaos.protocol.digest import MOST_NAMES, OTHERS, Key
+
+pytestmark = pytest.mark.slow
 
 LOCUSTFILE = """
 from locust import FastHttpUser, HttpUser, constant, task

@@ -8,8 +8,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import pytest
 from support.load import Load, plan
 from support.origin import Asked, Origin, ok
+
+pytestmark = pytest.mark.slow
 
 MOST_GROWTH = 2_000_000  # octets; 16 000 to 82 000 seen, and 4 300 000 without collecting
 TASKS = [{"name": f"task {number}", "method": "GET", "url": "http://webserver/"} for number in range(20)]

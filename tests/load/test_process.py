@@ -17,6 +17,8 @@ from chaos.journal.identity import sampled
 from chaos.load.recorder import TRANSITION
 from chaos.protocol.digest import Key
 
+pytestmark = pytest.mark.slow
+
 TAGS = "x-chaos-route: web[0]\r\nx-chaos-destination: web:80\r\n"
 
 
@@ -28,6 +30,7 @@ async def tagged(asked: Asked, writer: asyncio.StreamWriter) -> None:
         writer.write(ok(asked, headers=TAGS))
 
 
+@pytest.mark.representative
 def test_exactly_the_requests_asked_for_are_sent() -> None:
     with Origin(tagged) as origin:
         load = run(plan(origin.url, requests=301))
@@ -94,6 +97,7 @@ def test_digests_come_every_interval_and_add_up() -> None:
     assert 1.0 <= load.lines[-1]["seconds"] < 2.0
 
 
+@pytest.mark.representative
 def test_outcomes_have_the_gateways_tags_and_neighbours_are_paired() -> None:
     with Origin(tagged) as origin:
         digest = run(plan(origin.url, requests=300)).digest()

@@ -13,6 +13,8 @@ import pytest
 from support.load import Load, plan, run
 from support.origin import Asked, Origin, ok
 
+pytestmark = pytest.mark.slow
+
 NAMES = {"rules": [{"key": "virtualservice/default/web/0", "name": "web[0]"}]}
 COUNTERS = {"phases": {"": {"virtualservice/default/web/0": {"requests": 200, "abort": 90, "delay": 0}}}}
 
@@ -71,6 +73,7 @@ def address(load: Load) -> str:
     return text
 
 
+@pytest.mark.representative
 def test_locusts_own_pages_show_the_running_load(load: Load, gateway: Gateway) -> None:
     url = address(load)
     load.until(lambda line: line["type"] == "digest" and bool(line["entries"]))

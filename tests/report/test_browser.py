@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from support.journals import write
 
 from chaos.report.pages.compare import compare
 from chaos.report.pages.index import render_index
 from chaos.report.pages.render import render
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield made
-        made.close()
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +78,7 @@ def test_one_drawing_follows_the_scheme(browser: Browser, pages: dict[str, Path]
     assert len(colours) == 2
 
 
+@pytest.mark.representative
 def test_printing_uses_light_colours(browser: Browser, pages: dict[str, Path]) -> None:
     """Whatever the reader's scheme is, paper is white."""
     page, _ = opened(browser, pages["report"], scheme="dark")

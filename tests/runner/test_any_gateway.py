@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +12,13 @@ from typing import Any
 import pytest
 from support.envoy_binary import find_envoy
 from support.experiments import CHAOS, experiment, run, virtual_service, write
+from support.ports import held_port
 from support.processes import wait_for
 
-from chaos.errors import ExitCode, InvalidInput
-from chaos.runner.processes.ports import accepts, free_port
+from chaos.errors import ExitCode
+from chaos.runner.processes.ports import accepts
+
+pytestmark = pytest.mark.slow
 
 LOAD = {"users": 16, "until": "decided", "duration": "40s"}
 
@@ -27,11 +29,10 @@ def case(folder: Path, abort: float, port: int, **spec: Any) -> str:
 
 
 @contextlib.contextmanager
-def real_envoy(file: str, folder: Path) -> Iterator[str]:
-    """Envoy with the bootstrap that `chaos export envoy` prints; its URL."""
+def real_envoy(file: str, folder: Path, port: int) -> Iterator[str]:
+    """Envoy on this port with the bootstrap that `chaos export envoy` prints; its URL."""
     binary = find_envoy()
     assert binary is not None
-    port = free_port()
     exported = subprocess.run(
         [*CHAOS, "export", "envoy", file, "--listen", f"127.0.0.1:{port}"], capture_output=True, text=True, check=True
     )
@@ -56,8 +57,11 @@ def real_envoy(file: str, folder: Path) -> Iterator[str]:
 @pytest.mark.parametrize(("really", "outcome"), [(50, "verified"), (45, "falsified")])
 def test_a_real_envoy_is_judged_by_what_it_answers(tmp_path: Path, really: float, outcome: str) -> None:
     """The file says 50 %; an Envoy that was configured with 45 % is found out."""
-    port = free_port()
-    with real_envoy(case(tmp_path, really, port), tmp_path) as url:
+    with (
+        held_port() as port,
+        held_port() as listener,
+        real_envoy(case(tmp_path, really, port), tmp_path, listener) as url,
+    ):
         result = run(case(tmp_path, 50, port), tmp_path, gateway=url)
     assert result.outcome == outcome
     (abort,) = (finding for finding in result.findings if finding.kind == "abort")
@@ -65,29 +69,9 @@ def test_a_real_envoy_is_judged_by_what_it_answers(tmp_path: Path, really: float
     assert abort.drawn is None
 
 
+@pytest.mark.representative
 def test_a_gateway_that_is_not_there_is_the_environments_failure(tmp_path: Path) -> None:
-    file = case(tmp_path, 50, free_port())
-    result = run(file, tmp_path, gateway=f"http://127.0.0.1:{free_port()}")
+    with held_port() as port, held_port() as nobody:
+        result = run(case(tmp_path, 50, port), tmp_path, gateway=f"http://127.0.0.1:{nobody}")
     assert result.exit_code is ExitCode.ENVIRONMENT
     assert "nothing accepts connections" in result.reasons[0]
-
-
-@pytest.mark.parametrize(
-    ("url", "words"),
-    [
-        ("http://10.1.2.3:80", "not on this machine"),
-        ("127.0.0.1:80", "is not a URL"),
-        ("ftp://127.0.0.1", "is not a URL"),
-    ],
-)
-def test_only_a_gateway_that_may_be_asked_is_asked(tmp_path: Path, url: str, words: str) -> None:
-    with pytest.raises(InvalidInput, match=words):
-        run(case(tmp_path, 50, free_port()), tmp_path, gateway=url)
-
-
-def test_phases_need_a_gateway_of_our_own(tmp_path: Path) -> None:
-    file = case(tmp_path, 50, free_port(), phases=[{"name": "baseline", "faults": "off"}, {"name": "fault"}])
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        with pytest.raises(InvalidInput, match="cannot be told to change its faults"):
-            run(file, tmp_path, gateway=f"http://127.0.0.1:{taken.getsockname()[1]}")

@@ -14,6 +14,8 @@ import pytest
 from support.experiments import alive, experiment, virtual_service, write
 from support.processes import EXPERIMENTS, chaos, command_line, descendants, start_chaos, wait_for
 
+pytestmark = pytest.mark.slow
+
 # Runs for a minute when nobody stops it, so that every death falls in the middle.
 SHORT = ("--set", "spec.load.duration=2s", "--set", "spec.verify.tolerance=20")
 LONG = ("--set", "spec.load.duration=60s", "--set", "spec.verify.tolerance=0.01")
@@ -53,6 +55,7 @@ def test_a_child_that_dies_ends_the_run_with_a_report_and_exit_code_5(victim: st
     assert (the_run(tmp_path) / "report.html").stat().st_size > 10_000
 
 
+@pytest.mark.representative
 def test_a_supervisor_that_is_killed_leaves_no_process_and_a_journal_that_still_makes_a_report(tmp_path: Path) -> None:
     process, children = run_until_measuring(tmp_path)
     assert len(children) >= 3
@@ -124,7 +127,9 @@ def test_sigterm_while_the_report_is_made_gives_it_up_and_says_so(tmp_path: Path
     assert not alive(reporter)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, signal.SIGHUP, pytest.param(signal.SIGINT, marks=pytest.mark.representative)]
+)
 def test_a_signal_before_the_load_begins_ends_the_run_with_a_summary(number: int, tmp_path: Path) -> None:
     """A service that never becomes ready keeps the run from beginning."""
     services = {"web": {"command": [sys.executable, "-c", "import time; time.sleep(600)"]}}

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from support.kills import Kill, KilledRun, kills
 
+pytestmark = pytest.mark.slow
+
 COUNT, SEED = int(os.environ.get("CHAOS_KILLS", "10")), int(os.environ.get("CHAOS_KILLS_SEED", "2887"))
 
 

@@ -79,6 +79,7 @@ class Shopper(HttpUser):
 
 
 @pytest.mark.parametrize("client", ["lean", "locust", "locustfile"])
+@pytest.mark.slow
 def test_rules_of_any_name_are_verified_and_shown_without_effect_on_the_terminal(client: str, tmp_path: Path) -> None:
     file = tmp_path / "names.yaml"
     (tmp_path / "locustfile.py").write_text(LOCUSTFILE.format(count=len(NAMES)))

@@ -30,6 +30,7 @@ MEDDLER = """
 """
 
 
+@pytest.mark.slow
 def test_a_file_that_changes_while_the_gateway_starts_changes_nothing(tmp_path: Path) -> None:
     """Both the experiment's own file and one that it names in spec.resources; 5 % would be falsified at once."""
     (tmp_path / "meddler.py").write_text(textwrap.dedent(MEDDLER))

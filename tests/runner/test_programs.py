@@ -11,10 +11,13 @@ from typing import Any
 
 import pytest
 from support.experiments import alive, experiment, run, virtual_service, write
+from support.ports import held_port
 from support.processes import wait_for
 
 from chaos.errors import ExitCode
-from chaos.runner.processes.ports import accepts, free_port
+from chaos.runner.processes.ports import accepts
+
+pytestmark = pytest.mark.slow
 
 # Calls `web` through HTTP_PROXY, passes its status on, and writes down what it was told and who it started.
 APPLICATION = """
@@ -57,6 +60,7 @@ def program(folder: Path, text: str = APPLICATION) -> list[str]:
     return [sys.executable, "app.py"]
 
 
+@pytest.mark.representative
 def test_a_program_calls_through_the_gateway_and_ends_with_everything_it_started(tmp_path: Path) -> None:
     """Its users see what the faults of its calls did; its output is in the run's folder."""
     result = run(case(tmp_path, {"command": program(tmp_path), "env": {"OWN": 1}}), tmp_path)
@@ -107,7 +111,7 @@ def test_a_program_whose_path_is_not_ready_yet_is_waited_for(tmp_path: Path) -> 
 
 
 def test_a_port_that_is_taken_is_told_before_the_program_starts(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", free_port())) as taken:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert accepts("127.0.0.1", port)
         result = run(case(tmp_path, {"command": program(tmp_path), "port": port}), tmp_path)
@@ -141,11 +145,11 @@ DEAD: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
 def test_an_endpoint_that_does_not_listen_ends_the_run_before_it_begins(case: str, tmp_path: Path) -> None:
     """With every forwarded request answered 503, a verdict on the aborts would be true, and worth nothing."""
     services, documents = DEAD[case]
-    port = free_port()
-    text = json.dumps([services, documents]).replace('"{port}"', str(port)).replace("{port}", str(port))
-    services, documents = json.loads(text)
-    file = write(tmp_path, experiment(services=services), virtual_service(abort=50), *documents)
-    result = run(file, tmp_path)
+    with held_port() as port:
+        text = json.dumps([services, documents]).replace('"{port}"', str(port)).replace("{port}", str(port))
+        services, documents = json.loads(text)
+        file = write(tmp_path, experiment(services=services), virtual_service(abort=50), *documents)
+        result = run(file, tmp_path)
     assert result.exit_code is ExitCode.ENVIRONMENT
     assert result.requests == 0
     assert f"nothing listens on 127.0.0.1:{port}, an endpoint of web.default.svc.cluster.local:80" in result.reasons[0]

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from support.processes import chaos
 
+pytestmark = pytest.mark.slow
+
 EXPERIMENT = """
 apiVersion: chaos/v1alpha1
 kind: Experiment

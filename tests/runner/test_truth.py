@@ -14,9 +14,12 @@ from chaos.errors import ExitCode
 from chaos.journal.records import End, Findings
 from chaos.verify.verdict import Verdict
 
+pytestmark = pytest.mark.slow
+
 LOAD = {"users": 16, "until": "decided", "duration": "40s"}
 
 
+@pytest.mark.representative
 def test_a_gateway_that_does_as_it_is_told_is_verified(tmp_path: Path) -> None:
     """Seeded: the same dice fall in every run of this test."""
     file = write(tmp_path, experiment(load=LOAD, seed=11), virtual_service(abort=50))
@@ -28,6 +31,7 @@ def test_a_gateway_that_does_as_it_is_told_is_verified(tmp_path: Path) -> None:
     assert abort.observed.n == result.requests
 
 
+@pytest.mark.representative
 def test_a_gateway_that_aborts_45_percent_of_what_should_be_50_is_falsified(tmp_path: Path) -> None:
     """Its counters agree with what users see, so the sentence speaks of the dice."""
     file = write(tmp_path, experiment(load=LOAD, seed=12), virtual_service(abort=50))
@@ -50,6 +54,7 @@ def test_clients_that_leave_during_the_delay_show_it(tmp_path: Path) -> None:
     assert found["added-delay"].verdict is Verdict.NOT_JUDGED
 
 
+@pytest.mark.representative
 def test_with_too_few_requests_it_is_inconclusive_and_says_how_many_more(tmp_path: Path) -> None:
     file = write(tmp_path, experiment(load={"requests": 300}), virtual_service(abort=50))
     result = run(file, tmp_path)

@@ -86,6 +86,16 @@ async def always_ok(peer: Peer) -> None:
         await peer.send(OK)
 
 
+async def hangs(peer: Peer) -> None:
+    await peer.request()
+    await peer.reader.read()
+
+
+async def resets(peer: Peer) -> None:
+    await peer.request()
+    peer.reset()
+
+
 def always(answer: bytes) -> Script:
     async def script(peer: Peer) -> None:
         while True:

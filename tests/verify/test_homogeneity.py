@@ -85,8 +85,9 @@ def test_a_gateway_that_is_right_on_average_only_is_found_out(gateway: Callable[
     assert EVIDENCE[evidence](gateway(np.random.default_rng(1))) > -log(ALPHA)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("evidence", EVIDENCE)
-@pytest.mark.parametrize("share", [0.48, 0.5, 0.52])
+@pytest.mark.parametrize("share", [pytest.param(0.5, marks=pytest.mark.representative), 0.48, 0.52])
 def test_dice_are_suspected_in_at_most_alpha_of_all_runs_however_often_they_are_looked_at(
     evidence: str, share: float
 ) -> None:

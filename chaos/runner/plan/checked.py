@@ -13,7 +13,7 @@ from chaos.experiment.listeners import listener_problems
 from chaos.experiment.overrides import parse_override
 from chaos.experiment.patience import patience_problems
 from chaos.experiment.read import Reading, read_experiment
-from chaos.experiment.safety import safety_problems, task_problems
+from chaos.experiment.safety import directed, safety_problems, task_problems
 from chaos.experiment.services import Addresses, ServicePlan, plan_services, proxy_of, registry_of
 from chaos.experiment.tasks import load_tasks
 from chaos.mesh.check.report import check_documents, refusals
@@ -98,14 +98,14 @@ def check(reading: Reading, *, thorough: bool = True) -> Prepared:
 
 def _task_problems(reading: Reading, services: ServicePlan) -> list[Problem]:
     """What is wrong with the tasks, and with the port that the proxy is said to have."""
-    tasks = load_tasks(reading.experiment.spec.load.tasks)
+    tasks = [directed(task, reading, services) for task in load_tasks(reading.experiment.spec.load.tasks)]
     found = task_problems(reading, services, tasks)
     if found or reading.errors or refusals(reading.resources):
         return found
     addresses = {instance.key: _PLANNED for instance in services.instances()}
     rules = compile_rules(reading.resources, registry_of(reading, services, addresses), proxy_of(reading))
     applications, namespace = services.applications(), proxy_of(reading).namespace
-    through = [replace(task, direct=full_name(task.host, namespace) in applications) for task in tasks]
+    through = [replace(task, direct=task.direct or full_name(task.host, namespace) in applications) for task in tasks]
     return [*listener_problems(reading, rules, through), *patience_problems(reading, rules, through)]
 
 

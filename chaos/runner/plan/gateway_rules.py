@@ -89,6 +89,11 @@ def _with_stand_ins(prepared: Prepared, addresses: Addresses) -> Addresses:
         return addresses
     found = dict(addresses)
     for instance in missing:
-        same = [key for key in addresses if key.rpartition("/")[2].rstrip("0123456789-").endswith(instance.version)]
+        same = [key for key in addresses if _instance_group(key).endswith(instance.version)]
         found[instance.key] = addresses[(same or list(addresses))[0]]
     return found
+
+
+def _instance_group(key: str) -> str:
+    """The instance's name without its number: `webv2` of `web.default.svc.cluster.local:80/webv2-1`."""
+    return key.rpartition("/")[2].rpartition("-")[0]

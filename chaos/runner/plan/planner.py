@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import replace
 from urllib.parse import urlsplit
 
 from chaos.claims.effects import PhaseEffects
@@ -15,12 +14,10 @@ from chaos.claims.hypotheses.safeguards import Safeguard
 from chaos.claims.routing import effects_of, way_of
 from chaos.errors import InvalidInput, Problem
 from chaos.experiment.read import Reading
-from chaos.experiment.safety import allowed, known_hosts, task_problems
+from chaos.experiment.safety import allowed, directed, task_problems
 from chaos.experiment.services import proxy_of
 from chaos.experiment.tasks import LoadTask, derive_tasks, load_tasks
-from chaos.loopback import is_loopback
 from chaos.mesh.compile.rules import Rules, compile_rules
-from chaos.mesh.names import covers, full_name
 from chaos.runner.plan.checked import Prepared, Read, prepare
 from chaos.runner.plan.files import read_text, trouble_with_file
 from chaos.runner.plan.options import RunOptions
@@ -103,11 +100,12 @@ def _phases(prepared: Prepared, rules: Rules) -> tuple[PhaseRules, ...]:
             problems.append(reading.problem(("spec", "phases", index, "faults"), message))
     if problems:
         raise InvalidInput(problems)
-    found = []
-    for phase in phases_of(spec):
-        index = next((number for number, name in enumerate(names) if phase.name.startswith(name)), 0)
-        found.append(with_rules(prepared, phase, rules, ("spec", "phases", index)))
-    return tuple(found)
+    each_alone = [spec.model_copy(update={"phases": (each,)}) for each in spec.phases] or [spec]
+    return tuple(
+        with_rules(prepared, phase, rules, ("spec", "phases", index))
+        for index, alone in enumerate(each_alone)
+        for phase in phases_of(alone)
+    )
 
 
 def _claims(
@@ -138,7 +136,7 @@ def _tasks(prepared: Prepared, rules: Rules) -> tuple[tuple[LoadTask, ...], list
             raise InvalidInput([reading.problem(("spec", "load", "locustfile"), message)])
         return load_tasks(load.tasks), []
     if load.tasks:
-        tasks = tuple(_directed(task, prepared) for task in load_tasks(load.tasks))
+        tasks = tuple(directed(task, reading, prepared.services) for task in load_tasks(load.tasks))
         problems = task_problems(reading, prepared.services, tasks)
         if problems:
             raise InvalidInput(problems)
@@ -162,17 +160,3 @@ def _taken(rules: Rules, task: LoadTask) -> tuple[str, str] | None:
     key = way_of(rules, task).rule
     info = rules.info(key) if key else None
     return (key, info.name) if info is not None and not info.is_default else None
-
-
-def _directed(task: LoadTask, prepared: Prepared) -> LoadTask:
-    """An application under test is reached directly, unless a rule speaks of it; so are hosts that were allowed by
-    name."""
-    reading = prepared.reading
-    proxy = proxy_of(reading)
-    host = full_name(task.host, proxy.namespace)
-    ruled = {full_name(name, each.namespace) for each in reading.resources.virtual_services for name in each.spec.hosts}
-    if host in prepared.services.applications():
-        return replace(task, direct=host not in ruled)
-    known = any(covers(name, task.host.lower()) or name == "*" for name in known_hosts(reading, prepared.services))
-    outside = not known and allowed(task.host, reading.experiment.spec.allow_hosts)
-    return replace(task, direct=outside and (is_loopback(task.host) or not known))

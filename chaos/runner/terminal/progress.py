@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -17,6 +18,7 @@ from chaos.runner.terminal.summary import estimate_of, interval_of, number, summ
 from chaos.runner.terminal.view import State, View
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.live import Live
 
 PLAIN_EVERY = 10.0  # seconds between lines when nobody watches
@@ -39,9 +41,10 @@ def view_for(stream: TextIO | None = None) -> View:
 class PlainView(View):
     """Lines for logs and pipes: what happened, where it stands every ten seconds, and the end."""
 
-    def __init__(self, stream: TextIO | None = None):
+    def __init__(self, stream: TextIO | None = None, now: Callable[[], float] = time.monotonic):
         self._stream = stream or sys.stdout
-        self._next = time.monotonic() + PLAIN_EVERY
+        self._now = now
+        self._next = now() + PLAIN_EVERY
 
     def _line(self, text: str) -> None:
         print(printable_line(text), file=self._stream, flush=True)
@@ -54,9 +57,9 @@ class PlainView(View):
             self._line(line)
 
     def update(self, state: State) -> None:
-        if time.monotonic() < self._next:
+        if self._now() < self._next:
             return
-        self._next = time.monotonic() + PLAIN_EVERY
+        self._next = self._now() + PLAIN_EVERY
         decided = sum(finding.verdict.decided for finding in state.findings)
         phase = f"{state.phase}: " if state.phase else ""
         self._line(
@@ -72,10 +75,10 @@ class PlainView(View):
 class LiveView(View):
     """A table that is drawn anew: each claim with its observed share and the interval that closes in on the target."""
 
-    def __init__(self) -> None:
+    def __init__(self, console: Console | None = None) -> None:
         from rich.console import Console
 
-        self._console = Console()
+        self._console = console or Console()
         self._live: Live | None = None
 
     def begin(self, name: str, description: str, folder: Path) -> None:

@@ -32,8 +32,10 @@ from support.scripted import (
     chunked,
     gateway,
     get,
+    hangs,
     in_turn,
     post,
+    resets,
     stalled,
     until,
     upstream,
@@ -420,16 +422,11 @@ async def test_a_refused_connection_after_retries(refused: int) -> None:
         assert proxy.counts()["upstream_failures"] == 3
 
 
-async def _reset(peer: Peer) -> None:
-    await peer.request()
-    peer.reset()
-
-
 async def _close(peer: Peer) -> None:
     await peer.request()
 
 
-@pytest.mark.parametrize("ending", [_reset, _close])
+@pytest.mark.parametrize("ending", [resets, _close])
 async def test_a_connection_that_ends_before_the_answer(ending: object) -> None:
     async with upstream(ending) as web, gateway(to(cluster(web.port))) as proxy:  # type: ignore[arg-type]
         answer = await proxy.ask(get())
@@ -478,14 +475,9 @@ async def test_an_answer_cut_short_is_cut_short_for_the_client(framing: bytes) -
 # ------------------------------------------------------------------------------------------------ timeouts
 
 
-async def _hang(peer: Peer) -> None:
-    await peer.request()
-    await peer.reader.read()
-
-
 async def test_the_routes_timeout_is_504_and_cancels_upstream() -> None:
     clock = Clock()
-    async with upstream(_hang) as web, gateway(to(cluster(web.port), timeout=3.0), clock=clock) as proxy:
+    async with upstream(hangs) as web, gateway(to(cluster(web.port), timeout=3.0), clock=clock) as proxy:
         client = await proxy.open()
         for n in (1, 2):
             client.writer.write(get())
@@ -555,7 +547,7 @@ async def test_the_timeout_of_a_try_does_not_span_the_body() -> None:
 async def test_tries_that_time_out_are_retried_and_the_last_is_504() -> None:
     clock = Clock()
     retry = retrying(2, Failure.PER_TRY_TIMEOUT, per_try_timeout=1.0)
-    async with upstream(_hang) as web, gateway(to(cluster(web.port), retry=retry), clock=clock) as proxy:
+    async with upstream(hangs) as web, gateway(to(cluster(web.port), retry=retry), clock=clock) as proxy:
         client = await proxy.open()
         client.writer.write(get())
         for n in (1, 2, 3):
@@ -572,7 +564,10 @@ async def test_tries_that_time_out_are_retried_and_the_last_is_504() -> None:
 async def test_the_route_timeout_spans_all_tries() -> None:
     clock = Clock()
     retry = retrying(50, Failure.PER_TRY_TIMEOUT, per_try_timeout=1.0)
-    async with upstream(_hang) as web, gateway(to(cluster(web.port), retry=retry, timeout=3.5), clock=clock) as proxy:
+    async with (
+        upstream(hangs) as web,
+        gateway(to(cluster(web.port), retry=retry, timeout=3.5), clock=clock) as proxy,
+    ):
         client = await proxy.open()
         client.writer.write(get())
         for n in (1, 2, 3):
@@ -720,7 +715,10 @@ async def test_what_follows_a_request_in_the_pipeline_starts_no_second_timer_for
     """A timer left behind would end a try that has long been answered."""
     clock = Clock()
     retry = retrying(1, Failure.PER_TRY_TIMEOUT, per_try_timeout=30.0)
-    async with upstream(_hang) as web, gateway(to(cluster(web.port), retry=retry, timeout=60.0), clock=clock) as proxy:
+    async with (
+        upstream(hangs) as web,
+        gateway(to(cluster(web.port), retry=retry, timeout=60.0), clock=clock) as proxy,
+    ):
         client = await proxy.open()
         client.writer.write(post(b"hello"))
         await until(lambda: web.heads)

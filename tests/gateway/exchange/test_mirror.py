@@ -10,7 +10,6 @@ from support.decisions import cluster, retrying, to
 from support.scripted import (
     OK,
     InProcess,
-    Peer,
     Script,
     Server,
     always,
@@ -18,8 +17,10 @@ from support.scripted import (
     chunked,
     gateway,
     get,
+    hangs,
     in_turn,
     post,
+    resets,
     until,
     upstream,
 )
@@ -55,17 +56,7 @@ async def test_the_copy_has_the_same_head_and_body() -> None:
         assert proxy.counts()["mirrored"] == 3
 
 
-async def _reset(peer: Peer) -> None:
-    await peer.request()
-    peer.reset()
-
-
-async def _hang(peer: Peer) -> None:
-    await peer.request()
-    await peer.reader.read()
-
-
-@pytest.mark.parametrize("script", [_reset, _hang, always(b"garbage\r\n\r\n"), always(b"HTTP/1.1 500 X\r\n\r\n")])
+@pytest.mark.parametrize("script", [resets, hangs, always(b"garbage\r\n\r\n"), always(b"HTTP/1.1 500 X\r\n\r\n")])
 async def test_whatever_becomes_of_the_copy_the_answer_is_upstreams(script: object) -> None:
     async with mirrored(script) as (proxy, _, copy):  # type: ignore[arg-type]
         client = await proxy.open()

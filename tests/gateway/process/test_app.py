@@ -122,12 +122,7 @@ async def test_requests_in_flight_finish_before_it_ends(tmp_path: Path, workers:
         idle[1].write(get())
         await idle[0].readuntil(b"one")
 
-        async def delayed() -> int:
-            counters = await gateway.call("GET", "/counters")
-            rules = counters["phases"][""].values()
-            return sum(rule["delay"] for rule in rules)
-
-        while await delayed() < 8:
+        while await _delayed(gateway) < 8:
             pass
         gateway.child.terminate()
         assert await asyncio.wait_for(idle[0].read(), 5) == b"", "idle connections close at once"
@@ -143,14 +138,24 @@ async def test_requests_in_flight_finish_before_it_ends(tmp_path: Path, workers:
 
 async def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
     async with process(tmp_path) as gateway:
+        idle, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+        writer.write(get())
+        await idle.readuntil(b"one")
         asked = asyncio.ensure_future(send(gateway.port, get("/slow")))
-        while not (await gateway.call("GET", "/counters"))["phases"][""]:
+        while not await _delayed(gateway):
             pass
         gateway.child.terminate()
-        await asyncio.sleep(0.05)
+        assert await asyncio.wait_for(idle.read(), 5) == b"", "the first has been noticed"
         gateway.child.send_signal(signal.SIGINT)
         assert await gateway.ended() == 128 + signal.SIGINT
         assert (await asked).status == 0
+        writer.close()
+
+
+async def _delayed(gateway: Process) -> int:
+    """How many requests it has delayed."""
+    rules = (await gateway.call("GET", "/counters"))["phases"][""].values()
+    return sum(rule["delay"] for rule in rules)
 
 
 async def test_it_ends_when_its_stdin_closes(tmp_path: Path) -> None:

@@ -1,116 +1,79 @@
-"""Phases, safeguards and searches with real processes: what is counted where, and what stops a run."""
+"""The phases of a run: when each ends, and which a ramp becomes."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from math import inf
+from typing import Any
 
 import pytest
-from support.experiments import experiment, journal, run, virtual_service, write
 
-from chaos.errors import ExitCode, InvalidInput
-from chaos.journal.records import Counters, Phase
-from chaos.verify.verdict import Verdict
+from chaos.experiment.model import Load, Phase, Ramp, Spec
+from chaos.runner.plan.phases import RunPhase, Stop, phases_of, stop_of
 
-PHASES = [
-    {"name": "baseline", "requests": 400, "faults": False},
-    {"name": "fault", "requests": 400},
-    {"name": "recovery", "requests": 400, "faults": False},
+# what is said of the end, when it is, and the seconds after which it is at the latest
+ENDS: list[tuple[dict[str, Any], Stop, float]] = [
+    ({}, Stop(decided=True), 300.0),
+    ({"until": "decided"}, Stop(decided=True), 300.0),
+    ({"duration": "5s"}, Stop(decided=False, duration=5.0), 5.0),
+    ({"requests": 10}, Stop(decided=False, requests=10), inf),
+    ({"duration": "5s", "requests": 10}, Stop(decided=False, duration=5.0, requests=10), 5.0),
+    ({"until": "decided", "duration": "10m"}, Stop(decided=True, duration=600.0), 600.0),
+    ({"until": "decided", "requests": 10}, Stop(decided=True, requests=10), inf),
 ]
 
 
-def test_faults_are_on_in_their_phase_alone(tmp_path: Path) -> None:
-    file = write(tmp_path, experiment(phases=PHASES, load={"users": 8}, seed=1), virtual_service(abort=100))
-    result = run(file, tmp_path)
-    assert result.folder is not None
-    records = journal(result.folder)
-    assert [(each.name, each.event) for each in records if isinstance(each, Phase)] == [
-        (name, event) for name in ("baseline", "fault", "recovery") for event in ("begin", "end")
+@pytest.mark.parametrize(("said", "stop", "limit"), ENDS, ids=str)
+def test_a_phase_ends_when_it_says_so_or_else_once_everything_is_decided(
+    said: dict[str, Any], stop: Stop, limit: float
+) -> None:
+    for item in (Load(**said), Phase(name="a", **said)):
+        assert stop_of(item) == stop
+        assert stop_of(item).limit == limit
+
+
+def test_a_run_without_phases_is_one_phase_without_a_name() -> None:
+    assert phases_of(Spec(load=Load(requests=7))) == (RunPhase("", True, Stop(False, None, 7)),)
+
+
+LOAD = Load(requests=7)
+OWN_END: list[tuple[dict[str, Any], Stop]] = [
+    ({}, Stop(False, None, 7)),
+    ({"duration": "2s"}, Stop(False, 2.0, None)),
+    ({"requests": 3}, Stop(False, None, 3)),
+    ({"until": "decided"}, Stop(True, None, None)),
+]
+
+
+@pytest.mark.parametrize(("said", "stop"), OWN_END, ids=str)
+def test_a_phase_takes_the_loads_end_unless_it_says_something_of_its_own(said: dict[str, Any], stop: Stop) -> None:
+    (phase,) = phases_of(Spec(load=LOAD, phases=(Phase(name="a", **said),)))
+    assert phase.stop == stop
+
+
+def test_phases_keep_their_order_their_faults_and_their_rules() -> None:
+    phases = (Phase(name="before", faults=False), Phase(name="fault", rules=("other.yaml",)), Phase(name="after"))
+    assert [(each.name, each.faults, each.rules, each.vary, each.text) for each in phases_of(Spec(phases=phases))] == [
+        ("before", False, (), None, None),
+        ("fault", True, ("other.yaml",), None, None),
+        ("after", True, (), None, None),
     ]
-    counters = [each for each in records if isinstance(each, Counters)][-1].counters["phases"]
-    aborted = {name: sum(rule["abort"] for rule in rules.values()) for name, rules in counters.items()}
-    requests = {name: sum(rule["requests"] for rule in rules.values()) for name, rules in counters.items()}
-    assert aborted["baseline"] == aborted["recovery"] == 0
-    assert aborted["fault"] == requests["fault"] >= 400
 
 
-def test_a_phase_with_rules_of_its_own_has_its_own_expectations(tmp_path: Path) -> None:
-    """The first phase follows a file of its own; the experiment's rules are back in force after it."""
-    write(tmp_path, virtual_service(abort=100, status=418), name="teapot.yaml")
-    phases = [{"name": "teapot", "requests": 300, "rules": ["teapot.yaml"]}, {"name": "own", "requests": 300}]
-    file = write(tmp_path, experiment(phases=phases, load={"users": 4}), virtual_service(abort=100, status=503))
-    result = run(file, tmp_path)
-    titles = {(finding.phase, finding.title) for finding in result.findings if finding.kind == "abort"}
-    assert titles == {("teapot", "abort 418"), ("own", "abort 503")}
-    seen = {finding.phase: finding.observed for finding in result.findings if finding.kind == "abort"}
-    assert all(tally is not None and tally.k == tally.n for tally in seen.values()), seen
+RAMPS = [
+    ((0, 100, 3), [("up-0", 0.0), ("up-50", 50.0), ("up-100", 100.0)]),
+    ((100, 0, 2), [("up-100", 100.0), ("up-0", 0.0)]),
+    ((0, 1, 4), [("up-0", 0.0), ("up-0.3333", 0.3333), ("up-0.6667", 0.6667), ("up-1", 1.0)]),
+]
 
 
-def test_a_ramp_is_a_phase_for_each_step(tmp_path: Path) -> None:
-    phases = [{"name": "up", "requests": 300, "ramp": {"vary": "web.abort", "from": 0, "to": 100, "steps": 3}}]
-    file = write(tmp_path, experiment(phases=phases, load={"users": 4}), virtual_service(abort=50))
-    result = run(file, tmp_path)
-    shares = {finding.phase: finding.configured for finding in result.findings if finding.kind == "abort"}
-    assert shares == {"up-0": 0.0, "up-50": 0.5, "up-100": 1.0}
-    observed = {finding.phase: finding.observed for finding in result.findings if finding.kind == "abort"}
-    assert observed["up-0"] is not None and observed["up-0"].k == 0
-    assert observed["up-100"] is not None and observed["up-100"].k == observed["up-100"].n
-
-
-def test_a_broken_safeguard_stops_the_run_at_once(tmp_path: Path) -> None:
-    safeguards = [{"hold": "failures < 20%", "for": "1s"}]
-    file = write(
-        tmp_path, experiment(safeguards=safeguards, load={"duration": "60s"}), virtual_service(abort=90)
-    )  # fmt: skip
-    result = run(file, tmp_path)
-    assert (result.outcome, result.exit_code) == ("stopped by a safeguard", ExitCode.SAFEGUARD)
-    assert result.seconds < 40
-    assert [finding.kind for finding in result.findings][-1] == "safeguard"
-
-
-def test_a_hypothesis_has_a_verdict_of_its_own(tmp_path: Path) -> None:
-    file = write(
-        tmp_path, experiment(verify={"expect": ["failures < 1%"]}, load={"requests": 1500}), virtual_service(abort=50)
-    )  # fmt: skip
-    result = run(file, tmp_path)
-    (hypothesis,) = (finding for finding in result.findings if finding.kind == "hypothesis")
-    assert hypothesis.verdict is Verdict.FALSIFIED
-    assert result.exit_code is ExitCode.FALSIFIED
-
-
-def test_a_search_closes_in_on_where_a_hypothesis_breaks(tmp_path: Path) -> None:
-    """Every abort is a failure here, so that fewer than 20 % fail exactly below 20 % aborts."""
-    search = {"vary": "web.abort", "from": 0, "to": 80, "hold": "failures < 20%", "resolution": 20}
-    file = write(tmp_path, experiment(search=search, load={"users": 8, "duration": "4s"}), virtual_service(abort=1))
-    result = run(file, tmp_path)
-    finding = result.findings[-1]
-    assert (result.outcome, finding.kind, finding.verdict) == ("verified", "search", Verdict.VERIFIED)
-    assert finding.interval is not None
-    low, high = finding.interval
-    assert low is not None and high is not None and low <= 0.20 <= high <= 0.41
-
-
-@pytest.mark.parametrize(
-    ("spec", "words"),
-    [
-        ({"phases": [{"name": "a"}, {"name": "a"}]}, "a second phase called a"),
-        ({"search": {"vary": "shop.abort", "from": 0, "to": 9, "hold": "failures < 5%"}}, "no rule of shop"),
-        ({"search": {"vary": "web.abort", "from": 9, "to": 0, "hold": "failures < 5%"}}, "from a smaller to a larger"),
-        (
-            {"search": {"vary": "web.abort", "from": "1s", "to": "2s", "hold": "failures < 5%"}},
-            "varies by a percentage",
-        ),
-        ({"search": {"vary": "web.speed", "from": 0, "to": 9, "hold": "failures < 5%"}}, "is nothing that varies"),
-        ({"verify": {"expect": ["fault: failures < 5%"]}}, "unknown phase 'fault'"),
-        ({"verify": {"expect": ["failurs < 5%"]}}, "did you mean 'failures'"),
-        ({"safeguards": ["masked(web) > 5%"]}, "a safeguard cannot use masked"),
-    ],
-)
-def test_what_cannot_be_judged_is_refused_before_anything_starts(tmp_path: Path, spec: dict, words: str) -> None:
-    with pytest.raises(InvalidInput, match=words):
-        run(write(tmp_path, experiment(**spec), virtual_service(abort=10)), tmp_path)
-    assert not (tmp_path / "reports").exists()
-
-
-def test_phases_without_faults_to_switch_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="no faults to switch"):
-        run(write(tmp_path, experiment(phases=PHASES), virtual_service()), tmp_path)
+@pytest.mark.parametrize(("ramp", "steps"), RAMPS, ids=str)
+def test_a_ramp_is_a_phase_for_each_of_its_steps_named_after_the_level(
+    ramp: tuple[float, float, int], steps: list[tuple[str, float]]
+) -> None:
+    start, to, count = ramp
+    phase = Phase(
+        name="up", requests=5, rules=("r.yaml",), ramp=Ramp(vary="web.abort", **{"from": start}, to=to, steps=count)
+    )
+    assert phases_of(Spec(phases=(phase,))) == tuple(
+        RunPhase(name, True, Stop(False, None, 5), ("r.yaml",), ("web.abort", level)) for name, level in steps
+    )

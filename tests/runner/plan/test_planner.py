@@ -1,0 +1,254 @@
+"""A run is planned from its texts, and everything that is wrong is told before anything starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.experiments import experiment, virtual_service, write
+from support.plans import FILE, planned, planned_web, refusals, text_of
+
+from chaos.runner.plan.options import RunOptions
+from chaos.runner.plan.planner import plan_run
+from chaos.runner.plan.run_plan import Outset
+
+HEAD = "apiVersion: chaos/v1alpha1\nkind: Experiment\nspec:\n"
+RULES = "---\n" + text_of(virtual_service(abort=10))
+WEB = "  services: {web: {builtin: webserver}}\n"
+HOLD = "vary: web.abort, from: 0, to: 9, hold: failures < 5%"
+
+
+# ------------------------------------------------------------------------------------------------ what is refused
+
+REFUSED = [
+    ("  phases: [{name: a}, {name: b}, {name: a}]", "4:41: spec.phases[2].name: a second phase called a"),
+    (
+        f"  phases: [{{name: a}}]\n  search: {{{HOLD}}}",
+        "4:3: spec.phases: a search makes its own phases; leave one of the two out",
+    ),
+    ("  phases: [{name: a, ramp: {vary: shop.abort, from: 0, to: 9}}]", "4:12: spec.phases[0]: no rule of shop has"),
+    (  # of two phases whose names begin alike
+        "  phases: [{name: a}, {name: ab, ramp: {vary: shop.abort, from: 0, to: 9}}]",
+        "4:23: spec.phases[1]: no rule of shop has",
+    ),
+    ("  verify: {expect: ['fault: failures < 5%']}", "4:21: spec.verify.expect[0]: unknown phase 'fault'"),
+    ("  verify: {expect: ['failurs < 5%']}", "4:21: spec.verify.expect[0]: unknown metric 'failurs'; did you mean"),
+    ("  safeguards: ['masked(web) > 5%']", "4:16: spec.safeguards[0]: a safeguard cannot use masked"),
+    ("  load: {tasks: [{get: http://shop/}]}", "4:18: spec.load.tasks[0]: no rule and no service is called shop"),
+    ("  load: {locustfile: /no/such/file.py}", "4:22: spec.load.locustfile: /no/such/file.py: there is no such file"),
+    ("  load: {users: 0}", "4:17: spec.load.users: 0 is less than 1"),
+]
+
+
+@pytest.mark.parametrize(("spec", "problem"), REFUSED)
+def test_what_is_wrong_is_told_at_its_line(spec: str, problem: str) -> None:
+    (told,) = refusals(f"{HEAD}{spec}\n{WEB}{RULES}")
+    assert told.startswith(f"{FILE}:{problem}")
+
+
+def test_hypotheses_safeguards_and_the_search_are_told_of_at_once() -> None:
+    verify = "  verify: {expect: ['failurs < 5%', 'p99 <']}\n  safeguards: ['failurs < 5%']\n"
+    search = "  search: {vary: web.abort, from: 0, to: 9, hold: failurs < 5%}\n"
+    assert [each.split(": ")[1] for each in refusals(f"{HEAD}{verify}{search}{WEB}{RULES}")] == [
+        "spec.verify.expect[0]",
+        "spec.verify.expect[1]",
+        "spec.safeguards[0]",
+        "spec.search.hold",
+    ]
+
+
+WITHOUT_FAULTS = "---\n" + text_of(virtual_service())
+
+
+@pytest.mark.parametrize("switch", ["on", "off"])
+def test_faults_cannot_be_switched_where_no_rule_has_one(switch: str) -> None:
+    (told,) = refusals(f"{HEAD}  phases: [{{name: a}}, {{name: b, faults: {switch}}}]\n{WEB}{WITHOUT_FAULTS}")
+    assert told == f"{FILE}:4:41: spec.phases[1].faults: there are no faults to switch: no rule has a fault"
+
+
+def test_phases_of_rules_without_faults_are_none_to_be_switched() -> None:
+    assert len(planned(f"{HEAD}  phases: [{{name: a}}, {{name: b}}]\n{WEB}{WITHOUT_FAULTS}").phases) == 2
+
+
+def test_a_phase_with_rules_of_its_own_has_its_own_faults_to_switch(tmp_path: Path) -> None:
+    write(tmp_path, virtual_service(abort=50), name="faulty.yaml")
+    phases = [{"name": "a", "faults": True, "rules": ["faulty.yaml"]}]
+    outset = plan_run(write(tmp_path, experiment(phases=phases), virtual_service()), RunOptions())
+    assert [each.kind for each in outset.expected] == ["route", "abort"]
+
+
+NOTHING = [
+    (text_of(experiment()), "5:1: spec.load: no request could be derived from the rules; give load.tasks"),
+    (text_of(experiment(load={"tasks": [{"get": "http://web/"}]})), None),
+    (
+        RULES.replace("  hosts:\n  - web\n", ""),
+        "6:1: spec: hosts: there are none, so no request reaches these rules",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "problem"), NOTHING)
+def test_a_run_that_would_say_nothing_is_refused(text: str, problem: str | None) -> None:
+    """A task to a service that no rule speaks of still shows whether its route is the default's."""
+    if problem is None:
+        assert [each.kind for each in planned(text).expected] == ["route"]
+    else:
+        assert problem in "\n".join(refusals(text))
+
+
+# ------------------------------------------------------------------------------------------------ a gateway that runs
+
+
+GATEWAYS = [
+    ("127.0.0.1:80", "'127.0.0.1:80' is not a URL; write it like http://127.0.0.1:15000"),
+    ("ftp://127.0.0.1", "is not a URL"),
+    ("http://", "is not a URL"),
+    ("http://10.1.2.3:80", "10.1.2.3 is not on this machine; name it in spec.allowHosts"),
+    ("http://mesh.example.com", "mesh.example.com is not on this machine"),
+]
+
+
+@pytest.mark.parametrize(("url", "words"), GATEWAYS)
+def test_only_a_gateway_that_may_be_asked_is_asked(url: str, words: str) -> None:
+    (told,) = refusals(f"{HEAD}{WEB}{RULES}", gateway=url)
+    assert told.startswith("--gateway:1:1: ") and words in told
+
+
+@pytest.mark.parametrize(
+    ("url", "allowed"),
+    [("http://127.0.0.1:80", []), ("http://localhost", []), ("https://mesh.example.com:443", ["*.example.com"])],
+)
+def test_a_gateway_on_this_machine_or_named_may_be_asked(url: str, allowed: list[str]) -> None:
+    assert planned_web(allowHosts=allowed, options={"gateway": url}).gateway == url
+
+
+@pytest.mark.parametrize(
+    ("spec", "place"),
+    [
+        ("  phases: [{name: a, faults: off}, {name: b}]", f"{FILE}:4:3: spec.phases"),
+        (f"  search: {{{HOLD}}}", f"{FILE}:4:3: spec.search"),
+    ],
+)
+def test_a_gateway_that_runs_already_is_asked_for_no_other_faults(spec: str, place: str) -> None:
+    (told,) = refusals(f"{HEAD}{spec}\n{WEB}{RULES}", gateway="http://127.0.0.1:80")
+    assert (
+        told
+        == f"{place}: a gateway that already runs cannot be told to change its faults; leave this out with --gateway"
+    )
+
+
+def test_of_a_gateway_that_says_nothing_only_what_shows_in_answers_is_expected() -> None:
+    """There are no tags that say which rule an answer comes from."""
+    ours, theirs = planned_web(), planned_web(options={"gateway": "http://127.0.0.1:80"})
+    assert {each.kind for each in ours.expected} == {"route", "abort"}
+    assert {each.kind for each in theirs.expected} == {"abort"}
+    assert all(each.tagged for each in ours.expected) and not any(each.tagged for each in theirs.expected)
+
+
+# ------------------------------------------------------------------------------------------------ the requests
+
+
+def tasks_of(outset: Outset) -> list[tuple[str, bool]]:
+    return [(task.url, task.direct) for task in outset.tasks]
+
+
+def test_without_tasks_each_rule_gets_a_request_of_its_own() -> None:
+    canary = {"match": [{"uri": {"prefix": "/canary"}}]}
+    rules = virtual_service(abort=10, **canary)
+    rules["spec"]["http"].append({"route": [{"destination": {"host": "web"}}]})
+    outset = planned(text_of(experiment(), rules))
+    assert tasks_of(outset) == [("http://web/canary", False), ("http://web/", False)]
+
+
+def test_every_listener_gets_its_requests_unless_the_proxy_has_one_alone() -> None:
+    services = {"web:80": {"builtin": "webserver"}, "web:8080": {"builtin": "webserver"}}
+    rules = virtual_service(route=[{"destination": {"host": "web", "port": {"number": 80}}}])
+    both = planned(text_of(experiment(services=services), rules))
+    one = planned(text_of(experiment(services=services, proxy={"port": 8080}), rules))
+    assert tasks_of(both) == [("http://web/", False), ("http://web:8080/", False)]
+    assert tasks_of(one) == [("http://web/", False)]
+
+
+APPLICATION: dict[str, Any] = {
+    "web": {"builtin": "webserver"},
+    "app": {"builtin": "proxy", "url": "http://web/"},
+    "lo": {"endpoints": [{"address": "127.0.0.1:9001"}]},
+}
+DIRECTED = [
+    ("http://web/", [], False),  # a service behind the gateway
+    ("http://app/", [], True),  # an application under test: its own calls go through the gateway
+    ("http://app.default.svc.cluster.local/", [], True),
+    ("http://127.0.0.1:9001/", [], True),  # an address on this machine
+    ("http://localhost:9001/", [], True),
+    ("http://shop.example.com/", ["*.example.com"], True),  # beyond this machine, and allowed by name
+    ("http://lo/", ["lo"], False),  # a service stays one, whatever may be reached beyond this machine
+]
+
+
+@pytest.mark.parametrize(("url", "allowed", "direct"), DIRECTED)
+def test_applications_and_hosts_outside_the_mesh_are_reached_directly_services_through_the_gateway(
+    url: str, allowed: list[str], direct: bool
+) -> None:
+    load = {"tasks": [{"get": url}, {"get": "http://web/"}]}
+    outset = planned_web(services=APPLICATION, load=load, allowHosts=allowed)
+    assert tasks_of(outset)[0] == (url, direct)
+
+
+def test_an_application_that_a_rule_speaks_of_is_reached_through_the_gateway() -> None:
+    text = text_of(
+        experiment(services=APPLICATION, load={"tasks": [{"get": "http://app/"}]}), virtual_service("app", abort=10)
+    )
+    assert tasks_of(planned(text)) == [("http://app/", False)]
+
+
+# ------------------------------------------------------------------------------------------------ what is settled
+
+
+def test_the_seed_is_the_options_the_experiments_or_a_new_one() -> None:
+    assert planned_web(seed=5).seed == 5
+    assert planned_web(seed=5, options={"seed": 0}).seed == 0
+    first, second = planned_web().seed, planned_web().seed
+    assert first != second and 0 <= first < 2**48
+
+
+def test_each_phase_has_expectations_of_its_own() -> None:
+    phases = [
+        {"name": "before", "faults": False},
+        {"name": "up", "ramp": {"vary": "web.abort", "from": 10, "to": 20, "steps": 2}},
+    ]
+    outset = planned_web(phases=phases)
+    aborts = [(each.phase, each.title, each.share) for each in outset.expected if each.kind == "abort"]
+    assert aborts == [
+        ("before", "no abort", 0.0),
+        ("up-10", "abort 503", 0.1),
+        ("up-20", "abort 503", 0.2),
+    ]
+    assert len({each.id for each in outset.expected}) == len(outset.expected)
+
+
+def test_a_search_expects_nothing_but_its_hypothesis() -> None:
+    outset = planned_web(search={"vary": "web.abort", "from": 0, "to": 9, "hold": "failures < 5%"})
+    assert (outset.expected, outset.silent, outset.hypotheses) == ((), (), ())
+    assert outset.search is not None and outset.search.hold.text == "failures < 5%"
+
+
+def test_hypotheses_and_safeguards_may_speak_of_tasks_phases_and_hosts() -> None:
+    outset = planned_web(
+        phases=[{"name": "before", "faults": False}, {"name": "fault"}],
+        load={"tasks": [{"get": "http://web/", "name": "home"}]},
+        verify={"expect": ["fault: home.p99 < 2 * before.home.p99"]},
+        safeguards=[{"hold": "home.failures < 90%", "for": "3s"}],
+    )
+    (hypothesis,) = outset.hypotheses
+    (safeguard,) = outset.safeguards
+    assert (hypothesis.left.phase, hypothesis.right and hypothesis.right.phase) == ("fault", "before")
+    assert safeguard.hold_for == 3.0
+
+
+def test_warnings_and_remarks_on_the_rules_are_kept_and_errors_end_the_plan() -> None:
+    shadowed = virtual_service()
+    shadowed["spec"]["http"].append({"route": [{"destination": {"host": "web"}}], "name": "never"})
+    outset = planned(text_of(experiment(verify={"unreached": "allow"}), shadowed))
+    assert {note.severity for note in outset.notes} <= {"warning", "info"}
+    assert any(note.code == "IST0130" for note in outset.notes)
