@@ -78,6 +78,7 @@ def test_the_first_that_fires_stops_the_run() -> None:
     assert found is not None and found.title == "failures < 20%"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_run_at_its_limit_goes_on_for_an_hour(seed: int) -> None:
     """20 % failures, the limit, 100 requests a second; seeded. With an alpha of 1 % for every stretch anew, all three
