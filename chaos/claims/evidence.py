@@ -8,8 +8,8 @@ from chaos.claims.gateway_ledger import GatewayLedger
 from chaos.claims.observations import Observed, Running
 
 GUARD = 0.02
-MAIN = 1 - 3 * GUARD
-"""Parts of a claim's alpha: each of the three guards of a share (shares.py), and its own test."""
+MAIN = 1 - 5 * GUARD
+"""Parts of a claim's alpha: each of the five guards of a share (shares/judging.py), and its own test."""
 
 
 @dataclass(frozen=True, slots=True)

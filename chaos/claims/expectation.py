@@ -54,6 +54,11 @@ class Expectation(ABC):
     complementary: ClassVar[bool] = False
     """Whether two of them are one claim told twice: either is wrong exactly when the other is."""
 
+    @property
+    def other_fault(self) -> tuple[str, float] | None:
+        """Another fault of the rule and its share, which has to be drawn independently of this one."""
+        return None
+
     @classmethod
     @abstractmethod
     def of(cls, effect: Effect, faults: bool, tolerance: float) -> Iterator[Self]:

@@ -42,8 +42,8 @@ class Finding:
     says what they met: the verdict holds whatever it was. For `left` of the observed ones the gateway says it, because
     their clients left first. `confidence` is the run's, `alpha` this finding's part of 1 - confidence. `needed`
     estimates how many more requests an inconclusive finding wants. `cause` is a short word for what is wrong when
-    something is: dice, hidden, count, per-connection, drift, drawn-twice, delay, routing, upstream, starved, traffic,
-    lost."""
+    something is: dice, hidden, count, per-connection, per-task, coupled, drift, drawn-twice, delay, routing, upstream,
+    starved, traffic, lost, unseen."""
 
     id: str
     kind: str

@@ -18,7 +18,8 @@ class SimulatedGateway:
     """One rule, one task, `connections` users in a closed model. Every argument may be wrong on purpose.
 
     `abort` and `delay` give the share at a second; `hide` is the share of aborts that never reach a client as such.
-    Clients leave after `patience` seconds; `losing` is the share of responses that the gateway loses without a word."""
+    Clients leave after `patience` seconds; `losing` is the share of responses that the gateway loses without a word.
+    `coupled`: what is aborted is delayed, and nothing else is."""
 
     abort: Callable[[int], float] = lambda second: 0.0
     delay: Callable[[int], float] = lambda second: 0.0
@@ -28,6 +29,7 @@ class SimulatedGateway:
     destinations: dict[str, float] = field(default_factory=lambda: {"web:80": 1.0})
     hide: float = 0.0
     losing: float = 0.0
+    coupled: bool = False
     per_connection: bool = False
     twice: bool = False
     failing: float = 0.0
@@ -69,7 +71,7 @@ class SimulatedGateway:
 
     def _connection(self, digest: Digest, second: int, connection: int, n: int) -> None:
         aborted = self._draw(self.abort(second), connection, n)
-        delayed = self._draw(self.delay(second), connection, n)
+        delayed = aborted if self.coupled else self._draw(self.delay(second), connection, n)
         labels = list(self.destinations)
         chosen = self.random.choice(len(labels), n, p=list(self.destinations.values()))
         tries = self._tries(n)

@@ -20,9 +20,10 @@ from chaos.claims.shares.sentences import settled
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AbortClaim(Expectation):
-    """`status` is the HTTP status with which requests are aborted."""
+    """`status` is the HTTP status with which requests are aborted, `delayed` the share that the rule delays."""
 
     status: int
+    delayed: float = 0.0
 
     kind: ClassVar[str] = "abort"
     fault: ClassVar[str] = "abort"
@@ -32,9 +33,15 @@ class AbortClaim(Expectation):
         """Yield the configured share; 0 % in a phase without faults, of a rule that has some."""
         status = effect.abort_status
         if faults and effect.abort_share is not None:
-            yield cls.named(effect, f"abort {status}", share=effect.abort_share, tolerance=tolerance, status=status)
+            share, delayed = effect.abort_share, effect.delay_share or 0.0
+            title = f"abort {status}"
+            yield cls.named(effect, title, share=share, tolerance=tolerance, status=status, delayed=delayed)
         elif not faults and effect.abort_share:
             yield cls.named(effect, "no abort", share=0.0, tolerance=tolerance, status=status)
+
+    @property
+    def other_fault(self) -> tuple[str, float] | None:
+        return ("delay", self.delayed) if self.delayed else None
 
     @property
     def visible(self) -> bool:

@@ -1,8 +1,9 @@
 """Judge a claim about a proportion: what each ledger says of it, and what is wrong when something is.
 
-The verdict is the clients' where they saw the requests, else the gateway's. Three guards, each with a part of the
+The verdict is the clients' where they saw the requests, else the gateway's. Five guards, each with a part of the
 claim's alpha, look for what a right share can hide: dice that the gateway itself counts as off, draws per connection
-instead of per request, and a share that is right only on average."""
+instead of per request, a share that is right only on average over time or over tasks, and faults that are not drawn
+independently of each other."""
 
 from __future__ import annotations
 
@@ -11,9 +12,10 @@ from dataclasses import dataclass, replace
 from chaos.claims.evidence import GUARD, MAIN, Evidence
 from chaos.claims.expectation import Expectation
 from chaos.claims.finding import Finding, Ledger, Tally
-from chaos.claims.observations import PairKey, Running
+from chaos.claims.observations import Outcome, PairKey, Running
 from chaos.claims.shares import sentences
 from chaos.claims.shares.lost import with_lost
+from chaos.claims.shares.parts import Coupling, OddTask, coupling, odd_task
 from chaos.verify.claim import Claim, within
 from chaos.verify.drift import Drift, find_drift
 from chaos.verify.independence import Dependence, dependence
@@ -32,11 +34,18 @@ class Counts:
     left: int = 0
     dependence: Dependence | None = None
     drift: Drift | None = None
+    odd_task: OddTask | None = None
+    coupling: Coupling | None = None
 
     @property
     def own(self) -> Tally:
         """The ledger that the verdict rests on."""
         return self.observed if self.seen or self.drawn is None else self.drawn
+
+    @property
+    def wrong(self) -> sentences.Wrong:
+        """What the guards found."""
+        return sentences.Wrong(self.dependence, self.drift, self.odd_task, self.coupling)
 
     @property
     def seen(self) -> bool:
@@ -79,7 +88,7 @@ def judge_share(expectation: Expectation, evidence: Evidence, seen: Tally | None
         ledgers=_ledgers(counts),
         needed=claim.needed(own.k, own.n, alpha) if verdict is Verdict.INCONCLUSIVE and cause != "lost" else None,
     )
-    return replace(finding, sentence=sentences.share(finding, expectation.did(), counts.dependence, counts.drift))
+    return replace(finding, sentence=sentences.share(finding, expectation.did(), counts.wrong))
 
 
 def _counts(
@@ -92,7 +101,27 @@ def _counts(
     if seen is not None or not found.observed.n or claim.certain:
         return found
     guard = evidence.alpha * GUARD
-    return replace(found, drift=_drift(evidence, claim, guard), dependence=_dependence(expectation, evidence, guard))
+    found = replace(found, drift=_drift(evidence, claim, guard), dependence=_dependence(expectation, evidence, guard))
+    if lost:
+        return found  # those that are missing may be the ones that would make the parts alike
+    return replace(
+        found,
+        odd_task=odd_task(evidence.observed, expectation.classify, claim, guard),
+        coupling=_coupling(expectation, evidence, claim, guard),
+    )
+
+
+def _coupling(expectation: Expectation, evidence: Evidence, claim: Claim, alpha: float) -> Coupling | None:
+    other = expectation.other_fault
+    if other is None or not expectation.tagged:
+        return None
+    name, share = other
+
+    def own(outcome: Outcome) -> bool:
+        return expectation.classify(outcome) is not None
+
+    claims = claim, within(share, expectation.tolerance)
+    return coupling(evidence.observed, own, (expectation.fault, name), claims, alpha)
 
 
 def _drift(evidence: Evidence, claim: Claim, alpha: float) -> Drift | None:
@@ -135,12 +164,19 @@ def _dependence(expectation: Expectation, evidence: Evidence, alpha: float) -> D
 def _decide(counts: Counts) -> tuple[Verdict, str]:
     """Return the verdict and, when something is wrong, what."""
     verdict = counts.verdict()
+    if counts.odd_task is not None and (verdict is not Verdict.FALSIFIED or _explains(counts.odd_task, counts.claim)):
+        return (
+            Verdict.FALSIFIED,
+            "per-task",
+        )  # first, because tasks that differ look like draws that depend on each other
     if counts.dependence is not None and counts.dependence.verdict is Verdict.FALSIFIED:
         return Verdict.FALSIFIED, "per-connection"
     if verdict is Verdict.FALSIFIED:
         return verdict, _cause(counts)
     if counts.drift is not None:
         return Verdict.FALSIFIED, "drift"
+    if counts.coupling is not None:
+        return Verdict.FALSIFIED, "coupled"
     if counts.off_dice:
         return Verdict.FALSIFIED, "count" if counts.seen else "dice"
     if verdict is Verdict.NO_TRAFFIC:
@@ -168,6 +204,12 @@ def _cause(counts: Counts) -> str:
     if counts.off_dice or abs((counts.drawn.share or 0.0) - share) < counts.claim.tolerance / 2:
         return "dice"
     return "hidden" if share < (counts.drawn.share or 0.0) else "count"
+
+
+def _explains(odd: OddTask, claim: Claim) -> bool:
+    """Return whether the other tasks are as claimed, so that the one alone is what is wrong."""
+    share = odd.others.share
+    return share is not None and claim.low <= share <= claim.high
 
 
 def _steadier(drift: Drift, whole: Tally, target: float) -> bool:

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from chaos.claims.finding import Finding, Tally
+from chaos.claims.shares.parts import Coupling, OddTask
 from chaos.formatting import count as thousands
 from chaos.formatting import exact, plural, spread
 from chaos.formatting import share as percent
 from chaos.verify.drift import Drift
 from chaos.verify.independence import Dependence
 from chaos.verify.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """What the guards of a share found, each None when it found nothing."""
+
+    dependence: Dependence | None = None
+    drift: Drift | None = None
+    odd_task: OddTask | None = None
+    coupling: Coupling | None = None
 
 
 def requests(tally: Tally, finding: Finding) -> str:
@@ -26,7 +39,7 @@ def target_of(finding: Finding) -> str:
     return exact(finding.configured or 0.0, "share")
 
 
-def share(finding: Finding, did: str, dependence: Dependence | None = None, drift: Drift | None = None) -> str:
+def share(finding: Finding, did: str, wrong: Wrong) -> str:
     """Say how a claim about a proportion stands. `did` says what happened to the requests that have what is claimed."""
     own = finding.observed or finding.drawn
     if finding.verdict is Verdict.NO_TRAFFIC:
@@ -35,7 +48,7 @@ def share(finding: Finding, did: str, dependence: Dependence | None = None, drif
         return f"None of {plural(finding.unknown, 'request')} had a response, so nothing is known about what they met."
     said = f"{requests(own, finding)} {did}{_left(finding)}"
     if finding.verdict is Verdict.FALSIFIED:
-        return f"{said}{_wrong(finding, dependence, drift)}"
+        return f"{said}{_wrong(finding, wrong)}"
     if finding.verdict is Verdict.INCONCLUSIVE:
         return f"{said}; {possible(finding)}"
     if own.share == finding.configured:
@@ -58,19 +71,36 @@ def settled(finding: Finding) -> str:
     return f"Verified earlier in the run; by now it is {requests(now, finding)}."
 
 
-def _wrong(finding: Finding, dependence: Dependence | None, drift: Drift | None) -> str:
+def _wrong(finding: Finding, wrong: Wrong) -> str:
     target = target_of(finding)
     drawn = share_of(finding.drawn, finding) if finding.drawn and finding.drawn.n else ""
-    if finding.cause == "per-connection" and dependence is not None:
-        return _per_connection(dependence)
-    if finding.cause == "drift" and drift is not None:
-        return _drifted(target, drift, finding)
+    if finding.cause == "per-connection" and wrong.dependence is not None:
+        return _per_connection(wrong.dependence)
+    if finding.cause == "drift" and wrong.drift is not None:
+        return _drifted(target, wrong.drift, finding)
+    if finding.cause == "per-task" and wrong.odd_task is not None:
+        return _per_task(target, wrong.odd_task, finding)
+    if finding.cause == "coupled" and wrong.coupling is not None:
+        return _coupled(wrong.coupling, finding)
     return {
         "drawn-twice": f", not {target}: two draws of {target} would give this; the fault seems to be drawn twice.",
         "dice": f", not {target}" + (f"; the gateway itself drew {drawn}, so its dice are off." if drawn else "."),
         "hidden": f", not {target}, though the gateway drew {drawn}: something on the way to the clients hid it.",
         "count": f" where {target} is configured, and the gateway counted {drawn}: one of the two counts is off.",
     }.get(finding.cause, f", not {target}.")
+
+
+def _per_task(target: str, odd: OddTask, finding: Finding) -> str:
+    own, others = requests(odd.own, finding), share_of(odd.others, finding)
+    return f" over all tasks, but {own} of {odd.task} and {others} of the others, where {target} is claimed of each."
+
+
+def _coupled(found: Coupling, finding: Finding) -> str:
+    these, others = requests(found.with_it, finding), share_of(found.without, finding)
+    return (
+        f", but not independently of the {found.other}: {these} with a {found.other} and {others} of the others. "
+        "The gateway seems to draw both faults at once."
+    )
 
 
 def _per_connection(dependence: Dependence) -> str:

@@ -382,3 +382,45 @@ def test_both_ledgers_of_those_who_left_are_compared_with_care(
 ) -> None:
     drawn = Left(left.k, left.n, left.n) if left else None
     assert with_lost(answered, lost, drawn)[:2] == (known, unknown)
+
+
+Judged = dict[str, Finding]
+
+
+class TestWhatARightShareHides:
+    def judged(
+        self, effect: Effect, gateways: Sequence[SimulatedGateway], seconds: int, rate: int
+    ) -> dict[str, Finding]:
+        """The findings on one rule whose tasks meet a gateway each."""
+        effect = replace(effect, tasks=tuple(gateway.task for gateway in gateways))
+        judge = Judge(expectations([PhaseEffects("", (effect,))]))
+        findings: Sequence[Finding] = []
+        for second in range(seconds):
+            for gateway in gateways:
+                judge.observe(gateway.second(second, rate))
+            findings = judge.findings(None)
+        return {finding.kind: finding for finding in findings}
+
+    def test_a_small_task_that_is_always_aborted_is_found(self) -> None:
+        """49.5 % on one task and 100 % on a small one are 50.5 % in all."""
+        many = SimulatedGateway(abort=lambda _: 0.495, task="GET /many", seed=1)
+        few = SimulatedGateway(abort=lambda _: 1.0, task="GET /few", seed=2, connections=2)
+        abort = self.judged(ABORT, [many, few], 12, 1000)["abort"]
+        assert (abort.verdict, abort.cause) == (F, "per-task")
+        assert "100\u202f% of" in abort.sentence and "GET /few" in abort.sentence
+
+    @pytest.mark.parametrize("seed", range(12))
+    def test_tasks_that_are_alike_are_not_told_apart(self, seed: int) -> None:
+        """Each guard is wrong in 0.02 % of runs at most; seeded."""
+        several = [
+            SimulatedGateway(abort=lambda _: 0.5, delay=lambda _: 0.5, task=f"GET /{n}", seed=10 * seed + n, added=0.1)
+            for n in range(3)
+        ]
+        both = replace(ABORT, delay_share=0.5, delay=0.1)
+        found = self.judged(both, several, 8, 400)
+        assert F not in {found["abort"].verdict, found["delay"].verdict}
+
+    def test_faults_that_come_together_are_not_independent(self) -> None:
+        gateway = SimulatedGateway(abort=lambda _: 0.5, delay=lambda _: 0.5, added=0.1, coupled=True)
+        abort = judged(replace(ABORT, delay_share=0.5, delay=0.1), gateway, 5, 500)["abort"]
+        assert (abort.verdict, abort.cause) == (F, "coupled") and "not independently of the delay" in abort.sentence
