@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from chaos.cli.output import say
+from chaos.cli.output import say, say_lines
+from chaos.errors import ExitCode
 
 
 def compare(
@@ -16,11 +17,23 @@ def compare(
     out: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Where the comparison goes; B's folder by default.")
     ] = None,
+    threshold: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME=VALUE,...",
+            help="The changes that matter: p50, p90, p95, p99 or latency in percent of A's (10%) or as a duration "
+            "(20ms), failures and shares in points. By default latency=10% (and 1ms), failures=1, shares=1.",
+        ),
+    ] = "",
 ) -> int:
-    """Set two runs of one experiment side by side: what changed, and how much of it could be seen."""
-    from chaos.report.pages.compare import compare as compare_runs
+    """Set two runs of one experiment side by side: what changed, and whether it matters.
 
-    paths = compare_runs(a, b, out)
-    say("the runs differ" if paths.different else "no difference that these runs could have seen")
-    say(f"comparison: {paths.html}")
-    return 0
+    Exit code 0: no change beyond its threshold; 1: something is worse, or a share changed; 3: the runs cannot tell."""
+    from chaos.report.pages.compare import compare as compare_runs
+    from chaos.report.pages.compare import lines_of
+    from chaos.report.tables.thresholds import parse_thresholds
+
+    found = compare_runs(a, b, out, parse_thresholds(threshold))
+    say_lines(lines_of(found))
+    say(f"comparison: {found.html}")
+    return {"none": ExitCode.VERIFIED, "worse": ExitCode.FALSIFIED, "unknown": ExitCode.INCONCLUSIVE}[found.outcome]

@@ -55,7 +55,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], int]] = {
     "run, a file that is not valid": (("run", "invalid"), 2),
     "plan": (("plan", "valid"), 0),
     "explain": (("explain", "valid", "GET http://webserver/"), 0),
-    "compare": (("compare", "a", "b"), 0),
+    "compare": (("compare", "a", "b"), 3),
     "replay": (("replay", "a", "--list"), 0),
     "bad usage": (("frobnicate",), 2),
     "help": (("--help",), 0),

@@ -7,7 +7,7 @@ import difflib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from chaos import formatting as words
 from chaos.errors import InvalidInput
@@ -18,39 +18,65 @@ from chaos.report.figures.overlay import densities, overlaid_percentiles
 from chaos.report.figures.style import styled
 from chaos.report.pages.render import write
 from chaos.report.tables.banner import headline, tone_of
-from chaos.report.tables.changes import Effect, effects
+from chaos.report.tables.changes import DEFAULT, Effect, effects
 from chaos.report.tables.forest import Interval, interval_row
+from chaos.report.tables.thresholds import Thresholds
 from chaos.version import __version__
+
+Outcome = Literal["none", "worse", "unknown"]
+"""none: no change beyond its threshold, for sure; worse: one surely is; unknown: the runs cannot tell."""
+
+
+CHANGES = {"worse": "worse", "better": "better", "changed": "changed", "within": "none", "unknown": "cannot tell"}
+"""A change in one word."""
 
 
 @dataclass(frozen=True, slots=True)
 class ComparePaths:
-    """Where the comparison is, and whether any difference was seen."""
+    """Where the comparison is, whether any difference was seen, and what was compared."""
 
     html: Path
     json: Path
     different: bool
+    effects: tuple[Effect, ...]
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the comparison says as a whole."""
+        return outcome_of(self.effects)
 
 
-def compare(a: Path, b: Path, out: Path | None = None) -> ComparePaths:
+def compare(a: Path, b: Path, out: Path | None = None, thresholds: Thresholds = DEFAULT) -> ComparePaths:
     """Compare two runs' folders; write compare-with-<A>.html and .json into `out`, or into B's folder.
 
-    Raises InvalidInput when either is not a run, or when they do not belong to one experiment."""
+    Raises InvalidInput when either is not a run, when they are the same, or do not belong to one experiment."""
     folders = (journal_of(a).parent, journal_of(b).parent)
+    if folders[0].resolve() == folders[1].resolve():
+        raise InvalidInput.at(str(b), "is the run that it is to be compared with; give two runs")
     first, second = (with_busiest(read_run(folder)) for folder in folders)
     _check(first, second, str(b))
     with only_damage(journal_of(b)):
-        return _compared(folders, first, second, out)
+        return _compared(folders, first, second, out, thresholds)
 
 
-def _compared(folders: tuple[Path, Path], first: Result, second: Result, out: Path | None) -> ComparePaths:
+def outcome_of(found: tuple[Effect, ...]) -> Outcome:
+    """Return what all changes say together: worse if any surely is, unknown if any may be."""
+    changes_seen = {effect.change for effect in found if effect.compared}
+    if changes_seen & {"worse", "changed"}:
+        return "worse"
+    return "unknown" if "unknown" in changes_seen or not changes_seen else "none"
+
+
+def _compared(
+    folders: tuple[Path, Path], first: Result, second: Result, out: Path | None, thresholds: Thresholds
+) -> ComparePaths:
     from chaos.report.pages.page import stylesheet, template
 
-    found = effects(first, second)
+    found = effects(first, second, thresholds)
     target = out or folders[1]
     target.mkdir(parents=True, exist_ok=True)
     stem = f"compare-with-{folders[0].name}"
-    paths = ComparePaths(target / f"{stem}.html", target / f"{stem}.json", any(effect.seen for effect in found))
+    paths = ComparePaths(target / f"{stem}.html", target / f"{stem}.json", any(effect.seen for effect in found), found)
     write(paths.json, json.dumps(_record(first, second, folders, found), indent=1, allow_nan=False) + "\n")
     with styled():
         figures = [drawing for drawing in (densities(first, second), overlaid_percentiles(first, second)) if drawing]
@@ -79,15 +105,26 @@ def _check(a: Result, b: Result, where: str) -> None:
 
 
 def _verdict(found: tuple[Effect, ...]) -> dict[str, Any]:
-    seen = [effect for effect in found if effect.seen]
-    if seen:
-        lead = f"{words.plural(len(seen), 'difference')} in {words.plural(len(found), 'comparison')}."
-        return {"tone": "inconclusive", "headline": "Different", "lead": lead, "details": [_told(e) for e in seen[:6]]}
-    if not any(effect.n_a and effect.n_b for effect in found):
+    compared = [effect for effect in found if effect.compared]
+    if not compared:
         lead = "The runs have no requests in common to compare."
         return {"tone": "no-traffic", "headline": "Nothing to compare", "lead": lead, "details": []}
-    lead = "No difference that these runs could have seen."
-    return {"tone": "verified", "headline": "No difference seen", "lead": lead, "details": []}
+    beyond = [effect for effect in compared if effect.change in ("worse", "changed")]
+    of = words.plural(len(compared), "comparison")
+    if beyond:
+        lead = f"{words.plural(len(beyond), 'change')} beyond the threshold in {of}."
+        return {"tone": "falsified", "headline": "Changed", "lead": lead, "details": [_told(e) for e in beyond[:6]]}
+    open_ = [effect for effect in compared if effect.change == "unknown"]
+    if open_:
+        lead = f"In {len(open_)} of {of} a change beyond the threshold can be neither seen nor ruled out."
+        return {
+            "tone": "inconclusive",
+            "headline": "Cannot tell",
+            "lead": lead,
+            "details": [_told(e) for e in open_[:6]],
+        }
+    lead = f"In none of {of} is there a change beyond the threshold."
+    return {"tone": "verified", "headline": "No change that matters", "lead": lead, "details": []}
 
 
 def _told(effect: Effect) -> str:
@@ -112,6 +149,7 @@ def _row(effect: Effect) -> dict[str, Any]:
     drawn = Interval(effect.estimate, effect.low, effect.high)
     return {
         "effect": effect,
+        "change": CHANGES[effect.change] if effect.compared else words.NONE,
         "a": words.quantity(effect.a, effect.unit),
         "b": words.quantity(effect.b, effect.unit),
         "n": f"{words.count(effect.n_a)} and {words.count(effect.n_b)}",
@@ -119,6 +157,26 @@ def _row(effect: Effect) -> dict[str, Any]:
         "interval": effect.range if effect.estimate is not None else words.NONE,
         "forest": interval_row(drawn, effect.sentence) if effect.estimate is not None else None,
     }
+
+
+def lines_of(found: ComparePaths) -> list[str]:
+    """Return the comparison for a terminal: a line for each quantity that both runs have, then the outcome."""
+    rows = [
+        (
+            f"{effect.subject}  {effect.what}".strip(),
+            f"A {words.quantity(effect.a, effect.unit)}",
+            f"B {words.quantity(effect.b, effect.unit)}",
+            effect.words(effect.estimate or 0.0),
+            f"({effect.range})",
+            CHANGES[effect.change],
+        )
+        for effect in found.effects
+        if effect.compared
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(6)] if rows else []
+    said = _verdict(found.effects)
+    table = ["   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return [words.plain(line) for line in (*table, f"{said['headline']}: {said['lead']}")]
 
 
 def changes(a: Result, b: Result) -> list[tuple[str, str, str]]:
@@ -160,6 +218,7 @@ def _record(a: Result, b: Result, folders: tuple[Path, Path], found: tuple[Effec
         "name": a.plan.name,
         "confidence": min(a.plan.confidence, b.plan.confidence),
         "different": any(effect.seen for effect in found),
+        "outcome": outcome_of(found),
         "runs": [
             {
                 "folder": str(folder),

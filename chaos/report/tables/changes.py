@@ -6,7 +6,7 @@ stopped, because they are made of confidence sequences (chaos/verify)."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any, Literal
 
@@ -18,12 +18,14 @@ from chaos.journal.result import Result
 from chaos.protocol.digest import FAILURE
 from chaos.protocol.histogram import Histogram
 from chaos.report.data import frames
+from chaos.report.tables.thresholds import Change, Thresholds, change
 from chaos.verify.claim import split_alpha
 from chaos.verify.difference import Counts, difference
 from chaos.verify.quantile import Sample, quantile_span
 
-LEVELS = (0.5, 0.9, 0.99)
+LEVELS = (0.5, 0.9, 0.95, 0.99)
 Unit = Literal["share", "seconds"]
+DEFAULT = Thresholds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class Effect:
     """One quantity in both runs.
 
     `estimate` and the interval `low`..`high` are of B - A, in fractions or seconds; the interval may be open. `seen`: a
-    difference of 0 has been ruled out."""
+    difference of 0 has been ruled out. `limit` is the change that matters; `directed`: more of it is worse."""
 
     subject: str
     what: str
@@ -43,6 +45,18 @@ class Effect:
     estimate: float | None
     low: float | None
     high: float | None
+    limit: float = 0.0
+    directed: bool = True
+
+    @property
+    def change(self) -> Change:
+        """What the interval says of the threshold."""
+        return change(self.low, self.high, self.limit, directed=self.directed)
+
+    @property
+    def compared(self) -> bool:
+        """Whether both runs have it."""
+        return self.estimate is not None and self.n_a > 0 and self.n_b > 0
 
     @property
     def seen(self) -> bool:
@@ -57,7 +71,7 @@ class Effect:
             open_side = "No difference that these runs could have seen: too few requests to bound one."
             return self._seen() if self.seen else open_side
         if self.seen:
-            return self._seen()
+            return self._seen() + (" That is within the threshold." if self.change == "within" else "")
         between = f"it lies between {self.words(self.low)} and {self.words(self.high)}"
         return f"No difference that these runs could have seen: {between}."
 
@@ -90,20 +104,28 @@ class Effect:
             "difference": self.estimate,
             "interval": [self.low, self.high],
             "seen": self.seen,
+            "threshold": self.limit,
+            "change": self.change if self.compared else None,
             "sentence": self.sentence,
         }
 
 
-def effects(a: Result, b: Result) -> tuple[Effect, ...]:
+def effects(a: Result, b: Result, thresholds: Thresholds = DEFAULT) -> tuple[Effect, ...]:
     """Return every comparison that the two runs allow: matching findings, failures and latencies per phase and task."""
     tallies = list(_tallies(a, b))
     groups = list(_groups(frames.outcomes(a), frames.outcomes(b)))
     confidence = min(a.plan.confidence, b.plan.confidence)
     alpha = split_alpha(confidence, len(tallies) + sum(1 + len(LEVELS) for _ in groups))
-    made = [_share(subject, what, first, second, alpha) for subject, what, first, second in tallies]
+    shares, failures = thresholds.shares.of(0), thresholds.failures.of(0)
+    made = [
+        replace(_share(subject, what, first, second, alpha), limit=shares, directed=False)
+        for subject, what, first, second in tallies
+    ]
     for subject, left, right in groups:
-        made.append(_share(subject, "failed for users", _failed(left), _failed(right), alpha))
-        made += _latencies(subject, frames.merged(left["latency"]), frames.merged(right["latency"]), alpha)
+        failed = _share(subject, "failed for users", _failed(left), _failed(right), alpha)
+        made.append(replace(failed, limit=failures))
+        late = _latencies(subject, frames.merged(left["latency"]), frames.merged(right["latency"]), alpha)
+        made += [replace(each, limit=thresholds.of(each.what.split()[0]).of(each.a or 0.0)) for each in late]
     return tuple(made)
 
 

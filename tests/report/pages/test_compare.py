@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 from support.journals import Scenario, write
 
 from chaos.errors import InvalidInput
-from chaos.report.pages.compare import compare
+from chaos.report.pages.compare import compare, lines_of
+from chaos.report.tables.thresholds import parse_thresholds
 
 
 def effects(a: Path, b: Path) -> dict[str, dict[str, Any]]:
@@ -72,4 +74,57 @@ def test_a_run_without_requests_compares_as_far_as_it_goes(tmp_path: Path) -> No
     journal = b / "journal.jsonl"
     journal.write_text(journal.read_text().splitlines()[0] + "\n")
     paths = compare(a, b)
-    assert not paths.different and "Only one of the runs has it" in paths.html.read_text()
+    assert (
+        not paths.different and paths.outcome == "unknown" and "Only one of the runs has it" in paths.html.read_text()
+    )
+
+
+def test_a_run_is_not_compared_with_itself(tmp_path: Path) -> None:
+    a = write(tmp_path / "a")
+    with pytest.raises(InvalidInput, match="is the run that it is to be compared with"):
+        compare(a, a / "journal.jsonl")
+
+
+class TestWhatMatters:
+    """Exit codes of `chaos compare`: 0 for none, 1 for worse, 3 when the runs cannot tell."""
+
+    @pytest.mark.parametrize(
+        ("more", "thresholds", "outcome"),
+        [
+            ({}, "failures=3,shares=3", "none"),
+            ({}, "shares=0.1", "unknown"),
+            ({"real_abort": 0.4}, "", "worse"),
+            ({"real_abort": 0.4}, "shares=15,failures=15,latency=1s", "none"),
+            ({"delay_share": 0.3, "delay": 0.1}, "", "worse"),
+            ({"delay_share": 0.3, "delay": 0.1}, "latency=200ms,failures=100,shares=100", "none"),
+        ],
+    )
+    def test_a_change_counts_when_it_is_surely_beyond_its_threshold(
+        self, tmp_path: Path, more: dict[str, Any], thresholds: str, outcome: str
+    ) -> None:
+        a = write(tmp_path / "a", requests=60_000, seconds=5, seed=1)
+        b = write(tmp_path / "b", requests=60_000, seconds=5, seed=2, **more)
+        paths = compare(a, b, thresholds=parse_thresholds(thresholds))
+        assert paths.outcome == outcome and json.loads(paths.json.read_text())["outcome"] == outcome
+
+    def test_the_terminal_has_the_numbers(self, tmp_path: Path) -> None:
+        a = write(tmp_path / "a", requests=60_000, seconds=5)
+        b = write(tmp_path / "b", requests=60_000, seconds=5, real_abort=0.4, seed=2)
+        lines = lines_of(compare(a, b))
+        (abort,) = [line for line in lines if "abort 400" in line]
+        assert "A 49.7 %" in abort and "B 40.2 %" in abort and "points" in abort and abort.endswith("changed")
+        assert lines[-1].startswith("Changed: ")
+
+    @pytest.mark.parametrize(
+        ("text", "problem"),
+        [
+            ("p95", "write NAME=VALUE"),
+            ("p96=10%", "'p96=10%': write NAME=VALUE, with a name of p50"),
+            ("p95=ten", "p95=ten: write 10% or 20ms"),
+            ("failures=10ms", "write a number of points, like 1"),
+            ("latency=-5%", "write 10% or 20ms"),
+        ],
+    )
+    def test_a_bad_threshold_is_shown_with_what_would_be_right(self, text: str, problem: str) -> None:
+        with pytest.raises(InvalidInput, match=re.escape(problem)):
+            parse_thresholds(text)
