@@ -6,7 +6,7 @@ import pytest
 
 from chaos.errors import Problem
 from chaos.experiment.read import Reading, read_experiment
-from chaos.experiment.safety import allowed, directed, safety_problems, task_problems
+from chaos.experiment.safety import allowed, directed, entry_problems, safety_problems, task_problems
 from chaos.experiment.services import plan_services
 from chaos.experiment.tasks import LoadTask, load_tasks
 
@@ -64,7 +64,7 @@ ENDPOINTS = [
         "127.0.0.1",
         [("e.yaml:4:67", "spec.services.web.endpoints[1].address", "beyond-loopback")],
     ),
-    ("  seed: 1", "192.0.2.1", [("e.yaml:18:25", "spec.endpoints[0].address", "beyond-loopback")]),
+    ("  seed: 1", "192.0.2.1", []),
     ("  allowHosts: [192.0.2.1]", "192.0.2.1", []),
 ]
 
@@ -75,6 +75,14 @@ def test_an_endpoint_beyond_this_machine_is_told_at_its_line(
 ) -> None:
     found = reading(spec, address)
     assert told(safety_problems(found, plan_services(found))) == problems
+
+
+def test_an_entrys_endpoint_beyond_this_machine_is_no_error_of_the_file_but_stops_a_run() -> None:
+    """A cluster takes it; what would send requests there does not."""
+    found = reading("  seed: 1", "192.0.2.1")
+    problems = [("e.yaml:18:25", "spec.endpoints[0].address", "beyond-loopback")]
+    assert told(entry_problems(found)) == problems
+    assert told(entry_problems(reading("  allowHosts: [192.0.2.1]", "192.0.2.1"))) == []
 
 
 SERVICES = '  services: {web: {builtin: webserver}, app: {builtin: proxy, url: "http://web/"}}\n'

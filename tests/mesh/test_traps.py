@@ -108,9 +108,9 @@ def test_11_a_prefix_rewrite_has_no_slash_logic() -> None:
 
 
 def test_12_setting_an_empty_value_does_nothing_and_remove_comes_before_set() -> None:
-    rules = web(f"- headers: {{request: {{set: {{x: '', y: new}}, remove: [y]}}}}\n  {TO_WEB}")
-    found = sent(rules, request("/", {"x": "old", "y": "old"}))
-    assert (found["x"], found["y"]) == (["old"], ["new"])
+    rules = web(f"- headers: {{request: {{set: {{x: '', z: new}}, remove: [z]}}}}\n  {TO_WEB}")
+    found = sent(rules, request("/", {"x": "old", "z": "old"}))
+    assert (found["x"], found["z"]) == (["old"], ["new"])
 
 
 def test_13_with_one_destination_its_set_wins_with_several_the_routes() -> None:

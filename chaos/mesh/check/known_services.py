@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chaos.mesh.check.admission.values import covers
+from chaos.mesh.model.kubernetes_service import EXPORT_TO
 from chaos.mesh.model.resources import Resource, Resources
 from chaos.mesh.names import HTTP_PORT, exported, full_name
 from chaos.mesh.source.document import Document
@@ -20,13 +21,20 @@ Labels = Mapping[str, str]
 
 @dataclass(slots=True)
 class KnownService:
-    """A service by its full name. `labels` has those of each endpoint; None where the files cannot tell."""
+    """A service by its full name. `labels` has those of each endpoint; None where the files cannot tell. `others` are
+    further declarations of the same host."""
 
     host: str
     namespace: str
     ports: list[int] = field(default_factory=list)
     labels: list[Labels] | None = None
     export_to: tuple[str, ...] = ()
+    others: list[KnownService] = field(default_factory=list)
+
+    def seen_from(self, namespace: str) -> bool:
+        """Return whether the service, or another declaration of the same host, is exported to a namespace."""
+        mine = exported(self.export_to, self.namespace, namespace)
+        return mine or any(each.seen_from(namespace) for each in self.others)
 
 
 class KnownServices:
@@ -39,6 +47,7 @@ class KnownServices:
             if known is not service:
                 known.ports += [port for port in service.ports if port not in known.ports]
                 known.labels = None if known.labels is None or service.labels is None else known.labels + service.labels
+                known.others.append(service)
 
         self._wide = sorted((host for host in self.services if host.startswith("*")), key=len, reverse=True)
 
@@ -50,7 +59,7 @@ class KnownServices:
         name = full_name(host, namespace)
         for candidate in (name, *(wide for wide in self._wide if covers(wide, name))):
             service = self.services.get(candidate)
-            if service is not None and exported(service.export_to, service.namespace, namespace):
+            if service is not None and service.seen_from(namespace):
                 return service
         return None
 
@@ -92,7 +101,10 @@ def _of_service(value: Any) -> list[KnownService]:
         return []
     ports = _get(value, "spec", "ports")
     numbers = [_get(port, "port") for port in ports] if isinstance(ports, list) else []
-    return [KnownService(full_name(name, namespace), namespace, [n for n in numbers if isinstance(n, int)])]
+    wanted = _get(value, "metadata", "annotations", EXPORT_TO)
+    export_to = tuple(each.strip() for each in wanted.split(",")) if isinstance(wanted, str) else ()
+    whole = [number for number in numbers if isinstance(number, int)]
+    return [KnownService(full_name(name, namespace), namespace, whole, None, export_to)]
 
 
 def _of_experiment(value: Any) -> list[KnownService]:

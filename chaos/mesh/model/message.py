@@ -59,7 +59,8 @@ Duration = Annotated[
 
 
 class Message(BaseModel):
-    """A protobuf message as Kubernetes reads it: unknown fields are refused, and a null field counts as absent."""
+    """A protobuf message as Kubernetes reads it: unknown fields are refused, whatever their value, and a field of the
+    schema that is null counts as absent."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -75,7 +76,8 @@ class Message(BaseModel):
     @classmethod
     def _null_is_absent(cls, value: Any) -> Any:
         if type(value) is dict and None in value.values():
-            return {key: item for key, item in value.items() if item is not None}
+            known = {field.alias for field in cls.model_fields.values()}
+            return {key: item for key, item in value.items() if item is not None or key not in known}
         return value
 
     def has(self, *names: str) -> bool:

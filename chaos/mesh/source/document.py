@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from chaos.errors import Location, Problem
+from chaos.errors import Location, Problem, Severity
 from chaos.mesh.source.scalars import Scalar, is_trap, resolve, whole
 
 MAX_BYTES = 1 << 20
@@ -260,7 +260,9 @@ class _Reader:
     def _key(self, event: Any, events: Iterator[yaml.Event], depth: int) -> str:
         """Return a key as a string; numbers and booleans become one as in kubectl, anything else is a problem."""
         position = _position(event.start_mark)
+        noted = len(self.notes)
         value, _ = self._node(event, events, depth + 1)
+        del self.notes[noted:]  # a key has a note of its own, with the path of the key
         if isinstance(value, str):
             return value
         if isinstance(value, bool):
@@ -268,7 +270,7 @@ class _Reader:
             word = getattr(event, "value", text)
             if word != text:
                 message = f'a bare `{word}` is the boolean {text} in YAML; write "{word}" in quotes for the string'
-                self._problem(position, field_path((*self.path, word)), message)
+                self._note(position, field_path((*self.path, word)), message, "warning")
             return text
         if isinstance(value, int | float):
             return str(value)
@@ -300,8 +302,7 @@ class _Reader:
         if is_trap(text):
             word = "true" if text in "yY" else "false"
             message = f'kubectl reads a bare `{text}` as the boolean {word}; write "{text}" in quotes for the string'
-            path = field_path(tuple(self.path))
-            self.notes.append(Problem(Location(self.file, *position), path, message, "info", "yaml-boolean"))
+            self._note(position, field_path(tuple(self.path)), message, "info")
         value = resolve(text)
         if isinstance(value, float) and not abs(value) < float("inf"):
             self._problem(position, field_path(tuple(self.path)), f"{text} is not a finite number")
@@ -316,6 +317,9 @@ class _Reader:
         if not isinstance(value, _TAGGED.get(name, ())):
             shown = f"!!{name}" if tag.startswith(_TAG) else tag
             self._problem(position, field_path(tuple(self.path)), f"the tag {shown} does not fit here; leave it out")
+
+    def _note(self, position: Position, path: str, message: str, severity: Severity) -> None:
+        self.notes.append(Problem(Location(self.file, *position), path, message, severity, "yaml-boolean"))
 
     def _problem(self, position: Position, path: str, message: str) -> None:
         self.problems.append(Problem(Location(self.file, *position), path, one_line(message)))

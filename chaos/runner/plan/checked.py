@@ -13,7 +13,7 @@ from chaos.experiment.listeners import listener_problems
 from chaos.experiment.overrides import parse_override
 from chaos.experiment.patience import patience_problems
 from chaos.experiment.read import Reading, read_experiment
-from chaos.experiment.safety import directed, safety_problems, task_problems
+from chaos.experiment.safety import directed, entry_problems, safety_problems, task_problems
 from chaos.experiment.services import Addresses, ServicePlan, plan_services, proxy_of, registry_of
 from chaos.experiment.tasks import load_tasks
 from chaos.mesh.check.report import check_documents, refusals
@@ -91,7 +91,7 @@ def check(reading: Reading, *, thorough: bool = True) -> Prepared:
     own = [*services.problems, *safety_problems(reading, services)]
     if thorough:
         own += _task_problems(reading, services)
-    refused = [*reading.errors, *own, *refusals(reading.resources)]
+    refused = [*reading.errors, *own, *entry_problems(reading), *refusals(reading.resources)]
     said = [*reading.problems, *own, *(check_documents(reading.files) if thorough else refused)]
     return Prepared(reading, services, _in_order(said, reading), _in_order(refused, reading))
 

@@ -36,7 +36,7 @@ LOCATIONS = [
     ("{scheme: https}", "web:80", "/a", "https://web/a"),  # the port of the scheme that is left goes with it
     ("{port: 8443}", "web", "/a", "http://web:8443/a"),
     ("{port: 8443}", "web:80", "/a", "http://web:8443/a"),
-    ("{port: 8443, authority: n}", "web:80", "/a", "http://n:8443/a"),
+    ("{port: 8443, authority: o}", "web:80", "/a", "http://o:8443/a"),
     ("{port: 8443, authority: 'n:9'}", "web:80", "/a", "http://n:9/a"),
     ("{port: 80, uri: /}", "web:8080", "/", "http://web:8080/"),
     ("{port: 443, scheme: https}", "web:8080", "/", "https://web:8080/"),

@@ -17,7 +17,7 @@ RULES = """
 - name: canary
   match: [{headers: {end-user: {exact: jason}}, uri: {prefix: /x}}, {port: 99}]
   route: [{destination: {host: web, subset: v9}}]
-- match: [{queryParams: {y: {regex: "[0-9]+"}}}]
+- match: [{queryParams: {"y": {regex: "[0-9]+"}}}]
   fault: {delay: {fixedDelay: 5s, percentage: {value: 20}}, abort: {percentage: {value: 50}, httpStatus: 503}}
   rewrite: {uri: /rw, authority: other}
   timeout: 10s

@@ -53,7 +53,7 @@ def _abort(at: At, abort: Abort) -> None:
     elif abort.http2_error is not None:
         at.into("http2Error").error("Istio does not implement it; use httpStatus or grpcStatus")
     else:
-        at.warn("an abort without httpStatus or grpcStatus is ignored")
+        at.info("an abort without httpStatus or grpcStatus is ignored", "no-effect")
 
 
 def _status(at: At, status: int) -> None:

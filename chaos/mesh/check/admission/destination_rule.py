@@ -23,6 +23,7 @@ from chaos.mesh.model.destination_rule import (
 )
 from chaos.mesh.read.shape import shown
 
+_CONFIG_MAP = "configmap://"
 _POLICIES = ("load_balancer", "connection_pool", "outlier_detection", "tls")
 
 
@@ -178,6 +179,10 @@ def _tls(at: At, tls: ClientTLSSettings | None) -> None:
 
 
 def _tls_files(at: At, tls: ClientTLSSettings) -> None:
+    if tls.credential_name.startswith(_CONFIG_MAP):
+        namespace, slash, name = tls.credential_name.removeprefix(_CONFIG_MAP).partition("/")
+        if not (namespace and slash and name):
+            at.into("credentialName").error(f"write {_CONFIG_MAP}NAMESPACE/NAME, with the namespace of this rule")
     if tls.credential_name and tls.mode in ("SIMPLE", "MUTUAL"):
         if tls.client_certificate or tls.ca_certificates or tls.private_key or tls.ca_crl:
             at.into("credentialName").error("cannot be used with certificate files; the secret has them")

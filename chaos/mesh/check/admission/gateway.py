@@ -7,7 +7,18 @@ from __future__ import annotations
 from chaos.mesh.check.admission import values
 from chaos.mesh.check.cursor import At
 from chaos.mesh.model.gateway import Gateway, Port, Server, ServerTLSSettings, TLSCertificate
-from chaos.mesh.read.shape import shown
+from chaos.mesh.read.shape import shown, suggestion
+
+SCHEMA_WARNING = "IST0133"
+"""Istio's code for what its validation warns of."""
+
+_CIPHER_SUITES = [
+    "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-RSA-CHACHA20-POLY1305",
+    "ECDHE-ECDSA-AES128-SHA", "ECDHE-RSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA", "ECDHE-RSA-AES256-SHA",
+    "AES128-GCM-SHA256", "AES256-GCM-SHA384", "AES128-SHA", "AES256-SHA", "DES-CBC3-SHA",
+]  # fmt: skip
+"""Those of BoringSSL without PSK. Source: istio pkg/config/security, ValidCipherSuites."""
 
 _CERTIFICATE_MODES = ("SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL")
 
@@ -101,6 +112,7 @@ def _tls(at: At, tls: ServerTLSSettings | None) -> None:
     if tls is None:
         return
     _schema(at, tls)
+    _cipher_suites(at.into("cipherSuites"), tls.cipher_suites)
     if tls.min_protocol_version in ("TLSV1_0", "TLSV1_1") and not tls.cipher_suites:
         at.into("minProtocolVersion").warn("versions below TLSV1_2 need cipherSuites that fit them")
     if tls.mode == "ISTIO_MUTUAL":
@@ -119,6 +131,16 @@ def _tls(at: At, tls: ServerTLSSettings | None) -> None:
         at.into("caCrl").error("cannot be used with credentialName; the secret has it")
     if tls.ca_crl and tls.mode == "SIMPLE":
         at.into("caCrl").error("needs client certificates: mode MUTUAL")
+
+
+def _cipher_suites(at: At, suites: tuple[str, ...]) -> None:
+    """Warn of suites that are ignored. Words that begin with neither a letter nor a digit are OpenSSL's operators."""
+    for index, suite in enumerate(suites):
+        if suite in suites[:index]:
+            at.into(index).warn(f"{shown(suite)} appears twice; it is ignored", SCHEMA_WARNING)
+        elif suite not in ("", "ALL", *_CIPHER_SUITES) and suite[0].isalnum():
+            message = f"{shown(suite)} is not a cipher suite, and is ignored{suggestion(suite, _CIPHER_SUITES)}"
+            at.into(index).warn(message, SCHEMA_WARNING)
 
 
 def _certificates(tls: ServerTLSSettings) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """Check DestinationRules against the services: unknown hosts (IST0174), subsets that select no endpoint (IST0173).
 
-Source: istio analyzers destinationrule/{subset,ca-certificates}.go. Istio's warning about TLS without a CA is an info
-here: a local gateway does not speak TLS."""
+And TLS without a CA, for the host (IST0128) and for a port (IST0129). Source: istio analyzers
+destinationrule/{subset,ca-certificates}.go."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from chaos.mesh.check.known_services import KnownServices
 from chaos.mesh.model.resources import Resource
 
 if TYPE_CHECKING:
-    from chaos.mesh.model.destination_rule import DestinationRule
+    from chaos.mesh.model.destination_rule import ClientTLSSettings, DestinationRule
 
-UNKNOWN_HOST, SELECTS_NOTHING, UNVERIFIED = "IST0174", "IST0173", "IST0128"
+UNKNOWN_HOST, SELECTS_NOTHING = "IST0174", "IST0173"
+UNVERIFIED, UNVERIFIED_PORT = "IST0128", "IST0129"
 
 
 def analyze_destination_rules(at: At, rule: Resource[DestinationRule], known: KnownServices) -> None:
@@ -37,8 +38,15 @@ def analyze_destination_rules(at: At, rule: Resource[DestinationRule], known: Kn
 
 def _tls(at: At, rule: Resource[DestinationRule]) -> None:
     policy = rule.spec.traffic_policy
-    tls = policy.tls if policy is not None else None
+    if policy is None:
+        return
+    here = at.into("trafficPolicy")
+    _verified(here.into("tls"), policy.tls, UNVERIFIED)
+    for index, port in enumerate(policy.port_level_settings):
+        _verified(here.into("portLevelSettings", index, "tls"), port.tls, UNVERIFIED_PORT)
+
+
+def _verified(at: At, tls: ClientTLSSettings | None, code: str) -> None:
     if tls is None or tls.mode not in ("SIMPLE", "MUTUAL") or tls.ca_certificates or tls.credential_name:
         return
-    message = f"mode {tls.mode} without caCertificates: the service's certificate may go unchecked"
-    at.into("trafficPolicy", "tls").info(message, UNVERIFIED)
+    at.warn(f"mode {tls.mode} without caCertificates: the service's certificate may go unchecked", code)

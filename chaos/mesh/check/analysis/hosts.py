@@ -62,6 +62,7 @@ def _virtual_services(at: Cursor, claims: list[_Claim]) -> None:
     scoped = [claim for claim in claims if not claim.public]
     public = [claim for claim in claims if claim.public] if scoped else []
     for claim in claims:
+        _twice(at, claim)
         for index, host in enumerate(claim.hosts):
             rivals = [other for other in same[host] if other is not claim and _meet(claim, other)]
             others = scoped if claim.public else public
@@ -70,6 +71,14 @@ def _virtual_services(at: Cursor, claims: list[_Claim]) -> None:
                 message = _claimed(claim.service, index, [other.service for other in rivals])
                 at(claim.service).into("hosts", index).error(message, CONFLICTING_HOSTS)
                 break
+
+
+def _twice(at: Cursor, claim: _Claim) -> None:
+    """Report a host that one VirtualService lists short and in full: admission compares hosts as written."""
+    for index, host in enumerate(claim.hosts):
+        if host in claim.hosts[:index]:
+            message = f"this rule lists {host} already, under another name"
+            at(claim.service).into("hosts", index).error(message, CONFLICTING_HOSTS)
 
 
 def _meet(one: _Claim, other: _Claim) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 from chaos.errors import Problem
 from chaos.mesh.check.analysis.destination_rules import analyze_destination_rules
 from chaos.mesh.check.analysis.destinations import Subsets, analyze_destinations
+from chaos.mesh.check.analysis.entries import analyze_entries
 from chaos.mesh.check.analysis.gateways import analyze_gateways
 from chaos.mesh.check.analysis.hosts import analyze_hosts
 from chaos.mesh.check.analysis.routes import analyze_routes
@@ -37,4 +38,5 @@ def analyze(resources: Resources, documents: Iterable[Document] = ()) -> list[Pr
     for rule in resources.destination_rules:
         analyze_destination_rules(at(rule), rule, known)
     analyze_hosts(at, resources)
+    analyze_entries(at, resources.service_entries)
     return problems

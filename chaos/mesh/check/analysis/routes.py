@@ -1,4 +1,7 @@
-"""Find rules of one VirtualService that no request reaches, as Istio does: IST0130 (warning) and IST0131 (info).
+"""Find rules of one VirtualService that no request reaches, as Istio does: IST0130 and IST0131.
+
+An entry that is repeated is an info, as in Istio's analyzer; a prefix behind a shorter one is one there, too, but the
+webhook warns of it, and kubectl prints that.
 
 Match entries are compared as written, without their names. Prefixes that begin with an earlier one are found in Istio's
 way, including its oddity that an absent method counts as GET. Source: istio pkg/config/validation/validation.go,
@@ -140,5 +143,5 @@ def _covered(prefixes: list[_Prefix]) -> None:
         cover = next((item for items in shorter for item in items if item.covers(later)), None)
         if cover is not None:
             message = f"the prefix {later.prefix} begins with {cover.prefix} of rule {cover.rule}, which comes first"
-            later.at.into("uri", "prefix").info(f"{message} and takes its requests", INEFFECTIVE)
+            later.at.into("uri", "prefix").warn(f"{message} and takes its requests", INEFFECTIVE)
         earlier.setdefault(later.prefix, []).append(later)

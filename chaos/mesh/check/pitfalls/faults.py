@@ -18,6 +18,9 @@ _NEVER = {
 }
 
 
+DEPRECATED = "IST0002"
+
+
 def fault_pitfalls(at: At, route: HTTPRoute) -> None:
     """Report on one HTTPRoute; `at` points at it."""
     _mirror_shares(at, route)
@@ -39,7 +42,7 @@ def fault_pitfalls(at: At, route: HTTPRoute) -> None:
 def _share(at: At, percentage: Percent | None, what: str, deprecated: int = 0) -> None:
     if percentage is None:
         if deprecated:
-            at.into("percent").info(f"deprecated; write percentage: {{value: {deprecated}}}", "deprecated")
+            at.into("percent").warn(f"deprecated; write percentage: {{value: {deprecated}}}", DEPRECATED)
         else:
             at.info(f"without a percentage no request is {what}; for all write percentage: {{value: 100}}", "never")
     elif not percentage.has("value"):

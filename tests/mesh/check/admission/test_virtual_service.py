@@ -176,7 +176,7 @@ MATCHES = [
     ("sourceNamespace: a.b", "error http[0].match[0].sourceNamespace:"),
     ("gateways: [mesh, a/b]", None),
     ("gateways: [a/*]", "error http[0].match[0].gateways[0]:"),
-    ("ignoreUriCase: true, name: n, statPrefix: s", None),
+    ("ignoreUriCase: true, name: o, statPrefix: s", None),
 ]
 
 FAULTS = [
@@ -205,7 +205,7 @@ FAULTS = [
     ),
     (
         "{abort: {percentage: {value: 10}}}",
-        "warning http[0].fault.abort: an abort without httpStatus or grpcStatus is ignored",
+        "info http[0].fault.abort: an abort without httpStatus or grpcStatus is ignored",
     ),
     ("{abort: {httpStatus: 500, percentage: {value: 0}}}", None),
     ("{abort: {httpStatus: 500, percentage: {}}}", None),

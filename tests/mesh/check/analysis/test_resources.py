@@ -64,12 +64,12 @@ REACH: list[tuple[str, list[str]]] = [
     (f"{{{OPEN}}}, {{{OPEN}}}", ["IST0130 spec.http[1]"]),
     (f"{{{A}, {OPEN}}}, {{{OPEN}}}, {{{OPEN}}}", ["IST0130 spec.http[2]"]),
     (f"{{{A}, {OPEN}}}, {{{A}, {OPEN}}}, {{{OPEN}}}", ["IST0130 spec.http[1]"]),
-    (f"{{match: [{{name: x, uri: {{prefix: /a}}}}], {OPEN}}}, {{match: [{{name: y, uri: {{prefix: /a}}}}], {OPEN}}}", ["IST0130 spec.http[1]"]),
+    (f"{{match: [{{name: x, uri: {{prefix: /a}}}}], {OPEN}}}, {{match: [{{name: z, uri: {{prefix: /a}}}}], {OPEN}}}", ["IST0130 spec.http[1]"]),
     (f"{{{A}, {OPEN}}}, {{match: [{{uri: {{prefix: /a}}}}, {{uri: {{prefix: /c}}}}], {OPEN}}}", []),
-    (f"{{match: [{{uri: {{prefix: /a}}, headers: {{x: {{exact: '1'}}, y: {{exact: '2'}}}}}}], {OPEN}}}, {{match: [{{headers: {{y: {{exact: '2'}}, x: {{exact: '1'}}}}, uri: {{prefix: /a}}}}], {OPEN}}}", ["IST0130 spec.http[1]"]),
+    (f"{{match: [{{uri: {{prefix: /a}}, headers: {{x: {{exact: '1'}}, z: {{exact: '2'}}}}}}], {OPEN}}}, {{match: [{{headers: {{z: {{exact: '2'}}, x: {{exact: '1'}}}}, uri: {{prefix: /a}}}}], {OPEN}}}", ["IST0130 spec.http[1]"]),
     (f"{{match: [{{uri: {{prefix: /a}}, ignoreUriCase: true}}], {OPEN}}}, {{{A}, {OPEN}}}", []),
     (f"{{match: [{{uri: {{exact: /a}}}}], {OPEN}}}, {{match: [{{uri: {{prefix: /a}}}}], {OPEN}}}", []),
-    (f"{{{A}, {OPEN}}}, {{match: [{{uri: {{prefix: /a/b}}}}], {OPEN}}}", []),
+    (f"{{{A}, {OPEN}}}, {{match: [{{uri: {{prefix: /a/b}}}}], {OPEN}}}", ["IST0131 spec.http[1].match[0].uri.prefix"]),
     (f"{{match: [{{}}], {OPEN}}}, {{{A}, {OPEN}}}", []),
 ]  # fmt: skip
 
@@ -93,18 +93,18 @@ OVERLAPS = [
     ("uri: {prefix: /a}, headers: {x: {exact: '1'}}", "uri: {prefix: /a/b}", False),
     ("uri: {prefix: /a}, headers: {x: {exact: '1'}}", "uri: {prefix: /a/b}, headers: {x: {exact: '1'}}", True),
     ("uri: {prefix: /a}, headers: {x: {exact: '1'}}", "uri: {prefix: /a/b}, headers: {x: {exact: '2'}}", False),
-    ("uri: {prefix: /a}, queryParams: {x: {exact: '1'}}", "uri: {prefix: /a/b}, queryParams: {y: {exact: '1'}}", False),
+    ("uri: {prefix: /a}, queryParams: {x: {exact: '1'}}", "uri: {prefix: /a/b}, queryParams: {z: {exact: '1'}}", False),
     ("uri: {prefix: /a}, withoutHeaders: {x: {}}", "uri: {prefix: /a/b}, withoutHeaders: {x: {}}", True),
     ("uri: {regex: /a.*}", "uri: {prefix: /a/b}", False),
 ]
 
 
 @pytest.mark.parametrize(("first", "second", "covered"), OVERLAPS)
-def test_overlapping_prefixes_are_an_info_as_istio_finds_them(first: str, second: str, covered: bool) -> None:
-    """With its oddity: a match without a method counts as GET, so it does not cover POST."""
+def test_overlapping_prefixes_are_warned_of_as_istio_finds_them(first: str, second: str, covered: bool) -> None:
+    """An info of its analyzer, and a warning of its webhook. With its oddity: a match without a method counts as GET, so
+    it does not cover POST."""
     text = service(f"{{match: [{{{first}}}], {OPEN}}}, {{match: [{{{second}}}], {OPEN}}}")
-    assert found(text) == []
-    assert any(each.startswith("IST0131 spec.http[1].match[0]") for each in infos(text)) == covered
+    assert any(each.startswith("IST0131 warning: spec.http[1].match[0]") for each in found(text)) == covered
 
 
 def test_a_single_repeated_match_is_an_info() -> None:
@@ -226,3 +226,71 @@ DELEGATES = [
 def test_delegates_that_istio_would_pass_over_in_silence(parts: list[str], expected: str | None) -> None:
     said = [each for each in infos(service(parts[0], "[root]"), *parts[1:]) if each.startswith("delegate ")]
     assert said == [] if expected is None else said[0].startswith(expected)
+
+
+ENTRY = "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: {name}}}\nspec: {{hosts: [api.example.com], ports: [{port}], resolution: DNS{more}}}\n"
+RULE = "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {{name: r}}\nspec: {{host: web, trafficPolicy: {policy}}}\n"
+SEEN = [
+    (ENTRY.format(name="db", port="{number: 5432, name: tcp, protocol: TCP}", more=""), ["IST0134 warning: spec.ports[0]"]),
+    (ENTRY.format(name="db", port="{number: 5432, name: tcp, protocol: TCP}", more=", addresses: [10.0.0.1]"), []),
+    (ENTRY.format(name="db", port="{number: 80, name: http, protocol: HTTP}", more=""), []),
+    (
+        ENTRY.format(name="one", port="{number: 443, name: https, protocol: HTTPS}", more="")
+        + "---\n"
+        + ENTRY.format(name="two", port="{number: 443, name: tls, protocol: TLS}", more=""),
+        ["IST0177 warning: spec.ports[0].protocol"],
+    ),
+    (RULE.format(policy="{tls: {mode: SIMPLE}}"), ["IST0128 warning: spec.trafficPolicy.tls"]),
+    (
+        RULE.format(policy="{portLevelSettings: [{port: {number: 80}, tls: {mode: SIMPLE}}]}"),
+        ["IST0129 warning: spec.trafficPolicy.portLevelSettings[0].tls"],
+    ),
+    (RULE.format(policy="{tls: {mode: SIMPLE, caCertificates: /ca}}"), []),
+    (
+        "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: web}\n"
+        "spec: {hosts: [web, web.default.svc.cluster.local], http: [{route: [{destination: {host: web}}]}]}\n",
+        ["IST0109 error: spec.hosts[1]"],
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "expected"), SEEN)
+def test_what_istios_other_analyzers_see(text: str, expected: list[str]) -> None:
+    shown = [": ".join(each.split(": ")[:2]) for each in found(text)]
+    assert shown == expected
+
+
+@pytest.mark.parametrize(
+    ("suites", "problem"), [("AES128-SHA", 0), ("RC4-FOO", 1), ("AES128-SHA, AES128-SHA", 1), ("-AES128-SHA", 0)]
+)
+def test_cipher_suites_that_are_ignored_are_warned_of(suites: str, problem: int) -> None:
+    text = (
+        "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: g}\nspec: {servers: [{port: {number: 443, "
+        "name: https, protocol: HTTPS}, hosts: [a.com], tls: {mode: SIMPLE, serverCertificate: /c, privateKey: /k, "
+        f"cipherSuites: [{suites}]}}}}]}}\n"
+    )
+    assert sum("IST0133 warning" in each for each in found(text)) == problem
+
+
+def test_any_entry_of_a_host_that_is_seen_here_will_do() -> None:
+    """One for another namespace beside one for all."""
+    one = ENTRY.format(name="one", port="{number: 80, name: http, protocol: HTTP}", more=", exportTo: [other]")
+    two = ENTRY.format(name="two", port="{number: 80, name: http, protocol: HTTP}", more="")
+    assert found(one, two, service("{route: [{destination: {host: api.example.com}}]}")) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (service("{timeuot: , " + OPEN + "}"), "unknown field `timeuot`; did you mean `timeout`?"),
+        (service("{timeout: , " + OPEN + "}"), ""),
+        (
+            RULE.format(policy="{tls: {mode: SIMPLE, credentialName: 'configmap://ca'}}"),
+            "write configmap://NAMESPACE/NAME",
+        ),
+        (RULE.format(policy="{tls: {mode: SIMPLE, credentialName: 'configmap://default/ca'}}"), ""),
+    ],
+)
+def test_what_admission_refuses_however_little_it_says(text: str, problem: str) -> None:
+    shown = found(text)
+    assert any(problem in each for each in shown) if problem else shown == []

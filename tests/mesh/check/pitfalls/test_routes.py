@@ -27,7 +27,6 @@ PITFALLS = [
     ("fault: {abort: {httpStatus: 500}}", "never fault.abort: without a percentage no request is aborted; for all write percentage: {value: 100}"),
     ("fault: {delay: {fixedDelay: 5s}}", "never fault.delay: without a percentage no request is delayed"),
     ("fault: {abort: {httpStatus: 500, percentage: {}}}", "never fault.abort.percentage: without a value no request is aborted"),
-    ("fault: {delay: {fixedDelay: 5s, percent: 10}}", "deprecated fault.delay.percent: deprecated; write percentage: {value: 10}"),
     ("fault: {delay: {fixedDelay: 5s, percent: 10, percentage: {value: 5}}}", "no-effect fault.delay.percent: has no effect beside percentage"),
     ("fault: {abort: {httpStatus: 500, percentage: {value: 0.57}}}", "lost-digits fault.abort.percentage.value: becomes 5699 in 1000000, which is 0.5699 %"),
     ("fault: {abort: {httpStatus: 500, percentage: {value: 33.33333}}}", "lost-digits fault.abort.percentage.value: becomes 333333 in 1000000, which is 33.3333 %"),
@@ -130,7 +129,6 @@ RULES = [
     ("{host: web, trafficPolicy: {loadBalancer: {simple: PASSTHROUGH}}}", "not-served", "PASSTHROUGH needs the caller's original destination"),
     ("{host: web, trafficPolicy: {loadBalancer: {consistentHash: {}}}}", "no-effect", "without a key to hash the endpoint is random"),
     ("{host: web, subsets: [{name: v1}]}", "no-labels", 'without labels the subset "v1" has all endpoints'),
-    ("{host: web, trafficPolicy: {tls: {mode: SIMPLE}}}", "IST0128", "mode SIMPLE without caCertificates"),
 ]  # fmt: skip
 
 
