@@ -16,6 +16,7 @@ from chaos.mesh.check.analysis.entries import analyze_entries
 from chaos.mesh.check.analysis.gateways import analyze_gateways
 from chaos.mesh.check.analysis.hosts import analyze_hosts
 from chaos.mesh.check.analysis.routes import analyze_routes
+from chaos.mesh.check.analysis.services import analyze_service
 from chaos.mesh.check.cursor import At
 from chaos.mesh.check.known_services import known_services
 from chaos.mesh.model.resources import Resource, Resources
@@ -39,4 +40,6 @@ def analyze(resources: Resources, documents: Iterable[Document] = ()) -> list[Pr
         analyze_destination_rules(at(rule), rule, known)
     analyze_hosts(at, resources)
     analyze_entries(at, resources.service_entries)
+    for each in resources.services:
+        analyze_service(at(each), each)
     return problems

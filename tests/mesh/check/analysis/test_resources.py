@@ -294,3 +294,23 @@ def test_any_entry_of_a_host_that_is_seen_here_will_do() -> None:
 def test_what_admission_refuses_however_little_it_says(text: str, problem: str) -> None:
     shown = found(text)
     assert any(problem in each for each in shown) if problem else shown == []
+
+
+@pytest.mark.parametrize(
+    ("port", "noted"),
+    [
+        ("{port: 80, name: web}", True),
+        ("{port: 80, name: http-web}", False),
+        ("{port: 80, name: web, appProtocol: http}", False),
+        ("{port: 53, name: dns, protocol: UDP}", False),
+    ],
+)
+def test_a_port_name_that_says_no_protocol_is_noted(port: str, noted: bool) -> None:
+    text = f"apiVersion: v1\nkind: Service\nmetadata: {{name: shop}}\nspec: {{ports: [{port}]}}\n"
+    assert any(each.startswith("IST0118 spec.ports[0].name") for each in infos(text)) == noted
+
+
+def test_a_misspelt_annotation_is_warned_of() -> None:
+    text = "apiVersion: v1\nkind: Service\nmetadata: {name: shop, annotations: {networking.istio.io/exporTo: .}}\nspec: {ports: [{port: 80, name: http}]}\n"
+    (warning,) = found(text)
+    assert warning.startswith("IST0108 warning") and warning.endswith("did you mean networking.istio.io/exportTo?")
