@@ -9,8 +9,7 @@ from types import FrameType
 from typing import NoReturn
 
 from chaos.cli.streams import protect_streams, what_was_lost
-
-ENDING = (signal.SIGTERM, signal.SIGHUP)
+from chaos.signals import ENDING
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -32,7 +31,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 
 def _end_like_ctrl_c() -> None:
-    """SIGTERM and SIGHUP take the same way out, so that everything is cleaned up; unless nohup wants SIGHUP ignored."""
+    """Let SIGTERM and SIGHUP raise KeyboardInterrupt, so that everything is cleaned up. One that has a handler or is
+    ignored, as SIGHUP is by nohup, stays as it is."""
     for number in ENDING:
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _raise)
@@ -50,6 +50,6 @@ def _interrupted() -> int:
 
 
 def _ignore_signals() -> None:
-    """All that is left is to end with a code that stands."""
-    for number in (signal.SIGINT, *ENDING):
+    """Ignore further signals, so that the exit code stands."""
+    for number in ENDING:
         signal.signal(number, signal.SIG_IGN)

@@ -20,8 +20,7 @@ from chaos.gateway.process.options import GatewayOptions, url_of
 from chaos.gateway.process.reload import watch
 from chaos.gateway.process.server import serving
 from chaos.gateway.state.worker_state import RuleSet, WorkerState
-
-ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+from chaos.signals import heeded
 
 
 @asynccontextmanager
@@ -67,9 +66,8 @@ class Stop:
     def __init__(self, options: GatewayOptions):
         self.requested = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        for number in ENDING:
-            if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup
-                self._loop.add_signal_handler(number, self._signalled, number)
+        for number in heeded():
+            self._loop.add_signal_handler(number, self._signalled, number)
         if options.exit_with_stdin:
             threading.Thread(target=self._wait_for_stdin, daemon=True, name="stdin").start()
 

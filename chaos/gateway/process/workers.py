@@ -19,13 +19,14 @@ from typing import Any, NoReturn
 import uvloop
 
 from chaos.errors import ExitCode, InvalidInput, Location, Problem
-from chaos.gateway.process.app import ENDING, Stop, admin, announce, running
+from chaos.gateway.process.app import Stop, admin, announce, running
 from chaos.gateway.process.control import perform
 from chaos.gateway.process.options import GatewayOptions
 from chaos.gateway.state.counters import merge
 from chaos.gateway.state.worker_state import RuleSet
 from chaos.parent_death import die_with
 from chaos.protocol.counters import FaultedBatch, FaultedRequest, GatewayCounters, RulesInForce
+from chaos.signals import ENDING
 
 LINE_LIMIT = 64 * 1024 * 1024
 

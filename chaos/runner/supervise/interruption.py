@@ -15,9 +15,9 @@ from types import FrameType
 from typing import Any, TypeVar
 
 from chaos.errors import ExitCode
+from chaos.signals import heeded
 
 T = TypeVar("T")
-NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 MOST = 3
 
 
@@ -40,9 +40,8 @@ class Interruption:
 
     def __enter__(self) -> Interruption:
         if self._signals and threading.current_thread() is threading.main_thread():
-            for number in NUMBERS:
-                if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup
-                    self._before[number] = signal.signal(number, self._note)
+            for number in heeded():
+                self._before[number] = signal.signal(number, self._note)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -10,7 +10,8 @@ import sys
 
 import pytest
 
-from chaos.runner.supervise.interruption import NUMBERS, Interrupted, Interruption
+from chaos.runner.supervise.interruption import Interrupted, Interruption
+from chaos.signals import ENDING
 
 
 async def forever() -> None:
@@ -25,7 +26,7 @@ async def arrived(interruption: Interruption, number: int) -> None:
     await noticed.wait()
 
 
-@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("number", ENDING)
 async def test_the_work_is_cancelled_when_a_signal_arrives_and_when_one_has(number: int) -> None:
     before = signal.getsignal(number)
     with Interruption() as interruption:
@@ -98,6 +99,6 @@ def test_in_a_program_of_others_the_third_signal_is_theirs() -> None:
 
 
 async def test_without_signals_the_handlers_of_others_stay() -> None:
-    before = [signal.getsignal(number) for number in NUMBERS]
+    before = [signal.getsignal(number) for number in ENDING]
     with Interruption(signals=False):
-        assert [signal.getsignal(number) for number in NUMBERS] == before
+        assert [signal.getsignal(number) for number in ENDING] == before
