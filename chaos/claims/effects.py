@@ -1,6 +1,7 @@
-"""What a rule does to the requests that reach it, in the numbers that a verdict needs.
+"""Effects: what a rule does to the requests that reach it, in the numbers that a verdict needs.
 
-An effect belongs to one rule and the load tasks that take it; how a rule is found and compiled is for `chaos.mesh`."""
+An effect belongs to one rule and the load tasks that take it. Finding and compiling rules is the work of
+`chaos.mesh`."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ ReplyKind = Literal["redirect", "direct-response", "no-route"]
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """The rule's own retries: `attempts` after the first try, for the statuses that `retried` says."""
+    """The rule's own retries: up to `attempts` after the first attempt, for statuses of which `retried` is true.
+    `per_try_timeout` is in seconds; `description` is the policy's retryOn."""
 
     attempts: int
     retried: Callable[[int], bool]
@@ -23,11 +25,12 @@ class Retries:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """Shares are fractions, times seconds. A share is None where the rule has no such fault; 0.0 where it never fires.
+    """What one rule does. Shares are fractions, times are seconds. A share is None if the rule has no such fault, and
+    0.0 if it has one that never fires.
 
-    `tasks` are the names of the load tasks that take the rule; None when the rule is reached by requests that are not
-    the load's own (an application under test, the user's locustfile). `patience` is how long the most patient of its
-    clients waits, None when that is not known. `destinations` are cluster labels with their shares; `unreachable` says
+    `tasks` are the names of the load tasks that take the rule; None if the requests are not the load's own (they come
+    from an application under test or the user's locustfile). `patience` is the longest that any of its clients waits
+    for a response, None if that is not known. `destinations` are cluster labels with their shares; `unreachable` says
     that a destination is unknown, so that requests end at the gateway with 503."""
 
     key: str
@@ -49,13 +52,14 @@ class Effect:
 
     @property
     def faulty(self) -> bool:
-        """Whether any fault ever fires here."""
+        """Whether the rule has a fault that can fire."""
         return bool(self.abort_share or self.delay_share)
 
 
 @dataclass(frozen=True, slots=True)
 class PhaseEffects:
-    """What holds during one phase. With `faults` off the rules route, rewrite and redirect, and inject nothing."""
+    """The effects in force during one phase. With `faults` off, the rules route, rewrite and redirect but inject
+    nothing."""
 
     name: str
     effects: tuple[Effect, ...]
@@ -68,7 +72,7 @@ def forwards(effect: Effect, faults: bool) -> bool:
 
 
 def short(label: str) -> str:
-    """Return a cluster's label as people say it: `webserverv1.default.svc.cluster.local:80/v1` is `webserverv1/v1`."""
+    """Return a cluster's label in its short form: `webserverv1.default.svc.cluster.local:80/v1` is `webserverv1/v1`."""
     host, slash, subset = label.partition("/")
     host = host.rsplit(":", 1)[0] if ":" in host else host
     return host.removesuffix(".svc.cluster.local").removesuffix(".default") + slash + subset

@@ -1,4 +1,4 @@
-"""What a claim is judged by: both ledgers, its part of alpha, and what keeps latencies from being trusted."""
+"""Evidence: both ledgers, a claim's part of alpha, and the reason if latencies cannot be trusted."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ MAIN = 1 - 5 * GUARD
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All that is known when one claim is judged. `running` are the claim's own counts, kept between looks; `starved`
-    says why latencies cannot be trusted, and is empty when they can."""
+    """All that is known when one claim is judged. `running` are the claim's own counts, kept from one judgement to the
+    next. `starved` is the reason why latencies cannot be trusted, empty if they can."""
 
     observed: Observed
     ledger: GatewayLedger

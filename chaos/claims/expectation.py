@@ -1,7 +1,7 @@
-"""One claim that can be tested, and everything that a run asks of it. Each kind of claim is a file in `kinds/`.
+"""The base class of claims that follow from a rule. Each kind of claim is a file in `kinds/`.
 
-A kind says which claims follow from a rule (`of`), which outcomes have what is claimed (`_tagged`, `_untagged`), what
-the gateway's own counts say (`drawn`), how the evidence is judged (`judge`), and the words for it (`did`)."""
+A kind defines which claims follow from a rule (`of`), which outcomes satisfy the claim (`_tagged`, `_untagged`), what
+the gateway itself counted (`drawn`), how the evidence is judged (`judge`), and the words for sentences (`did`)."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ EASY, HARD = 1.0, 4.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation(ABC):
-    """One claim. `share` is the target proportion in [0, 1]; None where it follows from what the run measures.
+    """One claim. `share` is the target proportion in [0, 1]; None if it follows from what the run measures.
 
-    `tasks` are the load tasks whose requests count (None: anyone's). `tagged` False: the gateway does not say what it
-    did, so that only what shows in a response can be told. `unseen` says why this run cannot see it at all, so that it
-    is not judged; empty when it can."""
+    `tasks` are the load tasks whose requests count (None: anyone's). `tagged` is False if the gateway sends no tags, so
+    that only status, body and latency can be judged. `unseen` is the reason why this run cannot observe the claim at
+    all, which is then not judged; empty if it can."""
 
     id: str = ""
     title: str = ""
@@ -45,14 +45,14 @@ class Expectation(ABC):
     unseen: str = ""
 
     kind: ClassVar[str]
-    """As journals and `result.json` write it."""
+    """The kind's name in journals and `result.json`."""
     unit: ClassVar[Unit] = "share"
     measured_target: ClassVar[bool] = False
     """Whether the target follows from what the run measures."""
     fault: ClassVar[str] = ""
     """The fault whose draws have to be independent of each other, of `digest.FAULT_KINDS`."""
     complementary: ClassVar[bool] = False
-    """Whether two of them are one claim told twice: either is wrong exactly when the other is."""
+    """Whether two claims of this kind are equivalent, because each is wrong exactly if the other is."""
 
     @property
     def other_fault(self) -> tuple[str, float] | None:
@@ -66,7 +66,8 @@ class Expectation(ABC):
 
     @classmethod
     def named(cls, effect: Effect, title: str, detail: str = "", **fields: Any) -> Self:
-        """Return a claim about this rule. Without a rule only the tasks tell claims apart."""
+        """Return a claim about this rule, with an id made of the rule's key, the kind and `detail`. Claims about
+        requests without a rule have their tasks in the id instead of a key."""
         tasks = "" if effect.key else ",".join(effect.tasks or ())
         name = "#".join(part for part in (effect.key or "none", tasks, cls.kind, detail) if part)
         return cls(
@@ -81,17 +82,18 @@ class Expectation(ABC):
 
     @property
     def weight(self) -> float:
-        """Its part in dividing alpha. Claims of 0 % or 100 %, which one counter-example refutes, need little."""
+        """The claim's weight when alpha is divided. Claims of 0 % or 100 % need few requests, as one counter-example
+        refutes them, so they get less."""
         return EASY if self.share in (0.0, 1.0) else HARD
 
     @property
     def task(self) -> str:
-        """The task it is about; empty when there are several."""
+        """The name of its only task; empty if there are several or any."""
         return self.tasks[0] if self.tasks is not None and len(self.tasks) == 1 else ""
 
     @property
     def visible(self) -> bool:
-        """Whether status, body and latency alone can show it, to clients of a gateway that says nothing."""
+        """Whether status, body and latency alone can show it, without the gateway's tags."""
         return False
 
     def concerns(self, outcome: Outcome) -> bool:
@@ -99,14 +101,14 @@ class Expectation(ABC):
         return outcome.status != 0 and self._asked(outcome)
 
     def loses(self, outcome: Outcome) -> bool:
-        """Return whether an outcome is one of its requests that had no response, so that no tag tells what it met."""
+        """Return whether an outcome is one of its requests that had no response, and so no tag."""
         return outcome.status == 0 and self._asked(outcome)
 
     def _asked(self, outcome: Outcome) -> bool:
         return outcome.phase == self.phase and (self.tasks is None or outcome.task in self.tasks)
 
     def classify(self, outcome: Outcome) -> bool | None:
-        """Return whether an outcome has what is claimed; None when the claim is not about it."""
+        """Return whether an outcome satisfies the claim; None if the claim does not apply to it."""
         if not self.concerns(outcome):
             return None
         return self._tagged(outcome) if self.tagged else self._untagged(outcome)
@@ -121,24 +123,25 @@ class Expectation(ABC):
         return None
 
     def drawn(self, ledger: GatewayLedger) -> Tally | None:
-        """Return k of n as the gateway counted them; None for what it does not count."""
+        """Return k of n as the gateway counted them; None if it does not count them."""
         return None
 
     def left(self, ledger: GatewayLedger) -> Left | None:
-        """Return what the gateway had drawn for clients that left before their response; None where it does not
-        say."""
+        """Return what the gateway had drawn for clients that left before their response; None if it does not count
+        that."""
         return None
 
     @abstractmethod
     def judge(self, evidence: Evidence) -> Finding:
-        """Return what the evidence says so far."""
+        """Return the finding on the evidence so far."""
 
     @abstractmethod
     def did(self) -> str:
-        """Say what happened to the requests that have what is claimed, as in `were aborted with 400`."""
+        """Return what happened to the requests that satisfy the claim, for sentences: `were aborted with 400`."""
 
     def settled(self, finding: Finding, before: str) -> str:
-        """Return the sentence for a claim that was verified before and that its latest counts would leave open."""
+        """Return the sentence for a claim that was verified earlier but whose latest counts alone are inconclusive.
+        `before` is the sentence of that time."""
         return before
 
     def portion(self, effect: Effect) -> float:
@@ -146,17 +149,17 @@ class Expectation(ABC):
         return 1.0
 
     def requests_needed(self, alpha: float) -> Requests | None:
-        """Return how many of its requests a verdict takes; None where that depends on the upstream."""
+        """Return how many of its requests a verdict needs; None if that depends on the upstream."""
         return None if self.share is None else requests_needed(within(self.share, self.tolerance), alpha * MAIN)
 
     def smallest_deviation(self, requests: int, alpha: float) -> float | None:
-        """Return the smallest deviation, as a share, that so many requests would show; None if they show none."""
+        """Return the smallest deviation, as a share, that so many requests would reveal; None if they reveal none."""
         if self.share is None:
             return None
         return smallest_deviation(within(self.share, self.tolerance), max(1, requests), alpha * MAIN)
 
     def blank(self, evidence: Evidence) -> Finding:
-        """Return the finding as it is before anything is known but the gateway's counts."""
+        """Return a finding with the claim's own fields and the gateway's counts, and no verdict yet."""
         return Finding(
             id=self.id,
             kind=self.kind,

@@ -1,4 +1,4 @@
-"""List the claims that follow from the rules: one for everything that a rule does to the requests that reach it."""
+"""List the claims that follow from the rules, for each thing that a rule does to the requests that reach it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def expectations(
 ) -> tuple[Expectation, ...]:
     """Return every claim that follows from the rules in each phase.
 
-    `tagged` False is for a gateway that does not say what it did: only what shows in a response is claimed of it."""
+    `tagged` is False for a gateway that sends no tags: then only claims that responses alone can show are made."""
     made = [
         replace(claim, phase=phase.name, tagged=tagged, id=f"{phase.name}:{claim.id}" if phase.name else claim.id)
         for phase in phases

@@ -1,8 +1,7 @@
-"""What the requests of a load should meet: every outcome with its probability, and the delays mixed into their latency.
+"""Compute the outcomes that a rule should give its requests, with their probabilities, and the delays in their latency.
 
-Follows from the rules alone: match order is settled by asking them (`reach`), delay and abort are drawn
-independently, then the destination. What an upstream answers is its own affair; how often a try of it fails may be
-given."""
+The probabilities follow from the rule alone: delay and abort are drawn independently, then the destination. The status
+of an upstream's response is not predicted; how often an attempt fails there may be given."""
 
 from __future__ import annotations
 
@@ -15,8 +14,9 @@ from chaos.claims.effects import Effect
 
 @dataclass(frozen=True, slots=True)
 class ExpectedOutcome:
-    """`share` of the rule's requests, in [0, 1]. `status` is None where the upstream decides, `tries` None where
-    nothing is sent upstream or nothing is known of how its tries end; `delay` in seconds."""
+    """One outcome, of a `share` of the rule's requests in [0, 1]. `status` is None if the upstream decides it, `delay`
+    is in seconds. `tries` is the number of attempts, None if nothing is sent upstream or failures are not predicted;
+    `exhausted` means that all of them failed."""
 
     share: float
     status: int | None
@@ -29,7 +29,7 @@ class ExpectedOutcome:
 
 @dataclass(frozen=True, slots=True)
 class LatencyPart:
-    """A component of the latency mixture: `share` of requests take `added` seconds more than the rest of the way."""
+    """A component of the latency mixture: `share` of the requests take `added` seconds longer than without faults."""
 
     share: float
     added: float
@@ -38,9 +38,9 @@ class LatencyPart:
 def expected_outcomes(
     effect: Effect, *, faults: bool = True, failing: float | None = None
 ) -> tuple[ExpectedOutcome, ...]:
-    """All outcomes of a rule that can occur; their shares add up to 1. The likeliest come first.
+    """Return all outcomes of a rule that can occur, the likeliest first; their shares add up to 1.
 
-    `failing`: the probability that one upstream try fails in a way that the rule retries."""
+    `failing` is the probability that one attempt fails in a way that the rule retries."""
     found = [
         replace(ended, share=share * ended.share, fault=_both(fault, ended.fault), delay=delay)
         for share, fault, delay in _delays(effect, faults)
@@ -51,7 +51,7 @@ def expected_outcomes(
 
 
 def latency_mixture(outcomes: Iterable[ExpectedOutcome]) -> tuple[LatencyPart, ...]:
-    """How much of the latency each injected delay accounts for, from none upwards."""
+    """Return the injected delays with their shares, the smallest first; requests without a delay have 0 seconds."""
     parts: dict[float, float] = {}
     for outcome in outcomes:
         parts[outcome.delay] = parts.get(outcome.delay, 0.0) + outcome.share
@@ -64,7 +64,7 @@ def mean_delay(outcomes: Iterable[ExpectedOutcome], patience: float | None = Non
 
 
 def residual_share(failing: float, attempts: int) -> float:
-    """What is left of failures after so many retries: q^(attempts + 1)."""
+    """Return the share that still fails after so many retries: failing^(attempts + 1)."""
     return float(failing ** (attempts + 1))
 
 
@@ -78,7 +78,7 @@ def _delays(effect: Effect, faults: bool) -> list[tuple[float, str, float]]:
 
 
 def _endings(effect: Effect, faults: bool, failing: float | None) -> list[ExpectedOutcome]:
-    """Abort, or what the rule does otherwise."""
+    """Return the abort and the outcomes of the requests that are not aborted."""
     aborted = (effect.abort_share or 0.0) if faults else 0.0
     rest = [replace(each, share=each.share * (1 - aborted)) for each in _unharmed(effect, failing)]
     return [ExpectedOutcome(aborted, effect.abort_status, "abort"), *rest]
@@ -98,7 +98,8 @@ def _unharmed(effect: Effect, failing: float | None) -> list[ExpectedOutcome]:
 
 
 def _tries(effect: Effect, failing: float | None) -> Sequence[ExpectedOutcome]:
-    """How many tries it takes: the n-th is the first good one with q^(n-1) (1-q); none is with q^(attempts + 1)."""
+    """Return an outcome per number of attempts. With q = `failing`, the n-th attempt is the first that succeeds with
+    probability q^(n-1) (1-q); all fail with q^(attempts + 1)."""
     if failing is None:
         return [ExpectedOutcome(1.0, None)]
     attempts = effect.retries.attempts if effect.retries else 0

@@ -1,7 +1,7 @@
-"""A finding: one expectation, what the ledgers say of it, and the verdict, as one plain record.
+"""A finding: one claim, the counts of both ledgers, and the verdict, as one plain record.
 
-It is what the journal stores, the terminal and the report show, and other tools read from `result.json`. Shares are
-fractions in [0, 1], times are seconds; percent signs appear where a finding is printed and nowhere before."""
+The journal stores findings, the terminal and the report show them, and other tools read them from `result.json`. Shares
+are fractions in [0, 1] and times are seconds; percent signs appear only where a finding is printed."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ class Tally:
 
     @property
     def share(self) -> float | None:
-        """k / n; None without requests."""
+        """k / n; None if n is 0."""
         return self.k / self.n if self.n else None
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The state of one expectation.
+    """The state of one claim.
 
-    `rule` is the rule's key in the gateway's counters (empty for a hypothesis), `where` is `file:line:column` or
-    empty. `kind` is one of abort, delay, added-delay, destination, mirror, redirect, direct-response, route,
-    residual, no-route, hypothesis, masking, amplification, independence, drift, safeguard, search. `sense` says on
-    which side of `configured` the claim lies: `within` is configured ± tolerance. `estimate` and `interval` belong to
-    the observed ledger; an interval may be unbounded on a side (None). `unknown` requests had no response, and nobody
-    says what they met: the verdict holds whatever it was. For `left` of the observed ones the gateway says it, because
-    their clients left first. `confidence` is the run's, `alpha` this finding's part of 1 - confidence. `needed`
-    estimates how many more requests an inconclusive finding wants. `cause` is a short word for what is wrong when
-    something is: dice, hidden, count, per-connection, per-task, coupled, drift, drawn-twice, delay, routing, upstream,
-    starved, traffic, lost, unseen."""
+    `rule` is the rule's key in the gateway's counters (empty for a hypothesis), `where` is `file:line:column` or empty.
+    `kind` is one of abort, delay, added-delay, destination, mirror, redirect, direct-response, route, residual,
+    no-route, hypothesis, masking, amplification, independence, drift, safeguard, search. `sense` says on which side of
+    `configured` the claim lies: `within` is configured ± tolerance. `estimate` and `interval` belong to the observed
+    ledger; an interval may be unbounded on a side (None). `unknown` requests had no response and no count by the
+    gateway; the verdict holds whatever happened to them. `left` of the observed requests are known from the gateway
+    alone, because their clients left first. `confidence` is the run's, `alpha` this finding's part of 1 - confidence.
+    `needed` estimates how many more requests would decide an inconclusive finding. `cause` is a short word for what is
+    wrong, empty if nothing is: dice, hidden, count, per-connection, per-task, coupled, drift, drawn-twice, delay,
+    routing, upstream, starved, traffic, lost, unseen."""
 
     id: str
     kind: str
@@ -72,7 +72,7 @@ class Finding:
     cause: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; `from_dict` gives the finding back."""
+        """Return the finding as plain values for JSON, which `from_dict` reads back."""
         return asdict(self) | {
             "verdict": self.verdict.value,
             "ledgers": list(self.ledgers),
@@ -81,7 +81,7 @@ class Finding:
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> Finding:
-        """The finding of a record written by this or a later version: unknown keys are left aside.
+        """Return the finding of a record written by this or a later version: unknown keys are ignored.
 
         Raises KeyError without id, kind, title or verdict, ValueError for an unknown verdict."""
         known = {field.name: record[field.name] for field in fields(cls) if field.name in record}
@@ -105,5 +105,5 @@ def _tally(record: dict[str, int] | None) -> Tally | None:
 
 
 def _pair(interval: tuple[float | None, float | None] | None) -> list[float | None] | None:
-    """An end at infinity is an open end: JSON knows no other."""
+    """Return an interval's ends, None for one at infinity, which JSON cannot write."""
     return [end if end is not None and isfinite(end) else None for end in interval] if interval else None

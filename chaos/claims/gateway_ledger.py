@@ -1,4 +1,4 @@
-"""The gateway's ledger: what it counted per phase and rule, as far as claims ask for it."""
+"""The gateway's ledger: its counts per phase and rule, in the form that claims need."""
 
 from __future__ import annotations
 
@@ -10,25 +10,26 @@ from chaos.protocol.counters import GatewayCounters, RuleCounters
 
 
 class GatewayLedger:
-    """The gateway's `GET /counters`, or nothing for a gateway that has none."""
+    """The response of the gateway's `GET /counters`; None for a gateway that has none."""
 
     def __init__(self, counters: GatewayCounters | None):
         self.known = counters is not None
         self._phases = counters["phases"] if counters is not None else {}
 
     def rule(self, phase: str, key: str) -> RuleCounters | None:
-        """Return the counters of one rule in one phase; None when it saw nothing."""
+        """Return the counters of one rule in one phase; None if it saw no request."""
         return self._phases.get(phase, {}).get(key)
 
     def tally(self, phase: str, key: str, count: Callable[[RuleCounters], Tally]) -> Tally | None:
-        """Return what `count` makes of a rule's counters; 0 of 0 when it saw nothing, None without any ledger."""
+        """Return `count` applied to a rule's counters; 0 of 0 if it saw no request, None without any ledger."""
         if not self.known:
             return None
         counts = self.rule(phase, key)
         return count(counts) if counts else Tally(0, 0)
 
     def left(self, phase: str, key: str, count: Callable[[RuleCounters], Tally]) -> Left | None:
-        """Return what `count` makes of the counters of clients that left before their response."""
+        """Return `count` applied to a rule's counters of clients that left before their response; None without any
+        ledger."""
         counts = self.rule(phase, key)
         if counts is None:
             return Left(0, 0, 0) if self.known else None
@@ -38,8 +39,8 @@ class GatewayLedger:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """Of `total` clients that left before their response a claim is about `n`, and `k` of these have what is
-    claimed, as far as the gateway drew it."""
+    """Clients that left before their response: `total` of them, of which the claim applies to `n`, and the gateway's
+    draws satisfy it for `k`."""
 
     k: int
     n: int
@@ -47,12 +48,12 @@ class Left:
 
 
 def drawn_for_left(counts: RuleCounters, fault: str) -> Tally:
-    """Return for how many of those who left a fault had been drawn."""
+    """Return how many of the clients that left had a fault drawn, of all that left."""
     drawn = counts["left"]
     return Tally(sum(n for faults, n in drawn.items() if fault in faults.split(",")), sum(drawn.values()))
 
 
 def all_left(counts: RuleCounters) -> Tally:
-    """Return all of those who left: they took the rule."""
+    """Return n of n clients that left: all of them took the rule."""
     total = sum(counts["left"].values())
     return Tally(total, total)

@@ -1,6 +1,6 @@
-"""What the load saw, as counts and latencies by outcome: the observed ledger.
+"""The observed ledger: what the load saw, as counts and latencies by outcome.
 
-The shape of a digest without knowing where it comes from; digests of a second are added up as they arrive."""
+Digests are described by protocols, wherever they come from, and added up as they arrive."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chaos.verify.quantile import Sample
 
 
 class Outcome(Protocol):
-    """One kind of answer: docs/protocol.md, a digest's entry. `status` is 0 without a response."""
+    """One kind of response, the key of a digest's entry (docs/protocol.md). `status` is 0 without a response."""
 
     @property
     def phase(self) -> str: ...
@@ -34,7 +34,7 @@ class Outcome(Protocol):
 
 
 class Latencies(Protocol):
-    """`buckets` are ascending (from, to, count), in seconds."""
+    """A histogram. `buckets` yields ascending (from, to, count), in seconds."""
 
     def buckets(self) -> Iterable[tuple[float, float, int]]: ...
 
@@ -47,7 +47,7 @@ class Measured(Protocol):
 
 
 class PairKey(Protocol):
-    """Neighbours on a connection; `kind` is delay or abort."""
+    """The key of pairs of consecutive requests on a connection; `kind` is delay or abort."""
 
     @property
     def phase(self) -> str: ...
@@ -60,7 +60,7 @@ class PairKey(Protocol):
 
 
 class Observations(Protocol):
-    """A digest: outcomes, and neighbours as [clean-clean, clean-faulted, faulted-clean, faulted-faulted]."""
+    """A digest: outcomes, and pairs as [clean-clean, clean-faulted, faulted-clean, faulted-faulted]."""
 
     def items(self) -> Iterable[tuple[Outcome, Measured]]: ...
     @property
@@ -68,7 +68,7 @@ class Observations(Protocol):
 
 
 Classify = Callable[[Outcome], bool | None]
-"""Whether an outcome has what is claimed; None when the claim is not about it."""
+"""Returns whether an outcome satisfies the claim; None if the claim does not apply to it."""
 
 
 @dataclass(slots=True)
@@ -80,7 +80,7 @@ class Seen:
 
 
 class Observed:
-    """All digests so far as one, and how many requests each stretch of time had per outcome."""
+    """The sum of all digests so far, and the number of requests per outcome in each stretch of time."""
 
     def __init__(self) -> None:
         self.outcomes: dict[Outcome, Seen] = {}
@@ -89,7 +89,7 @@ class Observed:
         self.ends: list[float] = []
 
     def add(self, digest: Observations, seconds: float = 1.0) -> None:
-        """One more stretch of the run, so many seconds long."""
+        """Add the digest of one more stretch of the run, so many seconds long."""
         stretch: list[tuple[Outcome, int]] = []
         for outcome, measured in digest.items():
             seen = self.outcomes.setdefault(outcome, Seen())
@@ -111,15 +111,15 @@ class Observed:
         return sum(seen.count for seen in self.outcomes.values())
 
     def tally(self, classify: Classify) -> Tally:
-        """k of n: those that have it, of those that the claim is about."""
+        """Count the outcomes that satisfy the claim (k) among those it applies to (n)."""
         return _tally(self, classify)
 
     def moment(self, stretches: int) -> float:
-        """Seconds from the beginning to the end of the first so many stretches."""
+        """Return the end of the first so many stretches, in seconds since the beginning."""
         return self.ends[stretches - 1] if stretches else 0.0
 
     def sample(self, chosen: Callable[[Outcome], bool]) -> Sample:
-        """The latencies of the chosen outcomes together."""
+        """Return the latencies of the chosen outcomes together."""
         merged: dict[tuple[float, float], int] = {}
         for outcome, seen in self.outcomes.items():
             if chosen(outcome):
@@ -128,7 +128,7 @@ class Observed:
         return Sample((low, high, count) for (low, high), count in sorted(merged.items()))
 
     def neighbours(self, chosen: Callable[[PairKey], bool]) -> list[int]:
-        """The chosen pairs together."""
+        """Return the four counts of the chosen pairs, added up."""
         cells = [0, 0, 0, 0]
         for pair, counts in self.pairs.items():
             if chosen(pair):
@@ -137,24 +137,24 @@ class Observed:
 
 
 class Running:
-    """One claim's counts, stretch by stretch, kept up with what is observed: each outcome is classified once and each
-    stretch counted once, however often and however late in a long run one looks.
+    """One claim's counts, stretch by stretch. Each outcome is classified once and each stretch counted once, so that
+    judging often costs little, late in a long run as well.
 
-    `series` are (k, n) of each stretch, `lost` how many of its requests had no response, so that nobody knows which
-    they were."""
+    `series` has (k, n) of each stretch, `lost` the number of its requests that had no response and so no class.
+    The first `looked` stretches are known to hold no drift."""
 
     __slots__ = ("_classify", "_known", "_loses", "looked", "lost", "series")
 
     def __init__(self, classify: Classify, loses: Callable[[Outcome], bool]):
         self.series: list[tuple[int, int]] = []
         self.lost: list[int] = []
-        self.looked = 0  # so many stretches held no drift
+        self.looked = 0
         self._classify = classify
         self._loses = loses
         self._known: dict[Outcome, tuple[bool | None, bool]] = {}
 
     def follow(self, observed: Observed) -> Tally:
-        """Count what is new, and return k of n in all."""
+        """Count the new stretches, and return k of n of all."""
         for stretch in observed.stretches[len(self.series) :]:
             k = n = lost = 0
             for outcome, count in stretch:

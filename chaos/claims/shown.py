@@ -1,4 +1,4 @@
-"""Say what a finding claims and what was seen, in numbers: the columns that the terminal, JUnit and reports share."""
+"""Format a finding's numbers: the columns that the terminal, JUnit and reports share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from chaos.formatting import NONE, THIN, count, edge, exact, quantity, significa
 
 
 def configured(finding: Finding) -> str:
-    """Return what is claimed, as `50 %` or `below 5 %`."""
+    """Return the claimed value, as `50 %` or `below 5 %`."""
     if finding.configured is None:
         return NONE
     value = _configured_value(finding)
@@ -28,7 +28,7 @@ def _configured_value(finding: Finding) -> str:
 
 
 def tolerance(finding: Finding) -> str:
-    """`\u00b1 2 points`, `\u00b1 150 ms`; empty where the claim has one side."""
+    """Return `\u00b1 2 points` or `\u00b1 150 ms`; empty for a claim with one side."""
     if finding.tolerance is None or finding.sense != "within":
         return ""
     if finding.unit == "share":
@@ -38,10 +38,10 @@ def tolerance(finding: Finding) -> str:
 
 
 def tally(value: Tally | None) -> str:
-    """`7 012 of 14 000`."""
+    """Return `7 012 of 14 000`."""
     return NONE if value is None else f"{count(value.k)} of {count(value.n)}"
 
 
 def estimate(finding: Finding) -> str:
-    """Return what was measured, with the digits that its interval carries."""
+    """Return the measured value, with the digits that its interval supports."""
     return quantity(finding.estimate, finding.unit, spread(finding.interval))

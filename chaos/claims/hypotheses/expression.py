@@ -1,4 +1,4 @@
-"""The short texts of `spec.verify.expect`, safeguards and searches: `recovery: p99 < 200ms within 5s`.
+"""Parse the expressions of `spec.verify.expect`, safeguards and searches: `recovery: p99 < 200ms within 5s`.
 
     expression  = [ phase ":" ] measure ( "<" | "<=" | ">" | ">=" ) limit [ "within" duration ]
     limit       = value | [ number "*" ] measure
@@ -6,7 +6,7 @@
     metric      = failures | errors | successes | aborted | delayed | status "(" 503 | 5xx ")"
                 | median | p50 ... p99.99 | masked "(" host ")" | amplification "(" host ")"
 
-A text that cannot be read raises ExpressionError, which points at the place with a caret and suggests the nearest name.
+A text that cannot be parsed raises ExpressionError, which marks the place with a caret and suggests the nearest name.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _WORDS: Mapping[Unit, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What an expression may speak about. `hosts` as people write them, in short; `tasks` None: they show only when the
-    load runs (a locustfile's), so any name may be one."""
+    """The names that an expression may use. `hosts` are in their short form. `tasks` is None if they are known only
+    when the load runs (a locustfile's), so that any name may be one."""
 
     phases: tuple[str, ...] = ()
     tasks: tuple[str, ...] | None = ()
@@ -40,9 +40,7 @@ class Names:
 
 
 def parse_expression(text: str, names: Names | None = None) -> Expression:
-    """Reads one expression; with `names`, phases, tasks and hosts must be among them.
-
-    Raises ExpressionError."""
+    """Parse one expression; with `names`, its phases, tasks and hosts must be among them. Raises ExpressionError."""
     return _Parser(text, names).expression()
 
 
@@ -67,7 +65,7 @@ class _Parser:
     # ------------------------------------------------------------------ parts
 
     def _scope(self) -> str | None:
-        """`phase:` at the beginning."""
+        """Read `phase:` at the beginning; None if there is none."""
         if self._peek().kind not in ("name", "quoted", "quantile") or self.tokens[self.at + 1].text != ":":
             return None
         token = self._next()
@@ -106,7 +104,7 @@ class _Parser:
         return level
 
     def _owners(self, owners: list[Token], scope: str | None) -> tuple[str | None, str | None]:
-        """Phase and task in front of a metric; the scope's phase unless another one is named."""
+        """Return phase and task in front of a metric; the phase is the scope's unless another one is named."""
         phase, task = scope, None
         for token in owners:
             if self._is_phase(token, task is not None or (len(owners) > 1 and token is owners[0])):
@@ -134,7 +132,7 @@ class _Parser:
     def _argument(self, metric: Token, found: Metric) -> str:
         if self._peek().text != "(":
             example = f"{metric.text}({'503' if found.argument == 'status' else 'webserver'})"
-            raise self._error(f"{metric.text} wants brackets, like {example}", self._peek())
+            raise self._error(f"{metric.text} needs an argument in brackets, for example {example}", self._peek())
         self._next()
         first = self._peek()
         said = ""

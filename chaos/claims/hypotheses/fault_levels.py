@@ -1,7 +1,7 @@
-"""The same Istio documents with another fault level: what ramps and searches vary.
+"""Change the fault level in Istio documents, for ramps and searches.
 
-Percentages and delays are changed in the documents themselves, so that what is in force is what one would apply, and
-what is expected of it follows from the same text."""
+Percentages and delays are changed in the documents themselves, so that the rules in force are ones that could be
+applied to a mesh, and the expectations follow from the same text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Values = list[dict[str, Any]]
 
 
 def istio_values(values: Iterable[Any]) -> Values:
-    """The Istio documents among parsed ones, as a copy that may be changed."""
+    """Return the Istio documents among parsed ones, as a copy that may be changed."""
     return [
         copy.deepcopy(value)
         for value in values
@@ -29,14 +29,14 @@ def istio_values(values: Iterable[Any]) -> Values:
 
 
 def as_text(values: Values) -> str:
-    """A YAML stream of these documents."""
+    """Return the documents as a YAML stream."""
     return yaml.safe_dump_all(values, sort_keys=False, allow_unicode=True)
 
 
 def at_level(values: Values, quantity: Quantity, level: float) -> Values:
-    """The documents with every such fault of the host at this level (percent, or seconds for a fixedDelay).
+    """Return the documents with every such fault of the host at this level (percent, or seconds for a fixedDelay).
 
-    Raises ValueError when the host has no such fault: there is nothing that could vary."""
+    Raises ValueError if the host has no such fault."""
     made = copy.deepcopy(values)
     change = _CHANGES[quantity.what]
     changed = [change(fault, level) for fault in _faults(made, quantity.host)]

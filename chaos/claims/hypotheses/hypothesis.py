@@ -1,4 +1,4 @@
-"""One hypothesis of a run, and what is known when it is judged."""
+"""One hypothesis of a run, and the evidence that it is judged by."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from chaos.claims.observations import Observations, Observed
 from chaos.protocol.counters import GatewayCounters, RuleCounters
 
 Hosts = Mapping[str, Sequence[str]]
-"""Host as people write it -> the keys of the rules that its requests may take."""
+"""From a host, short or in full, to the keys of the rules that its requests may take."""
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What hypotheses are judged by: both ledgers, the gateway's also as it was at the look before, the requests that
-    were followed, and why latencies cannot be trusted (empty when they can)."""
+    """The evidence that hypotheses are judged by. `counters` are the gateway's, `earlier` those of the judgement
+    before; `masking` has the requests that were followed. `starved` is the reason why latencies cannot be trusted,
+    empty if they can."""
 
     observed: Observed
     counters: GatewayCounters | None
@@ -29,7 +30,8 @@ class Known:
 
 @dataclass(slots=True)
 class Hypothesis:
-    """One expression and what was collected for it alone."""
+    """One expression and the counts that are collected for it alone. `window` is what came after `within` seconds,
+    `elapsed` the seconds of the phase so far."""
 
     expression: Expression
     id: str
@@ -38,7 +40,8 @@ class Hypothesis:
     totals: list[tuple[float, float, float]] = field(default_factory=list)
 
     def observe(self, digest: Observations) -> None:
-        """With `within`: collect what comes after so many seconds of the phase."""
+        """Add one second. Only an expression with `within` collects it, once so many seconds of the phase have
+        passed."""
         expression = self.expression
         if expression.within is None:
             return
@@ -50,7 +53,7 @@ class Hypothesis:
             self.elapsed += 1
 
     def seen(self, known: Known) -> Observed:
-        """Return what the expression speaks of: its window's digests, or all of the run's."""
+        """Return the digests that the expression applies to: those of its window, or all of the run's."""
         return self.window if self.window is not None else known.observed
 
 

@@ -15,7 +15,7 @@ from chaos.verify.verdict import Verdict
 
 
 class Hypotheses:
-    """All of an experiment's. `observe` and `findings` are called as a Judge's are."""
+    """All hypotheses of an experiment. `observe` and `findings` are called as those of Judge."""
 
     def __init__(self, expressions: Sequence[Expression], hosts: Hosts | None = None):
         self.all = tuple(
@@ -41,7 +41,7 @@ class Hypotheses:
 
 
 def blank(hypothesis: Hypothesis, confidence: float, alpha: float) -> Finding:
-    """Return the finding as it is before anything is known."""
+    """Return the finding of a hypothesis that has seen no request yet."""
     expression = hypothesis.expression
     return Finding(
         id=hypothesis.id,
@@ -56,5 +56,5 @@ def blank(hypothesis: Hypothesis, confidence: float, alpha: float) -> Finding:
         confidence=confidence,
         alpha=alpha,
         ledgers=("observed",),
-        sentence="Nothing was seen that it speaks about.",
+        sentence="No request that it applies to was seen.",
     )

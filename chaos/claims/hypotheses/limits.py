@@ -1,6 +1,6 @@
-"""Hold a measure against its limit. Verified: the whole interval keeps the limit. Falsified: none of it does.
+"""Compare a measure with its limit: verified if its whole interval is on the right side, falsified if none of it is.
 
-A comparison of two measures gives each half of alpha."""
+If two measures are compared, each has half of alpha."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from chaos.verify.verdict import Verdict
 
 
 def judge_expression(finding: Finding, expression: Expression, observed: Observed) -> Finding:
-    """Estimate, interval and verdict for a share or a quantile."""
+    """Return the finding with estimate, interval and verdict for a share or a quantile."""
     if expression.right is not None:
         return _against_other(finding, expression, expression.right, observed)
     if expression.left.unit == "share":
@@ -36,7 +36,8 @@ def judge_expression(finding: Finding, expression: Expression, observed: Observe
 
 
 def against_limit(finding: Finding, expression: Expression, tally: Tally, unknown: int = 0) -> Finding:
-    """Return a share held against its limit, whatever `unknown` further requests were."""
+    """Return the finding of a share compared with its limit. The verdict holds whatever `unknown` further requests
+    were."""
     if not tally.n + unknown:
         return finding
     claim = below(expression.limit) if expression.sense == "below" else above(expression.limit)
@@ -53,7 +54,7 @@ def against_limit(finding: Finding, expression: Expression, tally: Tally, unknow
 
 
 def _against_other(finding: Finding, expression: Expression, other: Measure, observed: Observed) -> Finding:
-    """Both sides have half of alpha; what is shown is their ratio, whose limit is the factor."""
+    """Return the finding of two measures as their ratio, whose limit is the factor. Each side has half of alpha."""
     half = finding.alpha / 2
     left, right = _span(expression.left, observed, half), _span(other, observed, half)
     if left is None or right is None:
@@ -64,7 +65,7 @@ def _against_other(finding: Finding, expression: Expression, other: Measure, obs
 
 
 def _span(measure: Measure, observed: Observed, alpha: float) -> tuple[float, Span] | None:
-    """A measure's value and what it may be; None when nothing was seen."""
+    """Return a measure's estimate and its interval; None if no request was seen."""
     if measure.unit == "share":
         tally = share_of(measure, observed)
         if tally.share is None:

@@ -1,8 +1,8 @@
-"""Of the faults that were injected, which did users see: requests are followed by their id from the user to the fault.
+"""Count the faults that users did not notice, by following requests by id from the user to the fault.
 
-An application that passes `x-request-id` on carries the user's id to the gateway, so that a sampled request that was
-aborted on its way can be looked up among the users' outcomes. Where it does not, only totals can be compared: at most
-as many faults were seen as user requests failed."""
+If an application passes `x-request-id` on, the gateway sees the user's id, so that a sampled request that was aborted
+on its way can be looked up among the users' outcomes. If it does not, only totals can be compared: users saw at most as
+many faults as there were failed requests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chaos.protocol.digest import failed
 
 ID_LENGTH = 36  # of a UUID; applications append to it for their own retries
 MOST = 500_000
-"""Requests kept of either kind; a run that has more is judged by its first ones."""
+"""How many requests of either kind are kept; a longer run is judged by its first ones."""
 
 
 class Masking:
@@ -27,7 +27,7 @@ class Masking:
         self._kept = 0
 
     def add_faulted(self, records: Iterable[FaultedRequest]) -> None:
-        """The gateway's `GET /faulted` entries: id, rule, fault, phase."""
+        """Add entries of the gateway's `GET /faulted`: id, rule, fault, phase."""
         for record in records:
             if "abort" in record["fault"] and self._kept < MOST:
                 ids = self._aborted.setdefault((record["phase"], record["rule"]), set())
@@ -35,13 +35,13 @@ class Masking:
                 self._kept += 1
 
     def add_sample(self, rows: Iterable[Sequence[Any]]) -> None:
-        """The load's sampled outcomes: [id, task, status, error, fault]."""
+        """Add the load's sampled outcomes: [id, task, status, error, fault]."""
         for identifier, _, status, error, *_ in rows:
             if len(self._failed) < MOST:
                 self._failed[identifier[:ID_LENGTH]] = bool(error) or failed(status)
 
     def tally(self, phase: str | None, rules: Collection[str]) -> Tally:
-        """k of n sampled user requests that were aborted on their way ended well all the same."""
+        """Return how many of the sampled user requests that were aborted on their way ended well all the same."""
         ids = {
             identifier
             for (where, rule), found in self._aborted.items()

@@ -1,4 +1,4 @@
-"""What a hypothesis says, as data: a measure, and the limit that it is held against."""
+"""A parsed expression: a measure, and the limit that it is compared with."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from chaos.units import Unit, format_duration
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """Something that can be measured. `phase` and `task` None mean all of them; `level` is a quantile's, in (0, 1);
-    `argument` is the host or status in brackets, `unit` that of the metric."""
+    """Something that can be measured. `phase` and `task` are None for all of them; `level` is a quantile's, in (0, 1);
+    `argument` is the host or status in brackets; `unit` is the metric's."""
 
     metric: str
     phase: str | None = None
@@ -27,9 +27,10 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """`left` is below or above `factor` times `right`, or `limit` (a fraction, seconds or a plain number) without one.
+    """The hypothesis that `left` is below or above `factor` times `right`; without `right`, below or above `limit` (a
+    fraction, seconds or a plain number).
 
-    `within`: only what comes so many seconds after the phase began counts."""
+    With `within`, only requests count that come so many seconds after the phase began."""
 
     text: str
     left: Measure
@@ -45,7 +46,7 @@ class Expression:
 
     @property
     def shown_limit(self) -> str:
-        """The right side, as people write it."""
+        """The right side of the comparison, as users write it."""
         if self.right is not None:
             return f"{self.factor:g} * {self.right}" if self.factor != 1 else str(self.right)
         if self.left.unit == "share":

@@ -1,4 +1,4 @@
-"""Take what a measure speaks of from the clients' ledger: counts for shares, latencies for quantiles."""
+"""Take a measure's values from the observed ledger: counts for shares, latencies for quantiles."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from chaos.verify.quantile import Sample
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A share of requests: those that `has` is true of, and what happened to them as a verb. Of `fault` only the
-    gateway's tags tell, so that a request without a response is unknown."""
+    """A share of requests: those for which `has` is true, and what happened to them, for sentences (`done`). Only the
+    gateway's tags reveal a `fault`, so that requests without a response are unknown."""
 
     has: Callable[[Outcome], bool]
     done: str
@@ -25,7 +25,7 @@ class Share:
 
 SHARES: Mapping[str, Share] = {
     "failures": Share(lambda outcome: failed(outcome.status), "failed"),
-    "errors": Share(lambda outcome: outcome.status == 0, "had no answer"),
+    "errors": Share(lambda outcome: outcome.status == 0, "had no response"),
     "successes": Share(lambda outcome: not failed(outcome.status), "ended well"),
     "aborted": Share(lambda outcome: "abort" in outcome.fault, "were aborted", "abort"),
     "delayed": Share(lambda outcome: "delay" in outcome.fault, "were delayed", "delay"),
@@ -33,19 +33,19 @@ SHARES: Mapping[str, Share] = {
 
 
 def concerns(measure: Measure, outcome: Outcome) -> bool:
-    """Whether an outcome is of the measure's phase and task."""
+    """Return whether an outcome is of the measure's phase and task."""
     return (measure.phase is None or outcome.phase == measure.phase) and (
         measure.task is None or outcome.task == measure.task
     )
 
 
 def share_of(measure: Measure, observed: Observed) -> Tally:
-    """k of n for a measure whose unit is a share."""
+    """Return k of n for a measure whose unit is a share."""
     return observed.tally(lambda outcome: _has(measure, outcome) if concerns(measure, outcome) else None)
 
 
 def latencies_of(measure: Measure, observed: Observed) -> Sample:
-    """Latencies, in seconds; a request without an answer has waited for ever."""
+    """Return the latencies, in seconds; a request without a response counts as infinitely slow."""
     answered = observed.sample(lambda outcome: concerns(measure, outcome) and outcome.status != 0)
     lost = lost_of(measure, observed)
     return Sample([*answered.buckets, (inf, inf, lost)]) if lost else answered
@@ -65,6 +65,6 @@ def lost_of(measure: Measure, observed: Observed) -> int:
 
 
 def done(measure: Measure) -> str:
-    """Say what happened to the requests that a share counts, as in `failed`."""
+    """Return what happened to the requests that a share counts, for sentences: `failed`."""
     share = SHARES.get(measure.metric)
     return share.done if share is not None else f"were answered with {measure.argument}"

@@ -1,4 +1,4 @@
-"""The experiment's own expressions, read with the names they may use; what is wrong is located at their line."""
+"""Parse the experiment's expressions with the names that they may use. Problems point at their line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from chaos.mesh.source.document import Path
 
 
 def hosts_of(rules: Rules) -> dict[str, tuple[str, ...]]:
-    """Hosts as people write them, short and in full, with the keys of the rules that their requests may take."""
+    """Return hosts, short and in full, with the keys of the rules that their requests may take."""
     found: dict[str, dict[str, None]] = {}
     for info in rules.rules:
         for host in info.hosts:
@@ -27,7 +27,7 @@ def hosts_of(rules: Rules) -> dict[str, tuple[str, ...]]:
 
 
 def read_hypotheses(reading: Reading, names: Names) -> tuple[tuple[Expression, ...], list[Problem]]:
-    """spec.verify.expect."""
+    """Parse spec.verify.expect: return the expressions and the problems."""
     expressions: list[Expression] = []
     problems: list[Problem] = []
     for index, text in enumerate(reading.experiment.spec.verify.expect):
@@ -38,7 +38,7 @@ def read_hypotheses(reading: Reading, names: Names) -> tuple[tuple[Expression, .
 
 
 def read_safeguards(reading: Reading, names: Names) -> tuple[tuple[Safeguard, ...], list[Problem]]:
-    """spec.safeguards; shares and latencies, which each second shows by itself."""
+    """Parse spec.safeguards: return them and the problems. Only measures that have a value per second are allowed."""
     safeguards: list[Safeguard] = []
     problems: list[Problem] = []
     for index, each in enumerate(reading.experiment.spec.safeguards):
@@ -66,7 +66,8 @@ def _read(reading: Reading, text: str, names: Names, path: Path, problems: list[
 
 
 def read_hold(reading: Reading, names: Names) -> tuple[Expression | None, list[Problem]]:
-    """spec.search.hold; it is tried at one level at a time, so it cannot speak of phases."""
+    """Parse spec.search.hold: return it, None without a search, and the problems. It cannot name a phase, because a
+    search tries one level at a time."""
     search = reading.experiment.spec.search
     if search is None:
         return None, []
@@ -79,7 +80,8 @@ def read_hold(reading: Reading, names: Names) -> tuple[Expression | None, list[P
 
 
 def names_of(tasks: Sequence[str] | None, phases: Sequence[str], rules: Rules) -> Names:
-    """What expressions may speak of; tasks None: any (a locustfile's show only when it runs)."""
+    """Return the names that expressions may use. `tasks` is None if any name may be one (a locustfile's are known only
+    when it runs)."""
     return Names(
         tuple(name for name in phases if name), None if tasks is None else tuple(tasks), tuple(hosts_of(rules))
     )

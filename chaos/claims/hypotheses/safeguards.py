@@ -1,10 +1,10 @@
-"""Bounds that stop a run: a safeguard fires when its expression has been broken for so long at a stretch.
+"""Safeguards stop a run when their expression has been violated for `hold_for` seconds on end.
 
-Broken, every second: the second's own figures are beyond the limit. And so that unlucky requests stop nothing, all of
-the stretch together must be beyond it, with an alpha that the whole run has once: a stretch of l seconds that ends in
-second t may use ALPHA / (t (t + 1) l (l + 1)), and these add up to ALPHA over all t and l. So a run exactly at its
-limit is stopped with a probability of 1 % at most, after an hour as after a minute. Seconds without traffic neither
-break a bound nor heal it."""
+Every one of these seconds must violate the limit by itself. So that unlucky requests do not stop a run, all of them
+together must also violate it, with an alpha that the whole run has once: a stretch of l seconds that ends in second t
+may use ALPHA / (t (t + 1) l (l + 1)), and these add up to ALPHA over all t and l. So a run exactly at its limit is
+stopped with a probability of 1 % at most, after an hour as after a minute. Seconds without traffic are skipped: they
+neither add to the violation nor end it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ from chaos.claims.observations import Observations, Observed
 from chaos.verify.verdict import Verdict
 
 ALPHA = 0.01
-"""Of each safeguard, over the whole run."""
+"""The alpha of each safeguard, over the whole run."""
 
 
 @dataclass(slots=True)
 class Safeguard:
-    """`hold_for` in seconds. The expression is a share or a quantile against a value or another measure."""
+    """One safeguard. Its expression compares a share or a quantile with a value or another measure; `hold_for` is in
+    seconds."""
 
     expression: Expression
     hold_for: float = 1.0
@@ -34,7 +35,7 @@ class Safeguard:
     _stretch: deque[Observations] = field(default_factory=deque)
 
     def observe(self, digest: Observations) -> Finding | None:
-        """Add one second. A finding when the bound has been broken long enough, None while it holds."""
+        """Add one second. Return a finding if the limit has been violated long enough, else None."""
         self.elapsed += 1
         second = self._judge([digest])
         if second.estimate is None and second.verdict is Verdict.NO_TRAFFIC:
@@ -77,7 +78,7 @@ class Safeguard:
         return judge_expression(blank, expression, observed)
 
     def _broken(self, second: Finding) -> bool:
-        """Whether the second alone is beyond the limit; a latency without end is."""
+        """Return whether the second alone violates the limit, as an infinite latency does."""
         if second.configured is None or second.estimate is None:
             return second.sense == "below"
         if second.sense == "below":
@@ -89,12 +90,12 @@ class Safeguard:
 
 
 class Safeguards:
-    """All of an experiment's; the first that fires is what stops the run."""
+    """All safeguards of an experiment. The first that fires stops the run."""
 
     def __init__(self, safeguards: Sequence[Safeguard]):
         self.all = tuple(safeguards)
 
     def observe(self, digest: Observations) -> Finding | None:
-        """Add one second to each. Raises nothing; the finding of the first broken one."""
+        """Add one second to each. Return the finding of the first that fires, or None."""
         fired = [found for safeguard in self.all if (found := safeguard.observe(digest)) is not None]
         return fired[0] if fired else None

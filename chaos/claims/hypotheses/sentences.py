@@ -1,4 +1,4 @@
-"""Says in one sentence how a hypothesis fared."""
+"""Write the sentence of a hypothesis's finding."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from chaos.verify.verdict import Verdict
 
 
 def nothing(finding: Finding) -> str:
-    """When there is nothing to judge by."""
+    """Return the sentence of a finding without any request."""
     where = f" in phase {finding.phase}" if finding.phase else ""
-    return f"No request was seen{where} that it speaks about."
+    return f"No request that it applies to was seen{where}."
 
 
 def hypothesis(finding: Finding, expression: Expression, starved: str = "") -> str:
-    """For a share or a quantile, against a limit or another measure."""
+    """Return the sentence for a share or a quantile, compared with a limit or another measure. `starved` is the reason
+    why latencies cannot be trusted."""
     if finding.verdict is Verdict.NO_TRAFFIC:
         return nothing(finding)
     said = _ratio(finding, expression) if expression.right is not None else _plain(finding, expression)

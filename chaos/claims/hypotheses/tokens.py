@@ -1,4 +1,4 @@
-"""Expressions as tokens, and errors that point at them with a caret."""
+"""Split expressions into tokens, and make errors that mark the place with a caret."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TOKEN = re.compile(
 
 
 class ExpressionError(ValueError):
-    """What is wrong with an expression and where: `column` counts from 0, `length` characters are underlined."""
+    """An expression that cannot be parsed. The message marks `length` characters from `column`, which counts from 0."""
 
     def __init__(self, text: str, message: str, column: int, length: int = 1):
         self.text, self.message, self.column, self.length = text, message, column, max(1, length)
@@ -37,7 +37,8 @@ class Token:
 
 
 def tokens(text: str) -> Iterable[Token]:
-    """The tokens of a text; the last two are `end`, so that one may look ahead. Raises ExpressionError."""
+    """Yield the tokens of a text. The last two are `end`, so that a parser may look one ahead. Raises
+    ExpressionError."""
     at = 0
     while text[at:].strip():
         match = TOKEN.match(text, at)
@@ -52,7 +53,7 @@ def tokens(text: str) -> Iterable[Token]:
 
 
 def unknown(what: str, word: str, known: Iterable[str]) -> str:
-    """`unknown phase 'recovry'; did you mean 'recovery'?`"""
+    """Return `unknown phase 'recovry'; did you mean 'recovery'?`, or the known names if none is near."""
     known = tuple(known)
     near = get_close_matches(word, known, 1, 0.6)
     if near:

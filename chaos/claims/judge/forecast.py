@@ -1,7 +1,6 @@
-"""What a verdict on each expectation will take, before anything runs: requests, load, and the smallest deviation seen.
+"""Forecast the requests that each verdict needs, and the smallest deviation that they reveal, before anything runs.
 
-The numbers are those of each claim's own test, scaled by the share of the load that the
-claim is about."""
+The numbers are those of each claim's own test, scaled by the share of the load that the claim applies to."""
 
 from __future__ import annotations
 
@@ -14,14 +13,15 @@ from chaos.claims.expectation import Expectation
 from chaos.claims.judge.judge import divide
 
 BUSIEST = 4000.0
-"""Requests per second that a closed load is taken to reach on a laptop when nothing is delayed."""
+"""Requests per second that a closed load is assumed to reach on a laptop if nothing is delayed."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlanLine:
-    """`median` and `nine_in_ten` are requests of the whole load by which half and nine in ten of all runs have the
-    verdict; None where it depends on how often the upstream fails. `share` is the part of the load that the claim is
-    about. `deviation` is the smallest that `requests` of the load would show, as a share."""
+    """The forecast of one claim. `median` and `nine_in_ten` are requests of the whole load by which half and nine in
+    ten of all runs have the verdict; None if that depends on how often the upstream fails. `share` is the part of the
+    load that the claim applies to. `deviation` is the smallest that the requests of the load would reveal, as a
+    share."""
 
     expectation: Expectation
     share: float
@@ -39,7 +39,7 @@ def plan_lines(
     hypotheses: int = 0,
     requests: int | None = None,
 ) -> list[PlanLine]:
-    """One line per expectation. `weights` are those of the tasks; `requests` is the size of the load when it is
+    """Return one line per expectation. `weights` are those of the tasks; `requests` is the size of the load if it is
     fixed."""
     alphas = divide(confidence, expected, hypotheses)
     return [
@@ -49,7 +49,8 @@ def plan_lines(
 
 
 def expected_rate(users: int, delay: float, arrival_rate: float | None = None) -> float:
-    """Requests per second of the load: users that wait `delay` seconds on average between requests, or what is due."""
+    """Return the requests per second of the load: its arrival rate if it has one, else that of so many users whose
+    requests are delayed by `delay` seconds on average."""
     return arrival_rate or min(users / delay if delay > 0 else BUSIEST, BUSIEST)
 
 
@@ -63,7 +64,7 @@ def _line(expectation: Expectation, share: float, alpha: float, requests: int | 
 
 
 def _share(expectation: Expectation, phases: Sequence[PhaseEffects], weights: Mapping[str, float]) -> float:
-    """Return the part of the load's requests that the claim is about. Requests from elsewhere count as one each."""
+    """Return the part of the load's requests that the claim applies to; 1.0 for those of others than the load."""
     total = sum(weights.values()) or 1.0
     own = 1.0 if expectation.tasks is None else sum(weights.get(task, 0.0) for task in expectation.tasks) / total
     effect = _effect(expectation, phases)

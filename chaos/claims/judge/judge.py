@@ -1,7 +1,7 @@
-"""Judge all claims of a run while it goes on: divide alpha among them, and keep what has been decided.
+"""Judge all claims of a run while it goes on: divide alpha among them, and keep verdicts that have been reached.
 
-All tests hold at every moment, so a verdict that has been reached stays: later counts cannot make a verified claim
-merely open again, only falsify it."""
+All tests are valid at every moment, so a verdict stays: later counts can falsify a verified claim, but not make it
+inconclusive again."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ from chaos.verify.verdict import Verdict
 
 
 class Judge:
-    """Judges a run while it goes on. `observe` is handed each second's digest, `findings` tells where things stand.
+    """Judges a run while it goes on: give each second's digest to `observe`, and call `findings` for the verdicts so
+    far.
 
-    Expectations and hypotheses divide 1 - confidence, those that are hard to decide getting more of it."""
+    Expectations and hypotheses divide 1 - confidence; those that are hard to decide get more of it."""
 
     def __init__(
         self, expectations: Sequence[Expectation], confidence: float = 0.99, hypotheses: Hypotheses | None = None
@@ -39,14 +40,14 @@ class Judge:
         self._settled: dict[str, Finding] = {}
 
     def observe(self, digest: Observations, seconds: float = 1.0) -> None:
-        """Add what the load saw in so many seconds."""
+        """Add a digest of the load, of so many seconds."""
         self.observed.add(digest, seconds)
         self.hypotheses.observe(digest)
 
     def findings(self, counters: GatewayCounters | None, *, starved: str = "") -> list[Finding]:
-        """Return one finding per expectation, then one per hypothesis. `counters` are the gateway's, None when it has
-        none. `starved` says why latencies cannot be trusted (a client short of CPU, load not delivered); latency
-        findings are then inconclusive."""
+        """Return one finding per expectation, then one per hypothesis. `counters` are the gateway's, None if it has
+        none. `starved` is the reason why latencies cannot be trusted (a client short of CPU, load not delivered);
+        latency findings are then inconclusive."""
         ledger = GatewayLedger(counters)
         found = [self._judge(expectation, ledger, starved) for expectation in self.expectations]
         more = self.hypotheses.findings(self.observed, counters, self.confidence, self._hypothesis_alpha, starved)
@@ -58,7 +59,8 @@ class Judge:
         return self._settle(expectation.judge(evidence), expectation)
 
     def _settle(self, finding: Finding, expectation: Expectation | None = None) -> Finding:
-        """Keep a verdict that has been reached; of its intervals, which all hold at once, what they share remains."""
+        """Return the finding with a verdict that has been reached before. The intervals are all valid at once, so their
+        intersection is, too."""
         before = self._settled.get(finding.id)
         if finding.cause == "starved":
             return finding
@@ -77,8 +79,8 @@ class Judge:
 def divide(confidence: float, expectations: Sequence[Expectation], hypotheses: int = 0) -> list[float]:
     """Return alpha of each expectation, then of each hypothesis.
 
-    The shares of two destinations are one claim told twice: either is wrong exactly when the other is, so both have
-    its alpha."""
+    The shares of two destinations are equivalent claims: one is wrong exactly if the other is, so they use the same
+    alpha."""
     siblings = Counter(_family(each) for each in expectations)
     shared = [2 if each.complementary and siblings[_family(each)] == 2 else 1 for each in expectations]
     weights = [each.weight / times for each, times in zip(expectations, shared, strict=True)]
@@ -94,7 +96,7 @@ Bounds = tuple[float | None, float | None] | None
 
 
 def _common(before: Bounds, now: Bounds) -> Bounds:
-    """Return the intersection; the earlier one when they have nothing in common."""
+    """Return the intersection; the earlier interval if they have nothing in common."""
     if before is None or now is None:
         return before or now
     lows = [low for low in (before[0], now[0]) if low is not None]

@@ -1,4 +1,4 @@
-"""Everything that judges a run, behind one face: expectations, hypotheses, safeguards, and rules that nobody calls."""
+"""Judge a run by everything that it has: expectations, hypotheses, safeguards, and rules that no task takes."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from chaos.protocol.counters import FaultedRequest, GatewayCounters
 
 
 class RunJudge:
-    """`observe` is handed each digest, `second` every whole second of them; `findings` tells where things stand.
+    """The judge of one run: give each digest to `observe` and every whole second of them to `second`, and call
+    `findings` for the verdicts so far.
 
-    Expectations and hypotheses divide 1 - confidence among them."""
+    Expectations and hypotheses divide 1 - confidence. `silent` are findings about rules that no task takes."""
 
     def __init__(
         self,
@@ -41,22 +42,23 @@ class RunJudge:
         return self._judge.observed
 
     def observe(self, digest: Observations, seconds: float = 1.0) -> None:
-        """What the load saw in so many seconds. Hypotheses and safeguards wait for whole ones (`second`)."""
+        """Add a digest of so many seconds for expectations. Hypotheses and safeguards get whole seconds (`second`)."""
         self._judge.observed.add(digest, seconds)
 
     def second(self, digest: Observations) -> Finding | None:
-        """One second as a whole: what looks at time looks at these. The safeguard that fires, if one does."""
+        """Feed one whole second to hypotheses and safeguards. Returns the finding of the safeguard that fired, or
+        None."""
         self._hypotheses.observe(digest)
         return self._safeguards.observe(digest)
 
     def faulted(self, requests: Iterable[FaultedRequest]) -> None:
-        """Requests that the gateway faulted, for following them to their users."""
+        """Add requests that the gateway faulted, to be followed to their users."""
         self._hypotheses.masking.add_faulted(requests)
 
     def sampled(self, rows: Iterable[Sequence[Any]]) -> None:
-        """Outcomes of single requests."""
+        """Add outcomes of single requests: [id, task, status, error, fault]."""
         self._hypotheses.masking.add_sample(rows)
 
     def findings(self, counters: GatewayCounters | None, *, starved: str = "") -> list[Finding]:
-        """One finding per expectation and hypothesis; those of rules that no task takes come last."""
+        """Return one finding per expectation and hypothesis; those of rules that no task takes come last."""
         return [*self._judge.findings(counters, starved=starved), *self._silent]

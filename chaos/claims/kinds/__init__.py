@@ -1,4 +1,4 @@
-"""The kinds of claims, a file each. A new kind is a new file and a line here (docs/extending.md)."""
+"""The kinds of claims, one file each. A new kind is a new file and a line here (docs/extending.md)."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ KINDS: tuple[type[Expectation], ...] = (
     RetriesClaim,
     MirrorClaim,
 )
-"""In the order in which the claims of a rule are listed."""
+"""All kinds, in the order in which the claims of a rule are listed."""
 
 BY_NAME: Mapping[str, type[Expectation]] = {kind.kind: kind for kind in KINDS}

@@ -20,7 +20,8 @@ from chaos.claims.shares.sentences import settled
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AbortClaim(Expectation):
-    """`status` is the HTTP status with which requests are aborted, `delayed` the share that the rule delays."""
+    """The claim that `share` of the requests are aborted with the HTTP status `status`. `delayed` is the share that the
+    rule delays."""
 
     status: int
     delayed: float = 0.0
@@ -30,7 +31,7 @@ class AbortClaim(Expectation):
 
     @classmethod
     def of(cls, effect: Effect, faults: bool, tolerance: float) -> Iterator[Self]:
-        """Yield the configured share; 0 % in a phase without faults, of a rule that has some."""
+        """Yield the claim of the configured share; of 0 % in a phase without faults, for a rule that has an abort."""
         status = effect.abort_status
         if faults and effect.abort_share is not None:
             share, delayed = effect.abort_share, effect.delay_share or 0.0

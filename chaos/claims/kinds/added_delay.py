@@ -29,7 +29,7 @@ from chaos.verify.shift import MEDIAN, Shift, assess_span, shift_band
 from chaos.verify.verdict import Verdict
 
 TOLERANCE = 0.05
-"""Of the delay."""
+"""As a fraction of the delay."""
 LEAST_TOLERANCE = 0.002
 """Seconds. Timers and schedulers are no more exact than this on a busy machine."""
 
@@ -39,7 +39,8 @@ Group = tuple[str, int, bool]
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The shift that was measured at three quantiles, and between how many requests."""
+    """The shift at three quantiles, and how many delayed (`late`) and undelayed (`reference`) requests it is
+    between."""
 
     band: Mapping[float, Shift]
     late: int
@@ -48,14 +49,14 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddedDelayClaim(Expectation):
-    """`share` is the configured delay in seconds, as `tolerance` is."""
+    """The claim that delayed requests take `share` seconds longer, within `tolerance` seconds."""
 
     kind: ClassVar[str] = "added-delay"
     unit: ClassVar[Unit] = "seconds"
 
     @classmethod
     def of(cls, effect: Effect, faults: bool, tolerance: float) -> Iterator[Self]:
-        """Yield one for a rule that delays some requests; how near is near enough follows from the delay itself."""
+        """Yield one claim for a rule that delays requests. The tolerance is a part of the delay, not the share's."""
         if faults and effect.delay_share:
             near = max(effect.delay * TOLERANCE, LEAST_TOLERANCE)
             title = f"added delay {format_duration(effect.delay)}"
@@ -84,7 +85,7 @@ class AddedDelayClaim(Expectation):
         return f"took {format_duration(self.seconds)} longer"
 
     def portion(self, effect: Effect) -> float:
-        """Return the scarcer of the two groups that are compared."""
+        """Return the part of the smaller of the two groups that are compared."""
         late = effect.delay_share or 0.0
         return min(late, 1 - late) or late
 
@@ -121,8 +122,8 @@ class AddedDelayClaim(Expectation):
         return replace(finding, sentence=_sentence(finding, measured.reference, starved, quartiles))
 
     def _assess(self, band: Mapping[float, Shift]) -> Verdict:
-        """Let the median decide; quartiles that are surely more than twice as far off as is tolerated falsify a
-        *fixed* delay."""
+        """Return the median's verdict. A quartile that is surely more than twice the tolerance off falsifies it, too:
+        the delay is then not *fixed*."""
         if any(self._near(shift, 2 * self.tolerance) is Verdict.FALSIFIED for shift in band.values()):
             return Verdict.FALSIFIED
         return self._near(band[MEDIAN], self.tolerance)
@@ -149,8 +150,8 @@ class AddedDelayClaim(Expectation):
         return None if late is None else ((outcome.task, outcome.status, "abort" in outcome.fault), late)
 
     def _largest(self, observed: Observed) -> Group | None:
-        """Return the group that tells most: the one whose smaller half is largest. Without undelayed requests, the
-        largest."""
+        """Return the group with the most evidence: the one whose smaller half is largest, or without undelayed requests
+        the largest; None without delayed requests."""
         sizes: dict[Group, list[int]] = {}
         for outcome, count in observed:
             found = self._group(outcome)
@@ -161,7 +162,7 @@ class AddedDelayClaim(Expectation):
 
 
 def _unseen(effect: Effect) -> str:
-    """Say why nobody is there to see how long the delay is; empty when somebody is."""
+    """Return the reason why no client waits long enough to see the delay; empty if one does."""
     if effect.patience is None or effect.patience > effect.delay:
         return ""
     waits, late = format_duration(effect.patience), format_duration(effect.delay)
@@ -173,7 +174,7 @@ def _measured(late: Sample, reference: Sample, alpha: float) -> Measured:
 
 
 def _nothing_seen(finding: Finding, tally: Tally) -> Finding:
-    """No delayed request yet: no traffic when there was none at all, open otherwise."""
+    """Return the finding without any delayed request: no traffic if there was no request at all, else inconclusive."""
     verdict = Verdict.INCONCLUSIVE if tally.n else Verdict.NO_TRAFFIC
     return replace(finding, verdict=verdict, observed=Tally(0, tally.n), cause="" if tally.n else "traffic")
 
@@ -181,8 +182,8 @@ def _nothing_seen(finding: Finding, tally: Tally) -> Finding:
 def _sentence(
     finding: Finding, reference: int | None, starved: str, quartiles: tuple[float, float] | None = None
 ) -> str:
-    """Say what was measured. `reference` is how many undelayed ones they were compared with; `quartiles`
-    the shifts at 25 and 75 % when it is these that are off."""
+    """Return the sentence. `reference` is the number of undelayed requests compared with; `quartiles` are the shifts at
+    25 and 75 % if it is these that are off."""
     target = format_duration(finding.configured or 0.0)
     seen = finding.observed or Tally(0, 0)
     if reference is None or finding.estimate is None:
@@ -212,7 +213,7 @@ def _off(finding: Finding) -> str:
 
 
 def _least_for_a_median(alpha: float) -> int:
-    """The smallest number of requests that bounds their median on both sides."""
+    """Return the smallest number of requests that bounds their median on both sides."""
     low, high = 0, 1
     while not _bounded(high, alpha):
         low, high = high, 2 * high

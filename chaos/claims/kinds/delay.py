@@ -23,7 +23,7 @@ from chaos.units import format_duration
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DelayClaim(Expectation):
-    """`seconds` is the configured delay."""
+    """The claim that `share` of the requests are delayed by `seconds`."""
 
     seconds: float
 
@@ -32,7 +32,7 @@ class DelayClaim(Expectation):
 
     @classmethod
     def of(cls, effect: Effect, faults: bool, tolerance: float) -> Iterator[Self]:
-        """Yield the configured share; 0 % in a phase without faults, of a rule that has some."""
+        """Yield the claim of the configured share; of 0 % in a phase without faults, for a rule that has a delay."""
         seconds = effect.delay
         if faults and effect.delay_share is not None:
             title = f"delay {format_duration(seconds)}"
@@ -67,5 +67,5 @@ class DelayClaim(Expectation):
 
 
 def delayed(counts: RuleCounters) -> Tally:
-    """Return how many of a rule's requests the gateway delayed."""
+    """Return how many of a rule's requests the gateway delayed, of all."""
     return Tally(counts["delay"], counts["requests"])

@@ -21,7 +21,7 @@ from chaos.protocol.counters import RuleCounters
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DestinationClaim(Expectation):
-    """`label` is the destination's cluster, `host:port` or `host:port/subset`."""
+    """The claim that `share` goes to the cluster `label`: `host:port` or `host:port/subset`."""
 
     label: str
 
@@ -30,7 +30,7 @@ class DestinationClaim(Expectation):
 
     @classmethod
     def of(cls, effect: Effect, faults: bool, tolerance: float) -> Iterator[Self]:
-        """Yield each destination's weight, where there are several."""
+        """Yield one claim for each destination if there are several, of its weight."""
         if len(effect.destinations) < 2 or not forwards(effect, faults):
             return
         for label, share in effect.destinations:

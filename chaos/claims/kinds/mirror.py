@@ -20,7 +20,7 @@ from chaos.claims.shares.sentences import settled
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MirrorClaim(Expectation):
-    """`label` is the cluster that gets the copies."""
+    """The claim that `share` is copied to the cluster `label`."""
 
     label: str
 

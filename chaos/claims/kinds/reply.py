@@ -15,7 +15,7 @@ from chaos.claims.observations import Outcome
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyClaim(RoutingClaim):
-    """`status` is that of the gateway's reply."""
+    """The claim that the gateway itself replies to all requests, with `status`."""
 
     status: int
 

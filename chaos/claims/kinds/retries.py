@@ -1,8 +1,8 @@
 """The claim *residual*: of the requests that a rule forwards, so many still fail when its retries are used up.
 
-When each attempt fails with probability q on its own, all attempts + 1 of them fail with q^(attempts + 1). What q is,
-the gateway counts; how the attempts of each request ended, the clients' digests say (`x-chaos-attempts`), or the
-gateway's counts of them where the load does not see the requests itself. Source: HTTPRetry in virtual_service.proto."""
+If each attempt fails independently with probability q, all attempts + 1 of them fail with q^(attempts + 1). Both q and
+how the attempts of each request ended come from the clients' digests (`x-chaos-attempts`), or from the gateway's counts
+if the load does not see the requests itself. Source: HTTPRetry in virtual_service.proto."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from chaos.verify.retries import Tries, residual
 from chaos.verify.verdict import Verdict
 
 Ended = tuple[int, bool, int]
-"""Attempts, whether the last of them failed, and how many requests ended so."""
+"""Attempts, whether the last of them failed, and the number of requests that ended so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetriesClaim(Expectation):
-    """`retries` are the rule's own; `abort_status` is that of its aborts, which are not forwarded."""
+    """The claim about a rule's own `retries`. `abort_status` is the status of its aborts, which are not forwarded."""
 
     retries: Retries
     abort_status: int
@@ -40,7 +40,7 @@ class RetriesClaim(Expectation):
 
     @classmethod
     def of(cls, effect: Effect, faults: bool, tolerance: float) -> Iterator[Self]:
-        """Yield one for a rule with retries of its own that forwards requests."""
+        """Yield one claim for a rule with retries of its own that forwards requests."""
         if effect.retries is None or effect.retries.attempts <= 0 or not effect.destinations:
             return
         if forwards(effect, faults):
@@ -50,7 +50,7 @@ class RetriesClaim(Expectation):
             )
 
     def failed(self, status: int) -> bool:
-        """Return whether a final response is one that the retries were there to prevent."""
+        """Return whether a response's status is one that the rule retries."""
         return self.retries.retried(status)
 
     def _tagged(self, outcome: Outcome) -> bool | None:
@@ -74,7 +74,7 @@ class RetriesClaim(Expectation):
         return 1 - (effect.abort_share or 0.0)
 
     def judge(self, evidence: Evidence) -> Finding:
-        """Return the finding with q^(attempts + 1) as what is configured, as far as it is known."""
+        """Return the finding, with q^(attempts + 1) as its configured value."""
         finding = self.blank(evidence)
         seen = evidence.observed.tally(self.classify)
         ended = self._observed(evidence.observed) if self.tasks is not None else self._counted(evidence.ledger)
@@ -106,10 +106,10 @@ class RetriesClaim(Expectation):
         ]
 
     def _counted(self, ledger: GatewayLedger) -> list[Ended]:
-        """Return how the gateway counted that requests ended.
+        """Return how requests ended by the gateway's counts.
 
-        Both counts are of requests that are over; those under way have failed attempts too, which say nothing yet. A
-        request that failed is taken to have had all its attempts."""
+        Both counts are of requests that have ended, because the attempts of requests in flight say nothing yet. A
+        request that failed is assumed to have used all its attempts."""
         counts = ledger.rule(self.phase, self.rule)
         by_tries = {int(tries): n for tries, n in counts["tries"].items() if int(tries)} if counts else {}
         most = self.retries.attempts + 1
@@ -119,7 +119,7 @@ class RetriesClaim(Expectation):
         return [*early, (most, True, failed), (most, False, by_tries.get(most, 0) - failed)]
 
     def _tries(self, ended: Iterable[Ended]) -> Tries:
-        """Count every request's attempts: all before its last failed; the last did or did not."""
+        """Return all attempts added up: those before a request's last one failed, the last one failed or succeeded."""
         most = self.retries.attempts + 1
         requests = early = early_failed = last = last_failed = given_up = 0
         for tries, failed, count in ended:
@@ -134,7 +134,7 @@ class RetriesClaim(Expectation):
 
 
 def _sentence(finding: Finding, tries: Tries) -> str:
-    """Say how many still fail when the retries are used up, and how many should."""
+    """Return the sentence on how many still fail when the retries are used up, and how many should."""
     seen = finding.observed or finding.drawn
     if not tries.requests or seen is None:
         return "No request was forwarded by this rule, so nothing is known about its retries."

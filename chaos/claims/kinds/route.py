@@ -1,5 +1,5 @@
-"""The claim *route*: every request of these tasks takes this rule, and goes where the rule sends what it does not
-abort."""
+"""The claim *route*: every request of these tasks takes this rule, and goes to one of its destinations unless it is
+aborted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from chaos.verify.verdict import Verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutingClaim(Expectation):
-    """A claim that all requests of some tasks meet one thing; what most of the others met is said."""
+    """A claim about all requests of some tasks. Falsified, its sentence tells what happened to most of the others."""
 
     def judge(self, evidence: Evidence) -> Finding:
         finding = judge_share(self, evidence)
@@ -31,7 +31,7 @@ class RoutingClaim(Expectation):
         return replace(finding, sentence=self._wrong(finding, evidence.observed))
 
     def left(self, ledger: GatewayLedger) -> Left | None:
-        """Return those who left: the gateway counts them under the rule that took them."""
+        """Return the clients that left, which the gateway counts under the rule that took them."""
         return ledger.left(self.phase, self.rule, all_left) if self.rule else None
 
     def settled(self, finding: Finding, before: str) -> str:
@@ -47,7 +47,7 @@ class RoutingClaim(Expectation):
         return f"{said}: {thousands(count)} {self._met(outcome)}."
 
     def _met(self, outcome: Outcome) -> str:
-        """Say what an outcome met instead."""
+        """Return what happened to an outcome instead, for the sentence."""
         if outcome.route != self.rule_name:
             return f"took {outcome.route}" if outcome.route else f"took no rule and were answered with {outcome.status}"
         by = f" by {short(outcome.destination)}" if outcome.destination else ""
@@ -56,7 +56,7 @@ class RoutingClaim(Expectation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteClaim(RoutingClaim):
-    """`labels` are the destinations; empty when one of them is unknown."""
+    """The claim that all requests take the rule to one of the clusters `labels`; these are empty if one is unknown."""
 
     labels: tuple[str, ...]
 
@@ -64,7 +64,7 @@ class RouteClaim(RoutingClaim):
 
     @classmethod
     def of(cls, effect: Effect, faults: bool, tolerance: float) -> Iterator[Self]:
-        """Yield one for a rule that tasks of the load take and that replies nothing itself."""
+        """Yield one claim for a rule that tasks of the load take and that does not reply itself."""
         if effect.reply is not None or effect.tasks is None:
             return
         labels = () if effect.unreachable else tuple(label for label, _ in effect.destinations)

@@ -1,1 +1,1 @@
-"""How claims about a proportion are judged, whatever they are about."""
+"""Judge claims about a proportion, whatever its kind."""

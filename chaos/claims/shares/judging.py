@@ -1,9 +1,9 @@
-"""Judge a claim about a proportion: what each ledger says of it, and what is wrong when something is.
+"""Judge a claim about a proportion by both ledgers, and find the cause if it is wrong.
 
-The verdict is the clients' where they saw the requests, else the gateway's. Five guards, each with a part of the
-claim's alpha, look for what a right share can hide: dice that the gateway itself counts as off, draws per connection
-instead of per request, a share that is right only on average over time or over tasks, and faults that are not drawn
-independently of each other."""
+The verdict rests on the clients' counts if they saw the requests, else on the gateway's. Five guards, each with a part
+of the claim's alpha, look for faults that a right share can hide: draws that are wrong by the gateway's own count,
+draws per connection instead of per request, a share that is right only on average over time or over tasks, and faults
+that are not drawn independently of each other."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ from chaos.verify.verdict import Verdict
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """All that is known about one claim's share."""
+    """The counts of one claim and the results of its guards. `unknown` requests had no response; `left` of the observed
+    ones are known from the gateway alone."""
 
     claim: Claim
     observed: Tally
@@ -39,12 +40,12 @@ class Counts:
 
     @property
     def own(self) -> Tally:
-        """The ledger that the verdict rests on."""
+        """The counts that the verdict rests on."""
         return self.observed if self.seen or self.drawn is None else self.drawn
 
     @property
     def wrong(self) -> sentences.Wrong:
-        """What the guards found."""
+        """The findings of the guards, for the sentence."""
         return sentences.Wrong(self.dependence, self.drift, self.odd_task, self.coupling)
 
     @property
@@ -53,7 +54,7 @@ class Counts:
         return self.observed.n + self.unknown > 0
 
     def verdict(self) -> Verdict:
-        """Return what the ledger that the verdict rests on says of the claim."""
+        """Return the verdict by the counts that it rests on, without the guards."""
         own = self.own
         return self.claim.assess(own.k, own.n, self.alpha * MAIN, self.unknown)
 
@@ -67,7 +68,8 @@ class Counts:
 
 
 def judge_share(expectation: Expectation, evidence: Evidence, seen: Tally | None = None) -> Finding:
-    """Return the finding on a share. `seen`: the clients' k of n where outcomes alone do not tell; it has no guards."""
+    """Return the finding on a share. `seen` is the clients' k of n if outcomes alone do not reveal it; then there are
+    no guards."""
     assert expectation.share is not None
     finding = expectation.blank(evidence)
     claim = within(expectation.share, expectation.tolerance)
@@ -125,7 +127,8 @@ def _coupling(expectation: Expectation, evidence: Evidence, claim: Claim, alpha:
 
 
 def _drift(evidence: Evidence, claim: Claim, alpha: float) -> Drift | None:
-    """Return what refutes the claim since the last look, in seconds of the run."""
+    """Return a drift that refutes the claim, in seconds of the run; None without one. Stretches known to hold no drift
+    are skipped."""
     running, observed = evidence.running, evidence.observed
     found = _lossy_drift(running, claim, alpha) if any(running.lost) else None
     if not any(running.lost):
@@ -138,7 +141,7 @@ def _drift(evidence: Evidence, claim: Claim, alpha: float) -> Drift | None:
 
 
 def _lossy_drift(running: Running, claim: Claim, alpha: float) -> Drift | None:
-    """Return a drift that is there whatever the requests without a response met: all of it, and none."""
+    """Return a drift that is there whether all or none of the requests without a response satisfy the claim."""
     pairs = list(zip(running.series, running.lost, strict=True))
     none = find_drift([(k, n + lost) for (k, n), lost in pairs], claim, alpha)
     every = find_drift([(k + lost, n + lost) for (k, n), lost in pairs], claim, alpha)
@@ -162,7 +165,7 @@ def _dependence(expectation: Expectation, evidence: Evidence, alpha: float) -> D
 
 
 def _decide(counts: Counts) -> tuple[Verdict, str]:
-    """Return the verdict and, when something is wrong, what."""
+    """Return the verdict and its cause, which is empty if nothing is wrong."""
     verdict = counts.verdict()
     if counts.odd_task is not None and (verdict is not Verdict.FALSIFIED or _explains(counts.odd_task, counts.claim)):
         return (
@@ -185,14 +188,14 @@ def _decide(counts: Counts) -> tuple[Verdict, str]:
 
 
 def _lost_too_many(counts: Counts) -> bool:
-    """Return whether no number of further requests decides while as many of them are lost: what the lost ones leave
-    open is wider than what is claimed."""
+    """Return whether no number of further requests decides while the same part of them is lost, because that part is
+    wider than the claim."""
     total = counts.observed.n + counts.unknown
     return total > 0 and counts.unknown / total >= counts.claim.high - counts.claim.low
 
 
 def _cause(counts: Counts) -> str:
-    """Return which ledger is off when the clients' (or the only one) refutes the rule."""
+    """Return the cause if the counts that the verdict rests on refute the rule."""
     share, target = counts.own.share or 0.0, counts.claim.centre
     if counts.drift is not None and _steadier(counts.drift, counts.own, target):
         return "drift"
@@ -213,7 +216,7 @@ def _explains(odd: OddTask, claim: Claim) -> bool:
 
 
 def _steadier(drift: Drift, whole: Tally, target: float) -> bool:
-    """Return whether the stretch is a different story from the whole: clearly further off than the rest of the run."""
+    """Return whether the drift is clearly further from the target than the rest of the run."""
     rest = Tally(whole.k - drift.k, whole.n - drift.n)
     if rest.n <= 0 or rest.share is None:
         return False

@@ -1,4 +1,4 @@
-"""Say what is known of requests that had no response: what the gateway drew for the clients that it saw leave."""
+"""Add what the gateway knows of requests without a response: the draws for clients that it saw leave."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from chaos.claims.gateway_ledger import Left
 
 
 def with_lost(answered: Tally, lost: int, left: Left | None) -> tuple[Tally, int, int]:
-    """Return what is known of all requests, how many are not known, and of how many only the gateway tells.
+    """Return k of n of all known requests, the number of unknown ones, and the number known from the gateway alone.
 
     `lost` of the clients' requests had no response, `left` are the clients that the gateway saw leave, with what it had
-    drawn for them. Both ledgers are of slightly different moments: where the gateway knows of more, any of its may be
-    the ones that the clients have not told of yet; where it knows of fewer, the others met nobody knows what. Those
-    that the claim is not about are left out."""
+    drawn for them. The two ledgers are of slightly different moments. If the gateway has more, any of its clients may
+    be one that the load has not counted yet; if it has fewer, the rest of the lost ones are unknown. Requests that the
+    claim does not apply to are left out."""
     if left is None:
         return answered, lost, 0
     lost = max(0, lost - (left.total - left.n))

@@ -1,4 +1,4 @@
-"""Find what a right share hides in its parts: a task that has a share of its own, and two faults that are not drawn
+"""Find faults that a right share can hide: a task with a different share, and two faults that are not drawn
 independently of each other."""
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from chaos.verify.homogeneity import Range, coupled, odd_one_out
 
 @dataclass(frozen=True, slots=True)
 class OddTask:
-    """A task whose requests have what is claimed in a share of their own, and all the others together."""
+    """A task with a different share than the others: its counts, and those of all others together."""
 
     task: str
     own: Tally
@@ -24,7 +24,7 @@ class OddTask:
 
 @dataclass(frozen=True, slots=True)
 class Coupling:
-    """How many of the requests with another fault, and of those without, have the one that is claimed."""
+    """The counts of the claimed fault among the requests with another fault, and among those without."""
 
     other: str
     with_it: Tally
@@ -34,7 +34,7 @@ class Coupling:
 def odd_task(
     observed: Observed, classify: Callable[[Outcome], bool | None], claim: Claim, alpha: float
 ) -> OddTask | None:
-    """Return the task that surely has a share of its own, beyond what is claimed; None while there is none."""
+    """Return the task whose share surely differs from the others' by more than is tolerated; None without one."""
     parts: dict[str, Tally] = {}
     for outcome, count in observed:
         has = classify(outcome)
@@ -58,7 +58,8 @@ def coupling(
     claims: tuple[Claim, Claim],
     alpha: float,
 ) -> Coupling | None:
-    """Return how the first of two faults goes with the second, if they are surely not independent; else None."""
+    """Return the counts of the first of two faults with and without the second if they are surely dependent; else
+    None."""
     cells = [0, 0, 0, 0]
     for outcome, count in observed:
         if concerns(outcome):

@@ -1,4 +1,4 @@
-"""Says in one sentence what was found, and what is wrong when something is."""
+"""Write the sentence of a finding on a share, with the cause if it is wrong."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chaos.verify.verdict import Verdict
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """What the guards of a share found, each None when it found nothing."""
+    """The findings of the guards of a share, each None if it found nothing."""
 
     dependence: Dependence | None = None
     drift: Drift | None = None
@@ -25,12 +25,12 @@ class Wrong:
 
 
 def requests(tally: Tally, finding: Finding) -> str:
-    """Return `50.1 % of 14 000 requests`, with the digits that the finding's interval carries."""
+    """Return `50.1 % of 14 000 requests`, with the digits that the finding's interval supports."""
     return f"{share_of(tally, finding)} of {plural(tally.n, 'request')}"
 
 
 def share_of(tally: Tally, finding: Finding) -> str:
-    """Return a tally's share with the digits that the finding's interval carries."""
+    """Return a tally's share with the digits that the finding's interval supports."""
     return percent(tally.share or 0.0, spread(finding.interval))
 
 
@@ -40,7 +40,7 @@ def target_of(finding: Finding) -> str:
 
 
 def share(finding: Finding, did: str, wrong: Wrong) -> str:
-    """Say how a claim about a proportion stands. `did` says what happened to the requests that have what is claimed."""
+    """Return the sentence on a claim about a proportion. `did` is what happened to the requests that satisfy it."""
     own = finding.observed or finding.drawn
     if finding.verdict is Verdict.NO_TRAFFIC:
         return "No request reached this rule, so nothing is known about it."
@@ -59,14 +59,14 @@ def share(finding: Finding, did: str, wrong: Wrong) -> str:
 
 
 def _left(finding: Finding) -> str:
-    """Say of how many requests only the gateway tells, and of how many nobody does."""
+    """Return the part on requests that only the gateway knows of, and on unknown ones; empty without either."""
     told = f"; for {thousands(finding.left)} of them the gateway says so, as their clients left first"
     lost = f"; {thousands(finding.unknown)} more had no response and may have met anything"
     return (told if finding.left else "") + (lost if finding.unknown else "")
 
 
 def settled(finding: Finding) -> str:
-    """Say that a claim was verified before, when its latest counts alone would leave it open."""
+    """Return the sentence on a claim that was verified earlier but whose latest counts alone are inconclusive."""
     now = finding.observed or finding.drawn or Tally(0, 0)
     return f"Verified earlier in the run; by now it is {requests(now, finding)}."
 

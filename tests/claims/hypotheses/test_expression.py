@@ -75,7 +75,7 @@ def test_limits_are_shown_as_people_write_them(text: str, shown: str) -> None:
         ("", "a metric is expected", "^"),
         ("failures < 5% please", "nothing is expected here", "please"),
         ("status(banana) < 5%", "'banana' is not a status", "banana"),
-        ("status < 5%", "status wants brackets, like status(503)", "<"),
+        ("status < 5%", "status needs an argument in brackets, for example status(503)", "<"),
         ("masked(webserver > 90%", "the bracket is not closed", "^"),
         ("p99 < 1s within 5s", "within counts from the beginning of a phase", "within"),
         ("fault: p99 < 1s within soon", "a duration is expected", "soon"),

@@ -1,4 +1,4 @@
-"""What expressions can measure, a file each. A new measure is a new file and a line here (docs/extending.md)."""
+"""The measures of expressions, one file each. A new measure is a new file and a line here (docs/extending.md)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chaos.claims.hypotheses.measures.quantile import Quantile
 from chaos.claims.hypotheses.measures.share import SHARES
 
 QUANTILE = Quantile("quantile")
-"""p50 to p99.99: their names are not listed, as there are too many."""
+"""The metric of p50 to p99.99, which are too many to be listed by name."""
 
 METRICS: Mapping[str, Metric] = {
     each.name: each
@@ -26,5 +26,5 @@ METRICS: Mapping[str, Metric] = {
 
 
 def metric_of(measure: Measure) -> Metric:
-    """Return how a measure is judged."""
+    """Return the metric of a measure, which judges it."""
     return METRICS.get(measure.metric, QUANTILE)

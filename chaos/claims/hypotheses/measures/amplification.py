@@ -1,4 +1,4 @@
-"""Calls to a host, the proxy's retries included, per request of a user: amplification(host)."""
+"""The measure amplification(host): calls to a host, the proxy's retries included, per request of a user."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Amplification(Metric):
         calls = sum(c["requests"] - c["forwarded"] + c["upstream_requests"] for c in counted)
         users = share_of(Measure("failures", measure.phase, measure.task), observed).n
         hypothesis.totals.append((calls, users, sum(c["requests"] for c in counted)))
-        # Where users call the gateway themselves, its own count of them is of the same moment as its count of calls.
+        # If users call the gateway themselves, its count of their requests is of the same moment as its count of calls.
         column = 2 if _through_the_gateway(measure, observed) else 1
         users = int(hypothesis.totals[-1][column])
         found = ratio(_steps([(each[0], each[column]) for each in hypothesis.totals]), finding.alpha)
@@ -47,19 +47,19 @@ class Amplification(Metric):
 
 
 def _through_the_gateway(measure: Measure, observed: Observed) -> bool:
-    """Return whether users' requests are the very ones that the gateway counts."""
+    """Return whether users send their requests to the gateway itself, so that it counts these."""
     routes = [outcome.route for outcome, _ in observed if concerns(measure, outcome) and outcome.status]
     return bool(routes) and all(routes)
 
 
 def _steps(totals: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return what each look added to the totals."""
+    """Return the increase of the totals from each judgement to the next."""
     before = [(0.0, 0.0), *totals[:-1]]
     return [(now[0] - then[0], now[1] - then[1]) for then, now in zip(before, totals, strict=True)]
 
 
 def _sentence(finding: Finding) -> str:
-    """Say what a user request cost in calls."""
+    """Return the sentence on how many calls a user request cost."""
     seen = finding.observed or Tally(0, 0)
     calls = f"{thousands(seen.n)} user requests cost {thousands(seen.k)} calls"
     return f"{calls}, {finding.estimate or 0.0:.3g} each{between(finding)}{ending(finding, f'{finding.configured:g}')}"

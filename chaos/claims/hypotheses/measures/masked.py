@@ -1,4 +1,4 @@
-"""The share of injected aborts that no user noticed: masked(host)."""
+"""The measure masked(host): the share of injected aborts that no user noticed."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ class Masked(Metric):
     kind: ClassVar[str] = "masking"
 
     def judge(self, finding: Finding, hypothesis: Hypothesis, known: Known) -> Finding:
-        """Judge by id where the application passes ids on, else from totals, which can only prove that much was
-        masked.
+        """Return the finding, judged by id if the application passes ids on, else by totals, which can verify but not
+        falsify.
 
-        The gateway knows of a fault before its user's outcome is known, so its counts of a look earlier are used."""
+        The gateway counts a fault before the load counts its user's outcome, so the gateway's counts of the judgement
+        before are used."""
         expression = hypothesis.expression
         rules, phase = known.hosts.get(expression.left.argument, ()), expression.phase
         tally = known.masking.tally(phase, rules)
@@ -46,7 +47,7 @@ class Masked(Metric):
 
 
 def _sentence(finding: Finding, *, followed: bool) -> str:
-    """Say what share of faults users did not see."""
+    """Return the sentence on the share of faults that users did not see."""
     seen = finding.observed
     if seen is None or not seen.n:
         return "No fault was injected, so there was nothing to mask."

@@ -1,4 +1,4 @@
-"""What an expression can measure: a name, a unit, and how it is judged."""
+"""The base class of measures: a name, a unit, and how it is judged."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ Argument = Literal["", "status", "host"]
 
 @dataclass(frozen=True, slots=True)
 class Metric(ABC):
-    """`name` is what expressions call it, `argument` what it wants in brackets, `level` a quantile's in (0, 1)."""
+    """A metric. `name` is its name in expressions, `argument` what it needs in brackets, `level` a quantile's in
+    (0, 1)."""
 
     name: str
     argument: Argument = ""
@@ -25,12 +26,12 @@ class Metric(ABC):
     comparable: ClassVar[bool] = True
     """Whether it can be compared with another measure."""
     each_second: ClassVar[bool] = True
-    """Whether every second has a value of it, so that a safeguard can watch it."""
+    """Whether it has a value per second, so that a safeguard can use it."""
     followed: ClassVar[bool] = False
     """Whether single requests have to be followed from user to fault."""
     kind: ClassVar[str] = "hypothesis"
-    """Of its findings, as journals and `result.json` write it."""
+    """The kind of its findings in journals and `result.json`."""
 
     @abstractmethod
     def judge(self, finding: Finding, hypothesis: Hypothesis, known: Known) -> Finding:
-        """Return the finding with what is known so far."""
+        """Return the finding with estimate, interval, verdict and sentence as known so far."""

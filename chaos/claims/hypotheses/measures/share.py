@@ -27,8 +27,8 @@ class Share(Metric):
 
 
 def _judge_fault(finding: Finding, hypothesis: Hypothesis, known: Known, fault: str) -> Finding:
-    """Judge a share of faulted requests. Those without a response are unknown, unless the gateway says what it drew for
-    clients that left; it says so of all tasks together and of the whole run."""
+    """Return the finding on a share of faulted requests. Those without a response are unknown, unless the gateway
+    counted what it drew for clients that left; it counts that for all tasks together and over the whole run."""
     expression, observed = hypothesis.expression, hypothesis.seen(known)
     lost = lost_of(expression.left, observed)
     seen = share_of(expression.left, observed)
