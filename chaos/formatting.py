@@ -215,3 +215,13 @@ def _decimals(width: float | None) -> int:
 def plain(text: str) -> str:
     """Return the text with ordinary spaces and minus signs, for a terminal."""
     return text.replace(THIN, " ").replace("\u2212", "-")
+
+
+def plain_count(value: int) -> str:
+    """Return `14 000` as `count` does, with ordinary spaces."""
+    return plain(count(value))
+
+
+def plain_share(value: float | None, spread: float | None = None) -> str:
+    """Return `50.1 %` as `share` does, with an ordinary space; `-` for None."""
+    return "-" if value is None else plain(share(value, spread))

@@ -123,3 +123,22 @@ def test_lists_and_numbers_read_like_sentences() -> None:
     assert plain(words.plural(1, "run")) == "1 run" and plain(words.plural(2000, "run")) == "2 000 runs"
     assert words.when("2026-11-22T21:46:05+00:00") == "22 November 2026, 21:46:05 UTC"
     assert words.when("20261122-x") == "20261122-x"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0, "0"), (999, "999"), (1000, "1 000"), (14000, "14 000"), (1234567, "1 234 567")]
+)
+def test_a_plain_count_has_thousands_set_apart(value: int, text: str) -> None:
+    assert words.plain_count(value) == text
+
+
+PERCENTS = [(None, "-"), (0.0, "0 %"), (1.0, "100 %"), (0.501, "50.1 %"), (-0.05, "-5.0 %")]
+
+
+@pytest.mark.parametrize(("share", "text"), PERCENTS)
+def test_a_plain_share_is_in_percent_and_none_a_dash(share: float | None, text: str) -> None:
+    assert words.plain_share(share) == text
+
+
+def test_a_plain_share_has_the_digits_that_its_interval_supports() -> None:
+    assert (words.plain_share(0.50123, 0.05), words.plain_share(0.50123, 0.0003)) == ("50.1 %", "50.123 %")

@@ -12,7 +12,7 @@ from chaos.api.experiment import Experiment, load_experiment, planned
 from chaos.api.inputs import Name, at_least
 from chaos.api.result import Result, read_run
 from chaos.runner.plan.options import RunOptions
-from chaos.runner.plan.run_plan import Outset
+from chaos.runner.plan.run_plan import RunPlan
 from chaos.runner.start import run_planned
 from chaos.runner.supervise.interruption import Interruption
 from chaos.runner.terminal.view import View
@@ -53,8 +53,8 @@ def run(
     KeyboardInterrupt is raised. Raises RuntimeError where an event loop is running: there, await `run_async`."""
     if _in_a_loop():
         raise RuntimeError("an event loop is running here: use `await chaos.run_async(...)`")
-    outset = _planned(experiment, out, report, seed, gateway, workers)
-    result, arrived = asyncio.run(_interruptible(outset, on_event))
+    plan = _planned(experiment, out, report, seed, gateway, workers)
+    result, arrived = asyncio.run(_interruptible(plan, on_event))
     if arrived is not None:
         signal.raise_signal(arrived)
     return result
@@ -72,9 +72,9 @@ async def run_async(
 ) -> Result:
     """As `run`, in the caller's event loop. Signals are left to the caller; cancel the task to end the run: its
     processes are then ended, and its journal says `interrupted`."""
-    outset = _planned(experiment, out, report, seed, gateway, workers)
+    plan = _planned(experiment, out, report, seed, gateway, workers)
     with Interruption(signals=False) as interruption:
-        return await _run(outset, on_event, interruption)
+        return await _run(plan, on_event, interruption)
 
 
 def _in_a_loop() -> bool:
@@ -87,7 +87,7 @@ def _in_a_loop() -> bool:
 
 def _planned(
     experiment: Experiment | Name, out: Name, report: bool, seed: int | None, gateway: str | None, workers: int
-) -> Outset:
+) -> RunPlan:
     at_least("seed", seed, 0)
     at_least("workers", workers, 1)
     found = experiment if isinstance(experiment, Experiment) else load_experiment(experiment)
@@ -95,12 +95,12 @@ def _planned(
     return planned(found, options)
 
 
-async def _interruptible(outset: Outset, on_event: Told | None) -> tuple[Result, signal.Signals | None]:
+async def _interruptible(plan: RunPlan, on_event: Told | None) -> tuple[Result, signal.Signals | None]:
     with Interruption(exits=False) as interruption:
-        return await _run(outset, on_event, interruption), interruption.last
+        return await _run(plan, on_event, interruption), interruption.last
 
 
-async def _run(outset: Outset, on_event: Told | None, interruption: Interruption) -> Result:
-    ended = await run_planned(outset, lambda: _Events(on_event), interruption)
+async def _run(plan: RunPlan, on_event: Told | None, interruption: Interruption) -> Result:
+    ended = await run_planned(plan, lambda: _Events(on_event), interruption)
     assert ended.folder is not None
     return read_run(ended.folder)

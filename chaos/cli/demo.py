@@ -1,4 +1,4 @@
-"""`chaos demo`: the sample applications behind a gateway, to be looked at with curl or a browser."""
+"""`chaos demo`: start the sample applications behind a gateway, to try with curl or a browser."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from chaos.cli.output import say
 if TYPE_CHECKING:
     from chaos.runner.processes.session import Session
 
-NAME = "(demo)"  # what problems call the demo's own file, which is in no folder
+NAME = "(demo)"  # the name of the demo's own file in problems; it is in no folder
 
 
 def demo(
     listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where the gateway listens.")] = "127.0.0.1:8080",
     rules: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Istio documents to apply; half of the calls fail by default.")
+        Path | None, typer.Option(metavar="FILE", help="Istio documents to apply; by default, half of the calls fail.")
     ] = None,
 ) -> int:
     """Start the sample applications behind a gateway; Ctrl-C ends them."""
@@ -31,7 +31,7 @@ def demo(
     own = demo_experiment(with_rules=rules is None)
     given = [str(rules)] if rules is not None else []
     prepared = prepare([NAME, *given], read=lambda name: own if name == NAME else read_text(name)).require()
-    plan = gateway_plan(prepared, listen=listen, seed=0, watched=tuple(given))
+    plan = gateway_plan(prepared, listen=listen, seed=0, watched=given)
     return serve_with_services(prepared, plan, out=say, started=_explain)
 
 

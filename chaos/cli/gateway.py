@@ -1,4 +1,4 @@
-"""`chaos gateway`: the gateway alone, with whatever services the file asks for."""
+"""`chaos gateway`: serve the gateway without load, with the services of its file."""
 
 from __future__ import annotations
 
@@ -22,18 +22,21 @@ def gateway(
     admin_token: Annotated[
         str | None,
         typer.Option(
-            envvar="CHAOS_ADMIN_TOKEN", metavar="TOKEN", help="Asked of admin requests; needed beyond loopback."
+            envvar="CHAOS_ADMIN_TOKEN",
+            metavar="TOKEN",
+            help="Bearer token for the admin API; required if it is not bound to loopback.",
         ),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(metavar="N", help="Repeats the same faults for the same request ids.")
+        int | None, typer.Option(metavar="N", help="Give the same faults to the same request ids each time.")
     ] = None,
     tags: Annotated[
-        bool, typer.Option("--tags/--no-tags", help="Say in x-chaos-* response headers what was done.")
+        bool, typer.Option("--tags/--no-tags", help="Report in x-chaos-* response headers what was done to a request.")
     ] = True,
     watch: Annotated[bool, typer.Option("--watch/--no-watch", help="Read the files again when they change.")] = True,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Override a field, as spec.proxy.port=8080.")
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="Override a field, for example spec.proxy.port=8080."),
     ] = None,
 ) -> int:
     """Serve the rules of FILE until interrupted; prints `listening on URL` once it accepts."""
@@ -44,7 +47,7 @@ def gateway(
     prepared = prepare(files, tuple(settings or ())).require()
     plan = gateway_plan(
         prepared,
-        watch=watch,
+        watched=prepared.reading.texts if watch else (),
         listen=listen,
         admin=admin,
         admin_token=admin_token,
@@ -58,11 +61,11 @@ def gateway(
         return serve_plan(plan)
     if prepared.services.note:
         say(prepared.services.note, err=True)
-    return serve_with_services(prepared, plan, out=say, started=_tell)
+    return serve_with_services(prepared, plan, out=say, started=_announce)
 
 
-def _tell(session: Session) -> None:
-    """As a gateway without services says it."""
+def _announce(session: Session) -> None:
+    """Print the addresses in the same lines as a gateway without services."""
     assert session.gateway is not None
     say(f"admin on {session.gateway.admin.url}")
     say(f"listening on {session.url}")

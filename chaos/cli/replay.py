@@ -1,4 +1,4 @@
-"""`chaos replay`: send the requests of a run again that were faulted."""
+"""`chaos replay`: send the faulted requests of a run again."""
 
 from __future__ import annotations
 
@@ -22,22 +22,23 @@ def replay(
     task: Annotated[str | None, typer.Option(metavar="NAME", help="Only requests of this task.")] = None,
     fault: Annotated[Fault | None, typer.Option(help="Only requests that met this fault.")] = None,
     phase: Annotated[str | None, typer.Option(metavar="NAME", help="Only requests of this phase.")] = None,
-    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="At most so many, the first ones.")] = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Only the first N requests.")] = None,
     gateway: Annotated[
-        str | None, typer.Option(metavar="URL", help="Send them to a gateway that already runs.")
+        str | None, typer.Option(metavar="URL", help="Send the requests to a gateway that already runs.")
     ] = None,
     only_list: Annotated[
-        bool, typer.Option("--list", help="Print them (id, fault, task, rule, between tabs); send nothing.")
+        bool,
+        typer.Option("--list", help="Print the requests (id, fault, task, rule, separated by tabs); send nothing."),
     ] = False,
 ) -> int:
-    """Send exactly the requests of a run again that were faulted: same ids, same draws, same faults."""
+    """Send exactly the faulted requests of a run again, with the same ids and so the same faults."""
     from chaos.errors import ExitCode, InvalidInput
     from chaos.runner.replaying import Choice, differences, outcome_lines, plan_replay, send
 
     choice = Choice(task, fault.value if fault else None, phase, limit)
     planned = plan_replay(run, choice)
-    check_names(choice.task, [each.name for each in planned.outset.tasks], "task")
-    check_names(choice.phase, [each.name for each in planned.outset.phases], "phase")
+    check_names(choice.task, [each.name for each in planned.run_plan.tasks], "task")
+    check_names(choice.phase, [each.name for each in planned.run_plan.phases], "phase")
     requests = planned.requests
     if not requests:
         raise InvalidInput.at(str(run), "no request of this run met such a fault")
@@ -45,7 +46,7 @@ def replay(
         for each in requests:
             say("\t".join(map(printable_line, (each.id, each.fault, each.task, each.rule))))
         return 0
-    say(f"{planned.outset.name}: {len(requests)} requests again, seed {planned.outset.seed}")
+    say(f"{planned.run_plan.name}: {len(requests)} requests again, seed {planned.run_plan.seed}")
     sent = send(planned, gateway)
     say_lines(outcome_lines(sent.digest))
     changed = [] if gateway else differences(planned, sent)
@@ -56,7 +57,7 @@ def replay(
 
 
 def check_names(given: str | None, known: list[str], what: str) -> None:
-    """Raises InvalidInput for a name that the run does not have."""
+    """Raise InvalidInput for a name that the run does not have."""
     from chaos.errors import InvalidInput
 
     if given is not None and given not in known:

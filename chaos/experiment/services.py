@@ -1,10 +1,8 @@
-"""Who answers for which host: the plan of the service registry, before anything has an address.
+"""Plan the service registry: the instances behind each host, before anything is started.
 
-Listed endpoints are known; built-in services and programs are to be started by the edge, which then knows their
-addresses. A file without `spec.services` has a built-in service for every host in its rules, so that a VirtualService
-runs as it is. With `spec.services` the registry is complete, as the cluster's is: what is not in it is unknown (503,
-NC).
-"""
+Listed endpoints have addresses; built-in services and programs get theirs when they are started. A file without
+`spec.services` has a built-in service for every host in its rules, so that a VirtualService runs as it is. With
+`spec.services` the registry is complete, as the cluster's is: other hosts are unknown (503, NC)."""
 
 from __future__ import annotations
 
@@ -28,7 +26,7 @@ LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A host and port of the mesh; `host` in full."""
+    """A host and port of the mesh. `host` is the full name."""
 
     host: str
     port: int
@@ -39,7 +37,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One endpoint. `address` is None for what is to be started: a built-in service (`kind`) or a `command`."""
+    """One endpoint. `address` is None for a built-in service or a command, which is started later."""
 
     key: str  # unique in the plan, and the same whenever the file is read again
     name: str
@@ -47,16 +45,16 @@ class Instance:
     labels: tuple[tuple[str, str], ...] = ()
     weight: int = 1
     address: tuple[str, int] | None = None
-    port: int | None = None  # for what is to be started, when the file says where it listens
+    port: int | None = None  # of what is started later, if the file gives its port
     version: str = "v1"
     service: Service | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ServicePlan:
-    """Every host of the registry with its instances, in the order of the file. `places` may share instances.
+    """Every host of the registry with its instances, in the order of the file. Places may share instances.
 
-    `implied` are the hosts that only the rules name; the built-in service answers for them."""
+    `implied` are the hosts that only the rules name; they have a built-in service."""
 
     places: Mapping[Place, tuple[Instance, ...]] = field(default_factory=dict)
     implied: tuple[str, ...] = ()
@@ -64,7 +62,7 @@ class ServicePlan:
     protocols: Mapping[Place, str] = field(default_factory=dict)
 
     def instances(self) -> Iterator[Instance]:
-        """Each once."""
+        """Yield each instance once."""
         seen: set[int] = set()
         for found in self.places.values():
             for instance in found:
@@ -73,7 +71,8 @@ class ServicePlan:
                     yield instance
 
     def applications(self) -> dict[str, Instance]:
-        """Applications under test by host: what load reaches directly, and whose own calls go through the gateway."""
+        """Return the applications under test by host: load goes to them directly, their own calls through the
+        gateway."""
         return {
             place.host: found[0]
             for place, found in self.places.items()
@@ -82,24 +81,24 @@ class ServicePlan:
 
     @property
     def note(self) -> str | None:
-        """One line about hosts that nobody listed."""
+        """One line about the hosts that only the rules name; None if there are none."""
         if not self.implied:
             return None
-        return f"{', '.join(self.implied)}: no endpoint is listed, the built-in service answers"
+        return f"{', '.join(self.implied)}: no endpoint is listed, the built-in service responds"
 
 
 Addresses = Mapping[str, tuple[str, int]]
-"""Instance key -> host and port, for what has been started."""
+"""From an instance's key to host and port, for what has been started."""
 
 
 def proxy_of(reading: Reading) -> Proxy:
-    """Whose proxy the gateway plays."""
+    """Return the proxy that the gateway acts as."""
     proxy = reading.experiment.spec.proxy
     return Proxy(proxy.gateway, proxy.namespace, proxy.labels, proxy.port)
 
 
 def registry_of(reading: Reading, plan: ServicePlan, addresses: Addresses) -> Registry:
-    """The registry with real addresses, ServiceEntries included. An instance without an address is no endpoint."""
+    """Return the registry with real addresses, ServiceEntries included. Instances without an address are left out."""
     entries = [
         (place.host, place.port, [found for each in instances if (found := _endpoint(each, addresses)) is not None])
         for place, instances in plan.places.items()
@@ -112,17 +111,18 @@ def registry_of(reading: Reading, plan: ServicePlan, addresses: Addresses) -> Re
 
 
 def entry_hosts(resources: Resources) -> frozenset[str]:
-    """Hosts of ServiceEntries: they are taken as they are written, one word too."""
+    """Return the hosts of ServiceEntries, which are used as written, even if they are one word."""
     return frozenset(host.lower() for entry in resources.service_entries for host in entry.spec.hosts)
 
 
 def fixed_addresses(reading: Reading, plan: ServicePlan) -> dict[str, tuple[str, int]]:
-    """Addresses known from the file alone, for those who start nothing. Raises InvalidInput for what has none."""
+    """Return the addresses that the file itself gives, for commands that start nothing. Raises InvalidInput if a
+    service has none."""
     found = {each.key: (LOOPBACK, each.port) for each in plan.instances() if each.port is not None}
     lacking = [each for each in plan.instances() if each.address is None and each.port is None]
     if lacking:
         names = ", ".join(dict.fromkeys(each.name for each in lacking))
-        message = f"{names}: without a port of its own nobody else can reach it; give the service a port, or endpoints"
+        message = f"{names}: without a fixed port others cannot reach it; give the service a port, or endpoints"
         raise InvalidInput([reading.problem(("spec", "services"), message)])
     return found
 
@@ -137,7 +137,7 @@ def short_name(host: str) -> str:
 
 
 def plan_services(reading: Reading) -> ServicePlan:
-    """The registry that the experiment describes, or that its rules imply."""
+    """Return the registry that spec.services describes, or else the one that the rules imply."""
     spec = reading.experiment.spec
     if spec.services is None:
         return _implied(reading)
@@ -160,8 +160,9 @@ def plan_services(reading: Reading) -> ServicePlan:
 
 
 def _place(key: str, namespace: str, entries: frozenset[str]) -> Place:
-    """A one-word name means the ServiceEntry of this name, else the Kubernetes service of the proxy's namespace. Raises
-    ValueError for what is not host[:port], and for a wildcard that no entry has."""
+    """Return the place of a key of spec.services. A one-word name means the ServiceEntry of this name, else the
+    Kubernetes service in the proxy's namespace. Raises ValueError if it is not host[:port], or is a wildcard without a
+    ServiceEntry."""
     host, port = parse_host_port(key)
     host = host.lower()
     if host in entries:
@@ -209,7 +210,7 @@ def _labels(labels: Mapping[str, str], version: str) -> tuple[tuple[str, str], .
 
 
 def _version_in(name: str) -> str:
-    """`webserverv1` and `reviews-v2` say which version they are."""
+    """Return the version in a name like `webserverv1` or `reviews-v2`; v1 if there is none."""
     match = _VERSION.search(name)
     return match[0].rstrip("-.") if match else "v1"
 
@@ -218,7 +219,7 @@ def _version_in(name: str) -> str:
 
 
 def _implied(reading: Reading) -> ServicePlan:
-    """A built-in service for each host in the rules; one instance for each subset, so that each subset has someone."""
+    """Return a plan with a built-in service for each host in the rules, with an instance for each subset."""
     spec = reading.experiment.spec
     declared = {host for entry in reading.resources.service_entries for host in entry.spec.hosts}
     ports = {
@@ -237,12 +238,12 @@ def _implied(reading: Reading) -> ServicePlan:
 
 
 def short_name_shown(host: str) -> str:
-    """A service of the cluster by its short name, anything else in full."""
+    """Return the short name of a service of the cluster, any other host in full."""
     return short_name(host) if host.endswith(".svc.cluster.local") else host
 
 
 def _hosts_in_rules(resources: Resources, gateway: str, port: int) -> Iterator[Place]:
-    """The hosts that a sidecar's VirtualServices speak for, then every destination and mirror."""
+    """Yield the hosts of a sidecar's VirtualServices, then every destination and mirror."""
     explicit: list[Place] = []
     for resource in resources.virtual_services:
         for route in resource.spec.http:

@@ -1,7 +1,7 @@
-"""`python -m chaos.runner.gateway`: a gateway as a child process. Its plan comes on the first line of stdin; it ends
-when stdin closes.
+"""`python -m chaos.runner.gateway`: a gateway as a child process. It reads its plan from the first line of stdin and
+ends when stdin closes.
 
-`serve_plan` is also what `chaos gateway` does when there are no services to start."""
+`chaos gateway` calls `serve_plan` itself if there are no services to start."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from chaos.runner.plan.gateway_rules import GatewayRules
 
 
 def main() -> int:
-    """The exit code; what is wrong is said on stderr."""
+    """Serve the plan from stdin and return the exit code. Errors are printed on stderr."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     line = sys.stdin.buffer.readline()
     if not line.strip():
-        return 0  # whoever started us has changed their mind
+        return 0  # stdin closed: the parent does not want a gateway any more
     try:
         return serve_plan(GatewayPlan.of(line), exit_with_stdin=True)
     except ChaosError as error:
@@ -32,13 +32,14 @@ def main() -> int:
 
 
 def serve_plan(plan: GatewayPlan, *, exit_with_stdin: bool = False) -> int:
-    """Serve until told to stop; the exit code. Raises InvalidInput and EnvironmentFailed before it has begun."""
+    """Serve until a signal comes and return the exit code. Raises InvalidInput and EnvironmentFailed before it
+    serves."""
     rules = GatewayRules(plan)
     return run_gateway(options_of(plan, rules, exit_with_stdin=exit_with_stdin), rules.compiled())
 
 
 def options_of(plan: GatewayPlan, rules: GatewayRules, *, exit_with_stdin: bool) -> GatewayOptions:
-    """A plan as the gateway's own options."""
+    """Return a plan as the gateway's own options."""
     return GatewayOptions(
         load=rules.reload,
         parse=rules.parse,

@@ -1,8 +1,8 @@
-"""Send the requests of a run again that were faulted: find them, start what the run had started, send exactly these.
+"""Replay a run: find its faulted requests, start the same services and gateway, and send exactly these requests again.
 
-Requests through the gateway are worked out from the run's seed and rules (chaos/journal/replay.py); those of an
-application under test are the ones whose calls the gateway noted down (`faulted` records). In a run of several phases,
-a request that was in flight while the phase changed may be taken for one of its neighbour.
+Requests through the gateway are computed from the run's seed and rules (chaos/journal/replay.py); those to an
+application under test are the ones whose calls the gateway recorded (`faulted` records). In a run of several phases, a
+request that was in flight while the phase changed may be counted under the neighbouring phase.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from chaos.runner.plan.options import RunOptions
 from chaos.runner.plan.phase_rules import with_rules
 from chaos.runner.plan.phases import RunPhase
 from chaos.runner.plan.planner import plan_run
-from chaos.runner.plan.run_plan import Outset
+from chaos.runner.plan.run_plan import RunPlan
 from chaos.runner.processes.load import LoadProcess
 from chaos.runner.processes.load_messages import digest_line, load_plan
 from chaos.runner.processes.session import Session, start
@@ -35,7 +35,7 @@ UNFINISHED = "the load ended before all requests were sent"
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which of the faulted requests: of a task, with a kind of fault, of a phase, at most so many."""
+    """The selection of faulted requests: of one task, kind of fault and phase (None: of any), and at most `limit`."""
 
     task: str | None = None
     fault: str | None = None
@@ -48,7 +48,7 @@ class Choice:
 
 @dataclass(slots=True)
 class Recorded:
-    """What a journal says of the requests that were sent."""
+    """The parts of a journal that a replay needs: the plan, requests per phase, and the recorded faulted requests."""
 
     plan: Plan
     counts: Counter[str] = field(default_factory=Counter)
@@ -56,7 +56,7 @@ class Recorded:
 
     @classmethod
     def read(cls, run: Path) -> Recorded:
-        """Raises InvalidInput when there is no journal, or it has no plan."""
+        """Read a run's journal. Raises InvalidInput if there is none, or it does not begin with a plan."""
         path = journal_of(run)
         made: Recorded | None = None
         with path.open(encoding="utf-8", errors="replace") as lines:
@@ -76,10 +76,10 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Replay:
-    """What is to be sent, by phase."""
+    """The requests to send, by phase."""
 
     recorded: Recorded
-    outset: Outset
+    run_plan: RunPlan
     wanted: tuple[tuple[RunPhase, tuple[FaultedRequest, ...]], ...]
 
     @property
@@ -88,42 +88,43 @@ class Replay:
 
 
 def plan_replay(run: Path, choice: Choice) -> Replay:
-    """Find the requests, by the files as they were then: the journal has their text.
+    """Find the requests. The experiment's files are taken from the journal, as they were at the time of the run.
 
-    Raises InvalidInput when the run's own requests cannot be told."""
+    Raises InvalidInput if the run's requests cannot be computed: of a locustfile, or of a search."""
     recorded = Recorded.read(run)
     plan = recorded.plan
     if plan.load.get("locustfile"):
         raise InvalidInput.at(str(run), "its requests came from a locustfile; only tasks can be replayed")
     options = RunOptions(overrides=overrides_of(plan.command), seed=plan.seed)
-    outset = plan_run(plan.file, options, lambda name: plan.documents.get(name) or read_text(name))
-    if outset.search is not None:
+    run_plan = plan_run(plan.file, options, lambda name: plan.documents.get(name) or read_text(name))
+    if run_plan.search is not None:
         raise InvalidInput.at(str(run), "a search has no phases of its own to replay; replay a run of one level")
     found: list[tuple[RunPhase, tuple[FaultedRequest, ...]]] = []
     left = choice.limit
-    for phase, requests in by_phase(recorded, outset):
+    for phase, requests in by_phase(recorded, run_plan):
         if choice.phase in (None, phase.name):
             taken = tuple(islice(filter(choice.takes, requests), left))
             left = None if left is None else left - len(taken)
             found.append((phase, taken))
-    return Replay(recorded, outset, tuple(found))
+    return Replay(recorded, run_plan, tuple(found))
 
 
-def by_phase(recorded: Recorded, outset: Outset) -> Iterator[tuple[RunPhase, Iterable[FaultedRequest]]]:
-    """The faulted requests of each phase, in order. Numbers are handed out in order, so a phase has a range of them."""
+def by_phase(recorded: Recorded, run_plan: RunPlan) -> Iterator[tuple[RunPhase, Iterable[FaultedRequest]]]:
+    """Yield each phase with faults and its faulted requests, in order. Requests are numbered in the order in which they
+    are sent, so each phase has a range of numbers."""
     load = dict(recorded.plan.load)
     first = 0
-    for index, phase in enumerate(outset.phases):
+    for index, phase in enumerate(run_plan.phases):
         count = recorded.counts[phase.name]
         numbers = range(first, first + count)
         first += count
         if phase.faults:
-            rules = with_rules(outset.prepared, phase, outset.rules, ("spec", "phases", index)).rules
+            rules = with_rules(run_plan.prepared, phase, run_plan.rules, ("spec", "phases", index)).rules
             yield phase, [*faulted_requests(load, rules, numbers), *noted(recorded, load, phase, numbers)]
 
 
 def noted(recorded: Recorded, load: dict[str, object], phase: RunPhase, numbers: range) -> Iterator[FaultedRequest]:
-    """Requests to an application whose calls were faulted, as the gateway wrote them down under the user's id."""
+    """Yield requests to an application whose calls were faulted, which the gateway recorded under the user's id."""
     tasks = requests_in(load, numbers, direct=True)
     for row in recorded.faulted:
         task = tasks.pop(row["id"], None) if row["phase"] == phase.name else None
@@ -132,7 +133,7 @@ def noted(recorded: Recorded, load: dict[str, object], phase: RunPhase, numbers:
 
 
 def overrides_of(command: Sequence[str]) -> tuple[str, ...]:
-    """What `--set` said when the run was started."""
+    """Return the values of `--set` in the command that started the run."""
     given = [each.removeprefix("--set=") for each in command if each.startswith("--set=")]
     return (*given, *(value for name, value in pairwise(command) if name == "--set"))
 
@@ -142,7 +143,7 @@ def overrides_of(command: Sequence[str]) -> tuple[str, ...]:
 
 @dataclass(slots=True)
 class Sent:
-    """What came back, and which faults the gateway noted by request id (nothing of one that is not ours)."""
+    """The responses, and the faults that the gateway recorded by request id (none from a gateway at a URL)."""
 
     digest: Digest = field(default_factory=Digest)
     noted: dict[str, str] = field(default_factory=dict)
@@ -151,35 +152,35 @@ class Sent:
 def send(replay: Replay, gateway: str | None = None) -> Sent:
     """Start services and gateway as the run did (or use the gateway at a URL), send the requests, end everything.
 
-    Raises EnvironmentFailed when something does not start or not all could be sent."""
+    Raises EnvironmentFailed if a process does not start or not all requests could be sent."""
     return asyncio.run(_send(replay, gateway))
 
 
 async def _send(replay: Replay, url: str | None) -> Sent:
-    outset, sent = replay.outset, Sent()
-    async with start(outset.prepared, url or outset.gateway_plan(), seed=outset.seed) as session:
+    run_plan, sent = replay.run_plan, Sent()
+    async with start(run_plan.prepared, url or run_plan.gateway_plan(), seed=run_plan.seed) as session:
         for phase, requests in replay.wanted:
             if requests:
-                sent.digest.merge(await _send_phase(outset, session, phase, requests))
+                sent.digest.merge(await _send_phase(run_plan, session, phase, requests))
         if session.gateway is not None:
             rows = (await session.gateway.admin.faulted(0)).get("faulted", [])
             sent.noted = {row["id"]: row["fault"] for row in rows}
     return sent
 
 
-async def _send_phase(outset: Outset, session: Session, phase: RunPhase, requests: Sequence[FaultedRequest]) -> Digest:
-    """What came back, under the phase's own rules."""
+async def _send_phase(plan: RunPlan, session: Session, phase: RunPhase, requests: Sequence[FaultedRequest]) -> Digest:
+    """Send the requests under the phase's own rules and return the digest of their responses."""
     if session.gateway is not None:
-        await session.gateway.admin.put_rules(phase.text or outset.own_text())
-    tasks = outset.placed_tasks(session.services.addresses)
-    plan = load_plan(outset.load, tasks, gateway=session.url, seed=outset.seed, phase=phase.name, interval=0.5)
-    plan |= {
+        await session.gateway.admin.put_rules(phase.text or plan.own_text())
+    tasks = plan.placed_tasks(session.services.addresses)
+    wanted = load_plan(plan.load, tasks, gateway=session.url, seed=plan.seed, phase=phase.name, interval=0.5)
+    wanted |= {
         "replay": [[request.task, request.id] for request in requests],
         "arrival_rate": None,
         "processes": 1,
         "tags": session.gateway is not None,
     }
-    return await _load(plan, len(requests))
+    return await _load(wanted, len(requests))
 
 
 async def _load(plan: dict[str, object], count: int) -> Digest:
@@ -203,9 +204,9 @@ async def _load(plan: dict[str, object], count: int) -> Digest:
 
 
 def differences(replay: Replay, sent: Sent) -> list[str]:
-    """In what way the requests met other faults than before: by the tags of their answers, or, for requests to an
-    application, by what the gateway noted of its calls."""
-    direct = {task.name for task in replay.outset.tasks if task.direct}
+    """Return a line per task and fault whose count differs from the run's. Faults are taken from the responses' tags,
+    or for requests to an application from what the gateway recorded of its calls."""
+    direct = {task.name for task in replay.run_plan.tasks if task.direct}
     before = Counter((each.task, each.fault) for each in replay.requests)
     now = Counter((each.task, sent.noted.get(each.id, "")) for each in replay.requests if each.task in direct)
     for key, tally in sent.digest.items():
@@ -219,7 +220,7 @@ def differences(replay: Replay, sent: Sent) -> list[str]:
 
 
 def outcome_lines(digest: Digest) -> Iterator[str]:
-    """A line for each kind of answer."""
+    """Yield a line for each kind of response: task, status, fault, count and median latency."""
     rows = [(key, tally.count, tally.latency.quantile(0.5)) for key, tally in sorted(digest.items())]
     names = [key.task for key, _, _ in rows]
     width = max(map(len, names), default=0)

@@ -1,4 +1,4 @@
-"""A gateway with the services that its file asks for, and no load: what `chaos gateway` and `chaos demo` run."""
+"""Serve a gateway with the services of its file and no load, for `chaos gateway` and `chaos demo`."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from chaos.runner.plan.checked import Prepared
 from chaos.runner.processes.session import Session, start
 from chaos.runner.supervise.interruption import Interrupted, Interruption
 
-DRAIN = 30.0  # seconds for requests in flight, as the gateway itself gives them
+DRAIN = 30.0  # seconds for requests in flight, as many as the gateway gives them
 
 
 def needs_services(prepared: Prepared) -> bool:
-    """Whether anything has to be started before the gateway can forward."""
+    """Return whether any service has to be started before the gateway can forward."""
     return any(instance.address is None for instance in prepared.services.instances())
 
 
 def serve_with_services(
     prepared: Prepared, plan: GatewayPlan, *, out: Callable[[str], None], started: Callable[[Session], None]
 ) -> int:
-    """Serve until a signal, which is 0, or until one of the processes ends, which raises EnvironmentFailed.
+    """Serve until a signal comes and return the exit code. Raises EnvironmentFailed if one of the processes ends.
 
-    `started` is told when everything answers, `out` what the services have to say."""
+    `started` is called when everything accepts requests, `out` with each line about the services."""
     return asyncio.run(_serve(prepared, plan, out, started))
 
 
@@ -51,7 +51,7 @@ async def _serve(
 
 
 async def _first_to_end(session: Session) -> None:
-    """Raises EnvironmentFailed with what has ended."""
+    """Wait until a process ends, and raise EnvironmentFailed that names it."""
     waiting = {asyncio.ensure_future(child.process.wait()): child for child in session.children}
     try:
         done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)

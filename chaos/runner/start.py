@@ -1,7 +1,7 @@
-"""Run experiments, one after the other: plan, supervise, render, and say how it ended.
+"""Run experiments, one after the other: plan, supervise, and render the report.
 
-Locust's process is started first of all: importing it takes longer than everything else that has to happen before the
-first request, and meanwhile the experiment is read. What is slow to import is therefore imported further down.
+Locust's process is started first, because importing Locust takes longer than everything else before the first request;
+meanwhile the experiment is read. Modules that are slow to import are imported in functions for the same reason.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from chaos.runner.plan.options import RunOptions
 from chaos.runner.processes.load import LoadProcess
 
 if TYPE_CHECKING:
-    from chaos.runner.plan.run_plan import Outset
+    from chaos.runner.plan.run_plan import RunPlan
     from chaos.runner.processes.report import Reporter
     from chaos.runner.supervise.interruption import Interruption
     from chaos.runner.terminal.result import RunResult
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 def run_files(
     files: Sequence[str], options: RunOptions, view: Callable[[], View], refuse: Callable[[str], None]
 ) -> list[RunResult]:
-    """One result per file. What is wrong with a file is told to `refuse`; the others still run."""
+    """Run each file and return one result per file. `refuse` is called with the problems of a file that cannot run; the
+    others still do. An interrupted run ends the list."""
     results = []
     for file in files:
         try:
@@ -43,7 +44,7 @@ def run_files(
 
 
 async def run_file(file: str, options: RunOptions, view: Callable[[], View]) -> RunResult:
-    """One experiment. Raises InvalidInput for what is wrong with it, before anything is sent."""
+    """Run one experiment. Raises InvalidInput with its problems before anything is sent."""
     from chaos.runner.supervise.interruption import Interruption
 
     with Interruption() as interruption:
@@ -53,30 +54,30 @@ async def run_file(file: str, options: RunOptions, view: Callable[[], View]) -> 
             return await _supervised(plan_run(file, options), load, view, interruption)
 
 
-async def run_planned(outset: Outset, view: Callable[[], View], interruption: Interruption) -> RunResult:
-    """One experiment that has been planned. Raises EnvironmentFailed when it cannot even begin.
+async def run_planned(plan: RunPlan, view: Callable[[], View], interruption: Interruption) -> RunResult:
+    """Run one experiment that has been planned. Raises EnvironmentFailed if it cannot even begin.
 
-    Cancelled, it leaves a journal that says so, and nothing that runs."""
+    If it is cancelled, its journal says so and its processes are ended."""
     async with _early_load() as load:
-        return await _supervised(outset, load, view, interruption)
+        return await _supervised(plan, load, view, interruption)
 
 
 async def _supervised(
-    outset: Outset, load: LoadProcess, view: Callable[[], View], interruption: Interruption
+    plan: RunPlan, load: LoadProcess, view: Callable[[], View], interruption: Interruption
 ) -> RunResult:
     from chaos.runner.processes.report import Reporter
     from chaos.runner.supervise.journal import run_folder
     from chaos.runner.supervise.supervisor import Supervisor
 
-    folder = run_folder(outset.options.out, outset.name, time.localtime())
-    reporter = Reporter(folder, wanted=outset.options.report)
+    folder = run_folder(plan.options.out, plan.name, time.localtime())
+    reporter = Reporter(folder, wanted=plan.options.report)
     watcher = view()
     try:
-        result = await Supervisor(outset, folder, watcher, reporter, interruption, load).run()
+        result = await Supervisor(plan, folder, watcher, reporter, interruption, load).run()
         with contextlib.suppress(OSError):
             load.child.log.save(folder / "load.log")
         if result.exit_code is ExitCode.INTERRUPTED:
-            interruption.forget()  # one that came while the processes were ended is still to be acted upon
+            interruption.forget()  # a signal that came while the processes were ended stays
         result = await _reported(result, reporter, interruption, watcher)
     finally:
         await reporter.stop()
@@ -85,8 +86,8 @@ async def _supervised(
 
 
 async def _reported(result: RunResult, reporter: Reporter, interruption: Interruption, watcher: View) -> RunResult:
-    """The result, once its report is there or has been given up. The run is over and measured, so a first Ctrl-C,
-    which may have been meant for the run, does not cost the report."""
+    """Render the report and return the result. A first Ctrl-C may have been meant for the run, which is over, so it
+    does not stop the report."""
     from chaos.runner.supervise.interruption import Interrupted
 
     try:
@@ -101,7 +102,7 @@ async def _reported(result: RunResult, reporter: Reporter, interruption: Interru
 
 @contextlib.asynccontextmanager
 async def _early_load() -> AsyncIterator[LoadProcess]:
-    """The load's process; its log is in memory, because the run has no folder yet."""
+    """Start the load's process and end it with the block. Its log is in memory, because the run has no folder yet."""
     load = await LoadProcess.start()
     try:
         yield load

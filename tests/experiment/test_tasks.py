@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.mesh import load_resources
 
-from chaos.claims.routing import way_of
+from chaos.claims.routing import route_of
 from chaos.experiment.example_text import example
 from chaos.experiment.model import Task
 from chaos.experiment.tasks import LoadTask, derive_tasks, load_tasks
@@ -31,7 +31,7 @@ def derived(http: str, *, hosts: str = "[web]") -> dict[str, LoadTask]:
     rules = compile_rules(resources, Registry.of([("web", 80, [Endpoint("127.0.0.1", 1)])]))
 
     def taken(task: LoadTask) -> tuple[str, str] | None:
-        info = rules.info(way_of(rules, task).rule)
+        info = rules.info(route_of(rules, task).rule)
         return (info.key, info.name) if info is not None and not info.is_default else None
 
     return {task.name: task for task in derive_tasks(resources, taken)}

@@ -74,7 +74,8 @@ def test_what_is_no_plan_is_refused(line: str) -> None:
 def test_only_watched_files_are_read_again(watch: bool, percent: int, tmp_path: Path) -> None:
     own = write(tmp_path, experiment(resources=["rules.yaml"]), name="own.yaml")
     rules = Path(write(tmp_path, virtual_service(abort=50), name="rules.yaml"))
-    gateway = GatewayRules(gateway_plan(prepare([own]).require(), watch=watch))
+    prepared = prepare([own]).require()
+    gateway = GatewayRules(gateway_plan(prepared, watched=prepared.reading.texts if watch else ()))
     rules.write_text(rules.read_text().replace("value: 50", "value: 5"))
     assert abort_of(gateway.compiled()) == Percent.of(50)
     assert abort_of(gateway.reload()) == Percent.of(percent)

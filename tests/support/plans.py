@@ -11,7 +11,7 @@ from chaos.errors import InvalidInput
 from chaos.runner.plan.checked import Prepared, prepare
 from chaos.runner.plan.options import RunOptions
 from chaos.runner.plan.planner import plan_run
-from chaos.runner.plan.run_plan import Outset
+from chaos.runner.plan.run_plan import RunPlan
 from support.experiments import experiment, virtual_service
 
 FILE = "case.yaml"
@@ -22,12 +22,12 @@ def text_of(*documents: Mapping[str, object]) -> str:
     return yaml.safe_dump_all(documents, sort_keys=False)
 
 
-def planned(text: str, **options: object) -> Outset:
+def planned(text: str, **options: object) -> RunPlan:
     """Plan the experiment that is written in this text. Raises InvalidInput with everything that is wrong."""
     return plan_run(FILE, RunOptions(**options), read={FILE: text}.__getitem__)  # type: ignore[arg-type]
 
 
-def planned_web(*, abort: float | None = 50, options: Mapping[str, object] | None = None, **spec: object) -> Outset:
+def planned_web(*, abort: float | None = 50, options: Mapping[str, object] | None = None, **spec: object) -> RunPlan:
     """Plan an experiment on the built-in `web`, which has one rule."""
     return planned(text_of(experiment(**spec), virtual_service(abort=abort)), **(options or {}))
 

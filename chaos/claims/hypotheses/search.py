@@ -1,10 +1,10 @@
-"""Bisects for the largest fault at which a hypothesis still holds.
+"""Bisect for the largest fault level at which a hypothesis still holds.
 
-Each level is tried until the hypothesis is verified or falsified there. It is assumed that more fault never helps: so
-it holds below the highest level at which it was verified, and is broken above the lowest at which it was falsified.
-Every level has its part of 1 - confidence, so that the interval between the two holds the breaking point with the
-run's confidence. Close to the breaking point no number of requests decides; such levels are left open, and the search
-goes on at either side."""
+Each level runs until the hypothesis is verified or falsified there. More fault is assumed never to help: so the
+hypothesis holds below the highest level at which it was verified, and is broken above the lowest at which it was
+falsified. Every level has its part of 1 - confidence, so that the interval between the two contains the breaking point
+with the run's confidence. Close to the breaking point no number of requests decides; such levels are left open, and the
+search goes on at either side of them."""
 
 from __future__ import annotations
 
@@ -17,23 +17,24 @@ from chaos.units import format_duration
 from chaos.verify.verdict import Verdict
 
 PARTS = 32
-"""Without a resolution of its own a search stops at this part of its range."""
+"""The default resolution is the search's range divided by this."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """What varies: `<host>.abort` and `<host>.delay` in percent, `<host>.fixedDelay` in seconds."""
+    """The fault level that a search varies: `<host>.abort` or `<host>.delay` in percent, `<host>.fixedDelay` in
+    seconds."""
 
     host: str
     what: str
 
     @classmethod
     def parse(cls, text: str) -> Quantity:
-        """Raises ValueError for anything else."""
+        """Parse `<host>.<what>`. Raises ValueError for anything else."""
         host, dot, what = text.rpartition(".")
         if not dot or not host or what not in ("abort", "delay", "fixedDelay"):
             raise ValueError(
-                f"{text!r} is nothing that varies; write it like webserver.abort, webserver.delay (percent)"
+                f"{text!r} cannot be varied; write it like webserver.abort, webserver.delay (percent)"
                 " or webserver.fixedDelay (a duration)"
             )
         return cls(host, what)
@@ -43,14 +44,16 @@ class Quantity:
         return self.what == "fixedDelay"
 
     def show(self, level: float) -> str:
-        """`12.5 %` or `250ms`."""
+        """Return a level as `12.5 %` or `250ms`."""
         return format_duration(level) if self.in_seconds else f"{level:.4g}\u202f%"
 
 
 @dataclass(slots=True)
 class Search:
-    """`start` and `to` are levels in the quantity's unit, `start` the one that should hold. Ask `next()` for a level,
-    try it, `record` the verdict, until `next()` is None."""
+    """A search from `start`, where the hypothesis should hold, to `to`; both are levels in the quantity's unit.
+
+    Use it in a loop: run the level that `next()` returns and `record` its verdict, until `next()` returns None. Raises
+    ValueError for an empty range, or a resolution that does not fit it."""
 
     start: float
     to: float
@@ -68,12 +71,12 @@ class Search:
 
     @property
     def most_levels(self) -> int:
-        """How many levels there will be at most: both ends, one per halving, and one more at either side of each."""
+        """The largest number of levels: both ends, one per halving, and one more for each that stays open."""
         return 2 + 2 * ceil(log2((self.to - self.start) / self._fine))
 
     @property
     def alpha(self) -> float:
-        """What the judge of each level has for it."""
+        """The alpha with which each level is judged."""
         return (1 - self.confidence) / self.most_levels
 
     @property
@@ -83,22 +86,23 @@ class Search:
 
     @property
     def holds_up_to(self) -> float | None:
-        """The highest level at which the hypothesis was verified, below any at which it was falsified."""
+        """The highest level at which the hypothesis was verified, below any at which it was falsified; None without
+        one."""
         breaks = self.breaks_from
         held = [level for level, verdict in self.tried.items() if verdict is Verdict.VERIFIED]
         return max((level for level in held if breaks is None or level < breaks), default=None)
 
     @property
     def breaks_from(self) -> float | None:
-        """The lowest level at which it was falsified."""
+        """The lowest level at which the hypothesis was falsified; None without one."""
         return min((level for level, verdict in self.tried.items() if verdict is Verdict.FALSIFIED), default=None)
 
     def record(self, level: float, verdict: Verdict) -> None:
-        """What was found at a level; no traffic is an open verdict."""
+        """Record the verdict of a level. One without traffic is open, as an inconclusive one is."""
         self.tried[level] = verdict
 
     def next(self) -> float | None:
-        """The level to try next; None when the search is over."""
+        """Return the level to run next; None if the search is over."""
         for end in (self.start, self.to):
             if end not in self.tried:
                 return end
@@ -111,7 +115,8 @@ class Search:
         return self._middle()
 
     def _middle(self) -> float | None:
-        """The middle of the gap above the highest level that holds, else of that below the lowest that does not."""
+        """Return the middle of the gap above the highest level that holds, else of the gap below the lowest that is
+        broken; None if both are narrower than the resolution."""
         low = self.start if self.holds_up_to is None else self.holds_up_to
         high = self.to if self.breaks_from is None else self.breaks_from
         levels = sorted(level for level in self.tried if low <= level <= high)
@@ -122,7 +127,7 @@ class Search:
         return sum(wide[0]) / 2 if wide else None
 
     def finding(self, quantity: Quantity, hold: str) -> Finding:
-        """What the search has found so far."""
+        """Return the finding of the search so far, with the breaking point as its interval."""
         low, high = self.holds_up_to, self.breaks_from
         scale = 1.0 if quantity.in_seconds else 100.0
         return Finding(

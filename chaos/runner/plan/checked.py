@@ -1,6 +1,6 @@
-"""From files to everything a command needs to know before a process starts: what was read, who answers, what is wrong.
+"""Read and check files: return the experiment, the plan of its services, and every problem, before a process starts.
 
-`read_files` opens the files; the rest is the core's work on their text.
+Only `read_files` opens files; everything else is computed from their text.
 """
 
 from __future__ import annotations
@@ -23,18 +23,19 @@ from chaos.mesh.upstream.registry import Registry
 from chaos.runner.plan.files import beside, read_text
 
 Read = Callable[[str], str]
-"""A file's text by its name. Raises InvalidInput."""
+"""Returns a file's text by its name. Raises InvalidInput."""
 
 _PLANNED = ("127.0.0.1", 1)
-"""Stands for the address of what has not been started; what follows from the rules does not depend on it."""
+"""Stands for the address of a service that has not been started. The rules' decisions do not depend on it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """One experiment, read and looked at. `problems` is all that there is to say, in the order of the files.
+    """One experiment, read and checked. `problems` has all problems, in the order of the files.
 
-    `refused` are the errors with which nothing can start. An error of an analyzer, such as an unknown destination, is
-    none of them: a cluster takes such rules, and answers 503. `files` and `overrides` are as they were given."""
+    `refused` are the errors with which nothing can start. Errors of an analyzer, such as an unknown destination, do not
+    belong to them: a cluster accepts such rules, and the proxy responds with 503. `files` and `overrides` are as they
+    were given."""
 
     reading: Reading
     services: ServicePlan
@@ -48,26 +49,27 @@ class Prepared:
         return tuple(problem for problem in self.problems if problem.severity == "error")
 
     def require(self) -> Prepared:
-        """Itself. Raises InvalidInput with everything that a cluster would refuse, or that we cannot run."""
+        """Return itself. Raises InvalidInput with everything that a cluster would refuse, or that we cannot run."""
         if self.refused:
             raise InvalidInput(self.refused)
         return self
 
     def require_sound(self) -> Prepared:
-        """Itself. Raises InvalidInput with every error, those of the analyzers too."""
+        """Return itself. Raises InvalidInput with every error, those of the analyzers too."""
         if self.errors:
             raise InvalidInput(self.errors)
         return self
 
     def registry(self, addresses: Addresses | None = None) -> Registry:
-        """With the addresses of what was started; without them, stand-ins, for those who only ask about rules."""
+        """Return the registry with the addresses of the started services, or with stand-ins if None, for callers that
+        only need the rules' decisions."""
         if addresses is None:
             addresses = {instance.key: _PLANNED for instance in self.services.instances()}
         return registry_of(self.reading, self.services, addresses)
 
 
 def read_files(files: Sequence[str], overrides: Sequence[str] = (), read: Read = read_text) -> Reading:
-    """Read one experiment from one or more files. Raises InvalidInput when a file cannot be read at all."""
+    """Read one experiment from one or more files. Raises InvalidInput if a file cannot be read at all."""
 
     def load(base: str, name: str) -> tuple[str, str]:
         path = beside(base, name)
@@ -80,13 +82,13 @@ def read_files(files: Sequence[str], overrides: Sequence[str] = (), read: Read =
 def prepare(
     files: Sequence[str], overrides: Sequence[str] = (), *, thorough: bool = True, read: Read = read_text
 ) -> Prepared:
-    """Read and check. Raises InvalidInput only when a file cannot be read; what is wrong inside is in `problems`."""
+    """Read and check files. Raises InvalidInput only if a file cannot be read; other errors are in `problems`."""
     found = check(read_files(files, overrides, read), thorough=thorough)
     return replace(found, files=tuple(files), overrides=tuple(overrides))
 
 
 def check(reading: Reading, *, thorough: bool = True) -> Prepared:
-    """Look at what was read: shape, admission, our own document, and (when thorough) analyzers and pitfalls."""
+    """Check what was read: shape, admission, our own document, and if `thorough` analyzers and pitfalls."""
     services = plan_services(reading)
     own = [*services.problems, *safety_problems(reading, services)]
     if thorough:
@@ -97,7 +99,7 @@ def check(reading: Reading, *, thorough: bool = True) -> Prepared:
 
 
 def _task_problems(reading: Reading, services: ServicePlan) -> list[Problem]:
-    """What is wrong with the tasks, and with the port that the proxy is said to have."""
+    """Return the problems of the tasks and of the proxy's port."""
     tasks = [directed(task, reading, services) for task in load_tasks(reading.experiment.spec.load.tasks)]
     found = task_problems(reading, services, tasks)
     if found or reading.errors or refusals(reading.resources):
@@ -110,6 +112,6 @@ def _task_problems(reading: Reading, services: ServicePlan) -> list[Problem]:
 
 
 def _in_order(problems: Iterable[Problem], reading: Reading) -> tuple[Problem, ...]:
-    """Each once, by file and line."""
+    """Return each problem once, in the order of file and line."""
     files = {file: index for index, file in enumerate(reading.texts)}
     return tuple(sorted(dict.fromkeys(problems), key=lambda each: (files.get(each.location.file, -1), each.location)))

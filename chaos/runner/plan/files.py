@@ -1,7 +1,7 @@
-"""Read the user's files as text, and say in one line what is wrong with those that cannot be read.
+"""Read the user's files as text, with a one-line error for each that cannot be read.
 
-The only place of the run that opens an experiment file; the core gets text. A file is at most 1 MB: a larger one is
-not an experiment but a mistake, and YAML takes ten seconds and a gigabyte to find that out.
+The only place of a run that opens an experiment file; the core gets text. A file is at most 1 MB: a larger one is a
+mistake, and parsing it as YAML would take ten seconds and a gigabyte.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PIECE = 65_536
 WRITER_SECONDS = 1.0
 """How long a pipe may be without a writer: `mkfifo p; helm template . > p & chaos validate p`."""
 PIPE_SECONDS = 30.0
-"""How long the writer may take for all of it: `helm template` takes its time."""
+"""How long the writer may take for all of it; `helm template` can take several seconds."""
 
 _AT_ONCE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC  # a pipe that nobody writes to is not waited for
 
@@ -35,14 +35,15 @@ def read_text(path: str | Path) -> str:
     except OSError as error:
         raise InvalidInput.at(name, f"cannot be read: {error.strerror}") from None
     except ValueError:
-        raise InvalidInput.at(name, "is no name of a file: it holds a NUL character") from None
+        raise InvalidInput.at(name, "is not the name of a file: it contains a NUL character") from None
     if len(data) > MAX_FILE:
         raise InvalidInput.at(name, "is larger than 1 MB; an experiment file is not")
     return decode(data, name)
 
 
 def _read(name: str) -> bytes:
-    """Return the first megabyte and a bit. A pipe is read to its end: `chaos validate <(helm template .)`."""
+    """Return the file's bytes, and at most one piece beyond the limit. Pipes work as well: `chaos validate <(helm
+    template .)`."""
     if trouble := _no_file(os.stat(name).st_mode):  # before opening: that alone makes some devices do something
         raise InvalidInput.at(name, trouble)
     handle = os.open(name, _AT_ONCE)
@@ -54,7 +55,7 @@ def _read(name: str) -> bytes:
 
 
 def _no_file(kind: int) -> str:
-    """What a thing is that has a name but no text; empty for a file or a pipe."""
+    """Return what is wrong if it is neither a file nor a pipe; empty if it is one."""
     if stat.S_ISDIR(kind):
         return "is a folder; name the file in it"
     return "" if stat.S_ISREG(kind) or stat.S_ISFIFO(kind) else "is a device or a socket, not a file"
@@ -75,7 +76,7 @@ def _pieces(handle: int) -> Iterator[bytes]:
 
 
 def _pieces_of_pipe(name: str, handle: int) -> Iterator[bytes]:
-    """Yield what comes through a pipe. Raises InvalidInput when nobody writes to it, or not to the end in time."""
+    """Yield the pieces of a pipe. Raises InvalidInput if nobody writes to it, or the writer does not end in time."""
     end = time.monotonic() + PIPE_SECONDS
     patience, begun = WRITER_SECONDS, False  # select waits even where there is no writer whose end could be noticed
     while True:
@@ -98,7 +99,7 @@ def _pieces_of_pipe(name: str, handle: int) -> Iterator[bytes]:
 
 
 def trouble_with_file(path: str | Path) -> str:
-    """What is wrong with a file that others will open, as often as they like; empty when nothing is."""
+    """Return what is wrong with a file that other processes will open, possibly several times; empty if nothing is."""
     try:
         kind = os.stat(path).st_mode
     except FileNotFoundError:
@@ -109,7 +110,8 @@ def trouble_with_file(path: str | Path) -> str:
 
 
 def decode(data: bytes, name: str) -> str:
-    """UTF-8 text, with or without a byte order mark. Raises InvalidInput at the line that is none."""
+    """Return the text of UTF-8 bytes, with or without a byte order mark. Raises InvalidInput at the first line that is
+    not UTF-8."""
     if b"\0" in data[:8192]:
         raise InvalidInput.at(name, "is a binary file, not YAML")
     try:
@@ -118,11 +120,11 @@ def decode(data: bytes, name: str) -> str:
         line = data.count(b"\n", 0, error.start) + 1
         column = error.start - (data.rfind(b"\n", 0, error.start) + 1) + 1
         raise InvalidInput.at(
-            name, f"is not UTF-8 text (octet 0x{data[error.start]:02x})", line=line, column=column
+            name, f"is not UTF-8 text (byte 0x{data[error.start]:02x})", line=line, column=column
         ) from None
 
 
 def beside(base: str, name: str) -> str:
-    """The path of a file that `base` names relative to itself."""
+    """Return the path of a file that `base` names relative to itself."""
     path = Path(name)
     return str(path if path.is_absolute() else Path(base).parent / path)

@@ -1,4 +1,4 @@
-"""What `chaos plan` tells: the outcomes that the rules bring about, and what a verdict on each claim takes."""
+"""Forecast a run for `chaos plan`: the outcomes of each rule, and the requests that each verdict needs."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 from chaos.claims.effects import Effect, PhaseEffects, ReplyKind
 from chaos.claims.expected_outcomes import ExpectedOutcome, expected_outcomes
 from chaos.claims.judge.forecast import PlanLine
+from chaos.formatting import plain_count, plain_share
 from chaos.printable import printable_line
-from chaos.runner.terminal.summary import number, percent
 from chaos.units import format_duration
 
 
 @dataclass(frozen=True, slots=True)
 class RuleForecast:
-    """What one rule does in one phase to the requests of `tasks`, which is None for calls of others than the load.
+    """What one rule does in one phase to the requests of `tasks`, which is None for requests from others than the load.
 
-    `abort` and `delay` are fractions, None where no such fault is on; `destinations` and `mirrors` are names with
-    their shares; `outcomes` are all that can occur, and their shares add up to 1."""
+    `abort` and `delay` are fractions, None if no such fault is on; `destinations` and `mirrors` are names with their
+    shares; `outcomes` are all that can occur, and their shares add up to 1."""
 
     phase: str
     key: str
@@ -60,11 +60,11 @@ class RuleForecast:
 
 @dataclass(frozen=True, slots=True)
 class ClaimForecast:
-    """What a verdict on one claim takes: requests of the whole load by which half (`median`) and nine in ten of all
-    runs have it, None where that depends on how often the upstream fails.
+    """The requests that a verdict on one claim needs: those of the whole load by which half (`median`) and nine in ten
+    of all runs have it, None if that depends on how often the upstream fails.
 
-    `share` is the part of the load that the claim is about, `deviation` the smallest one that so many requests would
-    show; both are fractions. `unseen` says why the run cannot see it at all, and is empty when it can."""
+    `share` is the part of the load that the claim applies to, `deviation` the smallest one that so many requests would
+    reveal; both are fractions. `unseen` is the reason why the run cannot observe it at all, empty if it can."""
 
     id: str
     title: str
@@ -84,10 +84,10 @@ class ClaimForecast:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What an experiment will show, before anything runs; print it to read it.
+    """What an experiment is expected to show, before anything runs; print it to read it.
 
-    `confidence` and `tolerance` are fractions. `rate` is requests per second as they are to be expected, `seconds`
-    how long the slowest verdict takes at that rate; None when that cannot be told."""
+    `confidence` and `tolerance` are fractions. `rate` is the expected requests per second, `seconds` how long the
+    slowest verdict takes at that rate; None if it depends on the upstream."""
 
     name: str
     description: str
@@ -99,11 +99,11 @@ class Forecast:
     seconds: float | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as `chaos plan --format json` prints them."""
+        """Return plain values, as `chaos plan --format json` prints them."""
         return asdict(self)
 
     def __str__(self) -> str:
-        """The lines of `chaos plan`."""
+        """Return the text that `chaos plan` prints."""
         return "\n".join(printable_line(line) for line in self._lines())
 
     def _lines(self) -> Iterator[str]:
@@ -114,7 +114,7 @@ class Forecast:
         width = max((len(each.title) for each in self.claims), default=0)
         yield from (f"  {claim.title:{width}}   {_needs(claim)}" for claim in self.claims)
         if self.seconds is not None:
-            rate, seconds = number(round(self.rate)), format_duration(round(self.seconds, 1))
+            rate, seconds = plain_count(round(self.rate)), format_duration(round(self.seconds, 1))
             yield from ("", f"at about {rate} requests/s that is {seconds}")
 
 
@@ -123,11 +123,11 @@ def _rule(rule: RuleForecast) -> Iterator[str]:
     tasks = ", ".join(rule.tasks) if rule.tasks is not None else "calls that are not the load's own"
     yield from ("", f"{phase}{rule.name or 'no rule'}   {rule.where}", f"  requests: {tasks}")
     for outcome in rule.outcomes:
-        yield f"  {percent(outcome.share):>8}   {_outcome(outcome)}"
+        yield f"  {plain_share(outcome.share):>8}   {_outcome(outcome)}"
 
 
 def _outcome(outcome: ExpectedOutcome) -> str:
-    words = [f"status {outcome.status}" if outcome.status is not None else "the upstream's answer"]
+    words = [f"status {outcome.status}" if outcome.status is not None else "the upstream's response"]
     words += [f"from {outcome.destination}"] if outcome.destination else []
     words += [f"{format_duration(outcome.delay)} late"] if outcome.delay else []
     words += [f"({outcome.fault})"] if outcome.fault else []
@@ -138,6 +138,6 @@ def _needs(claim: ClaimForecast) -> str:
     if claim.unseen:
         return f"not judged: {claim.unseen}"
     if claim.median is None or claim.nine_in_ten is None:
-        return "as many as the upstream's own failures ask for"
+        return "depends on how often the upstream fails"
     seen = f"   shows a deviation of {claim.deviation * 100:.2g} points" if claim.deviation else ""
-    return f"about {number(claim.median)} requests, {number(claim.nine_in_ten)} in nine of ten runs{seen}"
+    return f"about {plain_count(claim.median)} requests, {plain_count(claim.nine_in_ten)} in nine of ten runs{seen}"

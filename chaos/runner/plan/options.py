@@ -1,4 +1,4 @@
-"""What `chaos run` was asked for."""
+"""The options of `chaos run`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """`gateway` is the URL of one that runs already; `ui` an address for Locust's web UI; `command` repeats the run,
-    once the file stands after its second word.
+    """The options of one run. `gateway` is the URL of a gateway that runs already; `ui` is the address for Locust's web
+    UI; `command` repeats the run, with the file inserted after its second word.
 
-    `workers` are the gateway's, `program` starts another one than ours, which gets the same plan on its stdin. `seed`
-    overrides the experiment's; without both one is chosen."""
+    `workers` is the number of gateway processes. `program` is a command that starts another gateway than ours, with the
+    same plan on its stdin. `seed` overrides the experiment's; if both are None, one is chosen."""
 
     out: Path = Path("reports")
     overrides: tuple[str, ...] = ()

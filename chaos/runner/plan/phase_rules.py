@@ -1,4 +1,4 @@
-"""The rules of each phase: the experiment's own, those of other files, or the same ones at another fault level."""
+"""Compile the rules of each phase: the experiment's own, those of other files, or its own at another fault level."""
 
 from __future__ import annotations
 
@@ -20,19 +20,20 @@ from chaos.runner.plan.phases import RunPhase
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PhaseRules:
-    """A phase with the rules that are compiled from its text."""
+    """A phase and the rules in force during it."""
 
     phase: RunPhase
     rules: Rules
 
 
 def own_values(prepared: Prepared) -> Values:
-    """The experiment's Istio documents."""
+    """Return the experiment's Istio documents."""
     return istio_values(document.value for file in prepared.reading.files for document in file)
 
 
 def with_rules(prepared: Prepared, phase: RunPhase, own: Rules, at: Path) -> PhaseRules:
-    """The phase with its text and rules; `at` is where the experiment speaks of it. Raises InvalidInput."""
+    """Return the phase with its text and rules. `own` are the experiment's rules, `at` the field that problems point
+    at. Raises InvalidInput."""
     if not phase.rules and phase.vary is None:
         return PhaseRules(phase, own)
     values = _of_files(prepared, phase.rules) if phase.rules else own_values(prepared)
@@ -48,7 +49,7 @@ def with_rules(prepared: Prepared, phase: RunPhase, own: Rules, at: Path) -> Pha
 
 
 def _of_files(prepared: Prepared, names: tuple[str, ...]) -> Values:
-    """Return the files' Istio documents. Raises InvalidInput at the user's own lines: the gateway gets another text."""
+    """Return the files' Istio documents. Raises InvalidInput that points at the lines of these files."""
     paths = [beside(prepared.reading.file, name) for name in names]
     reading = read_experiment([(path, read_text(path)) for path in paths])
     refused = [*reading.errors, *refusals(reading.resources)]

@@ -1,8 +1,7 @@
-"""The phases of a run in order: when each ends, whether faults are on, and which rules hold in it.
+"""The phases of a run in order: when each ends, whether faults are on, and which rules are in force.
 
-One phase without a name is the default; decisions are then made and counted under the empty name. A ramp becomes one
-phase for each of its steps, so that each has its own expectations and verdicts.
-"""
+A run without phases has one with an empty name. A ramp becomes one phase for each of its steps, so that each has its
+own expectations and verdicts."""
 
 from __future__ import annotations
 
@@ -12,12 +11,13 @@ from dataclasses import dataclass
 from chaos.experiment.model import Load, Phase, Spec
 
 CAP = 300.0
-"""Seconds after which `until: decided` gives up when nothing else was asked for; what is open then is inconclusive."""
+"""Seconds after which `until: decided` ends a phase without another limit; open claims are then inconclusive."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """When a phase ends: whichever comes first. None and False mean that this does not end it."""
+    """When a phase ends: at whichever comes first of all verdicts being decided, a duration in seconds, and a number of
+    requests. False and None mean that this does not end it."""
 
     decided: bool = True
     duration: float | None = None
@@ -25,7 +25,7 @@ class Stop:
 
     @property
     def limit(self) -> float:
-        """Seconds after which the phase ends at the latest."""
+        """Seconds after which the phase ends at the latest; infinite if only requests end it."""
         if self.duration is not None:
             return self.duration
         return CAP if self.requests is None else float("inf")
@@ -33,8 +33,8 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class RunPhase:
-    """One stretch of the run. `vary` sets one fault level of the rules: (what, percent or seconds). `text` are the
-    Istio documents in force, None for the experiment's own."""
+    """One stretch of the run. `rules` are names of files that replace the rules; `vary` sets one fault level of them:
+    (what, percent or seconds). `text` has the Istio documents in force, None for the experiment's own."""
 
     name: str = ""
     faults: bool = True
@@ -45,13 +45,13 @@ class RunPhase:
 
 
 def stop_of(item: Load | Phase) -> Stop:
-    """`until: decided` holds when nothing else is said."""
+    """Return when the load or a phase ends; `until: decided` is the default."""
     decided = item.until == "decided" or (item.duration is None and item.requests is None)
     return Stop(decided, item.duration, item.requests)
 
 
 def phases_of(spec: Spec) -> tuple[RunPhase, ...]:
-    """The run's phases; a phase that says nothing about its end takes the load's."""
+    """Return the run's phases. A phase without an end of its own has the load's."""
     if not spec.phases:
         return (RunPhase(stop=stop_of(spec.load)),)
     return tuple(phase for each in spec.phases for phase in _phase(each, spec.load))

@@ -1,4 +1,5 @@
-"""From a file to an `Outset`: rules, tasks, phases, what is expected; all that is wrong, before anything starts."""
+"""Plan a run: compile the rules, resolve tasks and phases, derive the expectations. Reports every problem before any
+process starts."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from chaos.claims.expectations import expectations
 from chaos.claims.hypotheses.measure import Expression
 from chaos.claims.hypotheses.reading import names_of, read_hold, read_hypotheses, read_safeguards
 from chaos.claims.hypotheses.safeguards import Safeguard
-from chaos.claims.routing import effects_of, way_of
+from chaos.claims.routing import effects_of, route_of
 from chaos.errors import InvalidInput, Problem
 from chaos.experiment.read import Reading
 from chaos.experiment.safety import allowed, directed, task_problems
@@ -23,13 +24,13 @@ from chaos.runner.plan.files import read_text, trouble_with_file
 from chaos.runner.plan.options import RunOptions
 from chaos.runner.plan.phase_rules import PhaseRules, with_rules
 from chaos.runner.plan.phases import RunPhase, phases_of
-from chaos.runner.plan.run_plan import Outset
+from chaos.runner.plan.run_plan import RunPlan
 from chaos.runner.plan.search import SearchPlan, plan_search
 from chaos.runner.plan.unreached import unreached
 
 
-def plan_run(file: str, options: RunOptions, read: Read = read_text) -> Outset:
-    """Raises InvalidInput with everything that is wrong."""
+def plan_run(file: str, options: RunOptions, read: Read = read_text) -> RunPlan:
+    """Return the plan of one run of a file. Raises InvalidInput with its problems."""
     prepared = prepare([file], options.overrides, read=read).require_sound()
     reading = prepared.reading
     if options.gateway is not None:
@@ -51,7 +52,7 @@ def plan_run(file: str, options: RunOptions, read: Read = read_text) -> Outset:
     if not expected and not silent and not hypotheses and search is None:
         raise InvalidInput.at(reading.file, "there is nothing to verify: no rule, and no task that takes one")
     seed = options.seed if options.seed is not None else reading.experiment.spec.seed
-    return Outset(
+    return RunPlan(
         prepared,
         options,
         rules,
@@ -69,7 +70,8 @@ def plan_run(file: str, options: RunOptions, read: Read = read_text) -> Outset:
 
 
 def _check_gateway(url: str, reading: Reading) -> None:
-    """Raises InvalidInput for what is no URL, beyond this machine, or asks of a foreign gateway what only ours can."""
+    """Raise InvalidInput if it is not a URL, is not on this machine, or the experiment has phases or a search, which
+    only a gateway of ours can switch."""
     parts = urlsplit(url)
     spec = reading.experiment.spec
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -78,12 +80,13 @@ def _check_gateway(url: str, reading: Reading) -> None:
         raise InvalidInput.at("--gateway", f"{parts.hostname} is not on this machine; name it in spec.allowHosts")
     if spec.phases or spec.search is not None:
         what = "phases" if spec.phases else "search"
-        message = "a gateway that already runs cannot be told to change its faults; leave this out with --gateway"
+        message = "a gateway that already runs cannot change its faults; leave this out with --gateway"
         raise InvalidInput([reading.problem(("spec", what), message)])
 
 
 def _phases(prepared: Prepared, rules: Rules) -> tuple[PhaseRules, ...]:
-    """The phases with their rules. Raises InvalidInput for phases that clash, or have no faults to switch."""
+    """Return the phases with their rules. Raises InvalidInput for two phases of one name, phases beside a search, and
+    `faults` without any fault to switch."""
     reading = prepared.reading
     spec = reading.experiment.spec
     problems: list[Problem] = []
@@ -111,7 +114,8 @@ def _phases(prepared: Prepared, rules: Rules) -> tuple[PhaseRules, ...]:
 def _claims(
     prepared: Prepared, rules: Rules, tasks: Sequence[LoadTask], phases: Sequence[RunPhase]
 ) -> tuple[tuple[Expression, ...], tuple[Safeguard, ...], SearchPlan | None]:
-    """Hypotheses, safeguards and the search. Raises InvalidInput with everything that is wrong in their texts."""
+    """Return hypotheses, safeguards and the search, None without one. Raises InvalidInput with the problems of their
+    texts."""
     reading = prepared.reading
     known = None if reading.experiment.spec.load.locustfile else [task.name for task in tasks]
     names = names_of(known, [phase.name for phase in phases], rules)
@@ -127,7 +131,7 @@ def _claims(
 
 
 def _tasks(prepared: Prepared, rules: Rules) -> tuple[tuple[LoadTask, ...], list[Problem]]:
-    """The experiment's tasks, or those derived from the rules; notes on rules that none was found for."""
+    """Return the experiment's tasks, or else tasks derived from the rules, and notes. Raises InvalidInput."""
     reading = prepared.reading
     load = reading.experiment.spec.load
     if load.locustfile:
@@ -157,6 +161,6 @@ def _tasks(prepared: Prepared, rules: Rules) -> tuple[tuple[LoadTask, ...], list
 
 
 def _taken(rules: Rules, task: LoadTask) -> tuple[str, str] | None:
-    key = way_of(rules, task).rule
+    key = route_of(rules, task).rule
     info = rules.info(key) if key else None
     return (key, info.name) if info is not None and not info.is_default else None

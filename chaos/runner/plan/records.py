@@ -1,4 +1,4 @@
-"""What the journal's first line tells of the plan, as plain values: effects, expectations, notes, the surroundings."""
+"""Make the parts of the journal's first record, as plain values: effects, expectations, notes, the environment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chaos.version import __version__
 
 
 def environment() -> dict[str, Any]:
-    """Where the run takes place, for the report."""
+    """Return versions and the machine, for the report."""
     return {
         "chaos": __version__,
         "python": platform.python_version(),

@@ -1,4 +1,4 @@
-"""One run as it is settled before its processes start, and what the supervisor asks of it."""
+"""The plan of one run, complete before its processes start, and everything that is computed from it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from chaos.claims.hypotheses.reading import hosts_of
 from chaos.claims.hypotheses.safeguards import Safeguard
 from chaos.claims.judge.forecast import expected_rate, plan_lines
 from chaos.claims.judge.run_judge import RunJudge
-from chaos.errors import Problem
+from chaos.errors import Problem, Severity
 from chaos.experiment.model import Load
 from chaos.experiment.services import Addresses, proxy_of
 from chaos.experiment.tasks import LoadTask
@@ -40,12 +40,13 @@ from chaos.runner.processes.load_messages import load_plan
 
 SAMPLE = 0.25
 HOLD_SLACK = 1.0
-"""Seconds beyond the longest answer the rules bring about, after which counts no longer wait for an answer."""
+"""Seconds beyond the longest response time that the rules cause; after that, counts no longer wait for a response."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Outset:
-    """One run, planned. Shares and times as in the core: fractions, seconds."""
+class RunPlan:
+    """One planned run. Shares are fractions, times are seconds. `silent` are findings about rules that no task
+    takes."""
 
     prepared: Prepared
     options: RunOptions
@@ -61,7 +62,6 @@ class Outset:
     notes: tuple[Problem, ...]
     seed: int
 
-    # ---------------------------------------------------------------- what the supervisor asks for
     @property
     def name(self) -> str:
         return self.prepared.reading.name
@@ -92,14 +92,15 @@ class Outset:
 
     @property
     def longest_answer(self) -> float:
-        """Seconds that a request may take by the rules' own doing: delay, then the timeout if there is one."""
+        """The longest that the rules themselves make a request take: delay, then the timeout if there is one. In
+        seconds, at most 60."""
         found = [effect.delay + min(effect.timeout or 0.0, 10.0) for each in self.effects for effect in each.effects]
         if self.search is not None and self.search.quantity.in_seconds:
             found.append(self.search.to)
         return min(max(found, default=0.0), 60.0)
 
-    def bench(self) -> RunJudge:
-        """Everything that judges the run, before it has begun."""
+    def judge(self) -> RunJudge:
+        """Return a new judge of the run."""
         safeguards = [Safeguard(each.expression, each.hold_for) for each in self.safeguards]
         hypotheses = self.hypotheses
         return RunJudge(
@@ -111,29 +112,32 @@ class Outset:
             confidence=self.confidence,
         )
 
-    def level_bench(self, plan: SearchPlan, phase: RunPhase, confidence: float) -> RunJudge:
-        """What judges one level of a search: the hypothesis alone, in that phase."""
+    def level_judge(self, plan: SearchPlan, phase: RunPhase, confidence: float) -> RunJudge:
+        """Return the judge of one level of a search, which judges its hypothesis alone, in that phase."""
         hold = plan.hold
         right = replace(hold.right, phase=phase.name) if hold.right is not None else None
-        text = f"{phase.name}: {hold.text}"  # tells the levels apart, in the report's curves as well
+        text = f"{phase.name}: {hold.text}"  # so that the levels have different names, in the report's curves as well
         there = replace(hold, text=text, left=replace(hold.left, phase=phase.name), right=right)
         return RunJudge((), (there,), hosts=hosts_of(self.rules), confidence=confidence)
 
     @property
     def sample(self) -> float:
-        """The share of requests that are told one by one, for following faults to users."""
+        """The share of requests whose outcomes are sampled one by one, to follow faults to users; 0.0 if no measure
+        needs it."""
         expressions = [*self.hypotheses, *([self.search.hold] if self.search is not None else [])]
         return SAMPLE if any(metric_of(each.left).followed for each in expressions) else 0.0
 
     @property
     def follows_faults(self) -> bool:
-        """Whether the journal needs the ids of faulted requests: of others than our own, or to see who noticed them.
+        """Whether the journal needs the ids of faulted requests: to see which users noticed them, or if an application
+        sends them.
 
-        Those of our own follow from the seed (chaos/journal/replay.py); ten thousand a phase would be two megabytes."""
+        The ids of the load's own requests follow from the seed (chaos/journal/replay.py); to record ten thousand per
+        phase would take two megabytes."""
         return self.sample > 0 or any(task.direct for task in self.tasks)
 
-    def announcements(self) -> Iterator[tuple[str, str]]:
-        """What the user is told before anything starts: warnings on the rules, and hosts nobody listed."""
+    def announcements(self) -> Iterator[tuple[Severity, str]]:
+        """Yield events to report before anything starts: hosts without a listed endpoint, and warnings on the rules."""
         if self.prepared.services.note:
             yield "info", self.prepared.services.note
         for problem in self.notes:
@@ -141,11 +145,11 @@ class Outset:
                 yield "warning", str(problem)
 
     def gateway_plan(self) -> GatewayPlan:
-        """What a gateway of ours is to serve: the texts that this was planned from."""
+        """Return the plan for a gateway of ours, with the texts that the run was planned from."""
         return gateway_plan(self.prepared, seed=self.seed, workers=self.options.workers)
 
     def placed_tasks(self, addresses: Addresses) -> tuple[LoadTask, ...]:
-        """The tasks with the real addresses of applications under test in their URLs."""
+        """Return the tasks with the real addresses of applications under test in their URLs."""
         applications = self.prepared.services.applications()
         namespace = proxy_of(self.prepared.reading).namespace
         placed = []
@@ -158,8 +162,8 @@ class Outset:
         return tuple(placed)
 
     def load_extra(self) -> dict[str, Any]:
-        """What the load's plan holds beside the load: exact numbers of requests, the web UI, the phase to count
-        under."""
+        """Return the fields of the load's plan that are not in spec.load: an exact number of requests, the web UI, the
+        phase to count under."""
         only = self.phases[0] if len(self.phases) == 1 and self.search is None else None
         return {
             "requests": only.stop.requests if only is not None else None,
@@ -172,7 +176,7 @@ class Outset:
         }
 
     def _shown_faults(self) -> list[ShownFault]:
-        """What the web UI shows as configured: the first phase in which faults are on."""
+        """Return the configured faults for the web UI, those of the first phase in which faults are on."""
         effects = next((each.effects for each in self.effects if each.faults), ())
         shares = [
             (effect.name, kind, getattr(effect, f"{kind}_share")) for effect in effects for kind in ("abort", "delay")
@@ -180,19 +184,20 @@ class Outset:
         return [{"name": name, "kind": kind, "configured": share} for name, kind, share in shares if share is not None]
 
     def level(self, plan: SearchPlan, level: float) -> RunPhase:
-        """The phase of one level, with the documents to put in force."""
+        """Return the phase of one level of a search, with its documents."""
         return with_rules(self.prepared, plan.phase(level), self.rules, ("spec", "search", "vary")).phase
 
     def own_text(self) -> str:
-        """The experiment's own Istio documents, to be put back in force."""
+        """Return the experiment's own Istio documents as YAML, to be put back in force."""
         return as_text(own_values(self.prepared))
 
     def rule_forecasts(self) -> tuple[RuleForecast, ...]:
-        """What each rule does, phase by phase."""
+        """Return what each rule does, phase by phase."""
         return tuple(RuleForecast.of(each, effect) for each in self.effects for effect in each.effects)
 
     def forecast(self) -> Forecast:
-        """What `chaos plan` tells: expected outcomes per rule, and what a verdict on each claim takes."""
+        """Return the forecast for `chaos plan`: expected outcomes per rule, and the requests that each verdict
+        needs."""
         load = self.load
         weights = {task.name: float(task.weight) for task in self.tasks}
         lines = plan_lines(

@@ -1,4 +1,4 @@
-"""A search as a run: each level is a phase of its own, named after the level; the search says which comes next."""
+"""Plan a search: each level is a phase of its own, named after the level; the search chooses the next one."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from chaos.runner.plan.checked import Prepared
 from chaos.runner.plan.phases import RunPhase, Stop
 
 LEVEL_CAP = 30.0
-"""Seconds for a level that cannot be decided, unless load.duration says otherwise; close to the breaking point none
-can."""
+"""Seconds for a level that is not decided, unless load.duration says otherwise. Levels close to the breaking point
+never are."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SearchPlan:
-    """What varies, what must hold, and the levels to come."""
+    """One search: what varies, the hypothesis that must hold, and the range of levels in the quantity's unit."""
 
     quantity: Quantity
     hold: Expression
@@ -31,13 +31,14 @@ class SearchPlan:
         return Search(self.start, self.to, self.resolution, self.confidence)
 
     def phase(self, level: float) -> RunPhase:
-        """The level as a phase."""
+        """Return the level as a phase."""
         name = f"{self.quantity.what}-{self.quantity.show(level)}".replace("\u202f", "").replace(" ", "")
         return RunPhase(name, True, self.stop, vary=(f"{self.quantity.host}.{self.quantity.what}", level))
 
 
 def plan_search(prepared: Prepared, hold: Expression | None) -> SearchPlan | None:
-    """None without a search. Raises InvalidInput for what varies nothing, or a range that is none."""
+    """Return the experiment's search, None if it has none. Raises InvalidInput if `vary` names nothing that varies, or
+    the range is empty."""
     reading = prepared.reading
     wanted = reading.experiment.spec.search
     if wanted is None or hold is None:
@@ -69,7 +70,7 @@ def plan_search(prepared: Prepared, hold: Expression | None) -> SearchPlan | Non
 
 
 def _unit(prepared: Prepared, name: str, quantity: Quantity) -> list[Problem]:
-    """A level is a percentage or a duration, as what varies is."""
+    """Return a problem if a level is a percentage where a duration varies, or the other way round."""
     document = prepared.reading.document
     value = document.value["spec"]["search"].get(name) if document is not None else None
     if value is None:

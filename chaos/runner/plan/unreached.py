@@ -1,13 +1,12 @@
-"""What no request of this load can reach: a run that says nothing about a rule, or about a fault, must say so.
+"""Find the rules that no request of this load can reach, so that a run reports what it cannot judge.
 
-A rule that no task takes is one kind. The other never shows in compiled rules at all, because nothing leads to it: a
-fault behind a rule that takes everything, in a VirtualService for another gateway or namespace, in a delegate that no
-root names."""
+There are two kinds: rules that no task takes, and faults that are missing from the compiled rules because nothing leads
+to them: behind a rule that takes everything, in a VirtualService for another gateway or namespace, or in a delegate
+that no root names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from chaos.claims.effects import Effect
 from chaos.claims.finding import Finding
@@ -23,15 +22,7 @@ from chaos.mesh.resolve.delegate import shown_name
 from chaos.verify.verdict import Verdict
 
 REASONS = ("IST0130", "unreachable", "not-bound", "not-exported")
-"""Codes of problems that say why no request comes to a rule."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unreached:
-    """A rule that this run cannot say anything about. `names` are those by which `verify.unreached` may list it."""
-
-    names: tuple[str, ...]
-    finding: Finding
+"""Codes of problems that explain why no request reaches a rule."""
 
 
 def unreached(
@@ -39,12 +30,13 @@ def unreached(
 ) -> tuple[tuple[Finding, ...], list[Problem]]:
     """Return a finding for each rule that no request reaches, and a note for each that `verify.unreached` allows.
 
-    `effects` are those of the experiment's own documents. Raises InvalidInput for a name there that is no rule's."""
+    `effects` are those of the experiment's own documents. Raises InvalidInput if `verify.unreached` names an
+    unknown rule."""
     found = [*_untaken(rules, effects), *_never_fired(reading, rules, effects, tuple(problems))]
     allowed = reading.experiment.spec.verify.unreached
     if allowed == "allow":
-        return (), [_note(reading, each.finding) for each in found]
-    known = {name for each in found for name in each.names} | {info.name for info in rules.rules}
+        return (), [_note(reading, each) for each in found]
+    known = {each.rule_name for each in found} | {info.name for info in rules.rules}
     wrong = [
         reading.problem(("spec", "verify", "unreached", place), _unknown(name, sorted(known)))
         for place, name in enumerate(allowed)
@@ -52,8 +44,8 @@ def unreached(
     ]
     if wrong:
         raise InvalidInput(wrong)
-    told = tuple(each.finding for each in found if not set(each.names) & set(allowed))
-    return told, [_note(reading, each.finding) for each in found if set(each.names) & set(allowed)]
+    reported = tuple(each for each in found if each.rule_name not in allowed)
+    return reported, [_note(reading, each) for each in found if each.rule_name in allowed]
 
 
 def _unknown(name: str, known: list[str]) -> str:
@@ -64,31 +56,31 @@ def _note(reading: Reading, finding: Finding) -> Problem:
     return reading.problem(("spec", "verify", "unreached"), f"not judged: {finding.sentence}", "info", "unreached")
 
 
-def _untaken(rules: Rules, effects: Sequence[Effect]) -> Iterator[Unreached]:
+def _untaken(rules: Rules, effects: Sequence[Effect]) -> Iterator[Finding]:
     for info in untouched(rules, effects):
         if info.hosts:
             sentence = (
                 f"{info.name} ({info.location}): no task takes this rule, so nothing is known about it; "
                 "add a task that does, or remove the rule"
             )
-            yield Unreached((info.name,), _finding(info.key, info.name, str(info.location or ""), sentence))
+            yield _finding(info.key, info.name, str(info.location or ""), sentence)
 
 
 def _never_fired(
     reading: Reading, rules: Rules, effects: Sequence[Effect], problems: tuple[Problem, ...]
-) -> Iterator[Unreached]:
-    """Faults of the documents whose rule nothing leads to."""
-    told = {str(info.location) for info in rules.rules if info.hosts} | {each.where for each in effects}
+) -> Iterator[Finding]:
+    """Yield a finding for each fault in the documents whose rule nothing leads to."""
+    reached = {str(info.location) for info in rules.rules if info.hosts} | {each.where for each in effects}
     keys = [info.key for info in rules.rules if info.hosts]
     for service in reading.resources.virtual_services:
         for index, route in enumerate(service.spec.http):
             key = f"virtualservice/{service.namespace}/{service.name}/{index}"
             where = str(service.locate(("spec", "http", index)))
-            if not _fires(route) or where in told or any(each.startswith(f"{key}/") for each in keys):
+            if not _fires(route) or where in reached or any(each.startswith(f"{key}/") for each in keys):
                 continue
             name = shown_name(route.name) or f"{service.name}[{index}]"
             sentence = f"{name} ({where}): its fault can never fire here: {_reason(service, index, rules, problems)}"
-            yield Unreached((name,), _finding(key, name, where, sentence))
+            yield _finding(key, name, where, sentence)
 
 
 def _fires(route: HTTPRoute) -> bool:
@@ -98,13 +90,13 @@ def _fires(route: HTTPRoute) -> bool:
 
 
 def _reason(service: Resource[VirtualService], index: int, rules: Rules, problems: tuple[Problem, ...]) -> str:
-    """What a check says about this rule or its VirtualService, or why its match entries do not count here."""
+    """Return why nothing leads to this rule: the message of a check, or why its match entries were left out."""
     paths = (("spec", "http", index), ("spec", "gateways"), ("spec", "exportTo"), ("spec",))
     places = [service.locate(path) for path in paths]
-    told = [each.message for each in problems if each.code in REASONS and each.location in places]
+    messages = [each.message for each in problems if each.code in REASONS and each.location in places]
     left_out = [each.reason for each in rules.left_out if each.rule.rule.location == places[0]]
-    if told or left_out:
-        return [*told, *left_out][0]
+    if messages or left_out:
+        return [*messages, *left_out][0]
     return "nothing leads to this rule" if service.spec.hosts else "no VirtualService delegates to this one"
 
 

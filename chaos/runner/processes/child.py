@@ -1,7 +1,7 @@
 """Start child processes that cannot outlive us, read their lines, and end them.
 
-Each child gets a parent-death signal (Linux) and a stdin pipe that closes when we die, however we die. Its stdout
-comes line by line; its stderr goes to a log, whose last line becomes part of the message when it fails.
+Each child gets a parent-death signal (Linux) and a stdin pipe that closes when we die, however we die. Its stdout is
+read line by line; its stderr goes to a log, whose last line becomes part of the message if it fails.
 """
 
 from __future__ import annotations
@@ -20,13 +20,12 @@ from chaos.errors import EnvironmentFailed
 from chaos.parent_death import before_exec
 from chaos.runner.processes.log import Log
 
-_LINE_LIMIT = (
-    64 * 1024 * 1024
-)  # a digest line with many histograms is far below; without a limit a line of ours would be cut
+# Bytes. asyncio's default of 64 KiB is too short for a digest with many histograms, which is far below this one.
+_LINE_LIMIT = 64 * 1024 * 1024
 
 
 class Child:
-    """One running child process. `name` is what messages call it."""
+    """One running child process. `name` is its name in messages."""
 
     def __init__(self, name: str, process: asyncio.subprocess.Process, log: Log):
         self.name, self.process, self.log = name, process, log
@@ -45,10 +44,10 @@ class Child:
         dies_with_us: bool = True,
         passes_on_stderr: bool = False,
     ) -> Child:
-        """Raises EnvironmentFailed when the program cannot be started at all. Without a file its log is in memory, or
-        what it says on stderr is passed on to ours.
+        """Start a program. Raises EnvironmentFailed if it cannot be started at all. Its stderr goes to the file `log`,
+        to our stderr with `passes_on_stderr`, or else to memory.
 
-        One that does not die with us outright (`guard`) must end by itself when its stdin closes."""
+        A program with `dies_with_us` False (`guard`) must end by itself when its stdin closes."""
         stderr = Log.passed_on() if passes_on_stderr else Log.of(log)
         starting = asyncio.ensure_future(
             asyncio.create_subprocess_exec(
@@ -78,7 +77,7 @@ class Child:
         return self.process.returncode is None
 
     async def send(self, message: object) -> None:
-        """One JSON line to its stdin; nothing when it is gone already (its end is noticed elsewhere)."""
+        """Write one JSON line to its stdin. Does nothing if it has ended already, which is noticed elsewhere."""
         await self.send_line(json.dumps(message, separators=(",", ":")))
 
     async def send_line(self, text: str) -> None:
@@ -88,18 +87,18 @@ class Child:
             await self.process.stdin.drain()
 
     async def lines(self) -> AsyncIterator[str]:
-        """Its stdout, line by line, to the end."""
+        """Yield its stdout line by line, to the end."""
         assert self.process.stdout is not None
         while line := await self.process.stdout.readline():
             yield line.decode("utf-8", "replace").rstrip("\n")
 
     async def line(self, timeout: float) -> str:
-        """The next line. Raises EnvironmentFailed when it ends, or says nothing for `timeout` seconds."""
+        """Return its next line. Raises EnvironmentFailed if it ends, or prints nothing for `timeout` seconds."""
         assert self.process.stdout is not None
         try:
             line = await asyncio.wait_for(self.process.stdout.readline(), timeout)
         except TimeoutError:
-            raise EnvironmentFailed(f"{self.name} said nothing for {timeout:g} s{self.last_words()}") from None
+            raise EnvironmentFailed(f"{self.name} printed nothing for {timeout:g} s{self.last_words()}") from None
         if not line:
             await self.process.wait()
             raise EnvironmentFailed(f"{self.name} {self.how_it_ended()}{self.last_words()}")
@@ -124,7 +123,7 @@ class Child:
         return f"ended with exit code {code}"
 
     def last_words(self, limit: int = 300) -> str:
-        """`: <last line of its log>`, or nothing."""
+        """Return `: <last line of its log>`, empty without one."""
         line = self.log.last_line()
         return f": {line[:limit]}" if line else ""
 
@@ -134,7 +133,7 @@ class Child:
                 self.process.stdin.close()
 
     async def stop(self, grace: float = 1.0) -> None:
-        """End it: SIGTERM, and SIGKILL to its whole group after `grace` seconds, or when this is cancelled."""
+        """End it: send SIGTERM, then SIGKILL to its whole group after `grace` seconds or if this is cancelled."""
         try:
             if self.alive:
                 # Not process.terminate(): it looks first whether the child has ended, and so takes the exit status
@@ -150,12 +149,12 @@ class Child:
 
 
 def kill_group(group: int) -> None:
-    """End what is left of a child's process group (workers of a killed master); never our own."""
+    """Kill what is left of a child's process group, such as the workers of a killed master; never our own group."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if os.getpgrp() != group:
             os.killpg(group, signal.SIGKILL)
 
 
 def python(*arguments: str) -> list[str]:
-    """Our own interpreter running one of our own modules."""
+    """Return the command that runs one of our modules with our own interpreter."""
     return [sys.executable, "-m", *arguments]

@@ -1,4 +1,4 @@
-"""Try the endpoints that the files declare: a run against something that does not listen would prove nothing of it."""
+"""Check that the declared endpoints accept connections, without which a run would prove nothing about them."""
 
 from __future__ import annotations
 

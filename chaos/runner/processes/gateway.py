@@ -1,4 +1,4 @@
-"""The gateway as a child: start it with its plan, learn its addresses from its first two lines."""
+"""Start the gateway as a child with its plan, and read its addresses from its first two lines."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class GatewayProcess:
 async def start_gateway(
     plan: GatewayPlan, log: Path | None = None, *, program: Sequence[str] = (), passes_on: bool = False
 ) -> GatewayProcess:
-    """Raises EnvironmentFailed when it does not come up; its own words are in the message, or on our stderr when they
-    are passed on.
+    """Start a gateway and wait until it accepts requests. Raises EnvironmentFailed if it does not, with the last line
+    of its log, or with its stderr passed on to ours (`passes_on`).
 
-    `program` is another one than ours, which gets the same plan on its stdin."""
+    `program` is the command of another gateway than ours, which gets the same plan on its stdin."""
     child = await Child.start(
         "the gateway", program or python("chaos.runner.gateway"), log=log, passes_on_stderr=passes_on
     )
@@ -48,7 +48,7 @@ async def start_gateway(
 
 
 async def _addresses(child: Child) -> dict[str, str]:
-    """URLs by the first word of `admin on URL` and `listening on URL`."""
+    """Return the URLs of the lines `admin on URL` and `listening on URL` by their first words."""
     found: dict[str, str] = {}
     while "listening" not in found:
         words = (await child.line(START_TIMEOUT)).split()

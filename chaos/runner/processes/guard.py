@@ -1,12 +1,12 @@
-"""Runs one program of the user's and ends it, with everything it started, when we end:
+"""Run one program of the user's, and end it with everything it started when we end:
 `python -S chaos/runner/processes/guard.py CMD...`. Prints the program's process id on stdout once it has started.
 
 A parent-death signal reaches only a direct child, and a program may start others (a shell, a reloader, workers, a
-daemon in a session of its own). So the guard has no such signal itself: it outlives the supervisor by the moment it
-takes to see its stdin close, ends the program's process group, and then all that is left below itself. Orphans come to
-it, not to init (PR_SET_CHILD_SUBREAPER), so it finds a daemon that has detached itself, too.
+daemon in a session of its own). So the guard itself has no such signal: when its stdin closes it ends
+the program's process group, and then all other descendants of its own. Orphans become its children instead of init's
+(PR_SET_CHILD_SUBREAPER), so it also finds a daemon that has detached itself.
 
-It has to start quickly: no site packages, and nothing of ours but `chaos.parent_death`.
+It has to start quickly, so it imports no site packages and nothing of ours but `chaos.parent_death`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ POLL = 0.01
 
 
 def main(command: list[str]) -> int:
-    """The program's own exit code, 127 when it cannot be started (its message is on stderr)."""
+    """Run the program and return its exit code; 127 if it cannot be started (the reason is on stderr)."""
     from chaos.parent_death import adopt_orphans, before_exec
 
     woken = _wake_on(signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -48,7 +48,7 @@ def main(command: list[str]) -> int:
 
 
 def _wake_on(*numbers: signal.Signals) -> int:
-    """A descriptor from which the numbers of the signals can be read as they come."""
+    """Return a descriptor from which the numbers of these signals can be read as they arrive."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer)
@@ -63,7 +63,7 @@ def _supervisor_is_gone() -> bool:
 
 
 def _wait(program: subprocess.Popen[bytes], woken: int) -> None:
-    """Until the program ends, the supervisor is gone, or we are told to stop."""
+    """Wait until the program ends, the supervisor is gone, or a signal asks us to stop."""
     while program.poll() is None:
         ready, _, _ = select.select([0, woken], [], [])
         if woken in ready and set(os.read(woken, 64)) - {signal.SIGCHLD}:
@@ -73,12 +73,12 @@ def _wait(program: subprocess.Popen[bytes], woken: int) -> None:
 
 
 def end(program: subprocess.Popen[bytes]) -> None:
-    """SIGTERM to everything that the program started, then SIGKILL until nothing is left."""
+    """Send SIGTERM to everything that the program started, then SIGKILL until nothing is left."""
     _signal_all(program, signal.SIGTERM)
     _until_gone(program, GRACE)
     deadline = time.monotonic() + LONGEST
     while _left(program) and time.monotonic() < deadline:
-        _signal_all(program, signal.SIGKILL)  # again each time: what was not ours yet may have been starting another
+        _signal_all(program, signal.SIGKILL)  # in a loop: a process may start another one meanwhile
         _until_gone(program, POLL)
     program.wait()
 
@@ -98,7 +98,7 @@ def _until_gone(program: subprocess.Popen[bytes], seconds: float) -> None:
 
 
 def _left(program: subprocess.Popen[bytes]) -> bool:
-    """Whether anything of the program still runs; collects what has ended and was handed to us."""
+    """Return whether any process of the program still runs. Collects the orphans that have ended."""
     if program.poll() is None:
         return True
     with suppress(ChildProcessError):
@@ -108,7 +108,7 @@ def _left(program: subprocess.Popen[bytes]) -> bool:
 
 
 def _group_lives(group: int) -> bool:
-    """Whether the group has members; asked for systems that do not hand orphans to us."""
+    """Return whether the group has members, for systems on which orphans do not become our children."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(group, 0)
         return True
@@ -116,7 +116,7 @@ def _group_lives(group: int) -> bool:
 
 
 def descendants(leader: int) -> list[int]:
-    """All processes below one, itself left out; empty where there is no /proc."""
+    """Return the ids of all descendants of a process; empty on systems without /proc."""
     children: dict[int, list[int]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError, ValueError, IndexError):

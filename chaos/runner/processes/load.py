@@ -1,5 +1,5 @@
-"""The load as a child of a run: start Locust's process early, hand it its plan when everything answers, pass on what
-it says. Imports nothing slow, because this process is started before anything else is looked at.
+"""Run the load as a child: start Locust's process early, send its plan when everything accepts requests, and read its
+messages. Imports nothing slow, because this process is started before anything else.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ class LoadProcess:
 
     @classmethod
     async def start(cls, log: Path | None = None) -> LoadProcess:
-        """The process with its imports under way; nothing is sent before `begin`."""
+        """Start the process, which begins its imports. It sends nothing before `begin`."""
         return cls(await Child.start("the load", python("chaos.load"), log=log))
 
     async def begin(self, plan: dict[str, Any]) -> None:
-        """Send the plan and wait until it is ready. Raises EnvironmentFailed with its reason."""
+        """Send the plan and wait until the load is ready. Raises EnvironmentFailed with its reason if it is not."""
         await self.child.send(plan)
         message = await self.child.json_line(START_TIMEOUT)
         if message.get("type") != "ready":
@@ -38,14 +38,14 @@ class LoadProcess:
         self.began = True
 
     async def stop(self) -> None:
-        """Ask it to end; what was measured still arrives, then `done`."""
+        """Ask it to end. Its last digests still arrive, then `done`."""
         await self.child.send({"command": "stop"})
 
     async def command(self, command: str, /, **values: Any) -> None:
         await self.child.send({"command": command, **values})
 
     async def messages(self) -> AsyncIterator[dict[str, Any]]:
-        """What it says, to its end."""
+        """Yield its messages, to its end."""
         async for line in self.child.lines():
             try:
                 message = json.loads(line)

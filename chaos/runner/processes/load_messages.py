@@ -1,4 +1,4 @@
-"""What the load process reads and says, as values: its plan, and its digests and samples as records of the journal."""
+"""Convert the load process's messages: its plan, and its digests and samples as records of the journal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chaos.journal.records import DigestLine, Sample
 
 
 def load_plan(load: Load, tasks: tuple[LoadTask, ...], *, gateway: str, seed: int, **more: Any) -> dict[str, Any]:
-    """The plan as the load process reads it. Phases decide about durations and numbers of requests, not the plan."""
+    """Return the plan as the load process reads it. Without duration and number of requests, which the phases limit."""
     return {
         "gateway": gateway,
         "seed": seed,
@@ -29,7 +29,7 @@ def load_plan(load: Load, tasks: tuple[LoadTask, ...], *, gateway: str, seed: in
 
 
 def digest_line(message: dict[str, Any]) -> DigestLine:
-    """The journal's record of one second's digest."""
+    """Return the journal's record of a digest message."""
     return DigestLine(
         second=float(message.get("second", 0.0)),
         seconds=float(message.get("seconds", 1.0)),

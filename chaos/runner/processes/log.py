@@ -1,6 +1,6 @@
-"""What a child writes to its stderr: a file in the run's folder, or memory while there is no folder (or never one).
+"""The log of a child's stderr: a file in the run's folder, or memory if there is no folder.
 
-Nothing is written outside a run's own folder, so whatever is killed leaves nothing to clean up.
+Nothing is written outside a run's own folder, so that a killed run leaves nothing to clean up.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from chaos.errors import EnvironmentFailed
 
 
 class Log:
-    """Where it goes: an open descriptor, which is closed with the last reference to this."""
+    """An open descriptor to write to, which is closed with the last reference to this object."""
 
     def __init__(self, descriptor: int, *, readable: bool = True):
         self.descriptor, self._readable = descriptor, readable
@@ -22,7 +22,8 @@ class Log:
 
     @classmethod
     def of(cls, path: Path | None) -> Log:
-        """A file, or memory when there is none. Raises EnvironmentFailed when the file cannot be made."""
+        """Open the log in a file, or in memory if `path` is None. Raises EnvironmentFailed if the file cannot be
+        made."""
         if path is None:
             return cls(_in_memory())
         try:
@@ -32,21 +33,21 @@ class Log:
 
     @classmethod
     def passed_on(cls) -> Log:
-        """Our own stderr, which cannot be read again."""
+        """Return a log that is our own stderr, which cannot be read back."""
         return cls(os.dup(2), readable=False)
 
     def text(self) -> str:
-        """Everything so far. The child's own position in the file stays where it is."""
+        """Return everything so far. The child's own position in the file stays where it is."""
         size = os.fstat(self.descriptor).st_size if self._readable else 0
         return os.pread(self.descriptor, size, 0).decode("utf-8", "replace") if size else ""
 
     def last_line(self) -> str:
-        """The last line that is not blank; empty when there is none."""
+        """Return the last line that is not blank; empty without one."""
         lines = [line for line in self.text().splitlines() if line.strip()]
         return lines[-1].strip() if lines else ""
 
     def save(self, path: Path) -> None:
-        """Copy it into a file."""
+        """Copy the text into a file."""
         path.write_text(self.text(), encoding="utf-8")
 
 

@@ -13,7 +13,7 @@ LOOPBACK = "127.0.0.1"
 
 
 def listening_socket(host: str = LOOPBACK, port: int = 0) -> socket.socket:
-    """A socket that listens, inheritable by children. Raises EnvironmentFailed when the port is taken."""
+    """Return a listening socket that children inherit. Raises EnvironmentFailed if the port is taken."""
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -27,14 +27,14 @@ def listening_socket(host: str = LOOPBACK, port: int = 0) -> socket.socket:
 
 
 def free_port(host: str = LOOPBACK) -> int:
-    """A port that nobody listens on now, for a program that must be told its port."""
+    """Return a port that nobody listens on now, for a program that needs to know its port in advance."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
         sock.bind((host, 0))
         return int(sock.getsockname()[1])
 
 
 def accepts(host: str, port: int, timeout: float = 1.0) -> bool:
-    """Whether something accepts connections there."""
+    """Return whether something accepts connections there within `timeout` seconds."""
     try:
         with socket.create_connection((host, port), timeout):
             return True

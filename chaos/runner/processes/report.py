@@ -1,4 +1,4 @@
-"""The report of a run, rendered by a child that has pandas and matplotlib imported before it is needed."""
+"""Render the report of a run in a child, which imports pandas and matplotlib before it is needed."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ TIMEOUT = 120.0
 
 
 class Reporter:
-    """`warm` early, `render` when the journal is complete. Nothing here fails a run: the journal is what counts."""
+    """The child that renders: call `warm` early, and `render` when the journal is complete. Neither fails a run,
+    because the report can be made again from the journal."""
 
     def __init__(self, folder: Path, *, wanted: bool = True):
         self.folder, self.wanted = folder, wanted
         self._child: Child | None = None
 
     async def warm(self) -> None:
-        """Start the child; its imports take a second of CPU, so this is called when the load is on its way."""
+        """Start the child. Its imports take a second of CPU, so call this when the load is already running."""
         if self.wanted and self._child is None:
             self._child = await Child.start(
                 "the report", python("chaos.report", "--wait"), log=self.folder / "report.log", nice=5
             )
 
     async def render(self) -> str:
-        """Write the report and the index of runs; what went wrong, if anything."""
+        """Write the report and the index of runs. Return what went wrong, empty if nothing did."""
         if not self.wanted:
             return ""
         try:
@@ -34,14 +35,15 @@ class Reporter:
             assert self._child is not None
             await self._child.send_line(str(self.folder))
             async with asyncio.timeout(TIMEOUT):
-                answer = await self._answer(self._child)
+                failure = await self._failure(self._child)
         except TimeoutError:
-            answer = f"the report was not ready within {TIMEOUT:g} s"
+            failure = f"the report was not ready within {TIMEOUT:g} s"
         except ChaosError as error:
-            answer = str(error)
-        return f"{answer}; `chaos report {self.folder}` tries again" if answer else ""
+            failure = str(error)
+        return f"{failure}; `chaos report {self.folder}` tries again" if failure else ""
 
-    async def _answer(self, child: Child) -> str:
+    async def _failure(self, child: Child) -> str:
+        """Return the message with which the report failed, empty if it was written."""
         while True:
             message = await child.json_line(TIMEOUT)
             if "ok" in message:

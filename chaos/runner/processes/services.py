@@ -1,7 +1,7 @@
-"""Start what answers for the mesh's hosts: the built-in services and the user's own programs; wait until they answer.
+"""Start the services behind the mesh's hosts, built-in ones and the user's own programs, and wait until they respond.
 
 Addresses are known before anything starts (`addresses`), so the gateway can start at the same time. Programs start
-once the gateway has an address, because their environment names it.
+once the gateway has an address, because their environment contains it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
-from chaos.errors import EnvironmentFailed
+from chaos.errors import EnvironmentFailed, Severity
 from chaos.experiment.model import Service
 from chaos.experiment.services import Instance, ServicePlan
 from chaos.runner.plan.files import beside
@@ -25,8 +25,8 @@ from chaos.runner.processes import guard
 from chaos.runner.processes.child import Child, kill_group, python
 from chaos.runner.processes.ports import LOOPBACK, accepts, free_port, listening_socket
 
-Say = Callable[[str, str], None]
-"""(level, text): one event for the journal and the terminal."""
+Say = Callable[[Severity, str], None]
+"""Reports one event, (level, text), to the journal and the terminal."""
 
 START_TIMEOUT = 30.0
 GUARD_GRACE = 5.0  # seconds; a guard sets its own limits, and one that is killed cannot end what it guards
@@ -44,7 +44,8 @@ class Services:
         base: str,
         say: Say = lambda level, text: None,
     ):
-        """Logs are kept in `folder`, or in memory. Raises EnvironmentFailed when a port is taken."""
+        """Take the ports. Logs go to `folder`, or to memory if it is None. Raises EnvironmentFailed if a port is
+        taken."""
         self.plan, self.folder, self.seed, self.base, self.say = plan, folder, seed, base, say
         self._sockets: dict[str, socket.socket] = {}
         self._ports: dict[str, int] = {}
@@ -60,7 +61,7 @@ class Services:
 
     @property
     def addresses(self) -> dict[str, tuple[str, int]]:
-        """Where each started instance listens, or will."""
+        """The address of each instance to start, by key, whether or not it has started yet."""
         return {key: (LOOPBACK, port) for key, port in self._ports.items()}
 
     async def __aenter__(self) -> Services:
@@ -73,7 +74,7 @@ class Services:
 
     # ---------------------------------------------------------------- built-in services
     async def start_builtin(self) -> None:
-        """Start the built-in services; they answer before this returns. Raises EnvironmentFailed."""
+        """Start the built-in services and wait until they respond. Raises EnvironmentFailed."""
         if not self._sockets:
             return
         builtin = [each for each in self.plan.instances() if each.key in self._sockets]
@@ -86,11 +87,11 @@ class Services:
         )
         await self._builtin.send({"seed": self.seed, "services": [_entry(each, fds[each.key]) for each in builtin]})
         for sock in self._sockets.values():
-            sock.close()  # the child has its own; with ours left open, a dead service would hang instead of refusing
+            sock.close()  # the child has its own; with ours open, connections to a dead service would hang
         await self._builtin.json_line(START_TIMEOUT)
 
     async def use_gateway(self, url: str) -> None:
-        """Tell the built-in proxies where their calls go, then start the programs and wait until each answers."""
+        """Give the built-in proxies the gateway's URL, then start the programs and wait until each responds."""
         if self._builtin is not None:
             await self._builtin.send({"gateway": url})
         commands = [each for each in self.plan.instances() if each.kind == "command"]
@@ -127,7 +128,8 @@ class Services:
         return self.folder / f"{name}.log" if self.folder is not None else None
 
     async def _wait_ready(self, child: Child, service: Service, port: int) -> None:
-        """Until it accepts and, with a path, answers below 500. Raises EnvironmentFailed with what it said last."""
+        """Wait until it accepts connections and, with a path, responds with a status below 500. Raises
+        EnvironmentFailed with the last line of its log."""
         timeout = service.readiness.timeout
         deadline = time.monotonic() + timeout
         pause = 0.02
@@ -148,7 +150,7 @@ class Services:
 
     @property
     def children(self) -> list[Child]:
-        """What has been started."""
+        """The processes that have been started."""
         return [*self.programs.values(), *([self._builtin] if self._builtin is not None else [])]
 
     async def stop(self) -> None:
@@ -156,7 +158,7 @@ class Services:
             sock.close()
         await asyncio.gather(*(child.stop(GUARD_GRACE) for child in self.programs.values()))
         for name, group in self._groups.items():
-            if (self.programs[name].process.returncode or 0) < 0:  # the guard was killed, and left its program to us
+            if (self.programs[name].process.returncode or 0) < 0:  # the guard was killed, so its program is still there
                 kill_group(group)
         if self._builtin is not None:
             await self._builtin.stop()
@@ -171,7 +173,8 @@ def _entry(instance: Instance, fd: int) -> dict[str, object]:
 
 
 def _command(service: Service) -> list[str]:
-    """The program's arguments; a single text is for the shell. `python` is the interpreter that runs us."""
+    """Return the program and its arguments. A single text with several words goes to the shell; `python` is the
+    interpreter that runs us."""
     assert service.command is not None
     if len(service.command) == 1 and shlex.split(service.command[0])[1:]:
         return ["/bin/sh", "-c", service.command[0]]
@@ -209,7 +212,7 @@ async def _ready(port: int, path: str | None) -> bool:
 
 
 def listening_ports(leader: int) -> list[int]:
-    """TCP ports that the descendants of a process listen on; empty where /proc does not tell."""
+    """Return the TCP ports that the descendants of a process listen on; empty on systems without /proc."""
     inodes = {inode for pid in _descendants(leader) for inode in _socket_inodes(pid)}
     ports = set()
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):

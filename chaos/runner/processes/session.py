@@ -1,7 +1,6 @@
-"""Start what answers: the services, a gateway before them, and a load process that waits for its plan.
+"""Start the services and the gateway in front of them, and end everything in the opposite order.
 
-The one way in which processes come up, for `chaos run`, `chaos replay`, `chaos gateway`, `chaos demo` and the pytest
-fixture. What was started is ended with the block, in the opposite order.
+`chaos run`, `chaos replay`, `chaos gateway`, `chaos demo` and the pytest fixture all start their processes here.
 """
 
 from __future__ import annotations
@@ -23,12 +22,12 @@ from chaos.runner.processes.load import LoadProcess
 from chaos.runner.processes.ports import accepts
 from chaos.runner.processes.services import Say, Services
 
-DRAIN = 0.3  # seconds for a gateway that nobody waits for any more
+DRAIN = 0.3  # seconds for requests in flight whose responses nobody waits for
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Processes that answer. `gateway` is None when it is not ours, `url` is where requests go."""
+    """Processes that accept requests. `gateway` is None if it is not ours; `url` is where requests go."""
 
     url: str
     services: Services
@@ -36,7 +35,7 @@ class Session:
 
     @property
     def children(self) -> list[Child]:
-        """Those without which the rest is worth nothing."""
+        """All processes; if one of them ends, the session is broken."""
         return [*self.services.children, *([self.gateway.child] if self.gateway is not None else [])]
 
 
@@ -53,10 +52,11 @@ async def start(
     passes_on: bool = False,
     say: Say = lambda level, text: None,
 ) -> AsyncIterator[Session]:
-    """Everything answers when the block begins. Raises EnvironmentFailed when something does not come up.
+    """Start everything and yield the session when all of it accepts requests; end it with the block. Raises
+    EnvironmentFailed if a process does not come up.
 
-    `gateway` is the plan of one of ours, or the URL of one that runs already. Logs are kept in `folder`, or in memory.
-    `load` is ended first. `drain` is how many seconds the gateway has at the end for what is in flight."""
+    `gateway` is the plan of one of ours, or the URL of one that runs already. Logs go to `folder`, or to memory if it
+    is None. `load` is ended first. `drain` is the seconds that the gateway has at the end for requests in flight."""
     async with contextlib.AsyncExitStack() as stack:
         services = Services(prepared.services, folder, seed=seed, base=prepared.reading.file, say=say)
         await stack.enter_async_context(services)
@@ -78,14 +78,14 @@ async def start(
 async def _ended_with(
     stack: contextlib.AsyncExitStack, starting: Coroutine[Any, Any, GatewayProcess], drain: float
 ) -> GatewayProcess:
-    """The gateway, which ends with the stack also when what starts beside it fails."""
+    """Return the gateway, which ends with the stack even if what starts beside it fails."""
     gateway = await starting
     stack.push_async_callback(gateway.child.stop, drain)
     return gateway
 
 
 async def _reachable(url: str) -> None:
-    """Raises EnvironmentFailed when nothing accepts connections there."""
+    """Raise EnvironmentFailed if nothing accepts connections there."""
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     if not await asyncio.to_thread(accepts, parts.hostname or "", port, 5.0):
@@ -93,7 +93,7 @@ async def _reachable(url: str) -> None:
 
 
 async def _side_by_side(first: Coroutine[Any, Any, Any], second: Coroutine[Any, Any, Any]) -> Any:
-    """The first one's result once both have ended; the first failure ends the other and is raised."""
+    """Return the first one's result once both have ended. The first failure cancels the other and is raised."""
     try:
         async with asyncio.TaskGroup() as group:
             task = group.create_task(first)

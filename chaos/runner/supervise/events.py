@@ -1,4 +1,4 @@
-"""What can happen while a run goes on, in one queue: the supervisor waits in one place only."""
+"""Events of a run, in one queue, so that the supervisor waits in one place only."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from chaos.runner.processes.child import Child
 from chaos.runner.processes.load import LoadProcess
 from chaos.runner.supervise.interruption import Interruption
 
-LONGEST_WAIT = 1.0  # seconds without anything, after which clocks are looked at
+LONGEST_WAIT = 1.0  # seconds without an event, after which deadlines are checked
 
 
 @dataclass(frozen=True, slots=True)
 class LoadSaid:
-    """A line of the load process."""
+    """A message of the load process."""
 
     message: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class ChildEnded:
-    """A child ended although nobody stopped it."""
+    """A child process ended. `how` says how, with the last line of its log."""
 
     name: str
     how: str
@@ -32,14 +32,14 @@ class ChildEnded:
 
 @dataclass(frozen=True, slots=True)
 class SignalArrived:
-    """Ctrl-C, SIGTERM or SIGHUP."""
+    """Ctrl-C, SIGTERM or SIGHUP arrived."""
 
 
 Event = LoadSaid | ChildEnded | SignalArrived
 
 
 class Events:
-    """The queue, and those who put events into it until it is closed."""
+    """The queue, and the tasks that put events into it until it is closed."""
 
     def __init__(self, interruption: Interruption):
         self._queue: asyncio.Queue[Event] = asyncio.Queue()
@@ -48,7 +48,7 @@ class Events:
         interruption.listen(lambda: self._queue.put_nowait(SignalArrived()))
 
     async def next(self, deadline: float) -> Event | None:
-        """The next one; None at the deadline (of the monotonic clock), or when nothing happens for a second."""
+        """Return the next event; None at the deadline (of the monotonic clock), or if nothing happens for a second."""
         timeout = min(max(deadline - time.monotonic(), 0.0), LONGEST_WAIT)
         try:
             return await asyncio.wait_for(self._queue.get(), timeout)
@@ -56,15 +56,15 @@ class Events:
             return None
 
     def listen_to(self, load: LoadProcess) -> None:
-        """Everything that it says, and its end when it has not said that it is done."""
+        """Put every message of the load into the queue, and its end unless it sent `done` first."""
         self._spawn(self._listen(load))
 
     def watch(self, child: Child) -> None:
-        """Its end."""
+        """Put the end of this child into the queue."""
         self._spawn(self._watch(child))
 
     async def close(self) -> None:
-        """Nobody puts anything into it any more."""
+        """Stop all tasks that put events into the queue."""
         self._interruption.listen(None)
         for task in self._tasks:
             task.cancel()

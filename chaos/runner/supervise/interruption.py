@@ -1,7 +1,7 @@
-"""What asks a run to end early: Ctrl-C, SIGTERM, and SIGHUP when the terminal goes away.
+"""Handle the signals that end a run early: Ctrl-C, SIGTERM, and SIGHUP when the terminal goes away.
 
-The first ends what is going on in good order, a second cuts short what is waited for, a third ends the process at
-once; its children end with it. In a program that is not ours a third does what it would do without us.
+The first ends the run in good order, a second cuts short what is still waited for, a third ends the process at once;
+its children end with it. In a program that is not ours, a third does what it would do without us.
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ MOST = 3
 
 
 class Interrupted(Exception):  # noqa: N818 - named for what happened
-    """The user, or the system, wants no more of this."""
+    """A signal asked for the end."""
 
 
 class Interruption:
-    """A context manager, in which the signals are counted instead of raised. Outside the main thread, which alone
-    gets signals, nothing ever arrives; nor does it without `signals`, for a host that has its own way with them."""
+    """A context manager in which the signals are counted instead of raised. Nothing arrives outside the main thread,
+    which alone gets signals, nor with `signals` False, for a program that handles them itself.
+
+    With `exits`, a third signal ends the process; without, it does what it would have done before."""
 
     def __init__(self, *, signals: bool = True, exits: bool = True) -> None:
         self._signals, self._exits = signals, exits
@@ -49,7 +51,7 @@ class Interruption:
             signal.signal(number, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        """The handler itself: the loop may be anywhere, or busy with something that takes long."""
+        """Count a signal. This is the handler itself, so it must not touch the loop, which may be busy."""
         self._count, self._last = self._count + 1, signal.Signals(number)
         if self._count >= MOST:
             if self._exits:
@@ -64,28 +66,29 @@ class Interruption:
             self._listener()
 
     def listen(self, listener: Callable[[], None] | None) -> None:
-        """Have it called whenever a signal arrives from now on, in the loop; None for nobody."""
+        """Call `listener` in the loop for every signal from now on; None calls nobody."""
         self._listener = listener
 
     def forget(self) -> None:
-        """What arrived so far has been acted upon; the next one is the first again."""
+        """Forget the signals so far, which have been handled; the next one counts as the first again."""
         self._count = 0
         self._arrived.clear()
 
     @property
     def last(self) -> signal.Signals | None:
-        """The last that arrived, also one that has been acted upon."""
+        """The last signal that arrived, forgotten ones included; None without one."""
         return self._last
 
     @property
     def insistent(self) -> bool:
-        """Whether more arrived than one Ctrl-C, which may be meant for what has just ended."""
+        """Whether more than one Ctrl-C arrived. A single one may have been meant for what has just ended."""
         return self._count > 1 or (self._count == 1 and self._last is not signal.SIGINT)
 
     async def unless(self, work: Awaitable[T], *, insistent: bool = False) -> T:
-        """What the work returns; it is cancelled and Interrupted raised when a signal arrives first, or has already.
+        """Return the result of `work`. If a signal arrives first, or has already, cancel the work and raise
+        Interrupted.
 
-        With `insistent` a first Ctrl-C does not count."""
+        With `insistent`, a first Ctrl-C does not count."""
         task = asyncio.ensure_future(work)
         try:
             while True:

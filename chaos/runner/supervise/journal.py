@@ -1,7 +1,7 @@
-"""The journal's file: one record a line, appended whole, so that it is readable whatever happens next.
+"""Write the journal's file: one record a line, appended whole, so that it is readable whatever happens next.
 
-What comes again and again (digests, counters, findings) is written as it comes in the first minutes and ever more
-seldom later, so that a run of a day has a journal that can be read in a second (chaos/journal/condense.py).
+Recurring records (digests, counters, findings) are written as they come in the first minutes and less and less often
+later, so that the journal of a day-long run can be read in a second (chaos/journal/condense.py).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ NAME = "journal.jsonl"
 
 
 class JournalWriter:
-    """Writes records with the time since the run began. `Plan` is the first and has `at` 0."""
+    """Writes records with the seconds since the run began. `Plan` is the first and has `at` 0."""
 
     def __init__(self, folder: Path):
         self.path = folder / NAME
@@ -35,9 +35,10 @@ class JournalWriter:
         return time.monotonic() - self.began
 
     def write(self, record: Record) -> Record:
-        """Append it, stamped with the time, or hold it back until its stretch ends; the last of a phase is never lost.
+        """Append a record, or hold it back until its stretch ends; the last one of a phase is always written. Return
+        the record with its time.
 
-        Raises EnvironmentFailed when the disk does not take it."""
+        Raises EnvironmentFailed if it cannot be written."""
         stamped = replace(record, at=round(self.now, 3)) if record.at == 0.0 and record.type != "plan" else record
         match stamped:
             case DigestLine():
@@ -55,7 +56,7 @@ class JournalWriter:
         return stamped
 
     def flush(self) -> None:
-        """Write what is held back."""
+        """Write the records that are held back."""
         self._append(self._digests.flush())
         held, self._held = self._held, {}
         for record in held.values():
@@ -79,7 +80,8 @@ class JournalWriter:
 
 
 def run_folder(root: Path, name: str, when: time.struct_time) -> Path:
-    """A new folder `root/name/20261122-215907`; a second run in one second gets `-2`. Raises EnvironmentFailed."""
+    """Make the folder `root/name/20261122-215907` and return it; a second run in one second gets `-2`. Raises
+    EnvironmentFailed."""
     stamp = time.strftime("%Y%m%d-%H%M%S", when)
     for number in range(1, 1000):
         folder = root / name / (stamp if number == 1 else f"{stamp}-{number}")

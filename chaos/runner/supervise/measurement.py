@@ -1,4 +1,4 @@
-"""What the load and the gateway say goes to the journal and to the bench: counts, samples, counters, findings."""
+"""Pass the load's and the gateway's counts to the journal and the judge, and the findings to the journal."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from chaos.runner.processes.admin import Admin
 from chaos.runner.processes.load_messages import digest_line, sample_line
 from chaos.runner.supervise.journal import JournalWriter
 
-FAULTED_EVERY = 2.0  # seconds between looks at which requests were faulted
-LEAST_FOR_A_RATE = 0.2  # seconds; the last digest's stretch may be so short that its rate says nothing
+FAULTED_EVERY = 2.0  # seconds between polls for faulted requests
+LEAST_FOR_A_RATE = 0.2  # seconds; the last digest may cover so little time that its rate means nothing
 BUSY = 0.95  # share of a core from which a load process is short of CPU
 
 
 class Recording:
-    """The state of a measurement. `bench` may be replaced, by that of a search's next level."""
+    """The state of a measurement. `judge` is replaced for each level of a search."""
 
-    def __init__(self, journal: JournalWriter, bench: RunJudge):
-        self.journal, self.bench = journal, bench
+    def __init__(self, journal: JournalWriter, judge: RunJudge):
+        self.journal, self.judge = journal, judge
         self.counters: GatewayCounters | None = None
         self.requests = 0
         self.answered = 0
@@ -37,13 +37,13 @@ class Recording:
         self._faulted = 0
         self._faulted_at = 0.0
 
-    # ---------------------------------------------------------------- the load's words
+    # ---------------------------------------------------------------- messages of the load
     def digest(self, message: dict[str, Any]) -> Finding | None:
-        """Count one digest; a safeguard's finding when one fires."""
+        """Count one digest. Return the finding of the safeguard that fired, or None."""
         line = digest_line(message)
         self.journal.write(line)
         digest = Digest.of(line.entries, line.pairs)
-        self.bench.observe(digest, line.seconds)
+        self.judge.observe(digest, line.seconds)
         self._count(digest)
         if line.seconds > LEAST_FOR_A_RATE:
             self.rate = digest.count / line.seconds
@@ -62,32 +62,34 @@ class Recording:
                 self._errors[key.error] = self._errors.get(key.error, 0) + tally.count
 
     def _in_seconds(self, digest: Digest, seconds: float) -> Finding | None:
-        """Digests come more often than once a second; what counts in seconds gets whole ones."""
+        """Add a digest to the current second, and judge the second once it is whole. Return the finding of the
+        safeguard that fired, or None."""
         self._second.merge(digest)
         self._seconds += seconds
         if self._seconds < 0.95:
             return None
         whole, self._second, self._seconds = self._second, Digest(), 0.0
-        return self.bench.second(whole)
+        return self.judge.second(whole)
 
     def sample(self, message: dict[str, Any]) -> None:
         line = sample_line(message)
         self.journal.write(line)
-        self.bench.sampled(line.requests)
+        self.judge.sampled(line.requests)
 
     @property
     def errors(self) -> str:
-        """Requests without an answer, by kind, in words."""
+        """The number of requests without a response, by kind of error: `3 refused, 1 timeout`."""
         return ", ".join(f"{count} {kind}" for kind, count in sorted(self._errors.items()))
 
-    # ---------------------------------------------------------------- the gateway's
-    async def ask(self, admin: Admin) -> None:
-        """Write down what the gateway has counted."""
+    # ---------------------------------------------------------------- the gateway's counts
+    async def poll_counters(self, admin: Admin) -> None:
+        """Read the gateway's counters and write them to the journal."""
         self.counters = await admin.counters()
         self.journal.write(Counters(counters=self.counters))
 
-    async def ask_faulted(self, admin: Admin, *, now: bool = False) -> None:
-        """Write down which requests were faulted since the last time; every two seconds, unless it is asked for."""
+    async def poll_faulted(self, admin: Admin, *, now: bool = False) -> None:
+        """Write the requests that were faulted since the last poll to the journal; at most every two seconds, unless
+        `now`."""
         if not now and self.journal.now - self._faulted_at < FAULTED_EVERY:
             return
         self._faulted_at = self.journal.now
@@ -95,20 +97,20 @@ class Recording:
         if batch:
             self._faulted += len(batch)
             self.journal.write(Faulted(requests=tuple(batch)))
-            self.bench.faulted(batch)
+            self.judge.faulted(batch)
 
-    # ---------------------------------------------------------------- where things stand
-    def judge(self, *, starved: str, more: tuple[Finding, ...] = ()) -> list[Finding]:
-        """Write down where the verdicts stand."""
-        findings = [*self.bench.findings(self.counters, starved=starved), *more]
+    # ---------------------------------------------------------------- findings
+    def findings(self, *, starved: str, more: tuple[Finding, ...] = ()) -> list[Finding]:
+        """Return the findings so far and `more`, and write them to the journal."""
+        findings = [*self.judge.findings(self.counters, starved=starved), *more]
         self.journal.write(Findings(findings=tuple(finding.to_dict() for finding in findings)))
         return findings
 
     def starved(self, arrival_rate: float | None) -> str:
-        """Why latencies cannot be trusted, if so."""
+        """Return why latencies cannot be trusted, empty if they can."""
         busy = sorted(self._cpu)
         if busy and busy[len(busy) // 2] >= BUSY:
             return "the load process used all of its core; set load.users lower or load.processes higher"
         if arrival_rate is not None and self.late > 0.01 * max(self.requests, 1):
-            return f"{self.late} requests fell due while no user was free; set load.users higher"
+            return f"{self.late} requests were due while no user was free; set load.users higher"
         return ""

@@ -1,7 +1,7 @@
-"""One run from start to end: starts the processes, drives the phases, judges every digest, ends everything.
+"""Supervise one run from start to end: start the processes, drive the phases, judge every digest, end everything.
 
-Whatever goes wrong, what was measured is kept, the children are ended, and the journal gets its last line. What can
-happen meanwhile arrives in one queue (`events`); `phases` acts on it, `standing` knows where the verdicts are.
+Whatever goes wrong, the measurements are kept, the children are ended, and the journal gets its last record. Events
+arrive in one queue (`events`); `phases` handles them, and `standing` keeps the verdicts.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import asyncio
 import contextlib
 from pathlib import Path
 
-from chaos.errors import ChaosError, EnvironmentFailed, ExitCode
+from chaos.errors import ChaosError, EnvironmentFailed, ExitCode, Severity
 from chaos.journal.records import End, Event
-from chaos.runner.plan.run_plan import Outset
+from chaos.runner.plan.run_plan import RunPlan
 from chaos.runner.processes.endpoints import try_endpoints
 from chaos.runner.processes.load import LoadProcess
 from chaos.runner.processes.load_messages import load_plan
@@ -34,30 +34,32 @@ Conclusion = tuple[str, ExitCode, tuple[str, ...]]
 
 
 class Supervisor:
-    """Use once: `await Supervisor(...).run()`. `load` has been started while the experiment was still being read."""
+    """Supervises one run; use it once: `await Supervisor(...).run()`. `load` has been started while the experiment was
+    still being read."""
 
     def __init__(
         self,
-        outset: Outset,
+        plan: RunPlan,
         folder: Path,
         view: View,
         reporter: Reporter,
         interruption: Interruption,
         load: LoadProcess,
     ):
-        self.outset, self.folder, self.view, self.reporter = outset, folder, view, reporter
+        self.plan, self.folder, self.view, self.reporter = plan, folder, view, reporter
         self.interruption, self.load = interruption, load
         self.journal = JournalWriter(folder)
-        self.recording = Recording(self.journal, outset.bench())
-        self.standing = Standing(outset, self.recording, view)
+        self.recording = Recording(self.journal, plan.judge())
+        self.standing = Standing(plan, self.recording, view)
         self.events = Events(interruption)
 
     async def run(self) -> RunResult:
-        """Never raises for what happens to the run; the result says how it ended. Cancelled, it has an end as well."""
-        self.journal.write(self.outset.plan_record(self.folder.name))
-        self.view.begin(self.outset.name, self.outset.description, self.folder)
-        for level, text in self.outset.announcements():
-            self._say(level, text)
+        """Run, and return the result. Failures of the run are not raised but are its outcome. If the task is cancelled,
+        the journal records it."""
+        self.journal.write(self.plan.plan_record(self.folder.name))
+        self.view.begin(self.plan.name, self.plan.description, self.folder)
+        for level, text in self.plan.announcements():
+            self._report_event(level, text)
         try:
             outcome, code, reasons = await self._concluded()
             self._end(outcome, code, reasons)
@@ -67,8 +69,8 @@ class Supervisor:
         finally:
             self.journal.close()
         return RunResult(
-            self.outset.name,
-            self.outset.file,
+            self.plan.name,
+            self.plan.file,
             outcome,
             code,
             reasons,
@@ -93,12 +95,12 @@ class Supervisor:
 
     def _conclude(self) -> Conclusion:
         if not self.recording.answered:
-            raise EnvironmentFailed("no request was answered: " + (self.recording.errors or "none was sent"))
+            raise EnvironmentFailed("no request had a response: " + (self.recording.errors or "none was sent"))
         searched = [finding for finding in self.standing.findings if finding.kind == "search"]
         return outcome_of(searched or self.standing.findings)
 
     async def _start_and_measure(self) -> None:
-        """Raises Stopped and EnvironmentFailed; what was measured until then has been judged."""
+        """Start everything and measure. Raises Stopped and EnvironmentFailed, after the measurements were judged."""
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(self.events.close)
             driver = await self._start_unless_interrupted(stack)
@@ -108,7 +110,7 @@ class Supervisor:
             except Stopped as early:
                 stopped = early
             await driver.finish_load()
-            await self.standing.look(driver.gateway, now=True)
+            await self.standing.update_verdicts(driver.gateway, now=True)
             if stopped is not None:
                 raise stopped
 
@@ -119,45 +121,45 @@ class Supervisor:
             raise Stopped("interrupted", ExitCode.INTERRUPTED, "interrupted before the load began") from None
 
     async def _start(self, stack: contextlib.AsyncExitStack) -> Driver:
-        """Gateway, services and Locust come up side by side; the load begins when all of them answer."""
-        outset = self.outset
+        """Start the gateway, services and Locust side by side, then the load, and return the driver of the phases."""
+        plan = self.plan
         session = await stack.enter_async_context(
             start(
-                outset.prepared,
-                outset.gateway if outset.gateway is not None else outset.gateway_plan(),
-                seed=outset.seed,
+                plan.prepared,
+                plan.gateway if plan.gateway is not None else plan.gateway_plan(),
+                seed=plan.seed,
                 folder=self.folder,
                 load=self.load,
-                program=outset.options.program,
-                say=self._say,
+                program=plan.options.program,
+                say=self._report_event,
             )
         )
-        if session.gateway is not None:  # another gateway has endpoints of its own
-            await try_endpoints(outset.prepared.registry(session.services.addresses))
-        stack.push_async_callback(self.events.close)  # before anything is ended on purpose
+        if session.gateway is not None:  # the endpoints of another gateway are unknown
+            await try_endpoints(plan.prepared.registry(session.services.addresses))
+        stack.push_async_callback(self.events.close)  # first when the stack unwinds, before children end
         for child in session.children:
             self.events.watch(child)
-        driver = Driver(outset, self.standing, self.events, session.gateway, self.load, self._say)
+        driver = Driver(plan, self.standing, self.events, session.gateway, self.load, self._report_event)
         await driver.enter(driver.first)
         await self.load.begin(
             load_plan(
-                outset.load,
-                outset.placed_tasks(session.services.addresses),
+                plan.load,
+                plan.placed_tasks(session.services.addresses),
                 gateway=session.url,
-                seed=outset.seed,
+                seed=plan.seed,
                 interval=INTERVAL,
                 admin=session.gateway.admin.url if session.gateway is not None else None,
-                **outset.load_extra(),
+                **plan.load_extra(),
             )
         )
         if self.load.ui:
-            self._say("info", f"Locust's web UI is at {self.load.ui}")
+            self._report_event("info", f"Locust's web UI is at {self.load.ui}")
         self.events.listen_to(self.load)
         self.standing.begin()
         await self.reporter.warm()
         return driver
 
-    def _say(self, level: str, text: str) -> None:
-        assert level in ("info", "warning", "error")
-        self.journal.write(Event(level=level, text=text))  # type: ignore[arg-type]
+    def _report_event(self, level: Severity, text: str) -> None:
+        """Write an event to the journal and show it."""
+        self.journal.write(Event(level=level, text=text))
         self.view.event(level, text)

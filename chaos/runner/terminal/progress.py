@@ -1,6 +1,6 @@
-"""A run on the terminal: a live table where a person watches, one plain line now and then where nobody does.
+"""Show a run: a live table on a terminal, and a plain line now and then in a log or pipe.
 
-rich is imported only for the former.
+rich is imported only for the table.
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from chaos.claims.finding import Finding
+from chaos.formatting import plain_count
 from chaos.printable import printable, printable_line
 from chaos.runner.terminal.result import RunResult
-from chaos.runner.terminal.summary import estimate_of, interval_of, number, summary_lines, target_of
+from chaos.runner.terminal.summary import estimate_of, interval_of, summary_lines, target_of
 from chaos.runner.terminal.view import State, View
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.live import Live
 
-PLAIN_EVERY = 10.0  # seconds between lines when nobody watches
+PLAIN_EVERY = 10.0  # seconds between lines of progress
 
 _STYLES = {
     "verified": "bold green",
@@ -33,13 +34,13 @@ _STYLES = {
 
 
 def view_for(stream: TextIO | None = None) -> View:
-    """The live table on a terminal, plain lines anywhere else."""
+    """Return the live table for a terminal, plain lines for any other stream (stdout by default)."""
     stream = stream or sys.stdout
     return LiveView() if stream.isatty() else PlainView(stream)
 
 
 class PlainView(View):
-    """Lines for logs and pipes: what happened, where it stands every ten seconds, and the end."""
+    """Lines for logs and pipes: events, progress every ten seconds, and the result."""
 
     def __init__(self, stream: TextIO | None = None, now: Callable[[], float] = time.monotonic):
         self._stream = stream or sys.stdout
@@ -63,8 +64,8 @@ class PlainView(View):
         decided = sum(finding.verdict.decided for finding in state.findings)
         phase = f"{state.phase}: " if state.phase else ""
         self._line(
-            f"{phase}{state.elapsed:.0f} s, {number(state.requests)} requests, {number(round(state.rate))}/s, "
-            f"{decided} of {len(state.findings)} decided"
+            f"{phase}{state.elapsed:.0f} s, {plain_count(state.requests)} requests, "
+            f"{plain_count(round(state.rate))}/s, {decided} of {len(state.findings)} decided"
         )
 
     def end(self, result: RunResult) -> None:
@@ -73,7 +74,7 @@ class PlainView(View):
 
 
 class LiveView(View):
-    """A table that is drawn anew: each claim with its observed share and the interval that closes in on the target."""
+    """A table that is updated in place: each claim with its observed share and the interval around it."""
 
     def __init__(self, console: Console | None = None) -> None:
         from rich.console import Console
@@ -118,8 +119,8 @@ class LiveView(View):
         left = f"   about {state.left:.0f} s left" if state.left is not None else ""
         phase = f"{printable(state.phase)}   " if state.phase else ""
         foot = (
-            f"{phase}{state.elapsed:.1f} s   {number(state.requests)} requests   "
-            f"{number(round(state.rate))}/s   {state.users} users{left}"
+            f"{phase}{state.elapsed:.1f} s   {plain_count(state.requests)} requests   "
+            f"{plain_count(round(state.rate))}/s   {state.users} users{left}"
         )
         return Group(table, Text(foot, style="dim"))
 
@@ -141,7 +142,8 @@ def _claim(finding: Finding) -> str:
 
 
 def bar(finding: Finding, width: int = 31) -> str:
-    """The interval on a line around the target: `·····[--●--]···|···`; empty when there is nothing to draw."""
+    """Return a bar with the interval (`━`), the estimate (`●`) and the tolerance (`|`) around the target; empty without
+    an interval or tolerance."""
     if finding.interval is None or finding.configured is None or finding.tolerance is None or finding.tolerance <= 0:
         return ""
     reach = 4 * finding.tolerance

@@ -1,4 +1,4 @@
-"""How a run ended, as an exit code and in words."""
+"""The result of a run: its outcome, exit code and reasons."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CODES = {
     Verdict.NO_TRAFFIC: ExitCode.NO_TRAFFIC,
 }
 
-# The environment first: what else a run says is not worth much when its processes died. Then the strongest news.
+# An interruption, bad usage or a failed environment first, because other verdicts mean little beside them.
 _WORST_FIRST = (
     ExitCode.INTERRUPTED,
     ExitCode.USAGE,
@@ -32,7 +32,7 @@ _WORST_FIRST = (
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """One run. `folder` is None when it never got that far."""
+    """The result of one run. `folder` is None if the run failed before it had one."""
 
     name: str
     file: str
@@ -46,7 +46,7 @@ class RunResult:
 
 
 def outcome_of(findings: Sequence[Finding]) -> tuple[str, ExitCode, tuple[str, ...]]:
-    """What the findings say of the run: outcome, exit code and the sentences that explain it."""
+    """Return outcome and exit code of a run by its worst verdict, and the sentences of the findings that have it."""
     verdict = worst(finding.verdict for finding in findings)
     reasons = tuple(_words(finding) for finding in findings if finding.verdict is verdict)
     return verdict.value, _CODES[verdict], () if verdict is Verdict.VERIFIED else reasons
@@ -58,6 +58,6 @@ def _words(finding: Finding) -> str:
 
 
 def worst_code(codes: Iterable[ExitCode]) -> ExitCode:
-    """Of several runs."""
+    """Return the exit code of several runs: the first of theirs in _WORST_FIRST."""
     found = set(codes)
     return next((code for code in _WORST_FIRST if code in found), ExitCode.VERIFIED)

@@ -1,4 +1,4 @@
-"""What a run says at its end, in plain lines: one for each claim, then the verdict and where the report is.
+"""Write the summary of a run in plain lines: one for each claim, then the verdict and the path of the report.
 
 abort 400   configured 50 %   drawn 50.1 %   observed 50.1 % of 14 000   99 % interval 48.2 .. 51.9   verified
 """
@@ -10,22 +10,13 @@ from collections.abc import Iterator, Sequence
 from chaos import formatting
 from chaos.claims.finding import Finding
 from chaos.errors import ExitCode
+from chaos.formatting import plain_count, plain_share
 from chaos.runner.terminal.result import RunResult
 from chaos.units import format_duration
 
 
-def number(value: int) -> str:
-    """Return `14 000`: thousands apart, by ordinary spaces."""
-    return formatting.plain(formatting.count(value))
-
-
-def percent(share: float | None, spread: float | None = None) -> str:
-    """Return `50.1 %`, `-` for None; `spread` is the width of the share's interval."""
-    return "-" if share is None else formatting.plain(formatting.share(share, spread))
-
-
 def quantity(finding: Finding, value: float | None) -> str:
-    """Return a number in the finding's unit, with the digits that its interval carries; `-` for None."""
+    """Return a number in the finding's unit, with the digits that its interval supports; `-` for None."""
     if value is None:
         return "-"
     if finding.unit == "seconds":
@@ -34,7 +25,7 @@ def quantity(finding: Finding, value: float | None) -> str:
 
 
 def target_of(finding: Finding) -> str:
-    """Return what is claimed, as in `< 5 %`."""
+    """Return the claimed value, as in `< 5 %`."""
     sign = {"below": "< ", "above": "> "}.get(finding.sense, "")
     if finding.configured is None or finding.unit == "seconds":
         return sign + quantity(finding, finding.configured)
@@ -42,9 +33,9 @@ def target_of(finding: Finding) -> str:
 
 
 def estimate_of(finding: Finding) -> str:
-    """Return what was measured and of how many requests, as in `50.1 % of 14 000`."""
+    """Return the estimate and its number of requests, as in `50.1 % of 14 000`."""
     tally = finding.observed or finding.drawn
-    of = f" of {number(tally.n)}" if tally is not None and tally.n else ""
+    of = f" of {plain_count(tally.n)}" if tally is not None and tally.n else ""
     return quantity(finding, finding.estimate) + of if finding.estimate is not None else "-"
 
 
@@ -59,10 +50,10 @@ def interval_of(finding: Finding) -> str:
 
 
 def summary_lines(result: RunResult) -> Iterator[str]:
-    """Everything that is said at the end of one run."""
+    """Yield the lines at the end of one run."""
     yield from _claims(result.findings)
     yield from result.reasons
-    took = f"{number(result.requests)} requests in {result.seconds:.1f} s" if result.requests else "no requests"
+    took = f"{plain_count(result.requests)} requests in {result.seconds:.1f} s" if result.requests else "no requests"
     yield f"{result.outcome} ({took})"
     if result.folder is not None and (result.folder / "report.html").exists():
         yield f"report: {result.folder / 'report.html'}"
@@ -71,7 +62,7 @@ def summary_lines(result: RunResult) -> Iterator[str]:
 
 
 def _claims(findings: Sequence[Finding]) -> Iterator[str]:
-    """One aligned line for each finding, under the rule or task it is about."""
+    """Yield an aligned line for each finding, with its rule or task first."""
     rows = [_row(finding) for finding in findings]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(6)]
     for row in rows:
@@ -82,7 +73,7 @@ def _row(finding: Finding) -> tuple[str, str, str, str, str, str]:
     phase = "" if finding.title.startswith(f"{finding.phase}:") else finding.phase
     about = " ".join(part for part in (phase, finding.rule_name or finding.task) if part)
     width = formatting.spread(finding.interval) if finding.unit == "share" else None
-    drawn = f"drawn {percent(finding.drawn.share, width)}" if finding.drawn is not None and finding.drawn.n else ""
+    drawn = f"drawn {plain_share(finding.drawn.share, width)}" if finding.drawn is not None and finding.drawn.n else ""
     observed = f"observed {estimate_of(finding)}" if finding.estimate is not None else ""
     if finding.observed is None and finding.estimate is not None and drawn:
         drawn, observed = f"drawn {estimate_of(finding)}", ""  # the clients did not see these requests
@@ -98,7 +89,7 @@ def _row(finding: Finding) -> tuple[str, str, str, str, str, str]:
 
 
 def table_of_runs(results: Sequence[RunResult]) -> Iterator[str]:
-    """The end of `chaos run A B C`: a line for each experiment."""
+    """Yield the last lines of `chaos run A B C`, one for each experiment."""
     width = max(len(result.name) for result in results)
     outcome = max(len(result.outcome) for result in results)
     yield ""

@@ -1,4 +1,4 @@
-"""What a run tells whoever watches it. The supervisor calls these; how it looks is for `progress`."""
+"""The interface through which the supervisor shows a run. `progress` implements it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from chaos.runner.terminal.result import RunResult
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where a run stands: `rate` in requests per second, `left` in seconds (None when nobody knows)."""
+    """The state of a run: `elapsed` in seconds, `rate` in requests per second, `left` the estimated seconds to go (None
+    if unknown)."""
 
     phase: str = ""
     elapsed: float = 0.0
@@ -24,16 +25,16 @@ class State:
 
 
 class View:
-    """Says nothing; others say more."""
+    """A view that shows nothing; subclasses show what they override."""
 
     def begin(self, name: str, description: str, folder: Path) -> None:
-        """A run starts."""
+        """Show that a run starts."""
 
     def event(self, level: str, text: str) -> None:
-        """Something worth a line: a service became ready, a child died, a phase began."""
+        """Show an event: a service became ready, a child ended, a phase began."""
 
     def update(self, state: State) -> None:
-        """About once a second."""
+        """Show the current state. Called about once a second."""
 
     def end(self, result: RunResult) -> None:
-        """The verdicts, and where the report is."""
+        """Show the verdicts and the path of the report."""

@@ -40,7 +40,8 @@ def key_of(text: str = OWN) -> str:
 
 
 def test_a_plan_has_every_text_and_watches_them_when_asked_to() -> None:
-    plan = gateway_plan(prepared(OWN), watch=True, seed=3, tags=False)
+    found = prepared(OWN)
+    plan = gateway_plan(found, watched=found.reading.texts, seed=3, tags=False)
     assert plan == GatewayPlan((FILE,), {FILE: OWN}, watched=(FILE,), seed=3, tags=False)
     assert gateway_plan(prepared(OWN)).watched == ()
 
@@ -100,7 +101,7 @@ def test_the_documents_in_force_are_one_stream_of_yaml() -> None:
 
 def test_a_watched_file_that_has_become_wrong_leaves_the_rules_as_they_were(tmp_path: Path) -> None:
     file = Path(write(tmp_path, experiment(), virtual_service(abort=50)))
-    found = GatewayRules(gateway_plan(prepare([str(file)]).require(), watch=True))
+    found = GatewayRules(gateway_plan(prepare([str(file)]).require(), watched=[str(file)]))
     file.write_text(text_of(virtual_service(abort=101)))
     with pytest.raises(InvalidInput, match="101 is not between 0 and 100"):
         found.reload()

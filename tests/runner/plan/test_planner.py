@@ -11,7 +11,7 @@ from support.plans import FILE, planned, planned_web, refusals, text_of
 
 from chaos.runner.plan.options import RunOptions
 from chaos.runner.plan.planner import plan_run
-from chaos.runner.plan.run_plan import Outset
+from chaos.runner.plan.run_plan import RunPlan
 
 HEAD = "apiVersion: chaos/v1alpha1\nkind: Experiment\nspec:\n"
 RULES = "---\n" + text_of(virtual_service(abort=10))
@@ -74,8 +74,8 @@ def test_phases_of_rules_without_faults_are_none_to_be_switched() -> None:
 def test_a_phase_with_rules_of_its_own_has_its_own_faults_to_switch(tmp_path: Path) -> None:
     write(tmp_path, virtual_service(abort=50), name="faulty.yaml")
     phases = [{"name": "a", "faults": True, "rules": ["faulty.yaml"]}]
-    outset = plan_run(write(tmp_path, experiment(phases=phases), virtual_service()), RunOptions())
-    assert [each.kind for each in outset.expected] == ["route", "abort"]
+    run_plan = plan_run(write(tmp_path, experiment(phases=phases), virtual_service()), RunOptions())
+    assert [each.kind for each in run_plan.expected] == ["route", "abort"]
 
 
 NOTHING = [
@@ -132,10 +132,7 @@ def test_a_gateway_on_this_machine_or_named_may_be_asked(url: str, allowed: list
 )
 def test_a_gateway_that_runs_already_is_asked_for_no_other_faults(spec: str, place: str) -> None:
     (told,) = refusals(f"{HEAD}{spec}\n{WEB}{RULES}", gateway="http://127.0.0.1:80")
-    assert (
-        told
-        == f"{place}: a gateway that already runs cannot be told to change its faults; leave this out with --gateway"
-    )
+    assert told == f"{place}: a gateway that already runs cannot change its faults; leave this out with --gateway"
 
 
 def test_of_a_gateway_that_says_nothing_only_what_shows_in_answers_is_expected() -> None:
@@ -149,16 +146,16 @@ def test_of_a_gateway_that_says_nothing_only_what_shows_in_answers_is_expected()
 # ------------------------------------------------------------------------------------------------ the requests
 
 
-def tasks_of(outset: Outset) -> list[tuple[str, bool]]:
-    return [(task.url, task.direct) for task in outset.tasks]
+def tasks_of(run_plan: RunPlan) -> list[tuple[str, bool]]:
+    return [(task.url, task.direct) for task in run_plan.tasks]
 
 
 def test_without_tasks_each_rule_gets_a_request_of_its_own() -> None:
     canary = {"match": [{"uri": {"prefix": "/canary"}}]}
     rules = virtual_service(abort=10, **canary)
     rules["spec"]["http"].append({"route": [{"destination": {"host": "web"}}]})
-    outset = planned(text_of(experiment(), rules))
-    assert tasks_of(outset) == [("http://web/canary", False), ("http://web/", False)]
+    run_plan = planned(text_of(experiment(), rules))
+    assert tasks_of(run_plan) == [("http://web/canary", False), ("http://web/", False)]
 
 
 def test_every_listener_gets_its_requests_unless_the_proxy_has_one_alone() -> None:
@@ -191,8 +188,8 @@ def test_applications_and_hosts_outside_the_mesh_are_reached_directly_services_t
     url: str, allowed: list[str], direct: bool
 ) -> None:
     load = {"tasks": [{"get": url}, {"get": "http://web/"}]}
-    outset = planned_web(services=APPLICATION, load=load, allowHosts=allowed)
-    assert tasks_of(outset)[0] == (url, direct)
+    run_plan = planned_web(services=APPLICATION, load=load, allowHosts=allowed)
+    assert tasks_of(run_plan)[0] == (url, direct)
 
 
 def test_an_application_that_a_rule_speaks_of_is_reached_through_the_gateway() -> None:
@@ -217,31 +214,31 @@ def test_each_phase_has_expectations_of_its_own() -> None:
         {"name": "before", "faults": False},
         {"name": "up", "ramp": {"vary": "web.abort", "from": 10, "to": 20, "steps": 2}},
     ]
-    outset = planned_web(phases=phases)
-    aborts = [(each.phase, each.title, each.share) for each in outset.expected if each.kind == "abort"]
+    run_plan = planned_web(phases=phases)
+    aborts = [(each.phase, each.title, each.share) for each in run_plan.expected if each.kind == "abort"]
     assert aborts == [
         ("before", "no abort", 0.0),
         ("up-10", "abort 503", 0.1),
         ("up-20", "abort 503", 0.2),
     ]
-    assert len({each.id for each in outset.expected}) == len(outset.expected)
+    assert len({each.id for each in run_plan.expected}) == len(run_plan.expected)
 
 
 def test_a_search_expects_nothing_but_its_hypothesis() -> None:
-    outset = planned_web(search={"vary": "web.abort", "from": 0, "to": 9, "hold": "failures < 5%"})
-    assert (outset.expected, outset.silent, outset.hypotheses) == ((), (), ())
-    assert outset.search is not None and outset.search.hold.text == "failures < 5%"
+    run_plan = planned_web(search={"vary": "web.abort", "from": 0, "to": 9, "hold": "failures < 5%"})
+    assert (run_plan.expected, run_plan.silent, run_plan.hypotheses) == ((), (), ())
+    assert run_plan.search is not None and run_plan.search.hold.text == "failures < 5%"
 
 
 def test_hypotheses_and_safeguards_may_speak_of_tasks_phases_and_hosts() -> None:
-    outset = planned_web(
+    run_plan = planned_web(
         phases=[{"name": "before", "faults": False}, {"name": "fault"}],
         load={"tasks": [{"get": "http://web/", "name": "home"}]},
         verify={"expect": ["fault: home.p99 < 2 * before.home.p99"]},
         safeguards=[{"hold": "home.failures < 90%", "for": "3s"}],
     )
-    (hypothesis,) = outset.hypotheses
-    (safeguard,) = outset.safeguards
+    (hypothesis,) = run_plan.hypotheses
+    (safeguard,) = run_plan.safeguards
     assert (hypothesis.left.phase, hypothesis.right and hypothesis.right.phase) == ("fault", "before")
     assert safeguard.hold_for == 3.0
 
@@ -249,6 +246,6 @@ def test_hypotheses_and_safeguards_may_speak_of_tasks_phases_and_hosts() -> None
 def test_warnings_and_remarks_on_the_rules_are_kept_and_errors_end_the_plan() -> None:
     shadowed = virtual_service()
     shadowed["spec"]["http"].append({"route": [{"destination": {"host": "web"}}], "name": "never"})
-    outset = planned(text_of(experiment(verify={"unreached": "allow"}), shadowed))
-    assert {note.severity for note in outset.notes} <= {"warning", "info"}
-    assert any(note.code == "IST0130" for note in outset.notes)
+    run_plan = planned(text_of(experiment(verify={"unreached": "allow"}), shadowed))
+    assert {note.severity for note in run_plan.notes} <= {"warning", "info"}
+    assert any(note.code == "IST0130" for note in run_plan.notes)

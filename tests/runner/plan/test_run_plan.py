@@ -12,10 +12,10 @@ from support.plans import FILE, planned, planned_web, text_of
 
 from chaos.journal.records import encode, of_json
 from chaos.protocol.load_plan import Plan as LoadPlan
-from chaos.runner.plan.run_plan import Outset
+from chaos.runner.plan.run_plan import RunPlan
 
 
-def planned_rule(rule: dict[str, Any], **spec: Any) -> Outset:
+def planned_rule(rule: dict[str, Any], **spec: Any) -> RunPlan:
     return planned(text_of(experiment(**spec), virtual_service(**rule)))
 
 
@@ -38,9 +38,9 @@ LONGEST: list[tuple[dict[str, Any], dict[str, Any], float]] = [
 def test_the_longest_answer_is_the_delay_and_the_timeout_behind_it(
     rule: dict[str, Any], spec: dict[str, Any], seconds: float
 ) -> None:
-    outset = planned_rule(rule, **spec)
-    assert outset.longest_answer == seconds
-    assert outset.load_extra()["hold"] == seconds + 1.0
+    run_plan = planned_rule(rule, **spec)
+    assert run_plan.longest_answer == seconds
+    assert run_plan.load_extra()["hold"] == seconds + 1.0
 
 
 MASKED = "masked(web) > 50%"
@@ -56,21 +56,21 @@ SAMPLED: list[tuple[dict[str, Any], float, bool]] = [
 def test_requests_are_told_one_by_one_only_to_see_who_noticed_a_fault(
     spec: dict[str, Any], sample: float, follows: bool
 ) -> None:
-    outset = planned_web(**spec)
-    assert (outset.sample, outset.load_extra()["sample"], outset.follows_faults) == (sample, sample, follows)
+    run_plan = planned_web(**spec)
+    assert (run_plan.sample, run_plan.load_extra()["sample"], run_plan.follows_faults) == (sample, sample, follows)
 
 
 APPLICATION = {"web": {"builtin": "webserver"}, "app": {"builtin": "proxy", "url": "http://web/"}}
 
 
 def test_the_calls_of_an_application_are_noted_because_nothing_computes_their_ids() -> None:
-    outset = planned_web(services=APPLICATION, load={"tasks": [{"get": "http://app/"}, {"get": "http://web/"}]})
-    assert (outset.sample, outset.follows_faults) == (0.0, True)
+    run_plan = planned_web(services=APPLICATION, load={"tasks": [{"get": "http://app/"}, {"get": "http://web/"}]})
+    assert (run_plan.sample, run_plan.follows_faults) == (0.0, True)
 
 
 def test_shares_are_fractions_where_the_file_has_percent() -> None:
-    outset = planned_web(verify={"confidence": 95, "tolerance": 3})
-    assert (outset.confidence, outset.tolerance) == (0.95, 0.03)
+    run_plan = planned_web(verify={"confidence": 95, "tolerance": 3})
+    assert (run_plan.confidence, run_plan.tolerance) == (0.95, 0.03)
 
 
 # ------------------------------------------------------------------------------------------------ what others are told
@@ -78,9 +78,9 @@ def test_shares_are_fractions_where_the_file_has_percent() -> None:
 
 def test_the_load_sends_to_an_application_where_it_really_listens() -> None:
     tasks = [{"get": "http://app/shop?a=b"}, {"get": "http://web/"}]
-    outset = planned_web(services=APPLICATION, load={"tasks": tasks})
-    (key,) = (each.key for each in outset.prepared.services.instances() if each.kind == "proxy")
-    placed = outset.placed_tasks({key: ("127.0.0.1", 4711)})
+    run_plan = planned_web(services=APPLICATION, load={"tasks": tasks})
+    (key,) = (each.key for each in run_plan.prepared.services.instances() if each.kind == "proxy")
+    placed = run_plan.placed_tasks({key: ("127.0.0.1", 4711)})
     assert [(task.name, task.url) for task in placed] == [
         ("GET /shop?a=b", "http://127.0.0.1:4711/shop?a=b"),
         ("GET /", "http://web/"),
@@ -142,10 +142,10 @@ def test_the_experiments_own_documents_can_be_put_back_in_force() -> None:
 
 def test_a_level_of_a_search_is_judged_by_the_hypothesis_in_that_phase_alone() -> None:
     search = {"vary": "web.abort", "from": 0, "to": 9, "hold": "p99 < 2 * median"}
-    outset = planned_web(search=search)
-    assert outset.search is not None
-    bench = outset.level_bench(outset.search, outset.level(outset.search, 3.0), 0.999)
-    (finding,) = bench.findings(None)
+    run_plan = planned_web(search=search)
+    assert run_plan.search is not None
+    judge = run_plan.level_judge(run_plan.search, run_plan.level(run_plan.search, 3.0), 0.999)
+    (finding,) = judge.findings(None)
     assert (finding.kind, finding.phase, finding.title) == ("hypothesis", "abort-3%", "abort-3%: p99 < 2 * median")
     assert finding.alpha == pytest.approx(0.001)
 
@@ -156,7 +156,7 @@ def test_a_run_is_judged_by_expectations_hypotheses_and_what_nothing_reaches() -
         0, {"name": "vip", "match": [{"headers": {"a": {"exact": "b"}}}], "route": [{"destination": {"host": "web"}}]}
     )
     spec = experiment(load={"tasks": [{"get": "http://web/"}]}, verify={"expect": ["failures < 90%"]})
-    findings = planned(text_of(spec, rules)).bench().findings(None)
+    findings = planned(text_of(spec, rules)).judge().findings(None)
     assert [(each.kind, each.rule_name) for each in findings] == [
         ("route", "web[1]"),
         ("abort", "web[1]"),
@@ -169,7 +169,7 @@ def test_hosts_that_nobody_listed_and_warnings_are_announced_and_remarks_are_not
     rules = virtual_service(abort=50)
     rules["spec"]["http"].append({"name": "never", "route": [{"destination": {"host": "web"}}]})
     announced = list(planned(text_of(rules)).announcements())
-    assert announced[0] == ("info", "web: no endpoint is listed, the built-in service answers")
+    assert announced[0] == ("info", "web: no endpoint is listed, the built-in service responds")
     assert {level for level, _ in announced[1:]} == {"warning"}
     assert all(text.startswith(f"{FILE}:") for _, text in announced[1:])
     assert list(planned_web().announcements()) == []
@@ -208,8 +208,8 @@ def test_a_fixed_number_of_requests_says_which_deviation_it_would_show() -> None
 
 def test_the_journals_first_line_holds_the_plan_and_is_read_back_as_it_was() -> None:
     text = text_of(experiment(load={"users": 3, "requests": 9}, description="Half fail."), virtual_service(abort=50))
-    outset = planned(text, seed=5, command=("chaos", "run", "--seed", "5"))
-    record = outset.plan_record("20261122T214605")
+    run_plan = planned(text, seed=5, command=("chaos", "run", "--seed", "5"))
+    record = run_plan.plan_record("20261122T214605")
     again = of_json(json.loads(encode(record)))
     assert again is not None and encode(again) == encode(record)
     assert (record.run, record.name, record.file, record.seed) == ("20261122T214605", "case", FILE, 5)

@@ -10,7 +10,7 @@ from support.experiments import experiment, virtual_service
 from support.plans import FILE, planned, refusals, text_of
 
 from chaos.runner.plan.phases import RunPhase, Stop
-from chaos.runner.plan.run_plan import Outset
+from chaos.runner.plan.run_plan import RunPlan
 from chaos.runner.plan.search import SearchPlan
 
 FAULT = {
@@ -21,12 +21,12 @@ ABORT: dict[str, Any] = {"vary": "web.abort", "from": 0, "to": 80, "hold": "fail
 DELAY: dict[str, Any] = {"vary": "web.fixedDelay", "from": "100ms", "to": "2s", "hold": "p99 < 1s"}
 
 
-def outset(search: dict[str, Any], **spec: Any) -> Outset:
+def run_plan(search: dict[str, Any], **spec: Any) -> RunPlan:
     return planned(text_of(experiment(search=search, **spec), virtual_service(fault=FAULT)))
 
 
 def search_plan(search: dict[str, Any], **spec: Any) -> SearchPlan:
-    found = outset(search, **spec).search
+    found = run_plan(search, **spec).search
     assert found is not None
     return found
 
@@ -56,7 +56,7 @@ def test_a_level_is_a_phase_of_its_own_named_after_it(
 
 
 def test_a_level_has_the_rules_with_that_fault_and_the_rest_as_it_was() -> None:
-    found = outset(DELAY)
+    found = run_plan(DELAY)
     assert found.search is not None
     (document,) = yaml.safe_load_all(found.level(found.search, 0.25).text or "")
     fault = document["spec"]["http"][0]["fault"]
@@ -83,7 +83,7 @@ def search_of(text: str) -> str:
 
 HOLD = "hold: failures < 20%"
 REFUSED = [
-    (f"vary: web.speed; from: 0; to: 9; {HOLD}", "5:11: spec.search.vary: 'web.speed' is nothing that varies"),
+    (f"vary: web.speed; from: 0; to: 9; {HOLD}", "5:11: spec.search.vary: 'web.speed' cannot be varied"),
     (f"vary: shop.abort; from: 0; to: 9; {HOLD}", "5:11: spec.search.vary: no rule of shop has a fault.abort"),
     (
         f"vary: web.abort; from: 1s; to: 9; {HOLD}",

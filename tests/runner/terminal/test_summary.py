@@ -14,8 +14,6 @@ from chaos.runner.terminal.result import RunResult
 from chaos.runner.terminal.summary import (
     estimate_of,
     interval_of,
-    number,
-    percent,
     quantity,
     summary_lines,
     table_of_runs,
@@ -40,25 +38,6 @@ RESULT = RunResult("case", "case.yaml", "verified", ExitCode.VERIFIED, (), (ABOR
 
 
 # ------------------------------------------------------------------------------------------------ numbers
-
-
-@pytest.mark.parametrize(
-    ("value", "text"), [(0, "0"), (999, "999"), (1000, "1 000"), (14000, "14 000"), (1234567, "1 234 567")]
-)
-def test_thousands_are_set_apart(value: int, text: str) -> None:
-    assert number(value) == text
-
-
-PERCENTS = [(None, "-"), (0.0, "0 %"), (1.0, "100 %"), (0.501, "50.1 %"), (-0.05, "-5.0 %")]
-
-
-@pytest.mark.parametrize(("share", "text"), PERCENTS)
-def test_a_share_is_told_in_percent_and_none_as_a_dash(share: float | None, text: str) -> None:
-    assert percent(share) == text
-
-
-def test_a_share_has_the_digits_that_its_interval_carries() -> None:
-    assert (percent(0.50123, 0.05), percent(0.50123, 0.0003)) == ("50.1 %", "50.123 %")
 
 
 QUANTITIES: list[tuple[dict[str, Any], float | None, str]] = [
