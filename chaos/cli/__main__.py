@@ -1,4 +1,4 @@
-"""`python -m chaos.cli` is `chaos`; how a run starts its gateway."""
+"""Run `chaos` as `python -m chaos.cli`."""
 
 from chaos.cli.main import main
 

@@ -1,7 +1,6 @@
-"""The command line: one table of commands, one place where errors become messages and exit codes.
+"""The command line: the table of commands, and the place where errors become messages and exit codes.
 
-Each command lives in a module of its own and imports what it needs when it is called, so that `chaos --help` stays
-quick.
+Each command has a module of its own and imports what it needs when it is called, so that `chaos --help` stays quick.
 """
 
 from __future__ import annotations
@@ -60,16 +59,16 @@ def options(
 
 
 COMMANDS = (
-    (run, "Run experiments, verify them, report."),
+    (run, "Run experiments, judge their claims, write reports."),
     (gateway, "Serve rules until interrupted."),
     (validate, "Check files as Istio would."),
     (explain, "Say which rule a request takes, and why."),
-    (plan, "Print what is expected, and what it takes."),
+    (plan, "Print the expected outcomes and the number of requests a verdict needs."),
     (report, "Render reports again from their journals."),
-    (compare, "Set two runs of one experiment side by side."),
-    (replay, "Send the requests that were faulted again."),
+    (compare, "Compare two runs of one experiment."),
+    (replay, "Send the faulted requests of a run again."),
     (demo, "Start the sample applications."),
-    (init, "Write an experiment to begin with."),
+    (init, "Write an experiment file to start from."),
     (schema, "Print the JSON Schema of an experiment file."),
 )
 for command, short in COMMANDS:
@@ -78,7 +77,7 @@ app.add_typer(export, name="export")
 
 
 def call(arguments: list[str]) -> int:
-    """The exit code of one command."""
+    """Run one command and return its exit code. Errors become messages on stderr."""
     try:
         result: Any = typer.main.get_command(app).main(arguments, prog_name="chaos", standalone_mode=False)
         return int(result) if isinstance(result, int) else 0
@@ -97,7 +96,8 @@ def call(arguments: list[str]) -> int:
 
 
 def _unexpected(error: Exception) -> int:
-    """A fault of ours: one line, with the details in a file (or on stderr with --debug)."""
+    """Print one line about an error in chaos itself and return the exit code. The traceback goes to a file, or to
+    stderr with --debug."""
     if os.environ.get("CHAOS_DEBUG"):
         traceback.print_exception(error)
         return int(ExitCode.ENVIRONMENT)
@@ -108,7 +108,7 @@ def _unexpected(error: Exception) -> int:
 
 
 def _details(error: Exception) -> str:
-    """Where the traceback is."""
+    """Write the traceback to a file and return a hint where it is."""
     try:
         with tempfile.NamedTemporaryFile("w", prefix="chaos-", suffix=".log", delete=False) as log:
             traceback.print_exception(error, file=log)

@@ -1,4 +1,4 @@
-"""`chaos compare`: two runs of one experiment side by side."""
+"""`chaos compare`: compare two runs of one experiment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def compare(
     a: Annotated[Path, typer.Argument(metavar="A", help="Folder of the earlier run.")],
     b: Annotated[Path, typer.Argument(metavar="B", help="Folder of the later run.")],
     out: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Where the comparison goes; B's folder by default.")
+        Path | None, typer.Option(metavar="FOLDER", help="Folder for the comparison; by default B's.")
     ] = None,
     threshold: Annotated[
         str,
@@ -26,7 +26,7 @@ def compare(
         ),
     ] = "",
 ) -> int:
-    """Set two runs of one experiment side by side: what changed, and whether it matters.
+    """Compare two runs of one experiment: what changed, and whether it matters.
 
     Exit code 0: no change beyond its threshold; 1: something is worse, or a share changed; 3: the runs cannot tell."""
     from chaos.report.pages.compare import compare as compare_runs

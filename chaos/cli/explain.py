@@ -1,4 +1,4 @@
-"""`chaos explain`: which rule a request takes, why, and what happens to it then."""
+"""`chaos explain`: print which rule a request takes, why, and what happens to it then."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ class Format(StrEnum):
 def explain(
     file: Annotated[str, typer.Argument(metavar="FILE", help="Experiment or Istio file.")],
     request: Annotated[
-        str, typer.Argument(metavar="REQUEST", help="Like 'GET http://webserver/x?y=1', or only the URL.")
+        str, typer.Argument(metavar="REQUEST", help="For example 'GET http://webserver/x?y=1', or only the URL.")
     ],
     headers: Annotated[
         list[str] | None, typer.Option("-H", "--header", metavar="'NAME: VALUE'", help="A header of the request.")
     ] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Override a field, as spec.proxy.port=8080.")
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="Override a field, for example spec.proxy.port=8080."),
     ] = None,
     output: Annotated[Format, typer.Option("--format", help="text or json.")] = Format.TEXT,
 ) -> int:
-    """Say which rule a request takes, why, and with which probabilities what happens."""
+    """Print which rule a request takes, why, and every outcome with its probability."""
     from chaos.api.rules import Rules
     from chaos.api.rules import explain as explain_rules
     from chaos.mesh.decision import Request

@@ -1,4 +1,4 @@
-"""`chaos export envoy`: the same rules for a real Envoy."""
+"""`chaos export envoy`: write the rules as configuration of a real Envoy."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def envoy(
     listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where Envoy listens.")] = "127.0.0.1:15000",
     admin: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Envoy's admin interface.")] = None,
 ) -> int:
-    """Print a bootstrap for a real Envoy: `envoy -c` takes it as it is."""
+    """Print a bootstrap for a real Envoy, which `envoy -c` accepts as it is."""
     from chaos.engines.envoy.export import as_text, export_envoy
     from chaos.experiment.services import fixed_addresses, proxy_of
     from chaos.runner.plan.checked import prepare

@@ -1,4 +1,4 @@
-"""`chaos init`: an experiment to begin with."""
+"""`chaos init`: write an experiment file to start from."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def init(
     host: Annotated[str, typer.Option(metavar="HOST", help="The host that the rules are about.")] = "webserver",
     force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
 ) -> int:
-    """Write an experiment file to begin with, and its JSON Schema for editors."""
+    """Write an experiment file to start from, and its JSON Schema for editors."""
     import json
 
     from chaos.errors import InvalidInput

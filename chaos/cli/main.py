@@ -1,4 +1,4 @@
-"""Where `chaos` begins: streams and signals first, then the commands, whose imports take a tenth of a second."""
+"""The entry point of `chaos`: set up streams and signals, then import the commands, which takes a tenth of a second."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from chaos.signals import ENDING
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
-    """Run one command and exit with its code; whatever goes wrong, the user sees a message and no traceback."""
+    """Run one command and exit with its code. The user sees a message for every error, never a traceback."""
     try:
         protect_streams()
         _end_like_ctrl_c()
-        os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # it would read the metadata of every package
+        os.environ.setdefault(
+            "PYDANTIC_DISABLE_PLUGINS", "__all__"
+        )  # they make pydantic read the metadata of every package
         from chaos.cli.commands import call
 
         code = call(sys.argv[1:] if arguments is None else arguments)
@@ -25,8 +27,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         _ignore_signals()
         code = _interrupted()
     _ignore_signals()
-    if (lost := what_was_lost(sys.stdout)) and code != 5:  # which says what failed
-        print(f"chaos: stdout: {lost}; what was printed is not complete", file=sys.stderr)
+    if (lost := what_was_lost(sys.stdout)) and code != 5:  # 5 has its own message
+        print(f"chaos: stdout: {lost}; the output is not complete", file=sys.stderr)
     sys.exit(code)
 
 

@@ -1,4 +1,4 @@
-"""Problems and notes on the terminal: one per line, errors first, in colour only where a person looks."""
+"""Print text, problems and documents on the terminal, in colour only if it is one."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ _COLORS = {"error": typer.colors.RED, "warning": typer.colors.YELLOW, "info": ty
 
 
 def say(text: str, *, err: bool = False, nl: bool = True) -> None:
-    """Print text on stdout or stderr; whatever stands in it, the terminal shows it and does not obey it."""
+    """Print text on stdout or stderr, with control characters escaped so that the terminal does not obey them."""
     typer.echo(printable(text), err=err, nl=nl)
 
 
 def say_lines(lines: Iterable[str], *, err: bool = False) -> None:
-    """Print each on a line of its own, whatever line breaks stand in it."""
+    """Print each text on one line, with its line breaks escaped."""
     for line in lines:
         typer.echo(printable_line(line), err=err)
 
 
 def say_json(document: str, *, nl: bool = True) -> None:
-    """Print a JSON document: harmless on a terminal, and the same to whoever reads it."""
+    """Print a JSON document, with control characters escaped as JSON allows, so that its meaning stays the same."""
     typer.echo(printable_json(document), nl=nl)
 
 
 def print_problems(problems: Iterable[Problem], *, err: bool = False) -> None:
-    """`file:line:column: severity: path: message [code]`."""
+    """Print each problem as `file:line:column: severity: path: message [code]`."""
     for problem in problems:
         severity = typer.style(problem.severity, fg=_COLORS[problem.severity])
         path = f"{problem.path}: " if problem.path else ""
@@ -41,15 +41,15 @@ def print_problems(problems: Iterable[Problem], *, err: bool = False) -> None:
 
 
 def require(problems: Iterable[Problem]) -> None:
-    """Raises InvalidInput with the errors among the problems, if any."""
+    """Raise InvalidInput with the errors among the problems, if any."""
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
         raise InvalidInput(errors)
 
 
 def print_document(text: str) -> None:
-    """Print what is to be kept in a file, where half of it would be worse than none. Raises EnvironmentFailed when
-    it did not arrive, unless whoever read it had seen enough."""
+    """Print a document that is meant for a file, where half of it would be worse than no document. Raises
+    EnvironmentFailed if it was not written completely, unless the reader closed the pipe."""
     say_json(text, nl=False)
     if lost := what_was_lost(sys.stdout):
         raise EnvironmentFailed(f"cannot write the output: {lost}")

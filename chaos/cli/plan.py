@@ -1,4 +1,4 @@
-"""`chaos plan`: what is expected, and what a verdict on it will take."""
+"""`chaos plan`: print the expected outcomes and the number of requests a verdict needs."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ class Format(StrEnum):
 def plan(
     file: Annotated[str, typer.Argument(metavar="FILE", help="Experiment or VirtualService file.")],
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Override a field, as spec.load.users=50.")
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="Override a field, for example spec.load.users=50."),
     ] = None,
     output: Annotated[Format, typer.Option("--format", help="text or json.")] = Format.TEXT,
 ) -> int:
-    """Print the expected outcomes of every rule, and how many requests and how long a verdict takes."""
+    """Print the expected outcomes of every rule, and how many requests and how much time a verdict needs."""
     from chaos.runner.plan.options import RunOptions
     from chaos.runner.plan.planner import plan_run
 

@@ -1,4 +1,4 @@
-"""`chaos report`: render a run again from its journal."""
+"""`chaos report`: render reports again from their journals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`chaos run`: run experiments, verify them, report."""
+"""`chaos run`: run experiments, judge their claims, write reports."""
 
 from __future__ import annotations
 
@@ -24,16 +24,18 @@ def run(
     ui: Annotated[bool, typer.Option("--ui", help="Open Locust's web UI, with a Faults tab.")] = False,
     ui_port: Annotated[int, typer.Option(metavar="PORT", min=0, max=65535, help="Port of the web UI.")] = 8089,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Override a field, as spec.load.users=50.")
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="Override a field, for example spec.load.users=50."),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(metavar="N", min=0, help="Repeats the same faults, request by request.")
+        int | None,
+        typer.Option(metavar="N", min=0, help="Give every request the same fault as in other runs with this seed."),
     ] = None,
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where runs are kept.")] = Path("reports"),
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for the runs.")] = Path("reports"),
     workers: Annotated[int, typer.Option(metavar="N", min=1, help="Gateway processes.")] = 1,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Render the report at the end.")] = True,
 ) -> int:
-    """Run experiments, verify what their rules say, and report."""
+    """Run experiments, judge the claims of their rules, and write reports."""
     from chaos.runner.plan.options import RunOptions
     from chaos.runner.start import exit_code, run_files
 

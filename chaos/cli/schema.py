@@ -1,4 +1,4 @@
-"""`chaos schema`: the JSON Schema of an experiment file, for editors."""
+"""`chaos schema`: print the JSON Schema of an experiment file, for editors."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Standard streams that cannot fail: a verdict must not depend on what became of the terminal.
+"""Make writing to the standard streams never fail, because a verdict must not depend on the terminal.
 
-A reader that has seen enough (`| head -1`), a full disk, a closed descriptor: what is printed is lost from then on,
-and the command goes on to its end and its own exit code.
+If the reader has closed the pipe (`| head -1`), the disk is full, or the descriptor is closed, all further output is
+lost, and the command still runs to its end and its own exit code.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _NOBODY_READS = (errno.EPIPE, errno.EBADF, errno.EIO)  # EIO: the terminal has b
 
 
 class Outlet(io.FileIO):
-    """A descriptor for writing. `lost` is what went wrong first; nothing is written any more after that."""
+    """A descriptor for writing. `lost` is the first error; nothing is written after it."""
 
     lost: OSError | None = None
 
     def write(self, data: ReadableBuffer, /) -> int:
         if self.lost is None:
             try:
-                while (written := super().write(data)) is None:  # somebody else made it non-blocking, as ssh does
+                while (written := super().write(data)) is None:  # another process made it non-blocking, as ssh does
                     select.select([], [self], [])
                 return written
             except OSError as error:
@@ -38,7 +38,7 @@ class Outlet(io.FileIO):
 def protect_streams() -> None:
     """Replace sys.stdout and sys.stderr, and open what was closed when we were started.
 
-    A closed 0, 1 or 2 would be given to the next file that is opened, and would get what we print."""
+    Else the next file that is opened would get the number 0, 1 or 2, and with it our output."""
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
@@ -49,7 +49,7 @@ def protect_streams() -> None:
 
 
 def _protected(descriptor: int, stream: TextIO | None) -> TextIO:
-    """The same stream over an Outlet; characters that its encoding lacks are escaped."""
+    """Return the same stream over an Outlet. Characters that its encoding lacks are escaped."""
     if isinstance(stream, io.TextIOWrapper):
         stream.flush()
     return io.TextIOWrapper(
@@ -62,7 +62,7 @@ def _protected(descriptor: int, stream: TextIO | None) -> TextIO:
 
 
 def what_was_lost(stream: TextIO) -> str:
-    """Why what was written to the stream has not arrived; empty when it has, or when nobody wanted it."""
+    """Return why output to the stream was lost; empty if none was, or if nobody reads the stream."""
     stream.flush()
     raw = getattr(getattr(stream, "buffer", None), "raw", None)
     lost = raw.lost if isinstance(raw, Outlet) else None

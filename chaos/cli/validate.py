@@ -1,5 +1,4 @@
-"""`chaos validate`: what Istio would refuse (errors), what its analyzer would warn of, and what is worth knowing
-(infos)."""
+"""`chaos validate`: print what Istio would refuse (errors), what its analyzers would warn of, and infos."""
 
 from __future__ import annotations
 
@@ -27,7 +26,7 @@ def validate(
         Format, typer.Option("--format", help="text, or json: a list with one object per file.")
     ] = Format.TEXT,
 ) -> int:
-    """Check files as Istio would: errors it refuses, warnings of its analyzers, and things worth knowing."""
+    """Check files as Istio would: errors that it refuses, warnings of its analyzers, and infos."""
     from chaos.api.rules import validate as problems_of
 
     found = {file: problems_of(file) for file in files}
@@ -42,7 +41,7 @@ def validate(
 
 
 def _as_json(file: str, problems: Sequence[Problem]) -> dict[str, Any]:
-    """Each finding as `file:line:column: path: message`."""
+    """Return the problems by severity, each as `file:line:column: path: message`."""
     words = {"errors": "error", "warnings": "warning", "infos": "info"}
     found = {name: [str(each) for each in problems if each.severity == word] for name, word in words.items()}
     return {"file": file, **found}

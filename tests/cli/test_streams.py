@@ -86,7 +86,7 @@ def test_a_run_ends_with_the_code_of_its_verdict(stream: str, tmp_path: Path) ->
 
 def test_a_verdict_that_could_not_be_printed_is_said_on_stderr() -> None:
     ended = STREAMS["a full disk"]("validate", EXPERIMENTS / "abort50.yaml")
-    assert ended.stderr == "chaos: stdout: No space left on device; what was printed is not complete\n"
+    assert ended.stderr == "chaos: stdout: No space left on device; the output is not complete\n"
 
 
 @pytest.mark.parametrize("document", [("schema",), ("export", "envoy")])
