@@ -1,8 +1,7 @@
-"""A text that a regular expression matches as a whole, the plainest one that can be read off its structure.
+"""Make a plain text that a regular expression matches as a whole, for requests derived from rules.
 
-For requests derived from rules. RE2's syntax is close enough to Python's to be parsed by it; what is not, and what
-needs thought (look-around, classes that exclude everything plain), gives None, and whoever asked checks the result
-with RE2 anyway.
+RE2's syntax is close enough to Python's to be parsed by Python. For anything else, and for hard cases (look-around,
+classes that exclude every plain character), there is no example. Callers check the text with RE2 anyway.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ _PLAIN = "a1-_./ABCDEFGHIJKLMNOPQRSTUVWXYZbcdefghijklmnopqrstuvwxyz023456789~!$&
 
 
 def example(pattern: str) -> str | None:
-    """A text for this pattern; None when it is not that simple."""
+    """Return a text that the pattern matches; None if it is not that simple."""
     try:
         return "".join(_piece(each) for each in parser.parse(pattern))
     except (ValueError, OverflowError, RecursionError):
@@ -52,7 +51,8 @@ def _piece(token: tuple[Any, Any]) -> str:
 
 
 def _optional(low: int, inside: Any) -> bool:
-    """`(...)?` and `x*` are left out; `.*` and `.+` become one character, so that `/api/.*` shows a path."""
+    """Return whether an optional part is left out: `(...)?` and `x*` are, but `.*` becomes one character, so that
+    `/api/.*` shows a path."""
     return low == 0 and not (len(inside) == 1 and inside[0][0] in (op.ANY, op.IN))
 
 

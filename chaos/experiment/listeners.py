@@ -1,6 +1,6 @@
-"""Tasks and proxies that miss the mesh's listeners: a port on which nobody speaks HTTP.
+"""Find tasks and proxies that miss the mesh's listeners, because no service speaks HTTP on their port.
 
-A sidecar has a listener for each port on which some service speaks HTTP; the port in a URL says which one answers."""
+A sidecar has a listener for each port on which some service speaks HTTP; the port in a URL selects the listener."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from chaos.mesh.resolve.virtual_hosts import http_listeners
 
 
 def listener_problems(reading: Reading, rules: Rules, tasks: Iterable[LoadTask]) -> list[Problem]:
-    """A proxy.port that is no listener; tasks that ask a known service on a port where it has no HTTP."""
+    """Return a problem for a proxy.port without a listener, else for each task that calls a known service on a port
+    where it does not speak HTTP."""
     found = _proxy_port(reading, rules)
     for index, task in enumerate(tasks):
         authority = urlsplit(task.url).netloc.rpartition("@")[2].encode()
         if task.direct or found or rules.table(authority) is not None or service_called(rules, authority) is None:
             continue
-        message = f"in a mesh nothing answers {task.url}: {nothing_here(rules, authority)}"
+        message = f"in a mesh nothing responds to {task.url}: {nothing_here(rules, authority)}"
         found.append(reading.problem(("spec", "load", "tasks", index), message, code="no-listener"))
     return found
 

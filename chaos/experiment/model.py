@@ -1,7 +1,8 @@
-"""The experiment file's own document, `kind: Experiment`, as typed values; everything has a default.
+"""The model of the document `kind: Experiment`; every field has a default.
 
-Units inside: seconds, percent where the field says so (confidence, tolerance, ramps), hosts as written. What the fields
-mean together with the Istio documents is for others (`chaos.experiment.read`, `services`, `tasks`).
+Times are in seconds; confidence, tolerance and ramps in percent; hosts as written. `chaos.experiment.read`, `services`
+and `tasks` interpret the fields together with the Istio documents. The text under a field is its description in the
+JSON Schema.
 """
 
 from __future__ import annotations
@@ -19,24 +20,24 @@ METHODS = ("get", "head", "post", "put", "patch", "delete", "options")
 
 
 class Model(Message):
-    """Read as Istio's own messages are: frozen, camelCase, unknown fields refused, null is absent."""
+    """A message that is read as Istio's own are: frozen, camelCase, unknown fields refused, null is absent."""
 
 
 class Metadata(Model):
     name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,100}[A-Za-z0-9])?$")
-    """Names the run's folder under reports/; the file's name when absent."""
+    """Name of the run's folder under reports/; by default the file's name."""
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
 
 
 class Proxy(Model):
-    """Whose proxy the gateway plays: a sidecar (`gateway: mesh`) or an Istio Gateway by name."""
+    """The proxy that the gateway acts as: a sidecar (`gateway: mesh`) or an Istio Gateway by name."""
 
     gateway: str = "mesh"
     namespace: str = "default"
     labels: dict[str, Text] = {}
     port: int | None = Field(default=None, ge=1, le=65535)
-    """The listener's port, which `match.port` is compared with."""
+    """Port of the listener, with which `match.port` is compared."""
 
 
 class ServiceEndpoint(Model):
@@ -46,7 +47,7 @@ class ServiceEndpoint(Model):
 
 
 class Readiness(Model):
-    """How to tell that a program is ready: it accepts connections and, with `path`, answers below 500 there."""
+    """When a program is ready: when it accepts connections and, with `path`, responds with a status below 500 there."""
 
     path: str | None = Field(default=None, pattern="^/")
     timeout: Seconds = 30.0
@@ -57,31 +58,32 @@ def _command(value: Any) -> Any:
 
 
 class Service(Model):
-    """Where a host of the mesh really is: listed endpoints, a built-in service, or a program to start."""
+    """What is behind a host of the mesh: listed endpoints, a built-in service, or a program to start."""
 
     endpoints: tuple[ServiceEndpoint, ...] | None = None
     builtin: Literal["webserver", "proxy"] | None = None
     command: Annotated[tuple[str, ...], BeforeValidator(_command)] | None = Field(default=None, min_length=1)
-    """A program and its arguments; a single text is handed to the shell. It gets PORT, HTTP_PROXY and CHAOS_GATEWAY."""
+    """A program and its arguments; a single text is run by the shell. Its environment has PORT, HTTP_PROXY and
+    CHAOS_GATEWAY."""
 
     protocol: Literal["HTTP", "HTTP2", "GRPC", "GRPC-WEB", "HTTPS", "TLS", "TCP", "MONGO", "REDIS", "MYSQL"] = "HTTP"
-    """What the port speaks, as the name or appProtocol of a Kubernetes Service's port says it. HTTP rules are never
-    applied to HTTPS, TLS, TCP and the databases. A ServiceEntry says it itself."""
+    """Protocol of the port, like the name or appProtocol of a Kubernetes Service's port. HTTP rules are never applied
+    to HTTPS, TLS, TCP and the databases. A ServiceEntry has its own."""
 
     version: str | None = None
     versions: tuple[str, ...] | None = Field(default=None, min_length=1)
     instances: int = Field(default=1, ge=1, le=64)
-    """Instances of each version, for a built-in service."""
+    """Number of instances of each version, for a built-in service."""
     url: str | None = Field(default=None, pattern="^https?://[^/]")
-    """What the built-in proxy calls."""
+    """URL that the built-in proxy calls."""
     retries: int = Field(default=0, ge=0, le=10)
-    """How often the built-in proxy tries again after a failure, as an application with retries of its own does."""
+    """Number of retries of the built-in proxy after a failure, like those of an application."""
 
     env: dict[str, Text] = {}
     cwd: str | None = None
     port: int | None = Field(default=None, ge=1, le=65535)
-    """The port that the program listens on, when it does not heed PORT; of a built-in service's first instance, the
-    next ones follow. Free ports are taken when absent."""
+    """Port that the program listens on, if it ignores PORT; or that of a built-in service's first instance, with the
+    next ports for the others. By default free ports are chosen."""
     readiness: Readiness = Readiness()
     labels: dict[str, Text] = {}
 
@@ -89,8 +91,8 @@ class Service(Model):
     def _one_kind(self) -> Self:
         kinds = [name for name in ("endpoints", "builtin", "command") if getattr(self, name) is not None]
         if len(kinds) != 1:
-            said = " and ".join(kinds) or "none of them"
-            raise ValueError(f"needs exactly one of endpoints, builtin and command; {said} given")
+            given = f"{' and '.join(kinds)} are given" if kinds else "none is given"
+            raise ValueError(f"needs exactly one of endpoints, builtin and command; {given}")
         allowed = {
             "endpoints": set(),
             "builtin": {"version", "versions", "instances", "labels", "port"}
@@ -98,7 +100,7 @@ class Service(Model):
             "command": {"env", "cwd", "port", "readiness", "labels", "version"},
         }[kinds[0]]
         for name in sorted(self.model_fields_set - allowed - set(kinds) - {"protocol"}):
-            raise ValueError(f"{camel_case(name)} does not go with {self.builtin or kinds[0]}")
+            raise ValueError(f"{camel_case(name)} cannot be used with {self.builtin or kinds[0]}")
         if self.version and self.versions:
             raise ValueError("version and versions exclude each other")
         if self.builtin == "proxy" and self.url is None:
@@ -143,7 +145,7 @@ class Task(Model):
 
     @property
     def target(self) -> tuple[str, str]:
-        """Method and URL."""
+        """Method and URL of the request."""
         for name in METHODS:
             if (url := getattr(self, name)) is not None:
                 return name.upper(), url
@@ -153,15 +155,16 @@ class Task(Model):
 class Load(Model):
     users: int = Field(default=20, ge=1, le=100_000)
     spawn_rate: float = Field(default=100.0, gt=0)
-    """Users started per second."""
+    """Number of users started per second."""
     until: Literal["decided"] | None = None
-    """Stop at the first moment at which no verdict is open; the default when neither duration nor requests is given."""
+    """Stop as soon as no verdict is open; the default if neither duration nor requests is given."""
     duration: Seconds | None = None
     requests: int | None = Field(default=None, ge=1)
     arrival_rate: float | None = Field(default=None, gt=0)
-    """Requests per second that fall due whatever the answers do (open model); absent: users wait for answers."""
+    """Requests per second, sent without waiting for responses (open model). Without it, users wait for each
+    response."""
     tasks: tuple[Task, ...] = ()
-    """Derived from the rules when absent: a request that takes each rule."""
+    """Requests to send. By default, one that takes each rule is derived from the rules."""
     client: Literal["lean", "locust"] = "lean"
     processes: int = Field(default=1, ge=1, le=64)
     locustfile: str | None = None
@@ -169,17 +172,18 @@ class Load(Model):
 
 class Verify(Model):
     confidence: float = Field(default=99.0, ge=50, lt=100)
-    """Percent; the run as a whole is wrong at most 100 - confidence percent of the time."""
+    """In percent: the probability of a wrong verdict in the whole run is at most 100 - confidence percent."""
     tolerance: float = Field(default=2.0, gt=0, le=50)
-    """Percentage points."""
+    """In percentage points: how far from the configured share is still right."""
     expect: tuple[str, ...] = ()
     """Hypotheses, like `failures < 5%` or `recovery: p99 < 200ms within 5s`."""
     unreached: Literal["allow"] | tuple[str, ...] = ()
-    """Names of rules that this load need not reach, or `allow` for all; else one that it cannot is exit code 6."""
+    """Names of rules that no request needs to reach, or `allow` for all. Any other rule that none reaches is exit
+    code 6."""
 
 
 class Ramp(Model):
-    """A percentage that rises (or falls) in steps, each a phase of its own with its own expectations."""
+    """A percentage that rises or falls in steps, each of which is a phase with its own verdicts."""
 
     vary: str
     start: Percentage = Field(alias="from")
@@ -205,7 +209,7 @@ class Phase(Model):
 
 
 class Safeguard(Model):
-    """A bound that must hold while the run goes on; broken for `for` at a stretch, the run stops and faults go off."""
+    """A condition that stops the run and switches faults off if it is violated for the time `for` without a break."""
 
     hold: str
     hold_for: Seconds = Field(default=1.0, alias="for")
@@ -216,10 +220,10 @@ def _safeguard(value: Any) -> Any:
 
 
 class Search(Model):
-    """Bisect for the largest fault at which `hold` still holds: an abort percentage, or a delay."""
+    """A search for the largest abort percentage or delay at which the hypothesis `hold` still holds."""
 
     vary: str
-    """What varies: `<host>.abort` or `<host>.delay` (percent), `<host>.fixedDelay` (a duration)."""
+    """The fault level to vary: `<host>.abort` or `<host>.delay` (percent), `<host>.fixedDelay` (a duration)."""
     start: Percentage | Seconds = Field(alias="from")
     to: Percentage | Seconds
     hold: str
@@ -232,7 +236,8 @@ class Spec(Model):
     """More files with Istio documents, relative to this one."""
     proxy: Proxy = Proxy()
     services: dict[str, Service] | None = None
-    """The service registry, host[:port] -> where it really is. Given, it is complete: other hosts are unknown."""
+    """The service registry: from host[:port] to what is behind it. If given, it is complete: other hosts are
+    unknown."""
     load: Load = Load()
     verify: Verify = Verify()
     phases: tuple[Phase, ...] = ()
@@ -240,11 +245,11 @@ class Spec(Model):
     search: Search | None = None
     seed: int | None = Field(default=None, ge=0, lt=2**63)
     allow_hosts: tuple[str, ...] = ()
-    """Hosts beyond loopback that may receive load or be forwarded to."""
+    """Hosts outside this machine that load may be sent to and requests forwarded to."""
 
 
 class Experiment(Model):
-    """One experiment: what to apply, who answers, which load, and what must hold."""
+    """One experiment: the rules to apply, the services behind them, the load, and the claims to verify."""
 
     api_version: Literal["chaos/v1alpha1"] = "chaos/v1alpha1"
     kind: Literal["Experiment"] = "Experiment"

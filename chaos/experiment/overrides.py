@@ -1,5 +1,4 @@
-"""Settings from the command line, `--set spec.load.users=50`, laid over the Experiment document before it is
-validated."""
+"""Apply `--set spec.load.users=50` to the Experiment document before it is validated."""
 
 from __future__ import annotations
 
@@ -19,7 +18,7 @@ _STEP = re.compile(r'\.?(?:(?P<name>[^.\[\]"]+)|\[(?P<index>\d+)\]|\["(?P<quoted
 
 
 def parse_override(text: str) -> tuple[Path, Any]:
-    """`spec.load.tasks[0].weight=3` -> (path, value); the value is YAML. Raises InvalidInput."""
+    """Return (path, value) of `spec.load.tasks[0].weight=3`; the value is YAML. Raises InvalidInput."""
     left, equals, right = text.partition("=")
     if not equals or not left.startswith(("spec.", "metadata.")):
         raise InvalidInput.at(SOURCE, f"{text!r} is not a setting; write it like spec.load.users=50")
@@ -48,7 +47,7 @@ def _value(text: str) -> Any:
 
 
 def apply_overrides(document: Document | None, overrides: Iterable[tuple[Path, Any]]) -> Document | None:
-    """The Experiment document with the settings in it; one is made up when the file has none."""
+    """Return the Experiment document with the overrides applied; an empty one is made if the file has none."""
     overrides = list(overrides)
     if not overrides:
         return document
@@ -61,7 +60,7 @@ def apply_overrides(document: Document | None, overrides: Iterable[tuple[Path, A
 
 
 def _put(value: Any, path: Path, wanted: Any) -> None:
-    """Set one field, making the mappings on the way; raises InvalidInput when the way is blocked."""
+    """Set one field, and make missing mappings on its path. Raises InvalidInput if the path leads through a value."""
     for step, following in pairwise(path):
         if isinstance(step, int):
             _check(value, step, path)

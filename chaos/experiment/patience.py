@@ -1,4 +1,4 @@
-"""Tasks whose client gives up before a rule's delay is over: their delayed requests end as timeouts."""
+"""Find tasks whose client gives up before a rule's delay is over, so that delayed requests end as timeouts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def patience_problems(reading: Reading, rules: Rules, tasks: Iterable[LoadTask])
         waits, late = format_duration(task.timeout), format_duration(info.fixed_delay)
         message = (
             f"the client gives up after {waits}, before the delay of {late} is over: delayed requests end as timeouts, "
-            "and how long the delay is cannot be seen"
+            "and the length of the delay cannot be measured"
         )
         path = ("spec", "load", "tasks", index, "timeout")
         found.append(reading.problem(path, message, severity="warning", code="impatient"))

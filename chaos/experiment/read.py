@@ -1,8 +1,7 @@
-"""Texts into an experiment: the Experiment document (or its defaults), the Istio resources, and every problem, located.
+"""Read an experiment from texts: the Experiment document (or defaults), the Istio resources, and every problem.
 
-Files are read by the caller: `load` is handed the name of a further file as `spec.resources` has it, and gives its
-path and text. Shape only; what Istio's admission and its analyzers say is for `chaos.mesh`, what follows from it for
-this folder's others.
+The caller reads the files: `load` gets the name of a further file from `spec.resources` and returns its path and text.
+Only the shape is checked here; `chaos.mesh` has Istio's admission and analyzers, other modules of this folder the rest.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from chaos.errors import InvalidInput, Location, Problem
+from chaos.errors import InvalidInput, Location, Problem, Severity
 from chaos.experiment.model import API_VERSION, KIND, Experiment
 from chaos.experiment.overrides import apply_overrides
 from chaos.mesh.model.resources import Resources
@@ -21,12 +20,13 @@ from chaos.mesh.read.shape import validate_model
 from chaos.mesh.source.document import Document, Documents, Path, field_path, read_documents
 
 Load = Callable[[str, str], tuple[str, str]]
-"""(file that names it, name as written) -> (path, text). Raises InvalidInput."""
+"""From (file that names it, name as written) to (path, text). Raises InvalidInput."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
-    """All that was read. `document` is the Experiment's own, None when there is none and the defaults hold."""
+    """Everything that was read. `document` is the Experiment document, None if there is none, so that its defaults
+    apply."""
 
     file: str
     experiment: Experiment
@@ -38,7 +38,7 @@ class Reading:
 
     @property
     def name(self) -> str:
-        """Names the run: metadata.name, else the file's name."""
+        """The name of the run: metadata.name, else the file's name."""
         return self.experiment.metadata.name or stem(self.file)
 
     @property
@@ -46,16 +46,15 @@ class Reading:
         return tuple(problem for problem in self.problems if problem.severity == "error")
 
     def locate(self, path: Path) -> Location:
-        """Where a field of the Experiment stands; the file's beginning without one."""
+        """Return the location of a field of the Experiment; the beginning of the file if there is no Experiment."""
         return self.document.locate(path) if self.document is not None else Location(self.file)
 
-    def problem(self, path: Path, message: str, severity: str = "error", code: str = "") -> Problem:
-        """A problem of a field of the Experiment."""
-        assert severity in ("error", "warning", "info")
-        return Problem(self.locate(path), field_path(path), message, severity, code)  # type: ignore[arg-type]
+    def problem(self, path: Path, message: str, severity: Severity = "error", code: str = "") -> Problem:
+        """Return a problem of a field of the Experiment."""
+        return Problem(self.locate(path), field_path(path), message, severity, code)
 
     def require(self) -> Reading:
-        """Itself. Raises InvalidInput when anything is an error."""
+        """Return itself. Raises InvalidInput if any problem is an error."""
         if self.errors:
             raise InvalidInput(self.errors)
         return self
@@ -64,9 +63,9 @@ class Reading:
 def read_experiment(
     sources: Sequence[tuple[str, str]], load: Load | None = None, overrides: Sequence[tuple[Path, Any]] = ()
 ) -> Reading:
-    """Read one experiment from one or more (file, text); what is wrong is in `problems`.
+    """Read one experiment from one or more (file, text). Errors are in `problems`.
 
-    Raises InvalidInput only for an override that has no place to go."""
+    Raises InvalidInput only for an override of a field that cannot be set."""
     texts: dict[str, str] = dict(sources)
     files = [read_documents(text, file) for file, text in sources]
     own = [document for each in files for document in each if _is_experiment(document)]
@@ -85,7 +84,7 @@ def read_experiment(
 
 
 def stem(file: str) -> str:
-    """A file's name without folder and ending, fit to be a name: `rules/a b.yaml` gives `a-b`."""
+    """Return a file's name without folder and extension, as a valid name: `a-b` for `rules/a b.yaml`."""
     base = file.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
     return re.sub(r"[^A-Za-z0-9._-]+", "-", base.rsplit(".", 1)[0]).strip(".-") or "experiment"
 
@@ -108,7 +107,8 @@ def _experiment(document: Document | None, others: Sequence[Document]) -> tuple[
 def _resources_named(
     experiment: Experiment, document: Document | None, load: Load | None, texts: dict[str, str]
 ) -> tuple[list[Documents], list[Problem]]:
-    """The files in spec.resources. Only Istio documents belong there."""
+    """Read the files in spec.resources, which may hold Istio documents only. Return them and the problems; `texts` gets
+    their texts."""
     files: list[Documents] = []
     problems: list[Problem] = []
     if document is None or load is None:
@@ -123,7 +123,7 @@ def _resources_named(
             continue
         if file in texts:
             problems.append(
-                Problem(document.locate(path), field_path(path), f"{file} is read already", "error", "file")
+                Problem(document.locate(path), field_path(path), f"{file} has been read already", "error", "file")
             )
             continue
         texts[file] = text

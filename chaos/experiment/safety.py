@@ -1,4 +1,4 @@
-"""Nothing leaves this machine unless it was named: addresses and hosts beyond loopback need `spec.allowHosts`."""
+"""Keep traffic on this machine: addresses and hosts beyond loopback must be named in `spec.allowHosts`."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from chaos.mesh.source.document import field_path
 
 
 def allowed(host: str, allow_hosts: Iterable[str]) -> bool:
-    """Loopback, or named; `*.example.com` names all below it."""
+    """Return whether a host is loopback or named; `*.example.com` names all hosts below it."""
     return is_loopback(host) or any(covers(name.lower(), host.lower().strip("[]")) for name in allow_hosts)
 
 
 def safety_problems(reading: Reading, services: ServicePlan) -> list[Problem]:
-    """Return the listed endpoints that are not on this machine and were not allowed."""
+    """Return a problem for each listed endpoint that is neither on this machine nor allowed."""
     return list(_listed_endpoints(reading))
 
 
@@ -53,7 +53,8 @@ def _beyond(host: str) -> str:
 
 
 def task_problems(reading: Reading, services: ServicePlan, tasks: Iterable[LoadTask]) -> list[Problem]:
-    """Tasks whose host no rule and no service knows; and direct ones that leave this machine without permission."""
+    """Return a problem for each task whose host no rule or service knows, and for each direct one whose host is neither
+    on this machine nor allowed."""
     known_in_order = list(known_hosts(reading, services))
     known = set(known_in_order)
     allow = reading.experiment.spec.allow_hosts
@@ -78,8 +79,8 @@ def task_problems(reading: Reading, services: ServicePlan, tasks: Iterable[LoadT
 
 
 def directed(task: LoadTask, reading: Reading, services: ServicePlan) -> LoadTask:
-    """Return the task as it is sent. An application under test is reached directly, unless a rule speaks of it; so are
-    addresses on this machine, and hosts that were allowed by name."""
+    """Return the task, with `direct` set if its requests do not go through the gateway: to an application under test
+    that no VirtualService names, or to an unknown host that is on this machine or in spec.allowHosts."""
     namespace = proxy_of(reading).namespace
     host = full_name(task.host, namespace)
     if host in services.applications():
@@ -93,7 +94,7 @@ def directed(task: LoadTask, reading: Reading, services: ServicePlan) -> LoadTas
 
 
 def known_hosts(reading: Reading, services: ServicePlan) -> Iterator[str]:
-    """Every Host that the gateway answers for: services and their aliases, hosts of VirtualServices, ServiceEntries."""
+    """Yield every host that the gateway knows: services and their aliases, hosts of VirtualServices, ServiceEntries."""
     proxy = proxy_of(reading)
     for place in services.places:
         yield from (name.lower() for name in aliases(place.host, proxy.namespace) if name)

@@ -1,4 +1,4 @@
-"""The sample applications of `chaos demo`: a proxy that calls a webserver, of which there are two versions."""
+"""The experiment file of `chaos demo`: a proxy that calls a webserver, which has two versions."""
 
 from __future__ import annotations
 
@@ -37,5 +37,5 @@ spec:
 
 
 def demo_experiment(*, with_rules: bool = True) -> str:
-    """The file that the demo runs."""
+    """Return the text of the demo's experiment file, without rules if others are applied."""
     return _SERVICES + (_RULES if with_rules else "")

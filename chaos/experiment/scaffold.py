@@ -1,4 +1,4 @@
-"""The experiment that `chaos init` writes: complete, commented where a choice is to be made, and it runs as it is."""
+"""The experiment file that `chaos init` writes. It runs as it is; comments show the choices."""
 
 from __future__ import annotations
 
@@ -35,5 +35,5 @@ spec:
 
 
 def scaffold(name: str, host: str, schema: str) -> str:
-    """The file's text; `schema` is the path of the JSON Schema beside it."""
+    """Return the file's text. `schema` is the path of the JSON Schema, relative to the file."""
     return _TEXT.format(name=stem(name), host=host, service=host.split(".")[0].lower(), schema=schema)

@@ -1,6 +1,6 @@
-"""The JSON Schema of an experiment file: any of its documents, by kind.
+"""Make the JSON Schema of an experiment file, for any of its documents.
 
-With `# yaml-language-server: $schema=...` in the first line an editor completes and checks while one types."""
+With `# yaml-language-server: $schema=...` in the first line of a file, editors complete and check it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def experiment_schema() -> dict[str, Any]:
-    """Each kind of document with a condition on `kind`, so that errors speak of the kind that was meant."""
+    """Return the schema, with a condition on `kind` for each kind of document, so that errors refer to that kind."""
     definitions: dict[str, Any] = {}
     own = _definition(Experiment, definitions)
     own["required"] = ["apiVersion", "kind"]
@@ -40,7 +40,8 @@ def experiment_schema() -> dict[str, Any]:
 
 
 def _definition(model: type[Message], definitions: dict[str, Any]) -> dict[str, Any]:
-    """The model's own schema; what it refers to goes to the shared definitions, under names that cannot collide."""
+    """Return the model's own schema. The schemas that it refers to are added to `definitions`, with the model's name as
+    prefix so that they cannot collide."""
     prefix = model.__name__
     schema = model_schema(model, ref_template=f"#/$defs/{prefix}.{{model}}")
     for name, inner in schema.pop("$defs", {}).items():

@@ -1,7 +1,7 @@
-"""What the load sends: the tasks of the experiment, or requests derived from its rules, one for each.
+"""The requests of the load: the tasks of the experiment, or requests derived from its rules, one for each.
 
-A derived request is synthesised from a match block and kept only when asking the rules confirms that it takes a rule
-not covered yet; a rule for which none is found is named in a note, never passed over in silence.
+A derived request is made from a match block, and kept only if the rules confirm that it takes a rule that has none yet.
+A rule without any is reported in a note.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from chaos.mesh.model.virtual_service import HTTPMatchRequest, HTTPRoute, Virtua
 
 @dataclass(frozen=True, slots=True)
 class LoadTask:
-    """One kind of request, complete. `direct` goes to the URL's own address, everything else through the gateway."""
+    """One kind of request, complete. With `direct` it goes to the URL's own address, else through the gateway."""
 
     name: str
     method: str
@@ -39,7 +39,7 @@ class LoadTask:
 
     @property
     def target(self) -> str:
-        """Path and query."""
+        """Path and query of the URL."""
         parts = urlsplit(self.url)
         return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
@@ -58,7 +58,7 @@ def _authority(url: str) -> bytes:
 
 
 def load_tasks(tasks: Iterable[Task]) -> tuple[LoadTask, ...]:
-    """The tasks as written, each with a name of its own."""
+    """Return the tasks as written, each with a unique name."""
     return tuple(_named_apart(_load_task(task) for task in tasks))
 
 
@@ -84,12 +84,12 @@ def _named_apart(tasks: Iterable[LoadTask]) -> Iterator[LoadTask]:
 # ------------------------------------------------------------------------------ requests that follow from the rules
 
 Taken = Callable[[LoadTask], tuple[str, str] | None]
-"""Which rule takes a request: its key and the name that people read; None for no rule."""
+"""Returns the key and the name of the rule that takes a request; None if no rule does."""
 
 
 def derive_tasks(resources: Resources, taken: Taken, ports: Sequence[int] = (80,)) -> tuple[LoadTask, ...]:
-    """A request for each rule that a request can be found for, named after the rule, in the order of the rules. `ports`
-    are those of the proxy's listeners, the one that a URL without a port means first."""
+    """Return a request for each rule for which one can be found, named after the rule, in the order of the rules.
+    `ports` are those of the proxy's listeners; the first is the one of a URL without a port."""
     found: dict[str, LoadTask] = {}
     for plain in _candidates(resources):
         for candidate in _on_ports(plain, ports):
@@ -100,7 +100,7 @@ def derive_tasks(resources: Resources, taken: Taken, ports: Sequence[int] = (80,
 
 
 def _on_ports(task: LoadTask, ports: Sequence[int]) -> Iterator[LoadTask]:
-    """The request to each listener; as it is when its URL names a port already."""
+    """Yield the request with the port of each listener; only the request itself if its URL has a port already."""
     if urlsplit(task.url).port is not None:
         yield task
         return
@@ -122,7 +122,7 @@ def _candidates(resources: Resources) -> Iterator[LoadTask]:
 def _entries(
     root: Resource[VirtualService], route: HTTPRoute, delegates: Mapping[tuple[str, str], Resource[VirtualService]]
 ) -> Iterator[tuple[HTTPMatchRequest, ...]]:
-    """Conditions to satisfy together: one match entry, or one of the root's and one of its delegate's."""
+    """Yield conditions to satisfy together: one match entry, or one of the root's and one of its delegate's."""
     own = route.match or (HTTPMatchRequest(),)
     if route.delegate is None:
         yield from ((entry,) for entry in own)
@@ -135,14 +135,14 @@ def _entries(
 
 
 def _example_host(host: str) -> str:
-    """A name that the pattern covers."""
+    """Return a host that the pattern covers."""
     if host == "*":
         return "chaos.example.com"
     return host.replace("*", "chaos", 1) if host.startswith("*") else short_name_shown(host)
 
 
 def _request(host: str, entries: tuple[HTTPMatchRequest, ...]) -> LoadTask | None:
-    """A request that satisfies the entries as far as one can tell; None when a regex has no plain example."""
+    """Return a request that should satisfy the entries; None if a regex has no plain example."""
     path, method, authority = "/", "GET", host
     query: dict[str, str] = {}
     headers: dict[str, str] = {}
@@ -168,7 +168,7 @@ def _request(host: str, entries: tuple[HTTPMatchRequest, ...]) -> LoadTask | Non
 
 
 def _text(match: StringMatch | None, default: str) -> str | None:
-    """A text that the condition accepts; the default when there is none, None when no example is found."""
+    """Return a text that the condition accepts: the default without a condition, None if no example is found."""
     if match is None:
         return default
     if match.exact is not None:

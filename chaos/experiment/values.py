@@ -1,8 +1,7 @@
-"""The short texts an experiment file is written in, as types: durations, switches, percentages, addresses.
+"""The types of values in an experiment file: durations, switches, percentages, addresses.
 
-Each takes what people write (`5s`, `off`, `5%`, `127.0.0.1:9001`) and holds what the core computes with: seconds,
-booleans, fractions, host and port. What cannot be read is refused with the right spelling in the message.
-"""
+Each reads the written form (`5s`, `off`, `5%`, `127.0.0.1:9001`) into what the code computes with: seconds, a boolean,
+a percentage, host and port. The error for anything else shows the right form."""
 
 from __future__ import annotations
 
@@ -18,7 +17,8 @@ _HOST_PORT = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\[\]/\s]+)):
 
 
 def read_seconds(value: Any) -> float:
-    """Seconds of `5s`, `100ms`; refuses a bare number (no unit) and anything that is not longer than nothing."""
+    """Return the seconds of `5s` or `100ms`. Raises ValueError for a number without a unit, and if it is not
+    positive."""
     if not isinstance(value, str):
         raise ValueError(f"{value!r} is not a duration; write it like 5s, 100ms or 1m30s")
     seconds = parse_duration(value)
@@ -28,7 +28,8 @@ def read_seconds(value: Any) -> float:
 
 
 def read_switch(value: Any) -> bool:
-    """`on` and `off`; YAML 1.1 reads them as booleans unless they are quoted, so both spellings arrive here."""
+    """Return a boolean for `on` or `off`. YAML 1.1 reads them as booleans unless they are quoted, so both forms arrive
+    here. Raises ValueError for anything else."""
     known = {True: True, False: False, "on": True, "off": False}
     if not isinstance(value, bool | str) or value not in known:
         raise ValueError(f"{value!r} is neither on nor off")
@@ -36,7 +37,7 @@ def read_switch(value: Any) -> bool:
 
 
 def read_percent(value: Any) -> float:
-    """A percentage in 0..100, with or without its sign."""
+    """Return a percentage in 0..100, written with or without `%`. Raises ValueError for anything else."""
     match = _PERCENT.fullmatch(value) if isinstance(value, str) else None
     number = float(match[1]) if match else value
     if isinstance(number, bool) or not isinstance(number, int | float):
@@ -47,7 +48,7 @@ def read_percent(value: Any) -> float:
 
 
 def read_address(value: Any) -> tuple[str, int]:
-    """Host and port of `127.0.0.1:9001` or `[::1]:9001`."""
+    """Return host and port of `127.0.0.1:9001` or `[::1]:9001`. Raises ValueError for anything else."""
     match = _HOST_PORT.fullmatch(value) if isinstance(value, str) else None
     if match is None or not 0 < int(match["port"]) < 65536:
         raise ValueError(f"{value!r} is not an address; write it like 127.0.0.1:9001")
@@ -55,7 +56,7 @@ def read_address(value: Any) -> tuple[str, int]:
 
 
 def read_text(value: Any) -> str:
-    """A header's or environment variable's value; YAML reads 1 and true as other types, people mean the text."""
+    """Return the text of a header's or environment variable's value, also if YAML reads it as a number or boolean."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if not isinstance(value, str | int | float):

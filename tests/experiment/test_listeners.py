@@ -44,7 +44,7 @@ ASKED = [
 
 @pytest.mark.parametrize(("url", "said"), ASKED)
 def test_a_task_that_asks_on_a_port_without_http_is_told_which_has(url: str, said: str | None) -> None:
-    assert problems(url) == ([] if said is None else [f"in a mesh nothing answers {url}: {said}"])
+    assert problems(url) == ([] if said is None else [f"in a mesh nothing responds to {url}: {said}"])
 
 
 def test_a_proxy_whose_port_is_no_listener_is_told_which_there_are() -> None:

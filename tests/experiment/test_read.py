@@ -55,7 +55,7 @@ def test_a_virtual_service_alone_is_an_experiment_with_all_defaults():
         ("services: {web: {builtin: proxy}}", "e.yaml:4:14: spec.services.web: builtin: proxy needs url"),
         (
             "services: {web: {builtin: webserver, cwd: x}}",
-            "e.yaml:4:14: spec.services.web: cwd does not go with webserver",
+            "e.yaml:4:14: spec.services.web: cwd cannot be used with webserver",
         ),
         (
             "services: {web: {endpoints: [{address: here}]}}",
