@@ -18,7 +18,7 @@ Severity = Literal["error", "warning", "info"]
 
 
 class ExitCode(IntEnum):
-    """How `chaos` ends. When several runs end differently, the worst is what the command returns."""
+    """The exit codes of `chaos`. Of several runs, the command returns the worst one."""
 
     VERIFIED = 0
     FALSIFIED = 1
@@ -44,7 +44,7 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something to tell the user about one place in one file.
+    """An error, warning or info about one place in one file.
 
     `path` is the field's path as Istio writes it (`spec.http[0].fault.abort`), empty for the file as a whole.
     `code` is Istio's analyzer code (`IST0130`) or our own short word, for tools that filter."""
@@ -56,13 +56,13 @@ class Problem:
     code: str = ""
 
     def __str__(self) -> str:
-        """One line, whatever was quoted from a file."""
+        """Return the problem as one line, with line breaks in quoted text escaped."""
         where = f"{self.location}: {self.path}: " if self.path else f"{self.location}: "
         return printable_line(f"{where}{self.message}")
 
 
 class ChaosError(Exception):
-    """Anything that ends a command with a message for the user, never with a traceback."""
+    """The base class of errors that end a command with a message for the user instead of a traceback."""
 
     exit_code: ExitCode = ExitCode.USAGE
 
@@ -82,6 +82,6 @@ class InvalidInput(ChaosError):  # noqa: N818 - named for what happened, as in h
 
 
 class EnvironmentFailed(ChaosError):  # noqa: N818 - as above
-    """Not the user's rules but the surroundings: a port is taken, a service unreachable, a child died."""
+    """The environment failed, not the user's rules: a port is taken, a service is unreachable, a child died."""
 
     exit_code = ExitCode.ENVIRONMENT

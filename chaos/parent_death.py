@@ -1,7 +1,7 @@
-"""Ties a child process to its parent: when the parent is gone, however it ended, the kernel kills the child.
+"""Tie a child process to its parent: when the parent ends, in whatever way, the kernel kills the child.
 
-Linux only (PR_SET_PDEATHSIG). Elsewhere nothing happens here, and children notice the end of their stdin instead.
-The signal comes when the *thread* that forked ends, and it is cleared by exec of a set-user-id program.
+This works on Linux only (PR_SET_PDEATHSIG). On other systems these functions do nothing, and children notice the end of
+their stdin instead. The signal comes when the *thread* that forked ends; exec of a set-user-id program clears it.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ _prctl = ctypes.CDLL(None, use_errno=True).prctl if sys.platform == "linux" else
 
 
 def die_with(parent: int) -> None:
-    """Have this process killed when `parent` is gone. Ends it at once when that has happened already."""
+    """Ask the kernel to kill this process when `parent` ends. Ends it at once if that has happened already."""
     if _prctl is None:
         return
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:  # it died between the fork and the line above, which came too late to tell
+    if os.getppid() != parent:  # it died after the fork and before the line above
         os._exit(1)
 
 
 def before_exec(nice: int = 0) -> Callable[[], None]:
-    """A preexec_fn whose child dies with the process that calls this, and gives way to others when `nice`."""
+    """Return a preexec_fn for a child that dies with the calling process. `nice` lowers the child's priority."""
     parent = os.getpid()
 
     def prepare() -> None:
@@ -41,5 +41,5 @@ def before_exec(nice: int = 0) -> Callable[[], None]:
 
 
 def adopt_orphans() -> bool:
-    """Become the parent of every descendant whose own parent ends, instead of init; whether that is possible."""
+    """Become the parent of every descendant whose own parent ends, instead of init. Return whether that is possible."""
     return _prctl is not None and _prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0

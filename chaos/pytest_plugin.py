@@ -1,4 +1,4 @@
-"""The pytest plugin: the fixture `chaos`, which runs gateways for a test and says whether their faults came true.
+"""The pytest plugin: the fixture `chaos`, which runs gateways for a test and verifies what clients saw.
 
     def test_checkout(chaos):
         with chaos.rules(host="payments", to="127.0.0.1:9001", abort={"percentage": 50, "httpStatus": 503}) as gateway:
@@ -6,7 +6,7 @@
                 gateway.record(requests.get(f"{gateway.url}/pay", headers={"Host": "payments"}))
         chaos.verify("failures < 60%")
 
-Installed with the package; everything is imported when the fixture is first used.
+The plugin is installed with the package; everything is imported when the fixture is first used.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def chaos(tmp_path: Path) -> Chaos:
-    """Gateways that apply a VirtualService's faults to a test's own requests; see `chaos.testing.Chaos`."""
+    """Run gateways that apply a VirtualService's faults to the test's own requests; see `chaos.testing.Chaos`."""
     from chaos.testing import Chaos
 
     return Chaos(tmp_path)

@@ -1,12 +1,12 @@
-"""A gateway for the length of a test, and the verdict on what it did.
+"""Run a gateway during a test, and judge what it did.
 
     with chaos.testing.gateway(chaos.load_rules("reviews.yaml")) as gateway:
         for _ in range(3000):
             gateway.record(requests.get("http://reviews/", proxies=gateway.proxies))
     gateway.verify("failures < 60%")
 
-The gateway is the real one, in a process of its own. The load is the caller's: any client that is pointed at `url`.
-Nothing here imports Locust. The pytest fixture `chaos` (docs/pytest.md) is this with rules in a few words.
+The gateway is the real one, in a process of its own. The load is the caller's: any client that sends
+its requests to `url`. The pytest fixture `chaos` (docs/pytest.md) adds a short form for rules.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ from chaos.runner.processes.session import start
 from chaos.verify.verdict import Verdict
 
 TASK = "test"
-"""What the test's own requests are called in hypotheses."""
+"""The name of the test's own requests in hypotheses."""
 
 Response = TypeVar("Response")
 
 
 class VerdictError(AssertionError):
-    """What was claimed was falsified, or could not be decided. `findings` are all of the verdicts."""
+    """A claim was falsified, had no traffic or could not be decided. `findings` are all findings."""
 
     def __init__(self, findings: Sequence[Finding]):
         self.findings = tuple(findings)
@@ -55,9 +55,9 @@ class VerdictError(AssertionError):
 
 
 class Gateway:
-    """One that runs, or has run: what was recorded can be verified afterwards as well. Made by `gateway`.
+    """A gateway that runs, or has run: recorded responses can be verified afterwards as well. Made by `gateway`.
 
-    `url` is where requests go; the Host header says which service is meant. `rules` are those that it applies."""
+    `url` is where requests go; their Host header names the service. `rules` are those that it applies."""
 
     def __init__(self, url: str, admin: Admin, rules: Rules):
         self.url, self.rules = url, rules
@@ -68,26 +68,27 @@ class Gateway:
 
     @property
     def environ(self) -> dict[str, str]:
-        """For an application under test: its calls to the mesh pass through here."""
+        """Environment variables for an application under test, so that its calls to the mesh go through the gateway."""
         return {"HTTP_PROXY": self.url, "http_proxy": self.url, "CHAOS_GATEWAY": self.url}
 
     @property
     def proxies(self) -> dict[str, str]:
-        """As `requests` and `urllib` want them: `requests.get("http://payments/", proxies=gateway.proxies)`."""
+        """The gateway as a proxy, for `requests` and `urllib`: `requests.get("http://payments/",
+        proxies=gateway.proxies)`."""
         return {"http": self.url}
 
     def record(self, response: Response, *, seconds: float | None = None) -> Response:
-        """Count what the test's own client got: a response of requests, httpx, aiohttp or urllib, or a status.
+        """Count a response of the test's own client: of requests, httpx, aiohttp or urllib, or a status.
 
-        Returns the response, so that a call can be wrapped in it. `seconds` is the latency where the response does
-        not carry it (`elapsed`). Thread-safe."""
+        Return the response, so that a call can be wrapped in it. `seconds` is the latency if the response does not
+        have it (`elapsed`). Thread-safe."""
         key, elapsed = _outcome(response)
         with self._lock:
             self._digest.add(key, round(1e6 * (elapsed if seconds is None else seconds)))
         return response
 
     def counters(self) -> GatewayCounters:
-        """The gateway's own counts, per rule, as its admin API has them; the last ones when it has ended."""
+        """Return the gateway's own counts per rule, as its admin API has them; the last ones if it has ended."""
         return self._counters if self._counters is not None else self._admin.read_counters()
 
     def faults(self, enabled: bool) -> None:
@@ -99,9 +100,9 @@ class Gateway:
     ) -> list[Finding]:
         """Assert that the rules did what they say, and that hypotheses about recorded responses (`failures < 5%`) hold.
 
-        `confidence` in percent, `tolerance` in percentage points. Raises VerdictError when anything is falsified, saw
-        no traffic, or, unless `undecided` is accepted, could not be decided with the requests there were; InvalidInput
-        for what is no hypothesis."""
+        Return the findings. `confidence` is in percent, `tolerance` in percentage points. Raises VerdictError if a
+        claim is falsified, had no traffic or, unless `undecided`, could not be decided with the requests so far;
+        InvalidInput for a text that is not a hypothesis."""
         findings = self._findings(expect, confidence / 100, tolerance / 100)
         accepted = {Verdict.VERIFIED, *([Verdict.INCONCLUSIVE] if undecided else [])}
         if any(each.verdict not in accepted for each in findings):
@@ -123,16 +124,16 @@ class Gateway:
         return judge.findings(self.counters()) or [_nothing()]
 
     def _close(self) -> None:
-        """Keep the last counts; the gateway is about to end."""
+        """Keep the last counts before the gateway ends."""
         self._counters = self._admin.read_counters()
 
 
 @contextmanager
 def gateway(rules: Rules, *, seed: int = 1) -> Iterator[Gateway]:
-    """A gateway that applies these rules, and the services behind it, while the block lasts.
+    """Run a gateway that applies these rules, and the services behind it, while the block lasts.
 
-    Works with and without an event loop that runs. `seed` decides which requests meet a fault. Raises
-    EnvironmentFailed when something does not start, with its own words."""
+    It works inside and outside a running event loop. `seed` decides which requests meet a fault. Raises
+    EnvironmentFailed with the reason if a process does not start."""
     with _started(rules.prepared, seed) as (url, admin):
         running = Gateway(url, admin, rules)
         try:
@@ -142,7 +143,7 @@ def gateway(rules: Rules, *, seed: int = 1) -> Iterator[Gateway]:
 
 
 class Chaos:
-    """The pytest fixture `chaos`. One gateway after another may be started; `verify` speaks of the last."""
+    """The pytest fixture `chaos`. It can start one gateway after another; `verify` judges the last one."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -160,12 +161,12 @@ class Chaos:
         services: Mapping[str, object] | None = None,
         seed: int = 1,
     ) -> Iterator[Gateway]:
-        """A gateway that applies these rules while the block lasts.
+        """Run a gateway that applies these rules while the block lasts.
 
-        `documents` are experiment or Istio files (paths), YAML texts, or documents as mappings. Or, in short, one
-        rule: requests for `host` meet `abort` and `delay` as HTTPFaultInjection writes them (a percentage may be a
-        plain number) and else reach `to` (`host:port`, or several); without `to` the built-in service answers.
-        `services` is spec.services of an experiment file. Raises InvalidInput, EnvironmentFailed."""
+        `documents` are experiment or Istio files (paths), YAML texts, or documents as mappings. The short form is one
+        rule: requests for `host` meet `abort` and `delay`, which are written as in HTTPFaultInjection (a percentage
+        may be a plain number), and then go to `to` (`host:port`, or several), or without it to the built-in service.
+        `services` is spec.services of an experiment file. Raises InvalidInput and EnvironmentFailed."""
         stream = as_stream(documents, host=host, to=to, abort=abort, delay=delay, services=services)
         with gateway(load_rules(self._file(stream)), seed=seed) as self.gateway:
             yield self.gateway
@@ -173,13 +174,13 @@ class Chaos:
     def verify(
         self, *expect: str, confidence: float = 99.0, tolerance: float = 2.0, undecided: bool = False
     ) -> list[Finding]:
-        """As `Gateway.verify`, of the gateway that was started last."""
+        """Do the same as `Gateway.verify`, for the gateway that was started last."""
         if self.gateway is None:
             raise InvalidInput.at("chaos.verify", "there was no gateway; call it after `with chaos.rules(...)`")
         return self.gateway.verify(*expect, confidence=confidence, tolerance=tolerance, undecided=undecided)
 
     def _file(self, stream: str | Path) -> Path:
-        """Where the documents can be looked up, as problems name file and line."""
+        """Return a file with the documents, so that problems can point at file and line."""
         if isinstance(stream, Path):
             return stream
         self._started += 1
@@ -202,7 +203,7 @@ def _nothing() -> Finding:
 
 
 def _outcome(response: object) -> tuple[Key, float]:
-    """The digest's key and the latency in seconds, whatever the client."""
+    """Return the digest's key and the latency in seconds of a response of any client."""
     if isinstance(response, int):
         return Key("", TASK, "", "", response), 0.0
     status = next((int(value) for name in ("status_code", "status") if (value := getattr(response, name, None))), 0)
@@ -218,8 +219,8 @@ def _items(headers: Mapping[object, object]) -> Iterable[tuple[str, str]]:
 
 @contextmanager
 def _started(prepared: Prepared, seed: int) -> Iterator[tuple[str, Admin]]:
-    """Gateway and services while the block lasts, in a thread with an event loop of its own: the test may have one
-    that runs, or none."""
+    """Start gateway and services and yield the URL and the admin API. They run in a thread with its own event loop,
+    because the test may have one or not."""
     with (
         start_blocking_portal() as portal,
         portal.wrap_async_context_manager(start(prepared, gateway_plan(prepared, seed=seed), seed=seed)) as session,

@@ -1,4 +1,4 @@
-"""Percentages and durations: words at the border, one unit inside (fractions, seconds)."""
+"""Percentages and durations: read and written as text, computed with as fractions and seconds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 MILLION = 1_000_000
 
 Unit = Literal["share", "seconds", "ratio", "count"]
-"""What a measured number is in: a fraction in [0, 1], seconds, a plain ratio, or a count."""
+"""The unit of a measured number: a fraction in [0, 1], seconds, a plain ratio, or a count."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -22,7 +22,8 @@ class Percent:
 
     @classmethod
     def of(cls, value: float) -> Percent:
-        """For a value in 0..100, truncated as Istio truncates it: `Percent.of(0.57).per_million == 5699`."""
+        """Return the percentage of a value in 0..100, truncated as Istio truncates it: `Percent.of(0.57).per_million ==
+        5699`."""
         return cls(int(value * 10000))
 
     @property
@@ -30,7 +31,7 @@ class Percent:
         return self.per_million / MILLION
 
     def covers(self, draw: float) -> bool:
-        """Whether a draw in [0, 1) falls inside. 0 % covers none, 100 % covers all."""
+        """Return whether a draw in [0, 1) lies below the percentage. 0 % covers no draw, 100 % every one."""
         return int(draw * MILLION) < self.per_million
 
     def __str__(self) -> str:
@@ -42,9 +43,9 @@ _PART = re.compile(r"(\d+\.?\d*|\.\d+)(h|ms|m|s|us|\u00b5s|ns)")
 
 
 def parse_duration(text: str) -> float:
-    """Seconds of a duration in Go's syntax (`1h2m3.5s`, `100ms`), sign allowed.
+    """Return the seconds of a duration in Go's syntax (`1h2m3.5s`, `100ms`), with an optional sign.
 
-    Raises ValueError for anything else; a bare number has no unit and is refused (time.ParseDuration)."""
+    Raises ValueError for anything else, a number without a unit included, as Go's time.ParseDuration does."""
     body = text[1:] if text[:1] in "+-" else text
     if body == "0":
         return 0.0
@@ -61,7 +62,7 @@ def parse_duration(text: str) -> float:
 
 
 def format_duration(seconds: float) -> str:
-    """The shortest usual spelling: `5s`, `100ms`, `1m30s`, `250us`."""
+    """Return the shortest usual form: `5s`, `100ms`, `1m30s`, `250us`."""
     if seconds < 0:
         return "-" + format_duration(-seconds)
     if seconds == 0:

@@ -117,7 +117,7 @@ NO_FILES = [
     ("/dev/zero", "is a device or a socket, not a file"),
     ("/dev/null", "is a device or a socket, not a file"),
     (".", "is a folder; name the file in it"),
-    ("a\0b", "is no name of a file"),
+    ("a\0b", "is not the name of a file"),
     ("huge", "is larger than 1 MB"),
 ]
 RUN = pytest.param(["run"], marks=pytest.mark.representative)
