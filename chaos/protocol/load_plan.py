@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 from urllib.parse import urlsplit
@@ -77,7 +77,7 @@ class Plan:
     phase: str = ""
     interval: float = 1.0
     hold: float = 0.0
-    faults: tuple[ShownFault, ...] = ()
+    faults: Sequence[ShownFault] = ()
     replay: tuple[tuple[str, str], ...] | None = None
 
     @classmethod

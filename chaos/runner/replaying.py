@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice, pairwise
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from chaos.journal.records import DigestLine, Faulted, Plan, decode_lines
 from chaos.journal.replay import FaultedRequest, faulted_requests, requests_in
 from chaos.protocol.counters import FaultedRequest as Noted
 from chaos.protocol.digest import Digest, Key
+from chaos.protocol.load_plan import Plan as LoadPlan
 from chaos.report.data.journal import journal_of
 from chaos.runner.plan.files import read_text
 from chaos.runner.plan.options import RunOptions
@@ -173,17 +174,19 @@ async def _send_phase(plan: RunPlan, session: Session, phase: RunPhase, requests
     if session.gateway is not None:
         await session.gateway.admin.put_rules(phase.text or plan.own_text())
     tasks = plan.placed_tasks(session.services.addresses)
-    wanted = load_plan(plan.load, tasks, gateway=session.url, seed=plan.seed, phase=phase.name, interval=0.5)
-    wanted |= {
-        "replay": [[request.task, request.id] for request in requests],
-        "arrival_rate": None,
-        "processes": 1,
-        "tags": session.gateway is not None,
-    }
+    wanted = replace(
+        load_plan(plan.load, tasks, gateway=session.url, seed=plan.seed),
+        phase=phase.name,
+        interval=0.5,
+        replay=tuple((request.task, request.id) for request in requests),
+        arrival_rate=None,
+        processes=1,
+        tags=session.gateway is not None,
+    )
     return await _load(wanted, len(requests))
 
 
-async def _load(plan: dict[str, object], count: int) -> Digest:
+async def _load(plan: LoadPlan, count: int) -> Digest:
     load, total = await LoadProcess.start(), Digest()
     try:
         await load.begin(plan)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -237,7 +237,7 @@ class RunPlan:
             started=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             confidence=self.confidence,
             tolerance=self.tolerance,
-            load=load_plan(self.load, self.tasks, gateway=self.gateway or "", seed=self.seed),
+            load=asdict(load_plan(self.load, self.tasks, gateway=self.gateway or "", seed=self.seed)),
             environment=environment(),
             rules=tuple(effect_json(each) for each in self.rule_forecasts()),
             phases=tuple(PhaseInPlan(name=phase.name, faults=phase.faults) for phase in self.phases),

@@ -6,10 +6,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from chaos.errors import EnvironmentFailed
+from chaos.protocol.load_messages import LoadMessage
+from chaos.protocol.load_plan import Plan
 from chaos.runner.processes.child import Child, python
 
 START_TIMEOUT = 60.0
@@ -28,9 +31,9 @@ class LoadProcess:
         """Start the process, which begins its imports. It sends nothing before `begin`."""
         return cls(await Child.start("the load", python("chaos.load"), log=log))
 
-    async def begin(self, plan: dict[str, Any]) -> None:
+    async def begin(self, plan: Plan) -> None:
         """Send the plan and wait until the load is ready. Raises EnvironmentFailed with its reason if it is not."""
-        await self.child.send(plan)
+        await self.child.send(asdict(plan))
         message = await self.child.json_line(START_TIMEOUT)
         if message.get("type") != "ready":
             raise EnvironmentFailed(f"the load did not start: {message.get('reason') or message}")
@@ -44,7 +47,7 @@ class LoadProcess:
     async def command(self, command: str, /, **values: Any) -> None:
         await self.child.send({"command": command, **values})
 
-    async def messages(self) -> AsyncIterator[dict[str, Any]]:
+    async def messages(self) -> AsyncIterator[LoadMessage]:
         """Yield its messages, to its end."""
         async for line in self.child.lines():
             try:
@@ -52,4 +55,4 @@ class LoadProcess:
             except ValueError:
                 continue  # a print in a user's locustfile
             if isinstance(message, dict) and "type" in message:
-                yield message
+                yield cast(LoadMessage, message)

@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+from chaos.protocol.load_messages import LoadMessage
 from chaos.runner.processes.child import Child
 from chaos.runner.processes.load import LoadProcess
 from chaos.runner.supervise.interruption import Interruption
@@ -19,7 +20,7 @@ LONGEST_WAIT = 1.0  # seconds without an event, after which deadlines are checke
 class LoadSaid:
     """A message of the load process."""
 
-    message: dict[str, Any]
+    message: LoadMessage
 
 
 @dataclass(frozen=True, slots=True)

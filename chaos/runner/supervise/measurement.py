@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from chaos.claims.finding import Finding
 from chaos.claims.judge.run_judge import RunJudge
 from chaos.journal.records import Counters, Faulted, Findings
 from chaos.protocol.counters import GatewayCounters
 from chaos.protocol.digest import Digest
+from chaos.protocol.load_messages import DigestMessage, SampleMessage
 from chaos.runner.processes.admin import Admin
 from chaos.runner.processes.load_messages import digest_line, sample_line
 from chaos.runner.supervise.journal import JournalWriter
@@ -38,7 +37,7 @@ class Recording:
         self._faulted_at = 0.0
 
     # ---------------------------------------------------------------- messages of the load
-    def digest(self, message: dict[str, Any]) -> Finding | None:
+    def digest(self, message: DigestMessage) -> Finding | None:
         """Count one digest. Return the finding of the safeguard that fired, or None."""
         line = digest_line(message)
         self.journal.write(line)
@@ -71,7 +70,7 @@ class Recording:
         whole, self._second, self._seconds = self._second, Digest(), 0.0
         return self.judge.second(whole)
 
-    def sample(self, message: dict[str, Any]) -> None:
+    def sample(self, message: SampleMessage) -> None:
         line = sample_line(message)
         self.journal.write(line)
         self.judge.sampled(line.requests)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import Any
 
 from chaos.claims.finding import Finding
 from chaos.errors import EnvironmentFailed, ExitCode
 from chaos.journal.records import Phase
 from chaos.protocol.digest import TRANSITION
+from chaos.protocol.load_messages import LoadMessage
 from chaos.runner.plan.phases import RunPhase
 from chaos.runner.plan.run_plan import RunPlan
 from chaos.runner.plan.search import SearchPlan
@@ -130,7 +130,7 @@ class Driver:
             event = await self._next(deadline)
             if not isinstance(event, LoadSaid):
                 continue
-            kind = event.message.get("type")
+            kind = event.message["type"]
             if kind == "done":
                 return "load"
             if kind != "digest":
@@ -156,7 +156,7 @@ class Driver:
                 raise Stopped("interrupted", ExitCode.INTERRUPTED, "interrupted by the user")
         return event
 
-    async def _on_load_message(self, message: dict[str, Any]) -> None:
+    async def _on_load_message(self, message: LoadMessage) -> None:
         match message["type"]:
             case "digest":
                 fired = self.standing.recording.digest(message)
@@ -166,7 +166,7 @@ class Driver:
                 self.standing.recording.sample(message)
             case "done":
                 self._load_done = True
-                self._load_ended(message.get("reason", ""))
+                self._load_ended(message["reason"])
             case "event":
                 self._load_trouble = message["text"] if message["level"] == "error" else self._load_trouble
                 self.say(message["level"], f"the load: {message['text']}")

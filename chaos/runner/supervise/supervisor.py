@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 
 from chaos.errors import ChaosError, EnvironmentFailed, ExitCode, Severity
@@ -142,11 +143,13 @@ class Supervisor:
         driver = Driver(plan, self.standing, self.events, session.gateway, self.load, self._report_event)
         await driver.enter(driver.first)
         await self.load.begin(
-            load_plan(
-                plan.load,
-                plan.placed_tasks(session.services.addresses),
-                gateway=session.url,
-                seed=plan.seed,
+            replace(
+                load_plan(
+                    plan.load,
+                    plan.placed_tasks(session.services.addresses),
+                    gateway=session.url,
+                    seed=plan.seed,
+                ),
                 interval=INTERVAL,
                 admin=session.gateway.admin.url if session.gateway is not None else None,
                 **plan.load_extra(),
