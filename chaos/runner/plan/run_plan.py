@@ -17,7 +17,7 @@ from chaos.claims.hypotheses.measure import Expression
 from chaos.claims.hypotheses.measures import metric_of
 from chaos.claims.hypotheses.reading import hosts_of
 from chaos.claims.hypotheses.safeguards import Safeguard
-from chaos.claims.judge.forecast import expected_rate, plan_lines
+from chaos.claims.judge.forecast import PlanLine, expected_rate, plan_lines
 from chaos.claims.judge.run_judge import RunJudge
 from chaos.errors import Problem, Severity
 from chaos.experiment.model import Load
@@ -39,6 +39,7 @@ from chaos.runner.plan.search import SearchPlan
 from chaos.runner.processes.load_messages import load_plan
 
 SAMPLE = 0.25
+BUDGET = 10
 HOLD_SLACK = 1.0
 """Seconds beyond the longest response time that the rules cause; after that, counts no longer wait for a response."""
 
@@ -195,19 +196,34 @@ class RunPlan:
         """Return what each rule does, phase by phase."""
         return tuple(RuleForecast.of(each, effect) for each in self.effects for effect in each.effects)
 
-    def forecast(self) -> Forecast:
-        """Return the forecast for `chaos plan`: expected outcomes per rule, and the requests that each verdict
-        needs."""
-        load = self.load
-        weights = {task.name: float(task.weight) for task in self.tasks}
-        lines = plan_lines(
+    def _plan_lines(self) -> list[PlanLine]:
+        return plan_lines(
             self.effects,
             self.expected,
-            weights,
+            {task.name: float(task.weight) for task in self.tasks},
             confidence=self.confidence,
             hypotheses=len(self.hypotheses),
             requests=self.phases[0].stop.requests,
         )
+
+    def budget(self, phase: RunPhase) -> int | None:
+        """Return after how many requests `until: decided` gives up a phase: BUDGET times what nine of ten runs need.
+
+        None when the phase ends otherwise, or has a claim of which nobody knows beforehand what it needs."""
+        stop = phase.stop
+        if not stop.decided or stop.duration is not None or stop.requests is not None or self.hypotheses:
+            return None
+        lines = [line for line in self._plan_lines() if line.expectation.phase == phase.name]
+        needed = [line.nine_in_ten for line in lines if not line.expectation.unseen]
+        if not needed or None in needed or self.search is not None:
+            return None
+        return BUDGET * max(each for each in needed if each is not None)
+
+    def forecast(self) -> Forecast:
+        """Return the forecast for `chaos plan`: expected outcomes per rule, and the requests that each verdict
+        needs."""
+        load = self.load
+        lines = self._plan_lines()
         delay = max(
             (mean_delay(expected_outcomes(each), each.patience) for each in self.effects[0].effects), default=0.0
         )

@@ -121,9 +121,9 @@ class Driver:
         self._journal.write(Phase(name=phase.name, event="end", faults=phase.faults))
 
     async def _hold(self, phase: RunPhase) -> str:
-        """Wait until the phase ends, and return why: duration, load, requests or decided. Raises Stopped and
+        """Wait until the phase ends, and return why: duration, load, requests, decided or budget. Raises Stopped and
         EnvironmentFailed."""
-        deadline = self.standing.hold()
+        deadline, budget = self.standing.hold(), self.plan.budget(phase)
         while True:
             if time.monotonic() >= deadline:
                 return "duration"
@@ -140,6 +140,11 @@ class Driver:
                 return "requests"
             if phase.stop.decided and self.standing.decided:
                 return "decided"
+            if budget is not None and self.standing.requests >= budget:
+                self.say(
+                    "warning", f"{self.standing.requests} requests, ten times what was expected, leave claims open"
+                )
+                return "budget"
 
     # ---------------------------------------------------------------- what happens meanwhile
     async def _next(self, deadline: float) -> Event | None:

@@ -15,8 +15,15 @@ from chaos.runner.supervise.measurement import Recording
 from chaos.runner.terminal.view import State, View
 from chaos.verify.verdict import Verdict
 
-NO_TRAFFIC_PATIENCE = 5.0  # seconds after which a claim without traffic does not keep the phase open
+PATIENCE = 5.0  # seconds after which a claim that more requests would not decide does not keep the phase open
 LAST_BREATH = 0.5  # seconds for a gateway that does not respond to turn out to have ended
+
+
+def _settled(finding: Finding, patient: bool) -> bool:
+    """Return whether more requests would not change an undecided finding."""
+    if finding.verdict is Verdict.NOT_JUDGED:
+        return True
+    return not patient and (finding.verdict is Verdict.NO_TRAFFIC or finding.cause == "lost")
 
 
 class Standing:
@@ -74,11 +81,11 @@ class Standing:
 
     @property
     def decided(self) -> bool:
-        """Whether no verdict of the phase is open. Claims without traffic keep it open for NO_TRAFFIC_PATIENCE only."""
-        mine = [finding.verdict for finding in self.of_phase(self.phase.name)]
-        patient = time.monotonic() - self._phase_began < NO_TRAFFIC_PATIENCE
-        settled = {Verdict.NOT_JUDGED, *([] if patient else [Verdict.NO_TRAFFIC])}
-        return all(each.decided or each in settled for each in mine) and bool(mine)
+        """Whether no verdict of the phase is open. Claims without traffic, and those with too many lost requests to
+        tell, keep it open for PATIENCE only."""
+        mine = self.of_phase(self.phase.name)
+        patient = time.monotonic() - self._phase_began < PATIENCE
+        return bool(mine) and all(each.verdict.decided or _settled(each, patient) for each in mine)
 
     def _state(self) -> State:
         recording = self.recording

@@ -227,3 +227,22 @@ def test_the_load_in_the_journal_is_one_that_the_load_process_would_take() -> No
     plan = LoadPlan.of({**record.load, "gateway": "http://127.0.0.1:80"})
     assert (plan.users, plan.client, plan.tags) == (3, "lean", True)
     assert [(task.name, task.method, task.body, task.weight) for task in plan.tasks] == [("POST /a", "POST", "x", 2)]
+
+
+FAULT = {"fault": {"abort": {"httpStatus": 503, "percentage": {"value": 50}}}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "bounded"),
+    [
+        ({}, True),
+        ({"load": {"duration": "60s", "until": "decided"}}, False),
+        ({"load": {"requests": 1000}}, False),
+        ({"verify": {"expect": ["failures < 60%"]}}, False),
+    ],
+)
+def test_until_decided_gives_up_at_ten_times_the_forecast(spec: dict[str, Any], bounded: bool) -> None:
+    """Unless the file says when to end, or has a hypothesis, of which nobody knows beforehand what it needs."""
+    plan = planned_rule(FAULT, **spec)
+    needed = [claim.nine_in_ten for claim in plan.forecast().claims]
+    assert plan.budget(plan.phases[0]) == (10 * max(each or 0 for each in needed) if bounded else None)
