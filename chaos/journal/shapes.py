@@ -119,6 +119,7 @@ class RuleCounters(Shape):
     delay_abort: Count = 0
     forwarded: Count = 0
     mirrored: Count = 0
+    mirrors: dict[str, Count] = {}
     upstream_requests: Count = 0
     upstream_failures: Count = 0
     delay_seconds: Number = 0.0

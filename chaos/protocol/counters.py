@@ -21,6 +21,7 @@ class RuleCounters(TypedDict):
     upstream_failures: int
     delay_seconds: float
     destinations: dict[str, int]
+    mirrors: dict[str, int]
     statuses: dict[str, int]
     upstream_statuses: dict[str, int]
     tries: dict[str, int]
@@ -110,6 +111,7 @@ def _completed(rule: Mapping[str, Any]) -> RuleCounters:
         "upstream_failures": rule.get("upstream_failures", 0),
         "delay_seconds": rule.get("delay_seconds", 0.0),
         "destinations": rule.get("destinations", {}),
+        "mirrors": rule.get("mirrors", {}),
         "statuses": rule.get("statuses", {}),
         "upstream_statuses": rule.get("upstream_statuses", {}),
         "tries": rule.get("tries", {}),

@@ -49,7 +49,7 @@ class SimulatedGateway:
         self.counts: dict[str, Any] = {
             "requests": 0, "delay": 0, "abort": 0, "delay_abort": 0, "forwarded": 0, "mirrored": 0, "destinations": {},
             "statuses": {}, "upstream_requests": 0, "upstream_failures": 0, "upstream_statuses": {}, "tries": {},
-            "left": {}, "left_to": {}, "delay_seconds": 0.0,
+            "left": {}, "left_to": {}, "mirrors": {}, "delay_seconds": 0.0,
         }  # fmt: skip
         self.constant = self.random.random(self.connections)
 

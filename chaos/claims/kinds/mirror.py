@@ -16,6 +16,7 @@ from chaos.claims.gateway_ledger import GatewayLedger
 from chaos.claims.observations import Outcome
 from chaos.claims.shares.judging import judge_share
 from chaos.claims.shares.sentences import settled
+from chaos.protocol.counters import RuleCounters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,10 @@ class MirrorClaim(Expectation):
         return None
 
     def drawn(self, ledger: GatewayLedger) -> Tally | None:
-        return ledger.tally(self.phase, self.rule, lambda counts: Tally(counts["mirrored"], counts["forwarded"]))
+        return ledger.tally(self.phase, self.rule, self._copies)
+
+    def _copies(self, counts: RuleCounters) -> Tally:
+        return Tally(counts["mirrors"].get(self.label, 0), counts["forwarded"])
 
     def judge(self, evidence: Evidence) -> Finding:
         return judge_share(self, evidence)

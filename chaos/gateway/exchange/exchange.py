@@ -183,7 +183,6 @@ class Exchange:
             return
         head = self._head = upstream_head(request, forward, body, framed=self.framed, websocket=self._websocket)
         if forward.mirrors:
-            self._ledger.mirrored += len(forward.mirrors)
             self._mirrors = Mirrors(worker, request, forward, head, body, self.client.local)
         self._attempt(host)
 

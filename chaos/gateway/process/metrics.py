@@ -23,6 +23,7 @@ _PLAIN = {
 }
 _TALLIED = {
     "destinations": ("destination", "Requests forwarded, by destination"),
+    "mirrors": ("destination", "Copies of requests, by the cluster that gets them"),
     "statuses": ("status", "Responses to clients, by status; 0: the client left first"),
     "upstream_statuses": ("status", "Responses of upstreams, by status"),
     "tries": ("tries", "Forwarded requests, by how many attempts they took"),

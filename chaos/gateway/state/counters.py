@@ -18,7 +18,7 @@ _SUMS = (
     "requests", "delay", "abort", "delay_abort", "forwarded", "mirrored", "upstream_requests", "upstream_failures",
     "delay_seconds",
 )  # fmt: skip
-_TALLIES = ("destinations", "statuses", "upstream_statuses", "tries", "left", "left_to")
+_TALLIES = ("destinations", "statuses", "upstream_statuses", "tries", "left", "left_to", "mirrors")
 
 REMEMBERED = 256  # heads of upstream responses, per rule and destination
 
@@ -55,6 +55,7 @@ class Ledger:
         self.statuses: defaultdict[int, int] = defaultdict(int)
         self.upstream_statuses: defaultdict[int, int] = defaultdict(int)
         self.tries: defaultdict[int, int] = defaultdict(int)
+        self.mirrors: defaultdict[str, int] = defaultdict(int)
         self.left: defaultdict[str, int] = defaultdict(int)
         self.left_to: defaultdict[str, int] = defaultdict(int)
         self.tags = tags
@@ -94,6 +95,9 @@ class Ledger:
             self.forwarded += 1
             if action.cluster is not None:
                 self.destinations[action.cluster.name] += 1
+            for mirror in action.mirrors:
+                self.mirrored += 1
+                self.mirrors[mirror.name] += 1
         if not decision.delay:
             if type(action) is not Abort:
                 return ""

@@ -424,3 +424,20 @@ class TestWhatARightShareHides:
         gateway = SimulatedGateway(abort=lambda _: 0.5, delay=lambda _: 0.5, added=0.1, coupled=True)
         abort = judged(replace(ABORT, delay_share=0.5, delay=0.1), gateway, 5, 500)["abort"]
         assert (abort.verdict, abort.cause) == (F, "coupled") and "not independently of the delay" in abort.sentence
+
+
+def test_each_mirror_is_judged_by_its_own_copies_and_those_under_way_count() -> None:
+    """Copies are counted when they are drawn, as requests are: one that waits for its delay is no counter-example."""
+    copied = replace(WEB, mirrors=(("copy:80", 1.0), ("other:80", 0.1)))
+    gateway = SimulatedGateway()
+    counts = gateway.counts | {
+        "requests": 20_000,
+        "forwarded": 20_000,
+        "mirrors": {"copy:80": 20_000, "other:80": 2000},
+    }
+    judge = Judge(expectations([PhaseEffects("", (copied,))]))
+    found = judge.findings({**gateway.counters, "phases": {"": {gateway.rule: counts}}})
+    assert {each.title: each.verdict for each in found if each.kind == "mirror"} == {
+        "mirrored to copy": V,
+        "mirrored to other": V,
+    }

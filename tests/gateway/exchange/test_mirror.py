@@ -53,7 +53,7 @@ async def test_the_copy_has_the_same_head_and_body() -> None:
             assert copy.bodies[-1] == body
             original, copied = (head[-1].split(b"\r\n") for head in (web.heads, copy.heads))
             assert set(original) <= set(copied) and copied[0] == original[0]
-        assert proxy.counts()["mirrored"] == 3
+        assert proxy.counts()["mirrored"] == 3 and sum(proxy.counts()["mirrors"].values()) == 3
 
 
 @pytest.mark.parametrize("script", [resets, hangs, always(b"garbage\r\n\r\n"), always(b"HTTP/1.1 500 X\r\n\r\n")])
