@@ -152,7 +152,7 @@ def request() -> str:
             arrow((615, 160), (615, 94)),
             label(607, 131, "acquire", "small", "end"),
             arrow((655, 94), (655, 160)),
-            label(663, 131, "give_back at its end", "small", "start"),
+            label(663, 131, "put back at its end", "small", "start"),
             arrow((400, 240), (400, 290), (205, 290), (205, 240)),
             label(290, 310, "abort, redirect, direct response: a local reply", "small"),
             arrow((635, 240), (635, 290), (470, 290), (470, 240)),

@@ -1,4 +1,4 @@
-"""Format a finding's numbers: the columns that the terminal, JUnit and reports share."""
+"""Format a finding's numbers: the columns that JUnit, Markdown and reports share."""
 
 from __future__ import annotations
 
