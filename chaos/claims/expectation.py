@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 from chaos.claims.effects import Effect
@@ -92,9 +92,10 @@ class Expectation(ABC):
         return self.tasks[0] if self.tasks is not None and len(self.tasks) == 1 else ""
 
     @property
-    def visible(self) -> bool:
-        """Whether status, body and latency alone can show it, without the gateway's tags."""
-        return False
+    def hidden(self) -> str:
+        """Why status, body and latency alone cannot show it, to clients of a gateway that says nothing; empty when they
+        can."""
+        return "a response does not show it"
 
     def concerns(self, outcome: Outcome) -> bool:
         """Return whether an outcome is a response to one of its requests."""
@@ -134,6 +135,17 @@ class Expectation(ABC):
     @abstractmethod
     def judge(self, evidence: Evidence) -> Finding:
         """Return the finding on the evidence so far."""
+
+    def not_judged(self, evidence: Evidence, reason: str) -> Finding:
+        """Return the finding on a claim that this run cannot see, which says why."""
+        return replace(
+            self.blank(evidence),
+            tolerance=None if self.share is None else self.tolerance,
+            verdict=Verdict.NOT_JUDGED,
+            cause="unseen",
+            ledgers=("configured",),
+            sentence=f"Not judged: {reason}.",
+        )
 
     @abstractmethod
     def did(self) -> str:

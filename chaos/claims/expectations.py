@@ -16,12 +16,17 @@ def expectations(
 ) -> tuple[Expectation, ...]:
     """Return every claim that follows from the rules in each phase.
 
-    `tagged` is False for a gateway that sends no tags: then only claims that responses alone can show are made."""
-    made = [
+    `tagged` False is for a gateway that does not say what it did: what does not show in a response is unseen."""
+    made = (
         replace(claim, phase=phase.name, tagged=tagged, id=f"{phase.name}:{claim.id}" if phase.name else claim.id)
         for phase in phases
         for effect in phase.effects
         for kind in KINDS
         for claim in kind.of(effect, phase.faults, tolerance)
-    ]
-    return tuple(made if tagged else (each for each in made if each.visible and each.tasks is not None))
+    )
+    return tuple(made if tagged else map(_from_outside, made))
+
+
+def _from_outside(claim: Expectation) -> Expectation:
+    reason = claim.hidden if claim.tasks is not None else "its requests are not the load's own"
+    return claim if claim.unseen or not reason else replace(claim, unseen=f"cannot be seen from outside, as {reason}")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from chaos.claims.finding import Tally
+from chaos.verify.mixture import Delayed
 from chaos.verify.quantile import Sample
 
 
@@ -141,13 +142,15 @@ class Running:
     judging often costs little, late in a long run as well.
 
     `series` has (k, n) of each stretch, `lost` the number of its requests that had no response and so no class.
-    The first `looked` stretches are known to hold no drift."""
+    The first `looked` stretches are known to hold no drift. `delayed` is how many latencies were looked at last, and
+    which shares of delayed ones they allow."""
 
-    __slots__ = ("_classify", "_known", "_loses", "looked", "lost", "series")
+    __slots__ = ("_classify", "_known", "_loses", "delayed", "looked", "lost", "series")
 
     def __init__(self, classify: Classify, loses: Callable[[Outcome], bool]):
         self.series: list[tuple[int, int]] = []
         self.lost: list[int] = []
+        self.delayed: tuple[int, Delayed] | None = None
         self.looked = 0
         self._classify = classify
         self._loses = loses

@@ -38,7 +38,7 @@ class Connection:
 
     `deadline` (0.0 for no deadline) is watched by `Deadlines`. `used` is when the last response came; the caller of
     `exchange` sets it. `previous` belongs to the caller, and is None again on a new connection. `size` is the length in
-    bytes of the last response's body."""
+    bytes of the last response's body. `head` is its head when `whole` asks for it."""
 
     __slots__ = (
         "_addresses",
@@ -49,13 +49,17 @@ class Connection:
         "_watcher",
         "deadline",
         "expired",
+        "head",
         "previous",
         "size",
         "used",
+        "whole",
     )
 
-    def __init__(self, addresses: list[Address]):
+    def __init__(self, addresses: list[Address], whole: bool = False):
         self._addresses = addresses
+        self.whole = whole
+        self.head = b""
         self._socket: Any = None
         self._watcher: Any = None
         self._wait = gevent.get_hub().wait
@@ -199,6 +203,8 @@ class Connection:
             data = data[end + 4 :]  # 1xx: the final response is still to come
             if not data:
                 data = self._receive()
+        if self.whole:
+            self.head = data[:end]
         start = end + 4
         if bodiless or head.status in (204, 304):
             surplus = len(data) > start

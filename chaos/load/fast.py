@@ -15,8 +15,8 @@ from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
 from chaos.load.recorder import Cohort, Outcome
-from chaos.load.shared import Shared, with_abort_by_body
-from chaos.load.tags import UNTAGGED, of_headers
+from chaos.load.shared import Shared
+from chaos.load.tags import UNTAGGED, bodiless, from_outside, of_headers
 from chaos.protocol.load_plan import Task
 
 ENDED = re.compile(r"connection closed|EOF state|RemoteDisconnected|IncompleteRead|ended prematurely")
@@ -113,10 +113,11 @@ def fast_user(shared: Shared) -> type[FastHttpUser]:
             answered = perf_counter()
             self.cohort = None
             if response.status_code and not is_cut(response, wanted.method):
-                tags = of_headers((response.headers or {}).items())
+                status, headers = response.status_code, list((response.headers or {}).items())
+                tags = of_headers(headers)
                 if not plan.tags:
-                    tags = with_abort_by_body(tags, response.content)
-                outcome = recorder.tagged(index, response.status_code, tags, began_in=phase, cohort=cohort)
+                    tags = from_outside(tags, headers, response.content, bodiless(wanted.method, status))
+                outcome = recorder.tagged(index, status, tags, began_in=phase, cohort=cohort)
             else:
                 error = kind_of(getattr(response, "error", None) or CUT)
                 outcome = recorder.tagged(index, 0, UNTAGGED, error, phase, cohort)

@@ -16,8 +16,8 @@ from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST
 
 from chaos.load.connection import Address, Connection, Failed, resolve
 from chaos.load.recorder import Cohort
-from chaos.load.shared import Shared, with_abort_by_body
-from chaos.load.tags import UNTAGGED, of_head
+from chaos.load.shared import Shared
+from chaos.load.tags import UNTAGGED, bodiless, from_outside, headers_of, of_head
 from chaos.protocol.load_plan import Plan, Task
 
 REFUSED = 0.1  # seconds a user waits after a refused connection, which else it would try 10 000 times a second
@@ -74,7 +74,7 @@ def lean_user(shared: Shared) -> type[User]:
 
         def __init__(self, environment: Any):
             super().__init__(environment)
-            self.connections = [Connection(each) for each in addresses]
+            self.connections = [Connection(each, whole=not plan.tags) for each in addresses]
             self.cohort: Cohort | None = None  # of the request that is in flight
             shared.users.add(self)
             for connection in self.connections:
@@ -137,7 +137,10 @@ def lean_user(shared: Shared) -> type[User]:
                 if plan.tags and phase is recorder.phase:
                     outcome = recorder.outcome(index, status, tail, cohort)
                 else:
-                    tags = of_head(tail) if plan.tags else with_abort_by_body(of_head(tail), body)
+                    tags = of_head(tail)
+                    if not plan.tags:
+                        nothing = form.bodiless or bodiless("", status)
+                        tags = from_outside(tags, headers_of(connection.head), body, nothing)
                     outcome = recorder.tagged(index, status, tags, began_in=phase, cohort=cohort)
             self.cohort = None
             recorder.add(outcome, int((answered - sent) * 1e6), connection.previous)

@@ -23,8 +23,8 @@ from locust.exception import CatchResponseError, StopUser
 from locust.util.load_locustfile import load_locustfile
 
 from chaos.load.fast import kind_of
-from chaos.load.shared import Shared, with_abort_by_body
-from chaos.load.tags import UNTAGGED, of_headers
+from chaos.load.shared import Shared
+from chaos.load.tags import UNTAGGED, bodiless, from_outside, of_headers
 from chaos.loopback import is_loopback
 from chaos.protocol.digest import MOST_NAMES
 from chaos.protocol.load_plan import BadPlan
@@ -122,9 +122,10 @@ def listen(environment: Environment, shared: Shared) -> None:
     ) -> None:
         context = context or {}
         status, error = outcome_of(response, exception)
-        tags = of_headers((getattr(response, "headers", None) or {}).items()) if response is not None else UNTAGGED
+        headers = [] if response is None else list((getattr(response, "headers", None) or {}).items())
+        tags = of_headers(headers) if headers else UNTAGGED
         if not tagged and status:
-            tags = with_abort_by_body(tags, response.content)
+            tags = from_outside(tags, headers, response.content, bodiless(request_type, status))
         if not recorder.knows(name):
             # Locust keeps statistics of every name for its web UI, and would go on doing so for every id in a URL.
             stats.entries.pop((name, request_type), None)

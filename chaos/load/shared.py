@@ -12,7 +12,6 @@ import gevent
 from chaos.load.deadlines import Deadlines
 from chaos.load.recorder import Cohort, Recorder
 from chaos.load.sequence import Sequence
-from chaos.load.tags import ENVOY_ABORT, Tags
 from chaos.protocol.digest import Digest
 from chaos.protocol.load_plan import Plan, Task
 
@@ -89,10 +88,3 @@ class Shared:
                 context={},
                 response=None,
             )
-
-
-def with_abort_by_body(tags: Tags, body: bytes | None) -> Tags:
-    """Return the tags of a response from a gateway without tags: Envoy's fault filter marks aborts by their body."""
-    if not tags.fault and body is not None and body.startswith(ENVOY_ABORT):
-        return tags._replace(fault="abort")
-    return tags

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from chaos.protocol.digest import UNCLEAR
 from chaos.protocol.tags import decode_tag
 
 MARK = b"\r\nx-chaos-"
@@ -41,5 +42,41 @@ def of_head(tail: bytes) -> Tags:
     """Read the tags from a response's head, or from the part of it that begins with the first tag."""
     if not tail:
         return UNTAGGED
-    lines = tail.decode("latin-1").split("\r\n")
-    return of_headers((name, value) for name, colon, value in (line.partition(":") for line in lines) if colon)
+    return of_headers(headers_of(tail))
+
+
+def headers_of(head: bytes) -> list[tuple[str, str]]:
+    """Return the names and values in a head, or in a part of it; what is no header is left out."""
+    lines = (line.partition(":") for line in head.decode("latin-1").split("\r\n"))
+    return [(name, value) for name, colon, value in lines if colon]
+
+
+def from_outside(tags: Tags, headers: Iterable[tuple[str, str]], body: bytes | None, without_body: bool) -> Tags:
+    """Return the tags of a response from a gateway without tags: Envoy's fault filter marks aborts by their body, for
+    gRPC by the message beside the status. `without_body` says that this response has no body, whatever it is."""
+    if tags.fault:
+        return tags
+    if body is not None and body.startswith(ENVOY_ABORT):
+        return tags._replace(fault="abort")
+    found = {name.lower(): value.strip() for name, value in headers}
+    if "grpc-status" in found and found.get("grpc-message") == ENVOY_ABORT.decode():
+        return tags._replace(fault="abort")
+    return tags._replace(fault=_of_bare_head(found)) if without_body else tags
+
+
+def bodiless(method: str, status: int) -> bool:
+    """Return whether a response has no body, whatever its head says (RFC 9112, 6.3)."""
+    return method == "HEAD" or status in (204, 304)
+
+
+def _of_bare_head(found: dict[str, str]) -> str:
+    """Return the fault that the head of a response without a body shows.
+
+    Envoy's own reply (Utility::sendLocalReply) has the length and the type of the body it would have; on what comes
+    from upstream its router writes x-envoy-upstream-service-time, but that can be switched off, so that its absence
+    alone proves nothing."""
+    length = found.get("content-length")
+    if "x-envoy-upstream-service-time" in found or length not in (None, str(len(ENVOY_ABORT))):
+        return ""
+    mine = found.get("server") in ("envoy", "istio-envoy") and found.get("content-type") == "text/plain"
+    return "abort" if mine and length is not None else UNCLEAR

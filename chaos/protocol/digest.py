@@ -14,6 +14,10 @@ from chaos.protocol.histogram import Histogram
 
 FAULT_KINDS = ("delay", "abort")
 
+UNCLEAR = "unclear"
+"""What the load says in a fault's place when a response has no body by which to know an abort, and its head does not
+tell either; only of a gateway without tags."""
+
 FAILURE = 400
 """From this status on a user's request has failed; so has one without a response."""
 
@@ -37,7 +41,7 @@ class Key(NamedTuple):
 
     `status` is 0 when there was no response; `error` is then the reason: refused, reset, timeout, closed, malformed.
     `route`, `destination`, `fault` and `attempts` come from the gateway's tags and are empty (1) without them. `fault`
-    is ``, `delay`, `abort` or `delay,abort`."""
+    is ``, `delay`, `abort`, `delay,abort` or `UNCLEAR`."""
 
     phase: str
     task: str

@@ -55,41 +55,68 @@ def delayed_shares(latencies: Sample, delay: float, near: float, alpha: float, u
     if slack > STEPS // 2 or not latencies.n:
         everything = (Interval(0.0, 1.0),)
         return Delayed(everything, everything)
-    model = _Model(*_band(latencies, delay / STEPS, alpha / (STEPS * DELAYS), unknown), slack)
+    model = _Model(*_bands(latencies, delay / STEPS, alpha / (2 * STEPS * DELAYS), unknown), slack)
     cells = model.cells()
     return Delayed(_joined([cell for cell, _ in cells]), _joined([cell for cell, single in cells if single]))
 
 
-def _band(latencies: Sample, step: float, alpha: float, unknown: int) -> Bounds:
-    """Return the values that G may have at 0, step, 2 step ...; where a bucket holds a point, both of its ends count,
-    and so do both places of what is unknown."""
-    low, high, n = [0.0], [0.0], latencies.n + unknown
-    least = most = 0
-    below = above = 0
+def _bands(latencies: Sample, step: float, alpha: float, unknown: int) -> tuple[Bounds, Bounds]:
+    """Return the values that G may have at 0, step, 2 step ..., and those of what lies in the peak's width before each.
+
+    Where a bucket holds a point it may lie on either side, and so may what is unknown."""
+    sure, maybe = _counts(latencies, step)
+    n = latencies.n + unknown
+    band = _Band(n, alpha)
+    whole = [band(least, most + unknown) for least, most in zip(sure, maybe, strict=True)]
+    starts = [max(0, end - PEAK) for end in range(len(sure))]
+    inside = [
+        band(max(0, sure[end] - maybe[start]), min(n, maybe[end] - sure[start] + unknown))
+        for end, start in enumerate(starts)
+    ]
+    return _ends(whole), _ends(inside)
+
+
+def _ends(found: Sequence[Interval]) -> Bounds:
+    return [each.low for each in found], [each.high for each in found]
+
+
+def _counts(latencies: Sample, step: float) -> tuple[list[int], list[int]]:
+    """Return how many latencies are surely, and how many possibly, at most 0, step, 2 step ..."""
     buckets = latencies.buckets
-    known: dict[tuple[int, int], Interval] = {}
+    sure, maybe = [0], [0]
+    below = above = 0
     for point in range(1, STEPS * DELAYS + 1):
         while below < len(buckets) and buckets[below][1] <= point * step:
-            least += buckets[below][2]
             below += 1
         while above < len(buckets) and buckets[above][0] < point * step:
-            most += buckets[above][2]
             above += 1
-        found = known.get((least, most))
+        sure.append(latencies.running[below - 1] if below else 0)
+        maybe.append(latencies.running[above - 1] if above else 0)
+    return sure, maybe
+
+
+class _Band:
+    """The proportions that between `least` and `most` of n allow; the same counts are not worked out twice."""
+
+    def __init__(self, n: int, alpha: float):
+        self._n, self._alpha = n, alpha
+        self._known: dict[tuple[int, int], Interval] = {}
+
+    def __call__(self, least: int, most: int) -> Interval:
+        found = self._known.get((least, most))
         if found is None:
-            ends = interval(VAGUE, least, n, alpha).low, interval(VAGUE, most + unknown, n, alpha).high
-            found = known[least, most] = Interval(*ends)
-        low.append(found.low)
-        high.append(found.high)
-    return low, high
+            low, high = (interval(VAGUE, k, self._n, self._alpha) for k in (least, most))
+            found = self._known[least, most] = Interval(low.low, high.high)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
 class _Model:
-    """`low` and `high` bound G at 0, 1, 2 ... steps; the delay is STEPS of them, give or take `slack`."""
+    """`whole` bounds G at 0, 1, 2 ... steps, `inside` what lies in the peak's width before; the delay is STEPS of them,
+    give or take `slack`."""
 
-    low: Sequence[float]
-    high: Sequence[float]
+    whole: Bounds
+    inside: Bounds
     slack: int
 
     def cells(self) -> list[tuple[Interval, bool]]:
@@ -119,14 +146,14 @@ class _Model:
 
     def _fitting(self, cells: list[Interval]) -> list[tuple[Interval, bool]]:
         bounds = [(cell, self._bounds(cell.low, cell.high)) for cell in cells]
-        return [(cell, not _two_peaks(*found)) for cell, found in bounds if found is not None]
+        return [(cell, not self._two_peaks(cell, *found)) for cell, found in bounds if found is not None]
 
     def _bounds(self, least: float, most: float) -> Bounds | None:
         """Return the values that F may have when the share lies in least..most; None when no F fits.
 
         (1 - w) F(x) + w F(x - delay) falls with w, because F rises: so it may be at most G with the greatest w, and at
         least G with the least."""
-        low, high = [0.0] * len(self.low), [0.0] + [1.0] * (len(self.low) - 1)
+        low, high = [0.0] * len(self.whole[0]), [0.0] + [1.0] * (len(self.whole[0]) - 1)
         for _ in range(PASSES):
             before = sum(high) - sum(low)
             if not (self._forward(low, high, least, most) and self._backward(low, high, least, most)):
@@ -142,11 +169,11 @@ class _Model:
             floor = max(low[point - 1], low[point])
             if least < 1:
                 before = high[point - late] if point > late else 0.0
-                floor = max(floor, (self.low[point] - least * before) / (1 - least))
+                floor = max(floor, (self.whole[0][point] - least * before) / (1 - least))
             ceiling = high[point]
             if most < 1:
                 before = low[point - early] if point > early else 0.0
-                ceiling = min(ceiling, (self.high[point] - most * before) / (1 - most))
+                ceiling = min(ceiling, (self.whole[1][point] - most * before) / (1 - most))
             if floor > ceiling:
                 return False
             low[point], high[point] = floor, ceiling
@@ -159,27 +186,43 @@ class _Model:
             floor, ceiling = low[point], high[point] if point == last else min(high[point], high[point + 1])
             if least > 0 and point + late <= last:
                 later = point + late
-                floor = max(floor, (self.low[later] - (1 - least) * high[later]) / least)
+                floor = max(floor, (self.whole[0][later] - (1 - least) * high[later]) / least)
             if most > 0 and point + early <= last:
                 later = point + early
-                ceiling = min(ceiling, (self.high[later] - (1 - most) * low[later]) / most)
+                ceiling = min(ceiling, (self.whole[1][later] - (1 - most) * low[later]) / most)
             if floor > ceiling:
                 return False
             low[point], high[point] = floor, ceiling
         return True
 
+    def _two_peaks(self, share: Interval, low: Sequence[float], high: Sequence[float]) -> bool:
+        """Return whether every F within the bounds has two peaks one delay apart: two stretches with surely more in
+        them than in one of the same length between them."""
+        least, most = self._stretches(share, low, high)
+        for start in range(len(least) - STEPS):
+            smaller = min(least[start], least[start + STEPS])
+            if smaller > 0 and smaller > min(most[start + PEAK : start + STEPS - PEAK + 1]):
+                return True
+        return False
 
-def _two_peaks(low: Sequence[float], high: Sequence[float]) -> bool:
-    """Return whether every F within the bounds has two peaks one delay apart: two stretches with surely more in them
-    than in one of the same length between them."""
-    ends = range(PEAK, len(low))
-    least = [low[end] - high[end - PEAK] for end in ends]
-    most = [high[end] - low[end - PEAK] for end in ends]
-    for start in range(len(least) - STEPS):
-        smaller = min(least[start], least[start + STEPS])
-        if smaller > 0 and smaller > min(most[start + PEAK : start + STEPS - PEAK + 1]):
-            return True
-    return False
+    def _stretches(self, share: Interval, low: Sequence[float], high: Sequence[float]) -> Bounds:
+        """Return how much of F lies in the peak's width before each point from the first on: by its bounds, and by what
+        of G lies there, of which some may be delayed."""
+        least, most = [], []
+        for end in range(PEAK, len(low)):
+            start = end - PEAK
+            before = high[max(0, end - STEPS + self.slack)] - low[max(0, start - STEPS - self.slack)]
+            own = min(_undelayed(self.inside[0][end], before, each) for each in (share.low, share.high))
+            least.append(max(low[end] - high[start], own))
+            all_of_it = self.inside[1][end] / (1 - share.high) if share.high < 1 else 1.0
+            most.append(min(high[end] - low[start], all_of_it))
+        return least, most
+
+
+def _undelayed(seen: float, before: float, share: float) -> float:
+    """Return what is left for the undelayed of what was seen, when the delayed have as much as they can. It rises or
+    falls with the share all the way."""
+    return (seen - share * before) / (1 - share) if share < 1 else 0.0
 
 
 def _joined(cells: Sequence[Interval]) -> tuple[Interval, ...]:

@@ -251,6 +251,22 @@ def test_without_tags_an_abort_is_known_by_its_body() -> None:
         assert {key.fault: tally.count for key, tally in digest.items()} == {"abort": aborted, "": 50 - aborted}
 
 
+@pytest.mark.parametrize("client", ["lean", "locust"])
+def test_without_tags_and_a_body_the_head_tells_an_abort_if_it_is_envoys(client: str) -> None:
+    async def envoy(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        first = asked.headers["x-request-id"][0]
+        mine = "content-type: text/plain\r\nserver: envoy\r\ncontent-length: 18"
+        theirs = "content-type: text/plain\r\nserver: envoy\r\nx-envoy-upstream-service-time: 1\r\ncontent-length: 18"
+        head = mine if first < "6" else theirs if first < "b" else "server: nginx"
+        writer.write(f"HTTP/1.1 503 x\r\n{head}\r\n\r\n".encode())
+
+    with Origin(envoy) as origin:
+        task = {"name": "home", "method": "HEAD", "url": "http://webserver/home"}
+        digest = run(plan(origin.url, tasks=[task], requests=60, tags=False, client=client)).digest()
+    kinds = Counter("abort" if each < "6" else "" if each < "b" else "unclear" for each in first_ids(7, 60))
+    assert {key.fault: tally.count for key, tally in digest.items()} == kinds
+
+
 def test_sampled_outcomes_are_told_one_by_one() -> None:
     with Origin(tagged) as origin:
         load = run(plan(origin.url, requests=400, sample=0.2))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from chaos.load.shared import with_abort_by_body
-from chaos.load.tags import UNTAGGED, Tags, of_head, of_headers
+import pytest
+
+from chaos.load.tags import UNTAGGED, Tags, bodiless, from_outside, headers_of, of_head, of_headers
+from chaos.protocol.digest import UNCLEAR
 
 ALL = Tags(route="A[0]", destination="web:80/v1", fault="delay,abort", attempts=3, phase="fault")
 
@@ -27,7 +29,38 @@ def test_attempts_that_are_no_number_are_one() -> None:
 
 
 def test_an_abort_without_tags_is_known_by_its_body() -> None:
-    assert with_abort_by_body(UNTAGGED, b"fault filter abort").fault == "abort"
-    assert with_abort_by_body(UNTAGGED, b"fault filter ab").fault == ""
-    assert with_abort_by_body(UNTAGGED, None).fault == ""
-    assert with_abort_by_body(ALL, b"fault filter abort") == ALL
+    assert from_outside(UNTAGGED, [], b"fault filter abort", False).fault == "abort"
+    assert from_outside(UNTAGGED, [], b"fault filter ab", False).fault == ""
+    assert from_outside(UNTAGGED, [], None, False).fault == ""
+    assert from_outside(ALL, [], b"fault filter abort", False) == ALL
+
+
+def test_an_abort_of_a_grpc_call_is_known_by_its_message() -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\ngrpc-status: 14\r\ngrpc-message: fault filter abort"
+    assert from_outside(UNTAGGED, headers_of(head), b"", False).fault == "abort"
+    assert from_outside(UNTAGGED, headers_of(head.replace(b"abort", b"about")), b"", False).fault == ""
+    assert from_outside(UNTAGGED, [("grpc-message", "fault filter abort")], b"", False).fault == ""
+
+
+def test_which_responses_have_no_body() -> None:
+    assert bodiless("HEAD", 200) and bodiless("GET", 304) and bodiless("GET", 204)
+    assert not bodiless("GET", 200)
+
+
+@pytest.mark.parametrize(
+    ("headers", "fault"),
+    [
+        ("content-length: 18, content-type: text/plain, server: envoy", "abort"),
+        ("Content-Length: 18, Content-Type: text/plain, Server: istio-envoy", "abort"),
+        ("content-length: 18, content-type: text/plain, server: envoy, x-envoy-upstream-service-time: 3", ""),
+        ("content-length: 18, content-type: text/html, server: envoy", UNCLEAR),
+        ("content-length: 18, content-type: text/plain, server: nginx", UNCLEAR),
+        ("content-length: 17, content-type: text/plain, server: envoy", ""),
+        ("content-type: text/plain, server: envoy", UNCLEAR),
+        ("server: nginx, x-envoy-upstream-service-time: 3", ""),
+    ],
+)
+def test_without_a_body_the_head_tells_or_nobody_does(headers: str, fault: str) -> None:
+    found = [(name, value) for name, _, value in (each.partition(":") for each in headers.split(", "))]
+    assert from_outside(UNTAGGED, found, None, True).fault == fault
+    assert from_outside(UNTAGGED, found, b"", True).fault == fault

@@ -19,7 +19,8 @@ class SimulatedGateway:
 
     `abort` and `delay` give the share at a second; `hide` is the share of aborts that never reach a client as such.
     Clients leave after `patience` seconds; `losing` is the share of responses that the gateway loses without a word.
-    `coupled`: what is aborted is delayed, and nothing else is."""
+    `coupled`: what is aborted is delayed, and nothing else is. `upstream` gives the latencies of n requests that
+    nothing delays; without one they are around `slowness`."""
 
     abort: Callable[[int], float] = lambda second: 0.0
     delay: Callable[[int], float] = lambda second: 0.0
@@ -41,6 +42,7 @@ class SimulatedGateway:
     seed: int = 1
     connections: int = 20
     slowness: float = 0.002
+    upstream: Callable[[np.random.Generator, int], Array] | None = None
     tagged: bool = True
     patience: float | None = None
 
@@ -76,7 +78,7 @@ class SimulatedGateway:
         chosen = self.random.choice(len(labels), n, p=list(self.destinations.values()))
         tries = self._tries(n)
         hidden = self.random.random(n) < self.hide
-        latency = self.random.lognormal(0, 0.5, n) * self.slowness + delayed * self._added(n)
+        latency = self._upstream(n) + delayed * self._added(n)
         before: Key | None = None
         for i in range(n):
             left = self.patience is not None and latency[i] > self.patience
@@ -90,6 +92,11 @@ class SimulatedGateway:
             if before is not None:
                 digest.add_pairs(before, key)
             before = key
+
+    def _upstream(self, n: int) -> Array:
+        if self.upstream is not None:
+            return self.upstream(self.random, n)
+        return self.random.lognormal(0, 0.5, n) * self.slowness
 
     def _added(self, n: int) -> Array:
         return self.added + self.jitter * (2 * self.random.random(n) - 1)

@@ -55,7 +55,7 @@ def expected_rate(users: int, delay: float, arrival_rate: float | None = None) -
 
 
 def _line(expectation: Expectation, share: float, alpha: float, requests: int | None) -> PlanLine:
-    needed = expectation.requests_needed(alpha) if share > 0 else None
+    needed = expectation.requests_needed(alpha) if share > 0 and not expectation.unseen else None
     if needed is None:
         return PlanLine(expectation, share, None, None)
     median, most = ceil(needed.median / share), ceil(needed.nine_in_ten / share)

@@ -56,6 +56,8 @@ class Judge:
     def _judge(self, expectation: Expectation, ledger: GatewayLedger, starved: str) -> Finding:
         alpha, running = self._alphas[expectation.id], self._running[expectation.id]
         evidence = Evidence(self.observed, ledger, running, self.confidence, alpha, starved)
+        if expectation.unseen:
+            return expectation.not_judged(evidence, expectation.unseen)
         return self._settle(expectation.judge(evidence), expectation)
 
     def _settle(self, finding: Finding, expectation: Expectation | None = None) -> Finding:
@@ -80,10 +82,12 @@ def divide(confidence: float, expectations: Sequence[Expectation], hypotheses: i
     """Return alpha of each expectation, then of each hypothesis.
 
     The shares of two destinations are equivalent claims: one is wrong exactly if the other is, so they use the same
-    alpha."""
+    alpha. What cannot be judged needs none."""
     siblings = Counter(_family(each) for each in expectations)
     shared = [2 if each.complementary and siblings[_family(each)] == 2 else 1 for each in expectations]
-    weights = [each.weight / times for each, times in zip(expectations, shared, strict=True)]
+    weights = [0.0 if each.unseen else each.weight / times for each, times in zip(expectations, shared, strict=True)]
+    if not hypotheses and not any(weights):
+        return [0.0] * len(weights)
     alphas = divide_alpha(confidence, [*weights, *([HARD] * hypotheses)])
     return [alpha * times for alpha, times in zip(alphas, [*shared, *([1] * hypotheses)], strict=True)]
 

@@ -16,6 +16,8 @@ from chaos.claims.gateway_ledger import GatewayLedger, Left, drawn_for_left
 from chaos.claims.observations import Outcome
 from chaos.claims.shares.judging import judge_share
 from chaos.claims.shares.sentences import settled
+from chaos.formatting import plural
+from chaos.protocol.digest import UNCLEAR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +47,8 @@ class AbortClaim(Expectation):
         return ("delay", self.delayed) if self.delayed else None
 
     @property
-    def visible(self) -> bool:
-        return True
+    def hidden(self) -> str:
+        return ""
 
     def _tagged(self, outcome: Outcome) -> bool | None:
         if outcome.route != self.rule_name:
@@ -63,7 +65,16 @@ class AbortClaim(Expectation):
         return ledger.left(self.phase, self.rule, lambda counts: drawn_for_left(counts, self.fault))
 
     def judge(self, evidence: Evidence) -> Finding:
-        return judge_share(self, evidence)
+        unclear = sum(count for outcome, count in evidence.observed if self._unclear(outcome))
+        return self.not_judged(evidence, self._why(unclear)) if unclear else judge_share(self, evidence)
+
+    def _unclear(self, outcome: Outcome) -> bool:
+        """Return whether nobody can tell if a response is an abort: it has its status, and no body to show it."""
+        return outcome.fault == UNCLEAR and outcome.status == self.status and self.concerns(outcome)
+
+    def _why(self, unclear: int) -> str:
+        bare = f"{plural(unclear, 'response')} with {self.status} had no body (to HEAD, or with 204 or 304)"
+        return f"{bare}, nor a head, by which to tell an abort from the upstream's own"
 
     def did(self) -> str:
         return f"were aborted with {self.status}"

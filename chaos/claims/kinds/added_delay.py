@@ -19,19 +19,17 @@ from chaos.claims.finding import Finding, Tally
 from chaos.claims.gateway_ledger import GatewayLedger
 from chaos.claims.kinds.delay import delayed
 from chaos.claims.observations import Observed, Outcome
-from chaos.claims.shares.by_latency import split_by_latency
+from chaos.claims.shares.by_latency import Parts, near, possible_shares, split_by_latency
 from chaos.formatting import THIN
 from chaos.formatting import count as thousands
 from chaos.units import Unit, format_duration
+from chaos.verify.claim import within
 from chaos.verify.planning import Requests
-from chaos.verify.quantile import Sample, allowed_ranks
+from chaos.verify.quantile import Sample, allowed_ranks, quantile_span
 from chaos.verify.shift import MEDIAN, Shift, assess_span, shift_band
 from chaos.verify.verdict import Verdict
 
-TOLERANCE = 0.05
-"""As a fraction of the delay."""
-LEAST_TOLERANCE = 0.002
-"""Seconds. Timers and schedulers are no more exact than this on a busy machine."""
+MIXED = "delayed and undelayed requests cannot be told apart by their latencies, so neither can how long the delay is"
 
 Group = tuple[str, int, bool]
 """Task, status, whether it was aborted."""
@@ -49,7 +47,10 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddedDelayClaim(Expectation):
-    """The claim that delayed requests take `share` seconds longer, within `tolerance` seconds."""
+    """The claim that delayed requests take `share` seconds longer, within `tolerance` seconds. `part` is the share of
+    the requests that are delayed."""
+
+    part: float
 
     kind: ClassVar[str] = "added-delay"
     unit: ClassVar[Unit] = "seconds"
@@ -58,9 +59,10 @@ class AddedDelayClaim(Expectation):
     def of(cls, effect: Effect, faults: bool, tolerance: float) -> Iterator[Self]:
         """Yield one claim for a rule that delays requests. The tolerance is a part of the delay, not the share's."""
         if faults and effect.delay_share:
-            near = max(effect.delay * TOLERANCE, LEAST_TOLERANCE)
-            title = f"added delay {format_duration(effect.delay)}"
-            yield cls.named(effect, title, share=effect.delay, tolerance=near, unseen=_unseen(effect))
+            title, unseen = f"added delay {format_duration(effect.delay)}", _unseen(effect)
+            yield cls.named(
+                effect, title, share=effect.delay, tolerance=near(effect.delay), part=effect.delay_share, unseen=unseen
+            )
 
     @property
     def weight(self) -> float:
@@ -72,8 +74,8 @@ class AddedDelayClaim(Expectation):
         return self.share
 
     @property
-    def visible(self) -> bool:
-        return True
+    def hidden(self) -> str:
+        return ""
 
     def _tagged(self, outcome: Outcome) -> bool | None:
         return "delay" in outcome.fault if outcome.route == self.rule_name else None
@@ -90,8 +92,6 @@ class AddedDelayClaim(Expectation):
         return min(late, 1 - late) or late
 
     def requests_needed(self, alpha: float) -> Requests | None:
-        if self.unseen:
-            return None
         least = _least_for_a_median(alpha / 2)
         return Requests(least, least)
 
@@ -100,12 +100,15 @@ class AddedDelayClaim(Expectation):
 
     def judge(self, evidence: Evidence) -> Finding:
         """Return the finding with its estimate and interval in seconds."""
-        finding = replace(self.blank(evidence), tolerance=self.tolerance, ledgers=("configured", "observed"))
-        if self.unseen:
-            return replace(finding, verdict=Verdict.NOT_JUDGED, cause="unseen", sentence=f"Not judged: {self.unseen}.")
-        measured = self._measure(evidence)
+        if not self.tagged:
+            return self._from_outside(evidence)
+        return self._judged(evidence, self._measure(evidence), evidence.observed.tally(self.classify))
+
+    def _judged(self, evidence: Evidence, measured: Measured | None, seen: Tally) -> Finding:
+        """Return the finding on what was measured; `seen` are all requests, if it is nothing."""
+        finding = self._empty(evidence)
         if measured is None:
-            missing = _nothing_seen(finding, evidence.observed.tally(self.classify))
+            missing = _nothing_seen(finding, seen)
             return replace(missing, sentence=_sentence(missing, None, evidence.starved))
         shift, verdict = measured.band[MEDIAN], self._assess(measured.band)
         uneven = verdict is Verdict.FALSIFIED and self._near(shift, self.tolerance) is not verdict
@@ -134,15 +137,60 @@ class AddedDelayClaim(Expectation):
     def _measure(self, evidence: Evidence) -> Measured | None:
         """Return the shift between the largest comparable groups; None while no delayed request was seen."""
         observed, alpha = evidence.observed, evidence.alpha
-        if not self.tagged:
-            late, reference = split_by_latency(observed, self.concerns, self.seconds)
-            return _measured(late, reference, alpha) if late.n else None
         group = self._largest(observed)
         if group is None:
             return None
         late = observed.sample(lambda outcome: self._group(outcome) == (group, True))
         reference = observed.sample(lambda outcome: self._group(outcome) == (group, False))
         return _measured(late, reference, alpha)
+
+    def _empty(self, evidence: Evidence) -> Finding:
+        return replace(self.blank(evidence), tolerance=self.tolerance, ledgers=("configured", "observed"))
+
+    def _from_outside(self, evidence: Evidence) -> Finding:
+        """Return the finding where only the latencies tell the delayed from the others, if they do.
+
+        Half of alpha is for the measurement. The other half is for what has to be true before the delay is blamed: that
+        no upstream would give these latencies with the configured delay in the configured share of requests."""
+        latencies = evidence.observed.sample(self.concerns)
+        if self.part == 1 and latencies.n:
+            return self._at_least(evidence, latencies)
+        parts = split_by_latency(latencies, self.seconds)
+        if not parts.apart:
+            return self.not_judged(evidence, MIXED)
+        half = replace(evidence, alpha=evidence.alpha / 2)
+        measured = _measured(parts.late, parts.rest, half.alpha) if parts.late.n else None
+        found = replace(self._judged(half, measured, Tally(0, latencies.n)), alpha=evidence.alpha)
+        if found.verdict is not Verdict.FALSIFIED or self._impossible(half, latencies, parts):
+            return found
+        took = f"{thousands(parts.late.n)} late requests took {format_duration(found.estimate or 0.0)} longer than"
+        said = f"{took} {thousands(parts.rest.n)} others; how many of them were late by themselves cannot be told."
+        return replace(found, verdict=Verdict.INCONCLUSIVE, cause="", sentence=said)
+
+    def _at_least(self, evidence: Evidence, latencies: Sample) -> Finding:
+        """Return the finding on the whole latency: there is no undelayed one to compare with, and nobody knows how slow
+        the upstream is."""
+        span, least = quantile_span(latencies, MEDIAN, evidence.alpha), self.seconds - self.tolerance
+        verdict = assess_span(span, least, inf)
+        starved = evidence.starved and verdict.decided
+        finding = replace(
+            self._empty(evidence),
+            sense="above",
+            observed=Tally(latencies.n, latencies.n),
+            estimate=latencies.quantile(MEDIAN),
+            interval=(span.low, None if span.high == inf else span.high),
+            verdict=Verdict.INCONCLUSIVE if starved else verdict,
+            cause="starved" if starved else "delay" if verdict is Verdict.FALSIFIED else "",
+        )
+        return replace(finding, sentence=_sentence_at_least(finding, evidence.starved))
+
+    def _impossible(self, evidence: Evidence, latencies: Sample, parts: Parts) -> bool:
+        """Return whether too few, or too many, can have been delayed by what is configured, and not most of the late
+        ones."""
+        shares = possible_shares(evidence, latencies, self.seconds).possible
+        claim, late = within(self.part), parts.late.n / parts.n
+        touched = any(each.low <= claim.high and claim.low <= each.high for each in shares)
+        return not touched and shares[-1].high < late / 2
 
     def _group(self, outcome: Outcome) -> tuple[Group, bool] | None:
         """Return an outcome's group and whether it was delayed; None for what is not the rule's."""
@@ -177,6 +225,18 @@ def _nothing_seen(finding: Finding, tally: Tally) -> Finding:
     """Return the finding without any delayed request: no traffic if there was no request at all, else inconclusive."""
     verdict = Verdict.INCONCLUSIVE if tally.n else Verdict.NO_TRAFFIC
     return replace(finding, verdict=verdict, observed=Tally(0, tally.n), cause="" if tally.n else "traffic")
+
+
+def _sentence_at_least(finding: Finding, starved: str) -> str:
+    target, seen = format_duration(finding.configured or 0.0), finding.observed or Tally(0, 0)
+    said = f"Half of {thousands(seen.n)} requests took {format_duration(finding.estimate or 0.0)} or more"
+    if starved:
+        return f"{said}; {starved}, so latencies prove nothing."
+    if finding.verdict is Verdict.INCONCLUSIVE:
+        return f"{said}; more requests would tell whether it is at least {target}."
+    if finding.verdict is Verdict.FALSIFIED:
+        return f"{said}, less than the {target} that every one should be delayed by."
+    return f"{said}, at least {target}. How much of it is the upstream's own cannot be seen from outside."
 
 
 def _sentence(

@@ -14,7 +14,7 @@ from chaos.claims.expectation import Expectation
 from chaos.claims.finding import Finding, Tally
 from chaos.claims.gateway_ledger import GatewayLedger, Left, drawn_for_left
 from chaos.claims.observations import Outcome
-from chaos.claims.shares.by_latency import split_by_latency
+from chaos.claims.shares.from_outside import judge_delayed
 from chaos.claims.shares.judging import judge_share
 from chaos.claims.shares.sentences import settled
 from chaos.protocol.counters import RuleCounters
@@ -41,8 +41,8 @@ class DelayClaim(Expectation):
             yield cls.named(effect, "no delay", share=0.0, tolerance=tolerance, seconds=seconds)
 
     @property
-    def visible(self) -> bool:
-        return self.share not in (0.0, 1.0)  # one slow response is no counter-example
+    def hidden(self) -> str:
+        return "" if self.share else "a slow response may be the upstream's own doing"
 
     def _tagged(self, outcome: Outcome) -> bool | None:
         return "delay" in outcome.fault if outcome.route == self.rule_name else None
@@ -56,8 +56,7 @@ class DelayClaim(Expectation):
     def judge(self, evidence: Evidence) -> Finding:
         if self.tagged:
             return judge_share(self, evidence)
-        late, rest = split_by_latency(evidence.observed, self.concerns, self.seconds)
-        return judge_share(self, evidence, Tally(late.n, late.n + rest.n))
+        return judge_delayed(self, evidence, self.seconds)
 
     def did(self) -> str:
         return "were delayed"

@@ -36,6 +36,10 @@ class DestinationClaim(Expectation):
         for label, share in effect.destinations:
             yield cls.named(effect, f"to {short(label)}", label, share=share, tolerance=tolerance, label=label)
 
+    @property
+    def hidden(self) -> str:
+        return "a response does not show who answered"
+
     def _tagged(self, outcome: Outcome) -> bool | None:
         if outcome.route != self.rule_name or not outcome.destination:
             return None

@@ -35,6 +35,10 @@ class MirrorClaim(Expectation):
             title = f"mirrored to {short(label)}"
             yield cls.named(effect, title, label, share=share, tolerance=tolerance, label=label)
 
+    @property
+    def hidden(self) -> str:
+        return "no client sees the copies"
+
     def _tagged(self, outcome: Outcome) -> bool | None:
         return None
 

@@ -28,8 +28,8 @@ class ReplyClaim(RoutingClaim):
             yield cls.named(effect, title, share=1.0, tolerance=tolerance, status=effect.reply_status)
 
     @property
-    def visible(self) -> bool:
-        return True
+    def hidden(self) -> str:
+        return ""
 
     def _tagged(self, outcome: Outcome) -> bool | None:
         return outcome.route == self.rule_name and ("abort" in outcome.fault or outcome.status == self.status)

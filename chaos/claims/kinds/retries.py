@@ -53,6 +53,10 @@ class RetriesClaim(Expectation):
         """Return whether a response's status is one that the rule retries."""
         return self.retries.retried(status)
 
+    @property
+    def hidden(self) -> str:
+        return "a response does not show how many attempts it took"
+
     def _tagged(self, outcome: Outcome) -> bool | None:
         if outcome.route != self.rule_name or not outcome.destination:
             return None

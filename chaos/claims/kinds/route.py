@@ -71,6 +71,10 @@ class RouteClaim(RoutingClaim):
         title = f"to {short(labels[0])}" if len(labels) == 1 else f"takes {effect.name}"
         yield cls.named(effect, title, share=1.0, tolerance=tolerance, labels=labels)
 
+    @property
+    def hidden(self) -> str:
+        return "a response does not show which rule took its request, nor who answered"
+
     def _tagged(self, outcome: Outcome) -> bool | None:
         if outcome.route != self.rule_name:
             return False

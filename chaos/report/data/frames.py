@@ -9,7 +9,7 @@ from http import HTTPStatus
 import pandas as pd
 
 from chaos.journal.result import Result
-from chaos.protocol.digest import Key
+from chaos.protocol.digest import UNCLEAR, Key
 from chaos.protocol.histogram import Histogram
 
 FORWARDED, DELAYED, ABORTED, LATE_ABORT, REPLIED, LOST = (
@@ -63,7 +63,7 @@ def group(key: Key) -> str:
         return DELAYED
     if key.fault == "abort":
         return ABORTED
-    if key.fault:
+    if key.fault and key.fault != UNCLEAR:
         return LATE_ABORT
     return FORWARDED if key.destination or not key.route else REPLIED
 
