@@ -10,10 +10,11 @@ from chaos.verify.mixture import Delayed, delayed_shares
 from chaos.verify.quantile import Bucket, Sample
 
 GAP = 0.25
-"""Of the delay: so wide a stretch between the delayed and the others is empty, or they are not told apart one by
-one."""
-MOST_ASTRAY = 0.001
-"""Of the responses: so many may lie in that stretch, or not be where a delayed one would be. They may be either."""
+"""Of the delay: so wide a stretch between the delayed and the others is all but empty, or they are not told apart one
+by one."""
+MOST_ASTRAY = 0.01
+"""Of the responses: so many may lie in that stretch, or not be where a delayed one would be. They may be either, and a
+verdict holds whatever they were."""
 TOLERANCE = 0.05
 """Of the delay."""
 LEAST_TOLERANCE = 0.002

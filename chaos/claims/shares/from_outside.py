@@ -62,16 +62,16 @@ def _some(expectation: Expectation, evidence: Evidence, latencies: Sample, secon
     whole = assess_shares(shares, claim)
     if not parts.apart:
         return _overlapping(expectation, evidence, latencies.n, seconds, shares, whole)
-    counted = _counted(expectation, half, parts)
-    if counted.verdict is Verdict.FALSIFIED and whole is not Verdict.FALSIFIED:
-        counted = _open(expectation, counted)
-    if parts.clear and (whole is not Verdict.FALSIFIED or counted.verdict is Verdict.FALSIFIED):
-        return replace(counted, alpha=evidence.alpha)
-    if whole is Verdict.FALSIFIED and counted.verdict is not Verdict.FALSIFIED and parts.least < parts.late.n / 2:
-        late = sentences.requests(Tally(parts.late.n, parts.n), counted)
-        sentence = f"{late} were late, but not by {format_duration(seconds)}: how many were delayed cannot be told."
-        return replace(counted, alpha=evidence.alpha, verdict=Verdict.INCONCLUSIVE, cause="delay", sentence=sentence)
-    return _overlapping(expectation, evidence, latencies.n, seconds, shares, whole)
+    counted = replace(_counted(expectation, half, parts), alpha=evidence.alpha)
+    if counted.verdict is Verdict.VERIFIED and whole is not Verdict.FALSIFIED:
+        return counted
+    if parts.clear and counted.verdict is whole:
+        return counted
+    if whole is Verdict.FALSIFIED is not counted.verdict and parts.least < parts.late.n / 2:
+        return _late_otherwise(counted, parts, seconds)
+    if whole.decided or not parts.clear:
+        return _overlapping(expectation, evidence, latencies.n, seconds, shares, whole)
+    return _open(expectation, counted)
 
 
 def assess_shares(shares: Delayed, claim: Claim) -> Verdict:
@@ -101,6 +101,13 @@ def _counted(expectation: Expectation, evidence: Evidence, parts: Parts) -> Find
 
 def _side(finding: Finding) -> bool:
     return (finding.estimate or 0.0) > (finding.configured or 0.0)
+
+
+def _late_otherwise(counted: Finding, parts: Parts, seconds: float) -> Finding:
+    """Return the finding on requests of which many are late, but not by this delay: its own claim says by how much."""
+    late = sentences.requests(Tally(parts.late.n, parts.n), counted)
+    sentence = f"{late} were late, but not by {format_duration(seconds)}: how many were delayed cannot be told."
+    return replace(counted, verdict=Verdict.INCONCLUSIVE, cause="delay", needed=None, sentence=sentence)
 
 
 def _open(expectation: Expectation, finding: Finding) -> Finding:
