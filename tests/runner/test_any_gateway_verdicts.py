@@ -14,13 +14,15 @@ from runner.test_any_gateway import real_envoy
 from support.envoy_binary import find_envoy
 from support.experiments import experiment, run, virtual_service, write
 from support.origin import Asked, Origin, ok
+from support.ports import held_port
 
 from chaos.claims.finding import Finding
 from chaos.errors import ExitCode
-from chaos.runner.processes.ports import free_port
 from chaos.runner.terminal.result import RunResult
 from chaos.runner.terminal.summary import summary_lines
 from chaos.verify.verdict import Verdict
+
+pytestmark = pytest.mark.slow
 
 LOAD = {"users": 60, "until": "decided", "duration": "40s"}
 ABORT = {"abort": {"percentage": {"value": 50}, "httpStatus": 503}}
@@ -30,11 +32,9 @@ def delay(percent: float, fixed: str = "40ms") -> dict[str, Any]:
     return {"delay": {"percentage": {"value": percent}, "fixedDelay": fixed}}
 
 
-def judged(folder: Path, gateway: Any, fault: dict[str, Any], load: dict[str, Any] = LOAD, **route: Any) -> RunResult:
+def judged(folder: Path, gateway: Any, fault: dict[str, Any], load: dict[str, Any] = LOAD) -> RunResult:
     """The result of a run through a gateway that answers as told, by a file with this fault."""
-    service = {"web": {"builtin": "webserver", "port": free_port()}}
-    rule = virtual_service(fault=fault, **route)
-    file = write(folder, experiment(services=service, load=load, seed=5), rule)
+    file = write(folder, experiment(load=load, seed=5), virtual_service(fault=fault))
     with Origin(gateway) as origin:
         return run(file, folder, gateway=origin.url)
 
@@ -115,10 +115,11 @@ class TestAbortsWithoutABody:
     @pytest.mark.envoy
     @pytest.mark.skipif(find_envoy() is None, reason="the real Envoy is not installed")
     def test_a_real_envoys_head_tells_them(self, tmp_path: Path) -> None:
-        port = free_port()
         load = {**self.TASKS, "users": 16}
-        with real_envoy(abort_case(tmp_path, 50, port, load=load), tmp_path) as url:
-            result = run(abort_case(tmp_path, 50, port, load=load), tmp_path, gateway=url)
+        with held_port() as port, held_port() as listener:
+            file = abort_case(tmp_path, 50, port, load=load)
+            with real_envoy(file, tmp_path, listener) as url:
+                result = run(file, tmp_path, gateway=url)
         assert result.outcome == "verified", result.findings
 
 
@@ -130,7 +131,7 @@ def test_what_cannot_be_seen_is_said_and_holds_nothing_up(tmp_path: Path) -> Non
         writer.write(ok(asked, status="503 x", body=b"fault filter abort") if aborted else ok(asked))
 
     route = [{"destination": {"host": host}, "weight": weight} for host, weight in (("web", 80), ("other", 20))]
-    services = {name: {"builtin": "webserver", "port": free_port()} for name in ("web", "other")}
+    services = {name: {"builtin": "webserver"} for name in ("web", "other")}
     rule = virtual_service(fault=ABORT, route=route)
     file = write(tmp_path, experiment(services=services, load=LOAD, seed=5), rule)
     with Origin(gateway) as origin:
