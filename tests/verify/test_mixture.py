@@ -103,6 +103,7 @@ def test_any_upstream_and_any_share(peaks: list[tuple[float, float]], share: flo
     assert holds(delayed_shares(sample(times), DELAY, NEAR, 1e-5).possible, share)
 
 
+@pytest.mark.slow
 def test_it_holds_at_every_moment_of_99_runs_in_100() -> None:
     """20 seeded runs at alpha = 10 %, looked at four times: more than 8 misses by chance are 1 in 10^4, and the bounds
     at 200 points leave room for far fewer."""

@@ -105,6 +105,7 @@ class TestSomeAreDelayed:
         assert low is not None and high is not None and 0.48 <= low < 0.5 < high <= 0.52
         assert found["added-delay"].verdict is NOT and "cannot be told apart" in found["added-delay"].sentence
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("upstream", [None, exponential, uniform, wide, two_kinds])
     @pytest.mark.parametrize("seed", [1, 2])
     def test_a_right_gateway_is_never_falsified(self, upstream: Callable[[Any, int], Any] | None, seed: int) -> None:
