@@ -113,11 +113,13 @@ class RuleCounters(Shape):
     tries: dict[str, Count] = {}
     left: dict[str, Count] = {}
     left_to: dict[str, Count] = {}
+    failures: dict[str, Count] = {}
     requests: Count = 0
     delay: Count = 0
     abort: Count = 0
     delay_abort: Count = 0
     forwarded: Count = 0
+    answered: Count = 0
     mirrored: Count = 0
     mirrors: dict[str, Count] = {}
     upstream_requests: Count = 0

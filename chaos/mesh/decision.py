@@ -165,6 +165,14 @@ class Failure(Enum):
     PER_TRY_TIMEOUT = "per try timeout"
     OVERFLOW = "overflow"  # circuit breaker (UO), never retried
 
+    @property
+    def flag(self) -> str:
+        """Envoy's response flag, as access logs show it (%RESPONSE_FLAGS%)."""
+        return _FLAGS[self]
+
+
+_FLAGS = {Failure.CONNECT: "UF", Failure.RESET: "UC", Failure.PER_TRY_TIMEOUT: "UT", Failure.OVERFLOW: "UO"}
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RetryPolicy:

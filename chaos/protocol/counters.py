@@ -9,13 +9,16 @@ from typing import Any, NotRequired, TypedDict
 class RuleCounters(TypedDict):
     """What the gateway counted of one rule in one phase. Keys of the tables are cluster labels, statuses (0: the client
     left first), statuses of upstream responses and numbers of attempts; of clients that left before their response,
-    `left` counts the faults drawn for them, as `x-chaos-fault` names them, and `left_to` the clusters they were for."""
+    `left` counts the faults drawn for them, as `x-chaos-fault` names them, and `left_to` the clusters they were for.
+    Of forwarded requests `answered` had their response from upstream; `failures` had none, or not all of it, by Envoy's
+    response flag (UH, UF, UC ...)."""
 
     requests: int
     delay: int
     abort: int
     delay_abort: int
     forwarded: int
+    answered: int
     mirrored: int
     upstream_requests: int
     upstream_failures: int
@@ -27,6 +30,7 @@ class RuleCounters(TypedDict):
     tries: dict[str, int]
     left: dict[str, int]
     left_to: dict[str, int]
+    failures: dict[str, int]
 
 
 class GatewayCounters(TypedDict):
@@ -106,6 +110,7 @@ def _completed(rule: Mapping[str, Any]) -> RuleCounters:
         "abort": rule.get("abort", 0),
         "delay_abort": rule.get("delay_abort", 0),
         "forwarded": rule.get("forwarded", 0),
+        "answered": rule.get("answered", 0),
         "mirrored": rule.get("mirrored", 0),
         "upstream_requests": rule.get("upstream_requests", 0),
         "upstream_failures": rule.get("upstream_failures", 0),
@@ -117,4 +122,5 @@ def _completed(rule: Mapping[str, Any]) -> RuleCounters:
         "tries": rule.get("tries", {}),
         "left": rule.get("left", {}),
         "left_to": rule.get("left_to", {}),
+        "failures": rule.get("failures", {}),
     }

@@ -18,9 +18,10 @@ class SimulatedGateway:
     """One rule, one task, `connections` users in a closed model. Every argument may be wrong on purpose.
 
     `abort` and `delay` give the share at a second; `hide` is the share of aborts that never reach a client as such.
-    Clients leave after `patience` seconds; `losing` is the share of responses that the gateway loses without a word.
-    `coupled`: what is aborted is delayed, and nothing else is. `upstream` gives the latencies of n requests that
-    nothing delays; without one they are around `slowness`."""
+    Clients leave after `patience` seconds; `losing` is the share of responses that the gateway loses without a word,
+    `broken` the share of what it forwards that ends with 503 and Envoy's response flag `flag`. `coupled`: what is
+    aborted is delayed, and nothing else is. `upstream` gives the latencies of n requests that nothing delays; without
+    one they are around `slowness`."""
 
     abort: Callable[[int], float] = lambda second: 0.0
     delay: Callable[[int], float] = lambda second: 0.0
@@ -30,6 +31,8 @@ class SimulatedGateway:
     destinations: dict[str, float] = field(default_factory=lambda: {"web:80": 1.0})
     hide: float = 0.0
     losing: float = 0.0
+    broken: float = 0.0
+    flag: str = "UF"
     coupled: bool = False
     per_connection: bool = False
     twice: bool = False
@@ -51,7 +54,7 @@ class SimulatedGateway:
         self.counts: dict[str, Any] = {
             "requests": 0, "delay": 0, "abort": 0, "delay_abort": 0, "forwarded": 0, "mirrored": 0, "destinations": {},
             "statuses": {}, "upstream_requests": 0, "upstream_failures": 0, "upstream_statuses": {}, "tries": {},
-            "left": {}, "left_to": {}, "mirrors": {}, "delay_seconds": 0.0,
+            "left": {}, "left_to": {}, "mirrors": {}, "failures": {}, "answered": 0, "delay_seconds": 0.0,
         }  # fmt: skip
         self.constant = self.random.random(self.connections)
 
@@ -78,16 +81,19 @@ class SimulatedGateway:
         chosen = self.random.choice(len(labels), n, p=list(self.destinations.values()))
         tries = self._tries(n)
         hidden = self.random.random(n) < self.hide
+        broken = self.random.random(n) < self.broken if self.broken else np.zeros(n, bool)
         latency = self._upstream(n) + delayed * self._added(n)
         before: Key | None = None
         for i in range(n):
             left = self.patience is not None and latency[i] > self.patience
-            self._count(bool(aborted[i]), bool(delayed[i]), labels[chosen[i]], int(tries[i]), left)
+            self._count(bool(aborted[i]), bool(delayed[i]), labels[chosen[i]], int(tries[i]), left, bool(broken[i]))
             if left or (self.losing and self.random.random() < self.losing):
                 digest.add(Key(self.phase, self.task, "", "", 0, error="timeout" if left else "reset"), 1)
                 before = None
                 continue
             key = self._key(bool(aborted[i]), bool(delayed[i]), labels[chosen[i]], int(tries[i]), bool(hidden[i]))
+            if broken[i] and not aborted[i]:
+                key = key._replace(status=503)
             digest.add(key, int(latency[i] * 1e6))
             if before is not None:
                 digest.add_pairs(before, key)
@@ -124,12 +130,12 @@ class SimulatedGateway:
             return Key(self.phase, self.task, "", "", status, "abort" if shown else "", 1)
         return Key(self.phase, self.task, self.name, "" if aborted else label, status, fault, abs(tries))
 
-    def _count(self, aborted: bool, delayed: bool, label: str, tries: int, left: bool) -> None:
+    def _count(self, aborted: bool, delayed: bool, label: str, tries: int, left: bool, broken: bool) -> None:
         counts = self.counts
         counts["requests"] += 1
         counts["delay"] += delayed
         counts["abort"] += aborted
-        status = str(self.status if aborted else 500 if tries < 0 else 200)
+        status = str(self.status if aborted else 503 if broken else 500 if tries < 0 else 200)
         if left:
             status, fault = "0", _fault(aborted, delayed)
             counts["left"][fault] = counts["left"].get(fault, 0) + 1
@@ -142,6 +148,9 @@ class SimulatedGateway:
             counts["tries"][str(abs(tries))] = counts["tries"].get(str(abs(tries)), 0) + 1
             counts["upstream_requests"] += abs(tries)
             counts["upstream_failures"] += abs(tries) - (tries > 0)
+            if broken and not left:
+                counts["failures"][self.flag] = counts["failures"].get(self.flag, 0) + 1
+            counts["answered"] += not (broken or left)
 
 
 def _fault(aborted: bool, delayed: bool) -> str:

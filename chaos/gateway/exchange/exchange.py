@@ -23,7 +23,17 @@ from chaos.gateway.exchange.answer import Answer, interim_heads, shared_head
 from chaos.gateway.exchange.attempt import Attempt
 from chaos.gateway.exchange.client import Client
 from chaos.gateway.exchange.framing import answer_line, content_length, unframed
-from chaos.gateway.exchange.local_reply import CLOSE, NO_HEALTHY_UPSTREAM, TIMED_OUT, reply_bytes, unreachable
+from chaos.gateway.exchange.local_reply import (
+    CLOSE,
+    NO_CLUSTER,
+    NO_ENDPOINT,
+    NO_HEALTHY_UPSTREAM,
+    PROTOCOL_ERROR,
+    TIMED_OUT,
+    TIMEOUT,
+    reply_bytes,
+    unreachable,
+)
 from chaos.gateway.exchange.mirror import Mirrors
 from chaos.gateway.exchange.plain_heads import plain_answer
 from chaos.gateway.exchange.request_body import RequestBody
@@ -170,7 +180,7 @@ class Exchange:
         self._timeout = self._cookie = self._mirrors = self._retries = self._answer = None
         request, body, worker, cluster = self.request, self.body, self._worker, forward.cluster
         if cluster is None:
-            self._local(503, b"")
+            self._fail(NO_CLUSTER, 503, b"")
             return
         pool = self._pool = worker.pool(cluster)
         if forward.timeout is not None and (body is None or body.complete):
@@ -179,7 +189,7 @@ class Exchange:
             self._cookie = new_cookie(request, cluster.hash_key)
         host = choose(pool, request if self._cookie is None else self._cookie.request)
         if host is None:
-            self._local(503, NO_HEALTHY_UPSTREAM)
+            self._fail(NO_ENDPOINT, 503, NO_HEALTHY_UPSTREAM)
             return
         head = self._head = upstream_head(request, forward, body, framed=self.framed, websocket=self._websocket)
         if forward.mirrors:
@@ -236,6 +246,7 @@ class Exchange:
             status, shared, _ = made
             attempt.answered(status)
         ledger.statuses[status] += 1
+        ledger.answered += 1
         lines = self._own_lines(attempt, status, shared)
         self._end(attempt.host.give_back)
         self.client.transport.write(b"".join((shared, lines, CRLF, body)))
@@ -313,8 +324,12 @@ class Exchange:
         else:
             self.client.exchange_done()
 
-    def _cut(self) -> None:
-        """Close the connection, so that the client learns that its response cannot be completed."""
+    def _cut(self, flag: str = "") -> None:
+        """Close the connection, so that the client learns that its response cannot be completed. `flag` says what
+        upstream did; it is empty when the client is to blame."""
+        if flag:
+            self._ledger.answered -= 1
+            self._ledger.failures[flag] += 1
         self._end()
         self.client.cut()
 
@@ -349,8 +364,9 @@ class Exchange:
         self.client.write(data)
         self._hand_back()
 
-    def _local(self, status: int, body: bytes) -> None:
-        """Answer as Envoy's router, with the rule's response header operations."""
+    def _fail(self, flag: str, status: int, body: bytes) -> None:
+        """Answer as Envoy's router does when upstream does not, with the rule's response header operations."""
+        self._ledger.failures[flag] += 1
         self._reply(self._forward_to.headwork.local_reply(self.request, status, body))
 
     def _is_early(self) -> bool:
@@ -380,7 +396,7 @@ class Exchange:
         """Handle a connection that closed: cut a response that has begun, send again what was not taken, fail the
         attempt otherwise."""
         if self.state is states.ANSWERING:
-            self._cut()
+            self._cut(Failure.RESET.flag)
         elif connection.undelivered and (self.body is None or self.body.replayable):
             self._send_again(attempt)
         elif connection.in_head:
@@ -411,9 +427,10 @@ class Exchange:
                 self._back_off(attempt)
                 return
         if failure is Failure.PER_TRY_TIMEOUT:
-            self._local(504, TIMED_OUT)
+            self._fail(failure.flag, 504, TIMED_OUT)
         else:
-            self._local(status, unreachable(reason, self._attempts))
+            flag = failure.flag if status == 503 else PROTOCOL_ERROR
+            self._fail(flag, status, unreachable(reason, self._attempts))
 
     def _may_retry(self) -> bool:
         return may_retry(self._forward_to.retry, self._attempts, self.body, self._retries, self._pool)
@@ -433,7 +450,7 @@ class Exchange:
         request = self.request if self._cookie is None else self._cookie.request
         host = choose(self._pool, request, self._retries.avoided if self._retries is not None else ())
         if host is None:
-            self._local(503, NO_HEALTHY_UPSTREAM)
+            self._fail(NO_ENDPOINT, 503, NO_HEALTHY_UPSTREAM)
         else:
             self._attempt(host)
 
@@ -442,11 +459,11 @@ class Exchange:
     def _timed_out(self) -> None:
         """End the request at the route's timeout, which spans all attempts and the response's body (Envoy's router)."""
         if self.state is states.ANSWERING:
-            self._cut()
+            self._cut(TIMEOUT)
             return
         if self.state is states.SENT and self.attempt is not None:
             self.attempt.failed()
-        self._local(504, TIMED_OUT)
+        self._fail(TIMEOUT, 504, TIMED_OUT)
 
     # ------------------------------------------------------------------------------------------ bodies in pieces
 
@@ -499,6 +516,7 @@ class Exchange:
     def _begin_answer(self, attempt: Attempt, connection: Upstream, status: int) -> None:
         forward, ledger, request = self._forward_to, self._ledger, self.request
         ledger.statuses[status] += 1
+        ledger.answered += 1
         if status == 101:
             self._become_tunnel(attempt, connection, forward)
             return
@@ -516,7 +534,7 @@ class Exchange:
     def _pass_on(self, answer: Answer, connection: Upstream) -> None:
         """Pass on more of a response whose head has been sent."""
         if connection.malformed:
-            self._cut()
+            self._cut(PROTOCOL_ERROR)
             return
         for piece in answer.take(connection):
             self.client.write(piece)

@@ -11,6 +11,9 @@ TIMED_OUT = b"upstream request timeout"
 NO_HEALTHY_UPSTREAM = b"no healthy upstream"
 CLOSE = b"connection: close\r\n"
 
+NO_CLUSTER, NO_ENDPOINT, TIMEOUT, PROTOCOL_ERROR = "NC", "UH", "UT", "UPE"
+"""Envoy's response flags of failures that are not an attempt's (Failure.flag)."""
+
 _GRPC_MESSAGE = re.compile(rb"\r\ngrpc-message: [^\r]*\r\n")  # carries the body's text, so it goes with the body
 
 

@@ -16,6 +16,7 @@ _PLAIN = {
     "abort": "Requests that were aborted",
     "delay_abort": "Requests that were delayed and then aborted",
     "forwarded": "Requests that were forwarded",
+    "answered": "Forwarded requests whose response came from upstream",
     "mirrored": "Copies sent to mirrors",
     "upstream_requests": "Attempts sent upstream",
     "upstream_failures": "Attempts that the rule's retryOn would retry",
@@ -29,6 +30,7 @@ _TALLIED = {
     "tries": ("tries", "Forwarded requests, by how many attempts they took"),
     "left": ("fault", "Clients that left before their response, by the fault that was drawn for them"),
     "left_to": ("destination", "Clients that left before their response, by the destination drawn for them"),
+    "failures": ("flag", "Forwarded requests without a response from upstream, by Envoy's response flag"),
 }
 
 

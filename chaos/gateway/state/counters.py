@@ -15,10 +15,10 @@ from chaos.protocol.counters import GatewayCounters, RuleCounters
 from chaos.protocol.tags import encode_tag
 
 _SUMS = (
-    "requests", "delay", "abort", "delay_abort", "forwarded", "mirrored", "upstream_requests", "upstream_failures",
-    "delay_seconds",
+    "requests", "delay", "abort", "delay_abort", "forwarded", "answered", "mirrored", "upstream_requests",
+    "upstream_failures", "delay_seconds",
 )  # fmt: skip
-_TALLIES = ("destinations", "statuses", "upstream_statuses", "tries", "left", "left_to", "mirrors")
+_TALLIES = ("destinations", "statuses", "upstream_statuses", "tries", "left", "left_to", "mirrors", "failures")
 
 REMEMBERED = 256  # heads of upstream responses, per rule and destination
 
@@ -49,7 +49,7 @@ class Ledger:
     def __init__(self, key: str, tags: bytes, tagged: bool):
         self.key = key
         self.requests = self.delay = self.abort = self.delay_abort = self.forwarded = self.mirrored = 0
-        self.upstream_requests = self.upstream_failures = 0
+        self.answered = self.upstream_requests = self.upstream_failures = 0
         self.delay_seconds = 0.0
         self.destinations: defaultdict[str, int] = defaultdict(int)
         self.statuses: defaultdict[int, int] = defaultdict(int)
@@ -58,6 +58,7 @@ class Ledger:
         self.mirrors: defaultdict[str, int] = defaultdict(int)
         self.left: defaultdict[str, int] = defaultdict(int)
         self.left_to: defaultdict[str, int] = defaultdict(int)
+        self.failures: defaultdict[str, int] = defaultdict(int)
         self.tags = tags
         self.tagged = tagged
         self.destination_tags: dict[str, bytes] = {}

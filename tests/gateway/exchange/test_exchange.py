@@ -50,6 +50,12 @@ UNREACHABLE = "upstream connect error or disconnect/reset before headers. "
 GONE = b"HTTP/1.1 503 X\r\ncontent-length: 4\r\n\r\ngone"
 
 
+def ended(proxy: InProcess) -> tuple[object, object]:
+    """How many forwarded requests upstream answered, and how the others failed."""
+    counts = proxy.counts()
+    return counts["answered"], counts["failures"]
+
+
 def tags(answer: Answer) -> dict[str, str]:
     return {name: value for name, value in answer.headers if name.startswith("x-chaos-")}
 
@@ -390,12 +396,14 @@ async def test_an_unknown_destination_is_503_without_a_body() -> None:
         answer = await proxy.ask(get())
         assert (answer.status, answer.body, answer.values("content-type")) == (503, b"", [])
         assert tags(answer) == {"x-chaos-route": "web[0]"}
+        assert ended(proxy) == (0, {"NC": 1})
 
 
 async def test_no_endpoint_is_no_healthy_upstream() -> None:
     async with gateway(to(cluster())) as proxy:
         answer = await proxy.ask(get())
         assert (answer.status, answer.body) == (503, b"no healthy upstream")
+        assert ended(proxy) == (0, {"UH": 1})
 
 
 @pytest.fixture
@@ -420,6 +428,7 @@ async def test_a_refused_connection_after_retries(refused: int) -> None:
         assert (answer.status, answer.body.decode()) == (503, expected)
         assert tags(answer)["x-chaos-attempts"] == "3"
         assert proxy.counts()["upstream_failures"] == 3
+        assert ended(proxy) == (0, {"UF": 1}), "the end of the request counts, not its attempts"
 
 
 async def _close(peer: Peer) -> None:
@@ -432,6 +441,7 @@ async def test_a_connection_that_ends_before_the_answer(ending: object) -> None:
         answer = await proxy.ask(get())
         assert (answer.status, answer.body.decode()) == (503, UNREACHABLE + "reset reason: connection termination")
         assert web.connections == 1, "it is not sent again on its own: upstream has read it"
+        assert ended(proxy) == (0, {"UC": 1})
 
 
 TWO_FRAMINGS = b"content-length: 2\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
@@ -452,6 +462,7 @@ async def test_an_answer_that_is_not_http_is_502(text: bytes) -> None:
         answer = await proxy.ask(get())
         assert (answer.status, answer.body.decode()) == (502, UNREACHABLE + "reset reason: protocol error")
         await until(lambda: web.closed)
+        assert ended(proxy) == (0, {"UPE": 1})
 
 
 @pytest.mark.parametrize(
@@ -470,6 +481,7 @@ async def test_an_answer_cut_short_is_cut_short_for_the_client(framing: bytes) -
         assert text.startswith(b"HTTP/1.1 200 OK\r\n") and b"half" in text and not text.endswith(b"0\r\n\r\n")
         assert web.connections == 1, "never retried once the head has gone out"
         assert proxy.counts()["statuses"] == {"200": 1}
+        assert ended(proxy) == (0, {"UC": 1})
 
 
 # ------------------------------------------------------------------------------------------------ timeouts
@@ -488,6 +500,7 @@ async def test_the_routes_timeout_is_504_and_cancels_upstream() -> None:
             answer = await client.answer()
             assert (answer.status, answer.body, answer.values("connection")) == (504, b"upstream request timeout", [])
             await until(lambda n=n: web.closed == n)
+            assert ended(proxy) == (0, {"UT": n})
 
 
 async def test_the_timeout_starts_when_the_whole_request_is_here_and_after_the_delay() -> None:
@@ -522,6 +535,7 @@ async def test_the_timeout_spans_the_body_of_the_answer() -> None:
         clock.advance(1.0)
         assert await client.ended()
         await until(lambda: web.closed)
+        assert ended(proxy) == (0, {"UT": 1})
 
 
 async def test_the_timeout_of_a_try_does_not_span_the_body() -> None:
@@ -559,6 +573,7 @@ async def test_tries_that_time_out_are_retried_and_the_last_is_504() -> None:
         counts = proxy.counts()
         assert (counts["tries"], counts["upstream_requests"], counts["upstream_failures"]) == ({"3": 1}, 3, 3)
         assert len(web.heads) == 3
+        assert ended(proxy) == (0, {"UT": 1})
 
 
 async def test_the_route_timeout_spans_all_tries() -> None:
@@ -633,6 +648,7 @@ async def test_a_retry_that_succeeds_is_the_answer() -> None:
         answer = await proxy.ask(post(b"hello"))
         assert (answer.status, answer.body, web.bodies) == (200, b"ok", [b"hello"] * 3)
         assert proxy.counts()["tries"] == {"3": 1}
+        assert ended(proxy) == (1, {}), "retries hid what went wrong"
 
 
 async def test_other_answers_are_not_retried() -> None:
@@ -640,6 +656,7 @@ async def test_other_answers_are_not_retried() -> None:
         assert (await proxy.ask(get())).status == 503
         assert len(web.heads) == 1
         assert proxy.counts()["upstream_failures"] == 0
+        assert ended(proxy) == (1, {}), "a 503 of upstream's own is a response"
 
 
 async def test_a_chunked_body_is_sent_again() -> None:
@@ -701,6 +718,7 @@ async def test_counts_agree_at_rest() -> None:
             assert counts["requests"] == sum(counts["statuses"].values())  # type: ignore[attr-defined]
             assert counts["requests"] == counts["abort"] + counts["forwarded"]  # type: ignore[operator]
             assert counts["forwarded"] == sum(counts["destinations"].values())  # type: ignore[attr-defined]
+            assert counts["forwarded"] == counts["answered"] + sum(counts["left_to"].values())  # type: ignore
 
 
 async def test_keep_alive_serves_many_requests_on_one_connection_each_side() -> None:
