@@ -37,7 +37,7 @@ def told(name: str) -> list[tuple[str, str, float | None]]:
 
 
 def test_abort50() -> None:
-    assert told("abort50") == [("route", "to webserverv1", 1.0), ("abort", "abort 400", 0.5)]
+    assert told("abort50") == [("route", "to webserverv1 unless aborted", 1.0), ("abort", "abort 400", 0.5)]
     route, abort = expected("abort50")
     assert abort.rule == WEB and abort.id == f"{WEB}#abort" and abort.status == 400 and abort.tasks == ("GET /",)
     assert "abort50.yaml:" in abort.where

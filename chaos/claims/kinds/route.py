@@ -1,5 +1,5 @@
 """The claim *route*: every request of these tasks takes this rule, and goes to one of its destinations unless it is
-aborted."""
+aborted. Where the rule aborts everything nothing goes anywhere, and only the taking is claimed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
-from chaos.claims.effects import Effect, short
+from chaos.claims.effects import Effect, forwards, short
 from chaos.claims.evidence import Evidence
 from chaos.claims.expectation import Expectation
 from chaos.claims.finding import Finding, Tally
@@ -56,9 +56,11 @@ class RoutingClaim(Expectation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteClaim(RoutingClaim):
-    """The claim that all requests take the rule to one of the clusters `labels`; these are empty if one is unknown."""
+    """The claim that all requests take the rule to one of the clusters `labels`; these are empty if one is unknown, or
+    if nothing is sent to them. `aborts`: some requests are aborted instead."""
 
     labels: tuple[str, ...]
+    aborts: bool = False
 
     kind: ClassVar[str] = "route"
 
@@ -67,9 +69,13 @@ class RouteClaim(RoutingClaim):
         """Yield one claim for a rule that tasks of the load take and that does not reply itself."""
         if effect.reply is not None or effect.tasks is None:
             return
-        labels = () if effect.unreachable else tuple(label for label, _ in effect.destinations)
+        known = forwards(effect, faults) and not effect.unreachable
+        labels = tuple(label for label, _ in effect.destinations) if known else ()
+        aborts = faults and bool(effect.abort_share)
         title = f"to {short(labels[0])}" if len(labels) == 1 else f"takes {effect.name}"
-        yield cls.named(effect, title, share=1.0, tolerance=tolerance, labels=labels)
+        if aborts and len(labels) == 1:
+            title += " unless aborted"
+        yield cls.named(effect, title, share=1.0, tolerance=tolerance, labels=labels, aborts=aborts)
 
     @property
     def hidden(self) -> str:
@@ -80,8 +86,22 @@ class RouteClaim(RoutingClaim):
             return False
         return "abort" in outcome.fault or not self.labels or outcome.destination in self.labels
 
+    def judge(self, evidence: Evidence) -> Finding:
+        finding = RoutingClaim.judge(self, evidence)
+        if not self.aborts or len(self.labels) != 1 or finding.verdict is not Verdict.VERIFIED:
+            return finding
+        went = sum(count for outcome, count in evidence.observed if self._arrived(outcome))
+        said = f"{thousands(went)} were not aborted, and went to {short(self.labels[0])}"
+        return replace(finding, sentence=f"{finding.sentence.removesuffix('.')}; {said}.")
+
+    def _arrived(self, outcome: Outcome) -> bool:
+        return bool(self.classify(outcome)) and "abort" not in outcome.fault
+
     def did(self) -> str:
-        return f"took {self.rule_name}" + (f" to {short(self.labels[0])}" if len(self.labels) == 1 else "")
+        if len(self.labels) != 1:
+            return f"took {self.rule_name}"
+        to = f"to {short(self.labels[0])}"
+        return f"took {self.rule_name}, {to} unless aborted" if self.aborts else f"took {self.rule_name} {to}"
 
     def _met(self, outcome: Outcome) -> str:
         if outcome.route == self.rule_name and outcome.destination:
