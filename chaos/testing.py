@@ -24,6 +24,7 @@ from chaos.api.shorthand import Document, Fault, as_stream
 from chaos.claims.effects import PhaseEffects
 from chaos.claims.expectations import expectations
 from chaos.claims.finding import Finding
+from chaos.claims.hypotheses.coverage import judge_failures
 from chaos.claims.hypotheses.expression import Names, parse_expression
 from chaos.claims.hypotheses.measure import Expression
 from chaos.claims.hypotheses.reading import hosts_of
@@ -112,9 +113,11 @@ class Gateway:
     def _findings(self, expect: Sequence[str], confidence: float, tolerance: float) -> list[Finding]:
         effects = effects_of(self.rules.compiled, (), others=True)
         hosts = hosts_of(self.rules.compiled)
+        hypotheses = [_parsed(text, tuple(hosts)) for text in expect]
+        phase = PhaseEffects("", effects, own_failures=not judge_failures(hypotheses, ""))
         judge = RunJudge(
-            expectations([PhaseEffects("", effects, True)], tolerance=tolerance),
-            [_parsed(text, tuple(hosts)) for text in expect],
+            expectations([phase], tolerance=tolerance),
+            hypotheses,
             hosts=hosts,
             confidence=confidence,
         )

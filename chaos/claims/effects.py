@@ -59,11 +59,21 @@ class Effect:
 @dataclass(frozen=True, slots=True)
 class PhaseEffects:
     """The effects in force during one phase. With `faults` off, the rules route, rewrite and redirect but inject
-    nothing."""
+    nothing.
+
+    `own_failures`: requests that fail by themselves are judged, not left to a hypothesis. `lost`: so are responses that
+    never come, to a load that is ours."""
 
     name: str
     effects: tuple[Effect, ...]
     faults: bool = True
+    own_failures: bool = False
+    lost: bool = False
+
+    @property
+    def delays(self) -> bool:
+        """Whether a fault of the phase delays requests, so that a timeout anywhere may be its doing."""
+        return self.faults and any(effect.delay_share for effect in self.effects)
 
 
 def forwards(effect: Effect, faults: bool) -> bool:

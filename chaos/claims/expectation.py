@@ -1,7 +1,8 @@
-"""The base class of claims that follow from a rule. Each kind of claim is a file in `kinds/`.
+"""The base class of claims that follow from the rules. Each kind of claim is a file in `kinds/`.
 
-A kind defines which claims follow from a rule (`of`), which outcomes satisfy the claim (`_tagged`, `_untagged`), what
-the gateway itself counted (`drawn`), how the evidence is judged (`judge`), and the words for sentences (`did`)."""
+A kind defines which claims follow from a rule (`of`) or from a phase as a whole (`of_phase`), which outcomes satisfy
+the claim (`_tagged`, `_untagged`), what the gateway itself counted (`drawn`), how the evidence is judged (`judge`), and
+the words for sentences (`did`)."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
-from chaos.claims.effects import Effect
+from chaos.claims.effects import Effect, PhaseEffects
 from chaos.claims.evidence import MAIN, Evidence
 from chaos.claims.finding import Finding, Tally
 from chaos.claims.gateway_ledger import GatewayLedger, Left
@@ -51,6 +52,8 @@ class Expectation(ABC):
     """Whether the target follows from what the run measures."""
     fault: ClassVar[str] = ""
     """The fault whose draws have to be independent of each other, of `digest.FAULT_KINDS`."""
+    of_whole_phase: ClassVar[bool] = False
+    """Whether it is about a phase, whatever its rules do: such claims alone verify no rule."""
     complementary: ClassVar[bool] = False
     """Whether two claims of this kind are equivalent, because each is wrong exactly if the other is."""
 
@@ -60,9 +63,14 @@ class Expectation(ABC):
         return None
 
     @classmethod
-    @abstractmethod
     def of(cls, effect: Effect, faults: bool, tolerance: float) -> Iterator[Self]:
         """Yield the claims of this kind that follow from a rule, in a phase with `faults` or without."""
+        return iter(())
+
+    @classmethod
+    def of_phase(cls, phase: PhaseEffects) -> Iterator[Self]:
+        """Yield the claims of this kind that follow from a phase as a whole."""
+        return iter(())
 
     @classmethod
     def named(cls, effect: Effect, title: str, detail: str = "", **fields: Any) -> Self:
@@ -155,6 +163,11 @@ class Expectation(ABC):
         """Return the sentence for a claim that was verified earlier but whose latest counts alone are inconclusive.
         `before` is the sentence of that time."""
         return before
+
+    @property
+    def groups(self) -> tuple[tuple[str, ...] | None, ...]:
+        """Return the tasks of each group of requests that has to be judged on its own; the scarcest takes longest."""
+        return (self.tasks,)
 
     def portion(self, effect: Effect) -> float:
         """Return the part of the rule's requests that the claim is about, in [0, 1]."""

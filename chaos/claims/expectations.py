@@ -1,8 +1,9 @@
-"""List the claims that follow from the rules, for each thing that a rule does to the requests that reach it."""
+"""List the claims that follow from the rules: of each phase as a whole, then for each thing that a rule does to the
+requests that reach it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from chaos.claims.effects import PhaseEffects
@@ -20,13 +21,20 @@ def expectations(
     made = (
         replace(claim, phase=phase.name, tagged=tagged, id=f"{phase.name}:{claim.id}" if phase.name else claim.id)
         for phase in phases
-        for effect in phase.effects
-        for kind in KINDS
-        for claim in kind.of(effect, phase.faults, tolerance)
+        for claim in _claims(phase, tolerance)
     )
     return tuple(made if tagged else map(_from_outside, made))
 
 
+def _claims(phase: PhaseEffects, tolerance: float) -> Iterator[Expectation]:
+    for kind in KINDS:
+        yield from kind.of_phase(phase)
+    for effect in phase.effects:
+        for kind in KINDS:
+            yield from kind.of(effect, phase.faults, tolerance)
+
+
 def _from_outside(claim: Expectation) -> Expectation:
-    reason = claim.hidden if claim.tasks is not None else "its requests are not the load's own"
+    of_load = claim.tasks is not None or claim.of_whole_phase
+    reason = claim.hidden if of_load else "its requests are not the load's own"
     return claim if claim.unseen or not reason else replace(claim, unseen=f"cannot be seen from outside, as {reason}")

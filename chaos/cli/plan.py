@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from chaos.cli.output import say, say_json
+from chaos.cli.output import print_problems, say, say_json
 
 
 class Format(StrEnum):
@@ -27,7 +27,9 @@ def plan(
     from chaos.runner.plan.options import RunOptions
     from chaos.runner.plan.planner import plan_run
 
-    forecast = plan_run(file, RunOptions(overrides=tuple(settings or ()))).forecast()
+    planned = plan_run(file, RunOptions(overrides=tuple(settings or ())))
+    print_problems((each for each in planned.notes if each.severity == "warning"), err=True)
+    forecast = planned.forecast()
     if output is Format.JSON:
         import json
 

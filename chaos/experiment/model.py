@@ -180,6 +180,8 @@ class Verify(Model):
     unreached: Literal["allow"] | tuple[str, ...] = ()
     """Names of rules that no request needs to reach, or `allow` for all. Any other rule that none reaches is exit
     code 6."""
+    failures: Literal["allow"] | None = None
+    """With `allow`, requests that fail by themselves (nothing is behind) and lost responses are not judged."""
 
 
 class Ramp(Model):

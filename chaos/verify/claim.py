@@ -206,6 +206,12 @@ def below(limit: float) -> Claim:
     return Claim(0.0, limit, limit, VAGUE)
 
 
+def rarely(limit: float) -> Claim:
+    """Return the claim that a proportion is 0, with up to `limit` forgiven: verified about as soon as *never* is, and
+    not refuted by a single counter-example."""
+    return Claim(0.0, limit, 0.0, prior_around(0.0, limit))
+
+
 def above(limit: float) -> Claim:
     """Return the claim that a proportion is at least `limit`."""
     return Claim(limit, 1.0, limit, VAGUE)

@@ -66,7 +66,8 @@ def _line(expectation: Expectation, share: float, alpha: float, requests: int | 
 def _share(expectation: Expectation, phases: Sequence[PhaseEffects], weights: Mapping[str, float]) -> float:
     """Return the part of the load's requests that the claim applies to; 1.0 for those of others than the load."""
     total = sum(weights.values()) or 1.0
-    own = 1.0 if expectation.tasks is None else sum(weights.get(task, 0.0) for task in expectation.tasks) / total
+    sums = [total if tasks is None else sum(weights.get(each, 0.0) for each in tasks) for tasks in expectation.groups]
+    own = min(sums) / total
     effect = _effect(expectation, phases)
     return own if effect is None else own * expectation.portion(effect)
 

@@ -9,12 +9,16 @@ from chaos.claims.kinds.abort import AbortClaim
 from chaos.claims.kinds.added_delay import AddedDelayClaim
 from chaos.claims.kinds.delay import DelayClaim
 from chaos.claims.kinds.destination import DestinationClaim
+from chaos.claims.kinds.failures import FailuresClaim
+from chaos.claims.kinds.lost import LostClaim
 from chaos.claims.kinds.mirror import MirrorClaim
 from chaos.claims.kinds.reply import DirectResponseClaim, NoRouteClaim, RedirectClaim
 from chaos.claims.kinds.retries import RetriesClaim
 from chaos.claims.kinds.route import RouteClaim
 
 KINDS: tuple[type[Expectation], ...] = (
+    LostClaim,
+    FailuresClaim,
     RedirectClaim,
     DirectResponseClaim,
     NoRouteClaim,
@@ -26,6 +30,6 @@ KINDS: tuple[type[Expectation], ...] = (
     RetriesClaim,
     MirrorClaim,
 )
-"""All kinds, in the order in which the claims of a rule are listed."""
+"""All kinds, in the order in which the claims of a phase, and those of a rule, are listed."""
 
 BY_NAME: Mapping[str, type[Expectation]] = {kind.kind: kind for kind in KINDS}

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from chaos.claims.effects import PhaseEffects
 from chaos.claims.expectations import expectations
+from chaos.claims.hypotheses.coverage import judge_failures, judge_lost
 from chaos.claims.hypotheses.measure import Expression
 from chaos.claims.hypotheses.reading import names_of, read_hold, read_hypotheses, read_safeguards
 from chaos.claims.hypotheses.safeguards import Safeguard
@@ -21,6 +22,7 @@ from chaos.experiment.tasks import LoadTask, derive_tasks, load_tasks
 from chaos.mesh.compile.rules import Rules, compile_rules
 from chaos.runner.plan.checked import Prepared, Read, prepare
 from chaos.runner.plan.files import read_text, trouble_with_file
+from chaos.runner.plan.nothing_behind import nothing_behind
 from chaos.runner.plan.options import RunOptions
 from chaos.runner.plan.phase_rules import PhaseRules, with_rules
 from chaos.runner.plan.phases import RunPhase, phases_of
@@ -40,16 +42,24 @@ def plan_run(file: str, options: RunOptions, read: Read = read_text) -> RunPlan:
     open_ended = bool(reading.experiment.spec.load.locustfile) or bool(prepared.services.applications())
     ruled = _phases(prepared, rules)
     phases = tuple(each.phase for each in ruled)
+    hypotheses, safeguards, search = _claims(prepared, rules, tasks, phases)
+    judged = reading.experiment.spec.verify.failures != "allow"
     effects = tuple(
-        PhaseEffects(each.phase.name, effects_of(each.rules, tasks, others=open_ended), each.phase.faults)
+        PhaseEffects(
+            each.phase.name,
+            effects_of(each.rules, tasks, others=open_ended),
+            each.phase.faults,
+            own_failures=judged and not judge_failures(hypotheses, each.phase.name),
+            lost=judged and not judge_lost(hypotheses, each.phase.name),
+        )
         for each in ruled
     )
-    hypotheses, safeguards, search = _claims(prepared, rules, tasks, phases)
     tagged = options.gateway is None
     tolerance = reading.experiment.spec.verify.tolerance / 100
     expected = expectations(effects, tolerance=tolerance, tagged=tagged) if search is None else ()
     silent, unjudged = unreached(reading, rules, effects[0].effects, prepared.problems) if search is None else ((), [])
-    if not expected and not silent and not hypotheses and search is None:
+    of_rules = [each for each in expected if not each.of_whole_phase]
+    if not of_rules and not silent and not hypotheses and search is None:
         raise InvalidInput.at(reading.file, "there is nothing to verify: no rule, and no task that takes one")
     seed = options.seed if options.seed is not None else reading.experiment.spec.seed
     return RunPlan(
@@ -64,7 +74,12 @@ def plan_run(file: str, options: RunOptions, read: Read = read_text) -> RunPlan:
         safeguards,
         search,
         silent,
-        (*(each for each in prepared.problems if each.severity != "error"), *notes, *unjudged),
+        (
+            *(each for each in prepared.problems if each.severity != "error"),
+            *notes,
+            *unjudged,
+            *nothing_behind(rules, effects if options.gateway is None else (), reading.file),
+        ),
         random.getrandbits(48) if seed is None else seed,
     )
 

@@ -11,6 +11,7 @@ import contextlib
 from dataclasses import replace
 from pathlib import Path
 
+from chaos.claims.upstream_errors import upstream_errors
 from chaos.errors import ChaosError, EnvironmentFailed, ExitCode, Severity
 from chaos.journal.records import End, Event
 from chaos.runner.plan.run_plan import RunPlan
@@ -112,8 +113,14 @@ class Supervisor:
                 stopped = early
             await driver.finish_load()
             await self.standing.update_verdicts(driver.gateway, now=True)
+            self._warn_of_upstream()
             if stopped is not None:
                 raise stopped
+
+    def _warn_of_upstream(self) -> None:
+        """Report the errors that upstream itself answered with, of which no claim speaks."""
+        for text in upstream_errors(self.plan.effects, self.recording.judge.observed, self.recording.counters):
+            self._report_event("warning", text)
 
     async def _start_unless_interrupted(self, stack: contextlib.AsyncExitStack) -> Driver:
         try:

@@ -75,7 +75,7 @@ def test_a_phase_with_rules_of_its_own_has_its_own_faults_to_switch(tmp_path: Pa
     write(tmp_path, virtual_service(abort=50), name="faulty.yaml")
     phases = [{"name": "a", "faults": True, "rules": ["faulty.yaml"]}]
     run_plan = plan_run(write(tmp_path, experiment(phases=phases), virtual_service()), RunOptions())
-    assert [each.kind for each in run_plan.expected] == ["route", "abort"]
+    assert [each.kind for each in run_plan.expected] == ["lost", "failures", "route", "abort"]
 
 
 NOTHING = [
@@ -92,7 +92,7 @@ NOTHING = [
 def test_a_run_that_would_say_nothing_is_refused(text: str, problem: str | None) -> None:
     """A task to a service that no rule speaks of still shows whether its route is the default's."""
     if problem is None:
-        assert [each.kind for each in planned(text).expected] == ["route"]
+        assert [each.kind for each in planned(text).expected] == ["lost", "failures", "route"]
     else:
         assert problem in "\n".join(refusals(text))
 
@@ -138,9 +138,29 @@ def test_a_gateway_that_runs_already_is_asked_for_no_other_faults(spec: str, pla
 def test_of_a_gateway_that_says_nothing_only_what_shows_in_answers_is_judged() -> None:
     """There are no tags that say which rule an answer comes from."""
     ours, theirs = planned_web(), planned_web(options={"gateway": "http://127.0.0.1:80"})
-    assert {each.kind for each in ours.expected} == {"route", "abort"}
-    assert {each.kind: bool(each.unseen) for each in theirs.expected} == {"route": True, "abort": False}
+    assert {each.kind for each in ours.expected} == {"lost", "failures", "route", "abort"}
+    unseen = {each.kind: bool(each.unseen) for each in theirs.expected}
+    assert unseen == {"lost": False, "failures": True, "route": True, "abort": False}
     assert all(each.tagged for each in ours.expected) and not any(each.tagged for each in theirs.expected)
+
+
+def test_that_responses_come_is_not_enough_to_verify() -> None:
+    """Nothing of these rules shows through a gateway that says nothing."""
+    (told,) = refusals(text_of(experiment(), virtual_service()), gateway="http://127.0.0.1:80")
+    assert "there is nothing to verify" in told
+
+
+def test_who_judges_failures() -> None:
+    """A hypothesis does in the phases that it is about, and nobody when they are allowed."""
+    phases = [{"name": "a", "faults": "off"}, {"name": "b"}]
+
+    def judged(**verify: Any) -> list[tuple[bool, bool]]:
+        return [(each.own_failures, each.lost) for each in planned_web(phases=phases, verify=verify).effects]
+
+    assert judged() == [(True, True), (True, True)]
+    assert judged(expect=["b: failures < 60%"]) == [(True, True), (False, False)]
+    assert judged(expect=["errors < 1%"]) == [(True, False), (True, False)]
+    assert judged(failures="allow") == [(False, False), (False, False)]
 
 
 # ------------------------------------------------------------------------------------------------ the requests
