@@ -1,4 +1,4 @@
-"""Tell of responses with a status of 400 and above that neither a rule nor a failure of the gateway's explains.
+"""Tell of responses with a status of 400 and above that are neither a rule's own nor a failure that the gateway counts.
 
 They may be meant, so no claim is about them, and whoever reads a verdict should know of them."""
 
@@ -66,4 +66,4 @@ def _told(phase: str, answers: Counter[int], tagged: bool) -> Iterator[str]:
         if failed(status) and count >= WORTH_TELLING * total:
             said = f"{who} answered {thousands(count)} of {plural(total, 'request')} with {status}"
             where = f"{phase}: " if phase else ""
-            yield f"{where}{said}, which no rule explains; no claim is about that, unless verify.expect makes one"
+            yield f"{where}{said}; that may be meant, so no claim is about it (verify.expect can be)"

@@ -209,7 +209,7 @@ def told(effect: Effect, gateway: SimulatedGateway, **fields: Any) -> list[str]:
 def test_an_upstream_that_says_itself_that_it_fails_is_told_of_and_not_judged() -> None:
     gateway = SimulatedGateway(abort=lambda _: 0.5, failing=0.25)
     (sentence,) = told(ABORT, gateway)
-    assert sentence.startswith("upstream itself answered 1") and "with 500, which no rule explains" in sentence
+    assert sentence.startswith("upstream itself answered 1") and "with 500; that may be meant" in sentence
     assert judged(phase(ABORT), SimulatedGateway(abort=lambda _: 0.5, failing=0.25))["failures"].verdict is V
     assert told(ABORT, SimulatedGateway(broken=0.3)) == [], "these have a claim of their own"
     assert told(ABORT, SimulatedGateway(failing=0.001)) == []
