@@ -58,7 +58,7 @@ def plan_run(file: str, options: RunOptions, read: Read = read_text) -> RunPlan:
     tolerance = reading.experiment.spec.verify.tolerance / 100
     expected = expectations(effects, tolerance=tolerance, tagged=tagged) if search is None else ()
     silent, unjudged = unreached(reading, rules, effects[0].effects, prepared.problems) if search is None else ((), [])
-    of_rules = [each for each in expected if not each.of_whole_phase]
+    of_rules = [each for each in expected if not each.of_whole_phase and not each.unseen]
     if not of_rules and not silent and not hypotheses and search is None:
         raise InvalidInput.at(reading.file, "there is nothing to verify: no rule, and no task that takes one")
     seed = options.seed if options.seed is not None else reading.experiment.spec.seed
