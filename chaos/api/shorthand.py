@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import yaml
-
 from chaos.errors import InvalidInput
 from chaos.experiment.model import API_VERSION, KIND
+from chaos.mesh.source.writing import to_yaml
 from chaos.runner.plan.files import read_text
 
 Document = str | Path | Mapping[str, object]
@@ -32,7 +31,7 @@ def as_stream(
         return documents[0]
     parts = [_text(document) for document in documents]
     if host is not None:
-        parts.append(yaml.safe_dump(_one_rule(host, abort, delay), sort_keys=False))
+        parts.append(to_yaml(_one_rule(host, abort, delay)))
     elif abort is not None or delay is not None:
         raise InvalidInput.at("chaos.rules", "abort and delay need host, the service whose requests meet them")
     if not parts:
@@ -42,14 +41,14 @@ def as_stream(
         known[host] = {"endpoints": [{"address": each} for each in ([to] if isinstance(to, str) else to)]}
     if known:
         own = {"apiVersion": API_VERSION, "kind": KIND, "spec": {"services": known}}
-        parts.insert(0, yaml.safe_dump(own, sort_keys=False))
+        parts.insert(0, to_yaml(own))
     return "---\n".join(part if part.endswith("\n") else part + "\n" for part in parts)
 
 
 def _text(document: Document) -> str:
     if isinstance(document, Path):
         return read_text(document)
-    return document if isinstance(document, str) else yaml.safe_dump(dict(document), sort_keys=False)
+    return document if isinstance(document, str) else to_yaml(dict(document))
 
 
 def _one_rule(host: str, abort: Fault | None, delay: Fault | None) -> dict[str, object]:

@@ -41,6 +41,7 @@ from typing import Any
 
 import yaml
 
+from chaos.mesh.source.writing import to_yaml
 from support.raw_client import Answer, encode, send
 from support.upstreams import Headers, Seen, Upstreams
 
@@ -102,7 +103,7 @@ class Cases:
         }
         spec = {"proxy": dict(self.proxy), "services": services}
         document = {"apiVersion": "chaos/v1alpha1", "kind": "Experiment", "metadata": {"name": self.name}, "spec": spec}
-        text = yaml.safe_dump_all([document, *self.resources], sort_keys=False)
+        text = to_yaml(document, *self.resources)
         return _PORT.sub(lambda found: str(ports[found[1]]), text)
 
 

@@ -9,9 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from chaos.journal.records import Record, decode_lines
+from chaos.mesh.source.writing import to_yaml_stream
 from chaos.runner.plan.options import RunOptions
 from chaos.runner.start import run_file
 from chaos.runner.terminal.result import RunResult
@@ -40,7 +39,7 @@ def experiment(**spec: Any) -> dict[str, Any]:
 def write(folder: Path, *documents: dict[str, Any], name: str = "case.yaml") -> str:
     """The file's path."""
     path = folder / name
-    path.write_text(yaml.safe_dump_all(documents, sort_keys=False))
+    path.write_text(to_yaml_stream(documents))
     return str(path)
 
 

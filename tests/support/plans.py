@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
-import yaml
 
 from chaos.errors import InvalidInput
+from chaos.mesh.source.writing import to_yaml_stream
 from chaos.runner.plan.checked import Prepared, prepare
 from chaos.runner.plan.options import RunOptions
 from chaos.runner.plan.planner import plan_run
@@ -19,7 +19,7 @@ FILE = "case.yaml"
 
 def text_of(*documents: Mapping[str, object]) -> str:
     """The documents as a file's text."""
-    return yaml.safe_dump_all(documents, sort_keys=False)
+    return to_yaml_stream(documents)
 
 
 def planned(text: str, **options: object) -> RunPlan:

@@ -9,11 +9,10 @@ import copy
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-import yaml
-
 from chaos.claims.hypotheses.search import Quantity
 from chaos.mesh.names import full_name
 from chaos.mesh.read.documents import GROUP
+from chaos.mesh.source.writing import to_yaml_stream
 from chaos.units import format_duration
 
 Values = list[dict[str, Any]]
@@ -30,7 +29,7 @@ def istio_values(values: Iterable[Any]) -> Values:
 
 def as_text(values: Values) -> str:
     """Return the documents as a YAML stream."""
-    return yaml.safe_dump_all(values, sort_keys=False, allow_unicode=True)
+    return to_yaml_stream(values)
 
 
 def at_level(values: Values, quantity: Quantity, level: float) -> Values:

@@ -1,0 +1,51 @@
+"""What is written reads back as it was (chaos/mesh/source/writing.py)."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chaos.mesh.source.document import read_documents
+from chaos.mesh.source.writing import to_yaml
+
+TEXTS = [
+    "y",
+    "n",
+    "Y",
+    "on",
+    "off",
+    "yes",
+    "true",
+    "null",
+    "~",
+    "",
+    "1e3",
+    "0o17",
+    "0x1F",
+    "1_000",
+    "012",
+    ".5",
+    "12:30",
+    "-",
+    "é",
+    "a: b",
+]
+PRINTABLE = st.text(st.characters(min_codepoint=32, max_codepoint=0xD7FF, exclude_characters="\x7f\ufeff"), max_size=12)
+
+
+def back(value: object) -> object:
+    documents = read_documents(to_yaml(value), "f.yaml")
+    assert documents.problems == () and documents.notes == ()
+    (document,) = documents
+    return document.value
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_text_stays_a_text_as_value_and_as_key(text: str) -> None:
+    assert back({"a": text, f"x{text}": [text], text: "key"}) == {"a": text, f"x{text}": [text], text: "key"}
+
+
+@given(st.dictionaries(PRINTABLE, PRINTABLE | st.integers(-(2**53), 2**53) | st.booleans() | st.none(), max_size=4))
+def test_whatever_it_is(value: dict[str, object]) -> None:
+    assert back({"spec": value}) == {"spec": value}
