@@ -138,8 +138,9 @@ def test_what_cannot_be_seen_is_said_and_holds_nothing_up(tmp_path: Path) -> Non
         result = run(file, tmp_path, gateway=origin.url)
     told = [(each.kind, each.verdict) for each in result.findings]
     assert told == [
+        ("lost", Verdict.VERIFIED), ("failures", Verdict.NOT_JUDGED),
         ("route", Verdict.NOT_JUDGED), ("abort", Verdict.VERIFIED),
         ("destination", Verdict.NOT_JUDGED), ("destination", Verdict.NOT_JUDGED),
     ]  # fmt: skip
     assert (result.exit_code, result.seconds < 35) == (ExitCode.VERIFIED, True)
-    assert sum("not-judged" in line for line in summary_lines(result)) == 3
+    assert sum("not-judged" in line for line in summary_lines(result)) == 4

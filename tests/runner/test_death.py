@@ -17,7 +17,7 @@ from support.processes import EXPERIMENTS, chaos, command_line, descendants, sta
 pytestmark = pytest.mark.slow
 
 # Runs for a minute when nobody stops it, so that every death falls in the middle.
-SHORT = ("--set", "spec.load.duration=2s", "--set", "spec.verify.tolerance=20")
+SHORT = ("--set", "spec.load.requests=20000", "--set", "spec.verify.tolerance=20")
 LONG = ("--set", "spec.load.duration=60s", "--set", "spec.verify.tolerance=0.01")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chaos.claims.finding import Finding
+from chaos.claims.kinds import BY_NAME
 from chaos.errors import ExitCode
 from chaos.verify.verdict import Verdict, worst
 
@@ -48,8 +49,18 @@ class RunResult:
 def outcome_of(findings: Sequence[Finding]) -> tuple[str, ExitCode, tuple[str, ...]]:
     """Return outcome and exit code of a run by its worst verdict, and the sentences of the findings that have it."""
     verdict = worst(finding.verdict for finding in findings)
+    if verdict is Verdict.VERIFIED and not any(_tells_of_rules(finding) for finding in findings):
+        verdict = Verdict.INCONCLUSIVE
     reasons = tuple(_words(finding) for finding in findings if finding.verdict is verdict)
+    if verdict is Verdict.INCONCLUSIVE and not reasons:
+        reasons = tuple(_words(finding) for finding in findings if finding.verdict is Verdict.NOT_JUDGED)
     return verdict.value, _CODES[verdict], () if verdict is Verdict.VERIFIED else reasons
+
+
+def _tells_of_rules(finding: Finding) -> bool:
+    """Return whether a verified finding says something of what the rules do: that responses come is not enough."""
+    kind = BY_NAME.get(finding.kind)
+    return finding.verdict is Verdict.VERIFIED and (kind is None or not kind.of_whole_phase)
 
 
 def _words(finding: Finding) -> str:
