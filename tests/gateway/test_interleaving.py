@@ -9,7 +9,7 @@ import os
 import pytest
 from support.interleave import KINDS, interleave
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.representative]
 
 REQUESTS = int(os.environ.get("CHAOS_INTERLEAVE_REQUESTS", "3000"))
 SEED = int(os.environ.get("CHAOS_INTERLEAVE_SEED", "1"))

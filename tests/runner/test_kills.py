@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.kills import Kill, KilledRun, kills
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.representative]
 
 COUNT, SEED = int(os.environ.get("CHAOS_KILLS", "10")), int(os.environ.get("CHAOS_KILLS_SEED", "2887"))
 
