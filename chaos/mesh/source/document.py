@@ -260,9 +260,7 @@ class _Reader:
     def _key(self, event: Any, events: Iterator[yaml.Event], depth: int) -> str:
         """Return a key as a string; numbers and booleans become one as in kubectl, anything else is a problem."""
         position = _position(event.start_mark)
-        noted = len(self.notes)
         value, _ = self._node(event, events, depth + 1)
-        del self.notes[noted:]  # a key has a note of its own, with the path of the key
         if isinstance(value, str):
             return value
         if isinstance(value, bool):

@@ -1,8 +1,9 @@
 """What a bare YAML word means to kubectl: the rules of sigs.k8s.io/yaml (go-yaml v2), not PyYAML's.
 
 The differences matter: `0o17` and `1e3` are numbers, `12:30` is a string (PyYAML: 750), dates stay strings, and a float
-without a fraction becomes an integer on its way through JSON (`50.0` is 50). A bare `y` or `n` is a boolean, which
-most people do not expect: `is_trap` lets the reader say so."""
+without a fraction becomes an integer on its way through JSON (`50.0` is 50). One difference to kubectl is kept: a
+bare `y` or `n` is a string here, as in YAML 1.2 and most readers; kubectl takes it for a boolean, and `is_trap` lets
+the reader say so."""
 
 from __future__ import annotations
 
@@ -13,8 +14,8 @@ Scalar = str | int | float | bool | None
 
 _WORDS: dict[str, Scalar] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
-    **dict.fromkeys(("true", "True", "TRUE", "yes", "Yes", "YES", "y", "Y", "on", "On", "ON"), True),
-    **dict.fromkeys(("false", "False", "FALSE", "no", "No", "NO", "n", "N", "off", "Off", "OFF"), False),
+    **dict.fromkeys(("true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON"), True),
+    **dict.fromkeys(("false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF"), False),
     **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), math.inf),
     **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), -math.inf),
     **dict.fromkeys((".nan", ".NaN", ".NAN"), math.nan),
@@ -57,5 +58,5 @@ def whole(number: float) -> int | float:
 
 
 def is_trap(word: str) -> bool:
-    """Return whether this bare word is a boolean although hardly anybody means one by it."""
+    """Return whether kubectl reads this bare word as a boolean although it is a string here."""
     return word in _TRAPS

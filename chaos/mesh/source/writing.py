@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from chaos.mesh.source.scalars import resolve
+from chaos.mesh.source.scalars import is_trap, resolve
 
 
 class _Dumper(yaml.SafeDumper):
@@ -18,7 +18,9 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    plain = resolve(value) == value and value.isprintable()  # the emitter takes U+0085 and the like for line breaks
+    plain = (
+        resolve(value) == value and not is_trap(value) and value.isprintable()
+    )  # the emitter takes U+0085 and the like for line breaks
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=None if plain else '"')
 
 

@@ -127,11 +127,17 @@ def test_keys_become_texts_as_in_json() -> None:
     assert value("1: a\ntrue: b\n'2': c") == {"1": "a", "true": "b", "2": "c"}
 
 
-def test_a_bare_y_is_a_boolean_and_the_reader_is_told() -> None:
-    """As in kubectl's YAML; nearly everyone who writes it means the letter."""
-    documents = read("a: y\nn: 1")
-    assert documents.documents[0].value == {"a": True, "false": 1} and documents.problems == ()
-    assert [(note.severity, note.path) for note in documents.notes] == [("info", "a"), ("warning", "n")]
+def test_a_bare_y_is_a_text_but_the_reader_is_told() -> None:
+    """kubectl's YAML takes it for a boolean; nearly everyone who writes it means the letter."""
+    documents = read("a: y")
+    assert documents.documents[0].value == {"a": "y"} and documents.problems == ()
+    assert [(note.severity, note.path) for note in documents.notes] == [("info", "a")]
+
+
+def test_a_bare_on_as_a_key_is_a_boolean_and_the_reader_is_told() -> None:
+    documents = read("on: 1")
+    assert documents.documents[0].value == {"true": 1} and documents.problems == ()
+    assert [(note.severity, note.path) for note in documents.notes] == [("warning", "on")]
 
 
 TEXT = """\
