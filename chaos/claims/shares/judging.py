@@ -130,10 +130,12 @@ def _drift(evidence: Evidence, claim: Claim, alpha: float) -> Drift | None:
     """Return a drift that refutes the claim, in seconds of the run; None without one. Stretches known to hold no drift
     are skipped."""
     running, observed = evidence.running, evidence.observed
-    found = _lossy_drift(running, claim, alpha) if any(running.lost) else None
-    if not any(running.lost):
+    if any(running.lost):
+        found = _lossy_drift(running, claim, alpha)
+    else:
         found = find_drift(running.series, claim, alpha, running.looked)
-        running.looked = running.looked if found else len(running.series)
+        if found is None:
+            running.looked = len(running.series)
     if found is None:
         return None
     since, until = (observed.moment(int(stretch)) for stretch in (found.since, found.until))
