@@ -51,7 +51,7 @@ class Expectation(ABC):
     measured_target: ClassVar[bool] = False
     """Whether the target follows from what the run measures."""
     fault: ClassVar[str] = ""
-    """The fault whose draws have to be independent of each other, of `digest.FAULT_KINDS`."""
+    """The fault whose draws have to be independent of each other, a `FaultKind`."""
     of_whole_phase: ClassVar[bool] = False
     """Whether it is about a phase, whatever its rules do: such claims alone verify no rule."""
     complementary: ClassVar[bool] = False

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from chaos.cli.output import say, say_lines
+from chaos.faults import FaultKind
 from chaos.printable import printable_line
-
-
-class Fault(StrEnum):
-    ABORT = "abort"
-    DELAY = "delay"
 
 
 def replay(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, or of an experiment: its latest run.")],
     task: Annotated[str | None, typer.Option(metavar="NAME", help="Only requests of this task.")] = None,
-    fault: Annotated[Fault | None, typer.Option(help="Only requests that met this fault.")] = None,
+    fault: Annotated[FaultKind | None, typer.Option(help="Only requests that met this fault.")] = None,
     phase: Annotated[str | None, typer.Option(metavar="NAME", help="Only requests of this phase.")] = None,
     limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Only the first N requests.")] = None,
     gateway: Annotated[

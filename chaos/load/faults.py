@@ -10,8 +10,9 @@ from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
 
+from chaos.faults import NAMES
 from chaos.protocol.counters import GatewayCounters
-from chaos.protocol.digest import FAULT_KINDS, Digest
+from chaos.protocol.digest import Digest
 
 TIMEOUT = 5.0
 
@@ -63,9 +64,9 @@ class Faults:
     def observe(self, digest: Digest) -> None:
         """Add a digest to the shares that users saw."""
         for key, tally in digest.items():
-            seen = self._seen.setdefault(key.route, dict.fromkeys(("requests", *FAULT_KINDS), 0))
+            seen = self._seen.setdefault(key.route, dict.fromkeys(("requests", *NAMES), 0))
             seen["requests"] += tally.count
-            for kind in FAULT_KINDS:
+            for kind in NAMES:
                 if kind in key.fault:
                     seen[kind] += tally.count
 
@@ -81,7 +82,7 @@ class Faults:
         drawn = self._drawn()
         wanted = dict.fromkeys(self._configured)
         for ledger in (drawn, self._seen):
-            wanted |= {(name, kind): None for name, row in ledger.items() for kind in FAULT_KINDS if row.get(kind)}
+            wanted |= {(name, kind): None for name, row in ledger.items() for kind in NAMES if row.get(kind)}
         return [self._row(name, kind, drawn.get(name, {})) for name, kind in wanted]
 
     def _row(self, name: str, kind: str, drawn: dict[str, int]) -> dict[str, str]:
@@ -104,7 +105,7 @@ class Faults:
             return found
         for phase in counters.get("phases", {}).values():
             for key, counts in phase.items():
-                row = found.setdefault(names.get(key, key), dict.fromkeys(("requests", *FAULT_KINDS), 0))
+                row = found.setdefault(names.get(key, key), dict.fromkeys(("requests", *NAMES), 0))
                 for what in row:
                     row[what] += counts[what]  # type: ignore[literal-required]
         return found

@@ -10,9 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, NotRequired, TypedDict
 
+from chaos.faults import NAMES
 from chaos.protocol.histogram import Histogram
-
-FAULT_KINDS = ("delay", "abort")
 
 UNCLEAR = "unclear"
 """What the load says in a fault's place when a response has no body by which to know an abort, and its head does not
@@ -41,7 +40,7 @@ class Key(NamedTuple):
 
     `status` is 0 when there was no response; `error` is then the reason: refused, reset, timeout, closed, malformed.
     `route`, `destination`, `fault` and `attempts` come from the gateway's tags and are empty (1) without them. `fault`
-    is ``, `delay`, `abort`, `delay,abort` or `UNCLEAR`."""
+    is empty, one of `chaos.faults.TAGS` (`delay`, `abort`, `delay,abort`) or `UNCLEAR`."""
 
     phase: str
     task: str
@@ -60,7 +59,7 @@ class PairKey(NamedTuple):
     phase: str
     task: str
     route: str
-    kind: str  # one of FAULT_KINDS
+    kind: str  # a FaultKind
 
 
 class EntryRecord(TypedDict):
@@ -125,7 +124,7 @@ class Digest:
         """Count neighbours on a connection; only those of one phase, task and route are comparable."""
         if before[:3] != after[:3]:
             return
-        for kind in FAULT_KINDS:
+        for kind in NAMES:
             cell = 2 * (kind in before.fault) + (kind in after.fault)
             self.pairs.setdefault(PairKey(after.phase, after.task, after.route, kind), [0, 0, 0, 0])[cell] += count
 

@@ -11,6 +11,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from chaos.errors import InvalidInput
+from chaos.faults import FaultKind
 from chaos.gateway.process.control import Controls
 from chaos.loopback import is_loopback
 from chaos.protocol.page_origin import sender
@@ -148,7 +149,7 @@ def is_unicode(text: str) -> bool:
 def _scale(value: Any) -> dict[str, float]:
     """Check the factors by which fault probabilities are multiplied: `{"abort": 0.5}` halves the aborts, 0 switches
     them off. Raises BadCommand."""
-    if not isinstance(value, dict) or not set(value) <= {"abort", "delay"}:
+    if not isinstance(value, dict) or not set(value) <= set(FaultKind):
         raise BadCommand('scale must be an object like {"abort": 0.5, "delay": 1}')
     for fault, factor in value.items():
         if isinstance(factor, bool) or not isinstance(factor, int | float) or not 0 <= factor <= MOST_SCALE:

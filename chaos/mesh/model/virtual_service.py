@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import AliasChoices, Field
 
+from chaos.faults import FaultKind
 from chaos.mesh.model.message import Destination, Duration, Flag, Int32, Message, Percent, StringMatch, Text, UInt32
 
 Octets = bytes  # HTTPBody has a field of that name
@@ -227,6 +229,13 @@ class HTTPFaultInjection(Message):
     """Make requests late."""
     abort: Abort | None = None
     """Refuse requests."""
+
+    def given(self) -> Iterator[tuple[FaultKind, Delay | Abort]]:
+        """Yield the faults that are written, each with its kind."""
+        for kind in FaultKind:
+            part = getattr(self, kind)
+            if part is not None:
+                yield kind, part
 
 
 class HTTPMirrorPolicy(Message):

@@ -8,20 +8,14 @@ from http import HTTPStatus
 
 import pandas as pd
 
+from chaos.faults import TAGS, happened
 from chaos.journal.result import Result
 from chaos.protocol.digest import UNCLEAR, Key
 from chaos.protocol.histogram import Histogram
 
-FORWARDED, DELAYED, ABORTED, LATE_ABORT, REPLIED, LOST = (
-    "forwarded",
-    "delayed",
-    "aborted",
-    "delayed, then aborted",
-    "answered",
-    "no response",
-)
-GROUPS = (FORWARDED, REPLIED, DELAYED, ABORTED, LATE_ABORT, LOST)
-
+FORWARDED, REPLIED, LOST, UNKNOWN = "forwarded", "answered", "no response", "unknown fault"
+FAULTED = {tag: happened(tag) for tag in TAGS}
+GROUPS = (FORWARDED, REPLIED, *FAULTED.values(), LOST, UNKNOWN)
 
 BETWEEN = "between phases"
 
@@ -59,12 +53,8 @@ def group(key: Key) -> str:
     """Return what happened to a request on its way, in the words of the figures."""
     if key.error:
         return LOST
-    if key.fault == "delay":
-        return DELAYED
-    if key.fault == "abort":
-        return ABORTED
     if key.fault and key.fault != UNCLEAR:
-        return LATE_ABORT
+        return FAULTED.get(key.fault, UNKNOWN)
     return FORWARDED if key.destination or not key.route else REPLIED
 
 

@@ -17,6 +17,7 @@ from chaos.report.figures.model import Drawing, Legend
 from chaos.report.figures.style import (
     BLUE,
     DASHES,
+    FAULTS,
     GREEN,
     GREY,
     INK,
@@ -36,10 +37,9 @@ if TYPE_CHECKING:
 COLOURS = {
     frames.FORWARDED: BLUE,
     frames.REPLIED: SKY,
-    frames.DELAYED: PURPLE,
-    frames.ABORTED: ORANGE,
-    frames.LATE_ABORT: RED,
+    **{frames.FAULTED[tag]: colour for tag, colour in FAULTS.items()},
     frames.LOST: GREY,
+    frames.UNKNOWN: MUTED,
 }
 LINES = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED)
 BINS = 140

@@ -14,9 +14,12 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
+
+from chaos.faults import TAGS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,6 +55,15 @@ _PROPERTIES = {
     YELLOW: "yellow",
 }
 _STAND_IN = re.compile("|".join(_PROPERTIES))
+
+
+def _fault_colours() -> dict[str, str]:
+    """Return a colour for each of `TAGS`, by its place: of faults alone and of those that met one request together."""
+    alone, together = cycle((PURPLE, ORANGE, GREEN, YELLOW)), cycle((RED, YELLOW, GREEN))
+    return {tag: next(together if "," in tag else alone) for tag in TAGS}
+
+
+FAULTS = _fault_colours()
 
 
 def property_of(colour: str) -> str:

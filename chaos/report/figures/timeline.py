@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from chaos import formatting as words
+from chaos.faults import FaultKind
 from chaos.journal.result import PhaseSpan, Result
 from chaos.report.data import frames
 from chaos.report.data.latency import Floats
@@ -18,13 +19,13 @@ from chaos.report.figures.axes import step_area, step_line, time_axis
 from chaos.report.figures.model import Drawing, Legend
 from chaos.report.figures.style import (
     BLUE,
+    FAULTS,
     GREY,
     GRID,
     INK,
     MUTED,
     ORANGE,
     PAPER,
-    PURPLE,
     RED,
     SKY,
     figure,
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 STATUS_COLOURS = {"1xx": GREY, "2xx": BLUE, "3xx": SKY, "4xx": ORANGE, "5xx": RED, frames.LOST: GREY}
-FAULT_COLOURS = {"abort": ORANGE, "delay": PURPLE}
 MAX_POINTS = 400
 
 
@@ -123,7 +123,8 @@ def _traffic(axes: Axes, clock: Clock, table: pd.DataFrame, planned: float | Non
 def _shares(axes: Axes, clock: Clock, table: pd.DataFrame) -> list[Legend]:
     everything = clock.total(table.groupby("stretch")["count"].sum())
     legend = []
-    for kind, colour in FAULT_COLOURS.items():
+    for kind in sorted(FaultKind):
+        colour = FAULTS[kind]
         met = table[table["fault"].str.contains(kind)]
         if len(met):
             share = clock.total(met.groupby("stretch")["count"].sum()) / np.maximum(everything, 1)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from chaos.mesh.check.cursor import At
 from chaos.mesh.model.message import Percent
-from chaos.mesh.model.virtual_service import HTTPRetry, HTTPRoute
+from chaos.mesh.model.virtual_service import Delay, HTTPRetry, HTTPRoute
 from chaos.units import MILLION, format_duration
 from chaos.units import Percent as Share
 
@@ -29,12 +29,12 @@ def fault_pitfalls(at: At, route: HTTPRoute) -> None:
     if fault is None:
         return
     here = at.into("fault")
-    if fault.delay is not None:
-        _share(here.into("delay"), fault.delay.percentage, "delayed", deprecated=fault.delay.percent)
-        if fault.delay.fixed_delay is None and fault.delay.exponential_delay is None:
-            here.into("delay").info("a delay without fixedDelay does nothing", "no-effect")
+    for kind, part in fault.given():
+        percent = part.percent if isinstance(part, Delay) else 0
+        _share(here.into(kind), part.percentage, kind.happened, deprecated=percent)
+    if fault.delay is not None and fault.delay.fixed_delay is None and fault.delay.exponential_delay is None:
+        here.into("delay").info("a delay without fixedDelay does nothing", "no-effect")
     if fault.abort is not None:
-        _share(here.into("abort"), fault.abort.percentage, "aborted")
         _abort_status(here.into("abort", "httpStatus"), fault.abort.http_status)
     _beside(at, route)
 
@@ -78,7 +78,7 @@ def _beside(at: At, route: HTTPRoute) -> None:
         message = f"never cuts the delay of {late} short: it starts when the delay is over"
         at.into("timeout").info(message, "fault-and-timeout")
     if route.retries is not None and route.retries.attempts > 0:
-        faults = " or ".join(name for name, given in (("abort", fault.abort), ("delay", fault.delay)) if given)
+        faults = " or ".join(sorted(kind for kind, _ in fault.given()))
         message = f"do not apply to the {faults} of the same rule: an injected fault is never retried"
         at.into("retries").info(message, "fault-and-retries")
 
