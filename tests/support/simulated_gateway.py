@@ -20,14 +20,15 @@ class SimulatedGateway:
     `abort` and `delay` give the share at a second; `hide` is the share of aborts that never reach a client as such.
     Clients leave after `patience` seconds; `losing` is the share of responses that the gateway loses without a word,
     `broken` the share of what it forwards that ends with 503 and Envoy's response flag `flag`. `coupled`: what is
-    aborted is delayed, and nothing else is. `upstream` gives the latencies of n requests that nothing delays; without
-    one they are around `slowness`."""
+    aborted is delayed, and nothing else is. `short`: so many of the delays are half as long. `upstream` gives the
+    latencies of n requests that nothing delays; without one they are around `slowness`."""
 
     abort: Callable[[int], float] = lambda second: 0.0
     delay: Callable[[int], float] = lambda second: 0.0
     status: int = 400
     added: float = 5.0
     jitter: float = 0.0
+    short: float = 0.0
     destinations: dict[str, float] = field(default_factory=lambda: {"web:80": 1.0})
     hide: float = 0.0
     losing: float = 0.0
@@ -105,7 +106,8 @@ class SimulatedGateway:
         return self.random.lognormal(0, 0.5, n) * self.slowness
 
     def _added(self, n: int) -> Array:
-        return self.added + self.jitter * (2 * self.random.random(n) - 1)
+        added = self.added + self.jitter * (2 * self.random.random(n) - 1)
+        return np.where(self.random.random(n) < self.short, added / 2, added) if self.short else added
 
     def _draw(self, share: float, connection: int, n: int) -> Array:
         if self.per_connection:

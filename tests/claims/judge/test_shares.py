@@ -136,6 +136,14 @@ def test_a_delay_that_is_right_in_the_middle_and_not_fixed_is_falsified() -> Non
     assert (found.verdict, found.cause) == (F, "delay") and "the delay is not fixed at 5s" in found.sentence
 
 
+@pytest.mark.parametrize("short", [0.25, 0.1, 0.002])
+def test_a_part_of_the_delays_that_is_half_as_long_is_found(short: float) -> None:
+    """Neither the median nor the quartiles show it: a delayed response may not come before its delay is over."""
+    found = judged(DELAY, SimulatedGateway(delay=lambda _: 0.5, short=short), 10, 1000)["added-delay"]
+    assert (found.verdict, found.cause) == (F, "delay")
+    assert "came before 4.75s: the delay is not fixed at 5s" in found.sentence
+
+
 def test_a_slow_machine_does_not_fail_a_right_delay() -> None:
     gateway = SimulatedGateway(delay=lambda _: 0.5, added=0.5, slowness=0.3)
     found = judged(replace(DELAY, delay=0.5), gateway, 30, 2000)
