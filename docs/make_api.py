@@ -37,7 +37,8 @@ assert result.verdict is chaos.Verdict.VERIFIED, result.summary()
 ```
 
 In signatures, `Name` is `str | os.PathLike[str]`, `Overrides` a mapping from fields' paths to values, `Told` a callable
-that takes a level (`info`, `warning`, `error`) and a text, `Headers` a list of pairs of octets, names in lower case.
+that takes a level (`info`, `warning`, `error`) and a text, `Headers` a list of pairs of octets, names in lower case,
+`FaultKind` one of the texts `delay` and `abort` (`chaos.faults.FaultKind`).
 """
 TESTING = ("gateway", "Gateway", "VerdictError")
 
@@ -90,6 +91,8 @@ def _members(thing: object) -> Iterator[tuple[str, str]]:
     if dataclasses.is_dataclass(thing):
         for field in dataclasses.fields(thing):
             default = "" if field.default is dataclasses.MISSING else f" = {field.default!r}"
+            if field.default_factory is not dataclasses.MISSING:
+                default = f" = {field.default_factory()!r}"
             yield f"{field.name}: {field.type}{default}", ""
     yield from ((f"{each.name} = {each.value!r}", "") for each in (thing if issubclass(thing, Enum) else ()))
     for name, value in vars(thing).items():

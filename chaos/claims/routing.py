@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from chaos.claims.effects import Effect, ReplyKind, Retries
 from chaos.experiment.tasks import LoadTask, request_of
+from chaos.faults import FaultKind
 from chaos.mesh.compile.rules import Rules
 from chaos.mesh.compile.summary import RuleInfo
 from chaos.mesh.decision import Abort, BadRequest, Decision, DirectResponse, NoRoute, Preflight, Redirect
 from chaos.mesh.draws import FixedDraws
 
-EVERY_FAULT, NO_FAULT = FixedDraws(), FixedDraws(delay=1.0, abort=1.0)
+EVERY_FAULT, NO_FAULT = FixedDraws(), FixedDraws(others=dict.fromkeys(FaultKind, 1.0))
 
 
 @dataclass(frozen=True, slots=True)

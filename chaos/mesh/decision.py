@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Protocol
 
 from chaos.errors import Location
+from chaos.faults import FaultKind
 from chaos.mesh.request_line import parse_request_line
 
 Headers = list[tuple[bytes, bytes]]
@@ -54,10 +55,7 @@ class Draws(Protocol):
     """The numbers in [0, 1) that decide one request: independent between purposes, the same for the same seed and
     id."""
 
-    @property
-    def delay(self) -> float: ...
-    @property
-    def abort(self) -> float: ...
+    def fault(self, kind: FaultKind) -> float: ...
     @property
     def split(self) -> float: ...
     def mirror(self, index: int) -> float: ...

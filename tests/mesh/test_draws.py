@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 from itertools import combinations
+from typing import cast
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaos.mesh.draws import FixedDraws, KeyedDraws, keyed_draws
+from chaos.faults import FaultKind
+from chaos.mesh.draws import ABORT, DELAY, FixedDraws, KeyedDraws, keyed_draws
 
+FURTHER = cast(FaultKind, "melt")
 IDS = st.binary(min_size=1, max_size=40)
 
 
 def numbers(draws: KeyedDraws) -> list[float]:
-    return [draws.delay, draws.abort, draws.split, draws.mirror(0), draws.mirror(1), draws.mirror(2)]
+    """Those of every purpose, of a kind of fault too that has none of the four words."""
+    mirrors = [draws.mirror(0), draws.mirror(1), draws.mirror(2)]
+    return [*map(draws.fault, FaultKind), draws.fault(FURTHER), draws.split, *mirrors]
 
 
 @given(st.integers(), IDS)
 def test_the_same_seed_and_id_give_the_same_draws(seed: int, request_id: bytes) -> None:
     """In whatever order they are asked for, in whatever process."""
     forwards, backwards = keyed_draws(seed)(request_id), keyed_draws(seed)(request_id)
-    last_first = [backwards.mirror(2), backwards.mirror(1), backwards.mirror(0), backwards.split]
-    assert numbers(forwards) == [backwards.delay, backwards.abort, *reversed(last_first)]
+    last_first = [
+        backwards.mirror(2),
+        backwards.mirror(1),
+        backwards.mirror(0),
+        backwards.split,
+        backwards.fault(FURTHER),
+    ]
+    assert numbers(forwards) == [*map(backwards.fault, FaultKind), *reversed(last_first)]
 
 
 @given(st.integers(), IDS)
@@ -33,10 +44,21 @@ def test_a_number_and_its_text_are_the_same_seed() -> None:
     assert numbers(keyed_draws(7)(b"x")) == numbers(keyed_draws("7")(b"x"))
 
 
+def test_the_draws_of_a_seed_are_the_same_in_every_version() -> None:
+    """A run that is repeated with its seed meets the faults that it met."""
+    draws = keyed_draws(42)(b"0000-request")
+    assert [draws.fault(DELAY), draws.fault(ABORT)] == [0.36758676877485574, 0.6241921178204871]
+    assert [draws.split, draws.mirror(0), draws.mirror(1)] == [
+        0.5014908159588678,
+        0.7958320519765255,
+        0.047956966791832256,
+    ]
+
+
 def test_other_seeds_and_other_ids_give_other_draws() -> None:
     draws = keyed_draws(1)
-    assert len({draws(b"%d" % each).delay for each in range(1000)}) == 1000
-    assert len({keyed_draws(seed)(b"x").delay for seed in range(1000)}) == 1000
+    assert len({draws(b"%d" % each).split for each in range(1000)}) == 1000
+    assert len({keyed_draws(seed)(b"x").split for seed in range(1000)}) == 1000
 
 
 def test_draws_are_uniform_and_purposes_independent() -> None:
@@ -53,4 +75,6 @@ def test_draws_are_uniform_and_purposes_independent() -> None:
 
 def test_fixed_draws_are_what_was_given() -> None:
     fixed = FixedDraws(0.1, 0.2, 0.3, (0.4,))
-    assert (fixed.delay, fixed.abort, fixed.split, fixed.mirror(0), fixed.mirror(1)) == (0.1, 0.2, 0.3, 0.4, 0.0)
+    assert [fixed.fault(DELAY), fixed.fault(ABORT), fixed.split] == [0.1, 0.2, 0.3]
+    assert [fixed.mirror(0), fixed.mirror(1)] == [0.4, 0.0]
+    assert FixedDraws(others={"abort": 0.5}).fault(ABORT) == 0.5

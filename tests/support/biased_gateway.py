@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass, replace
 from typing import Any
 
+from chaos.faults import FaultKind
 from chaos.gateway.process.main import run_gateway
 from chaos.mesh.decision import Decision, Draws, Request
 from chaos.protocol.gateway_plan import GatewayPlan
@@ -21,13 +22,9 @@ class BiasedDraws:
     draws: Draws
     bias: float
 
-    @property
-    def delay(self) -> float:
-        return self.draws.delay
-
-    @property
-    def abort(self) -> float:
-        return min(self.draws.abort / self.bias, 1.0)
+    def fault(self, kind: FaultKind) -> float:
+        draw = self.draws.fault(kind)
+        return min(draw / self.bias, 1.0) if kind is FaultKind.ABORT else draw
 
     @property
     def split(self) -> float:

@@ -6,10 +6,11 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from email.utils import formatdate
 from typing import Protocol
 
+from chaos.faults import FaultKind
 from chaos.gateway.exchange.wire import empty, refusal
 from chaos.gateway.state.counters import Phase
 from chaos.gateway.state.faulted import Faulted
@@ -59,20 +60,15 @@ class Scaled:
     `draw / s < p` is `draw < p * s`: the draw stays the same, so raising the scale only adds requests to those already
     faulted."""
 
-    __slots__ = ("_abort", "_delay", "_draws")
+    __slots__ = ("_draws", "_scale")
 
-    def __init__(self, draws: Draws, delay: float, abort: float):
+    def __init__(self, draws: Draws, scale: Mapping[FaultKind, float]):
         self._draws = draws
-        self._delay = delay
-        self._abort = abort
+        self._scale = scale
 
-    @property
-    def delay(self) -> float:
-        return min(self._draws.delay / self._delay, 1.0) if self._delay > 0 else 1.0
-
-    @property
-    def abort(self) -> float:
-        return min(self._draws.abort / self._abort, 1.0) if self._abort > 0 else 1.0
+    def fault(self, kind: FaultKind) -> float:
+        scale = self._scale[kind]
+        return min(self._draws.fault(kind) / scale, 1.0) if scale > 0 else 1.0
 
     @property
     def split(self) -> float:
@@ -138,11 +134,11 @@ class WorkerState:
     def switch(self, faults: bool) -> None:
         """Switch all faults on or off."""
         self.faults = faults
-        delay = self.scale.get("delay", 1.0) if faults else 0.0
-        abort = self.scale.get("abort", 1.0) if faults else 0.0
+        scale = {kind: self.scale.get(kind, 1.0) if faults else 0.0 for kind in FaultKind}
         keyed = self._keyed
         keyed.forget()
-        self.draws = keyed if delay == abort == 1.0 else lambda request_id: Scaled(keyed(request_id), delay, abort)
+        as_ruled = all(factor == 1.0 for factor in scale.values())
+        self.draws = keyed if as_ruled else lambda request_id: Scaled(keyed(request_id), scale)
 
     def new_id(self) -> bytes:
         """Return a UUID (version 4) for a request that came without one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from chaos.faults import FaultKind
 from chaos.mesh.compile.headers import RouteHeadwork
 from chaos.mesh.compile.rewrite import PathRewrite
 from chaos.mesh.decision import Cluster, Draws, Forward, Request, RetryPolicy
@@ -82,9 +83,12 @@ def _drawn(mirrors: tuple[tuple[Cluster, Parts], ...], draws: Draws) -> tuple[Cl
 
 
 class _NoDraws:
-    """Draws for making a Forward again, where mirrors do not matter."""
+    """Draws for making a Forward again, where neither faults nor mirrors matter."""
 
-    delay = abort = split = 1.0
+    split = 1.0
+
+    def fault(self, kind: FaultKind) -> float:
+        return 1.0
 
     def mirror(self, index: int) -> float:
         return 1.0 - 1e-16

@@ -17,6 +17,7 @@ from chaos.mesh.compile.route_table import RouteTable
 from chaos.mesh.compile.rule import Route, RuleCompiler, Surroundings, default_route
 from chaos.mesh.compile.summary import RuleInfo, info_of, info_of_service
 from chaos.mesh.decision import BadRequest, Cluster, Decision, Draws, NoRoute, Request, Rule
+from chaos.mesh.draws import ABORT, DELAY
 from chaos.mesh.headers.local_reply import ReplyMaker
 from chaos.mesh.headers.proxy import ProxyHeaders
 from chaos.mesh.model.resources import Resource, Resources
@@ -101,9 +102,9 @@ class Rules:
         if fault is not None:
             # Delay and abort are independent draws, and Envoy waits before it aborts: a request can be late and
             # refused.
-            if fault.delay_parts and draws.delay * 1e6 < fault.delay_parts:
+            if fault.delay_parts and draws.fault(DELAY) * 1e6 < fault.delay_parts:
                 delay = fault.seconds
-            if fault.abort_parts and draws.abort * 1e6 < fault.abort_parts:
+            if fault.abort_parts and draws.fault(ABORT) * 1e6 < fault.abort_parts:
                 return Decision(fault.aborted(request, draws), route.rule, delay)
         return Decision(route.act(request, normal, mark + query, draws), route.rule, delay)
 

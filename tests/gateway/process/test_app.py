@@ -29,6 +29,7 @@ import sys
 sys.path.insert(0, {tests!r})
 from pathlib import Path
 from chaos.errors import ChaosError, InvalidInput
+from chaos.faults import FaultKind
 from chaos.gateway.process.main import run_gateway
 from chaos.gateway.process.options import GatewayOptions
 from chaos.mesh.decision import Abort, Decision
@@ -40,7 +41,7 @@ def parse(text):
     def answer(request, draws):
         if request.target == b"/slow":
             return delayed(0.5, direct(200, b"slow"))
-        if request.target == b"/half" and draws.abort < 0.5:
+        if request.target == b"/half" and draws.fault(FaultKind.ABORT) < 0.5:
             return Decision(Abort(ABORT_REPLY), RULE)
         return direct(200, text.encode())
     return HandRules(answer)

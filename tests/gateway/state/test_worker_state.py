@@ -8,6 +8,7 @@ import pytest
 from support.decisions import ABORT_REPLY, RULE, HandRules, aborting, direct, to
 from support.scripted import gateway, get
 
+from chaos.faults import FaultKind
 from chaos.gateway.state.counters import Ledger, merge
 from chaos.gateway.state.worker_state import Scaled
 from chaos.mesh.decision import Abort, Decision, Draws, Request
@@ -18,8 +19,8 @@ SOME = 2_000
 
 def half(request: Request, draws: Draws) -> Decision:
     """Half are aborted, independently a quarter delayed by nothing much."""
-    delay = 1e-4 if draws.delay < 0.25 else 0.0
-    return Decision(Abort(ABORT_REPLY) if draws.abort < 0.5 else direct(200, b"ok"), RULE, delay)
+    delay = 1e-4 if draws.fault(FaultKind.DELAY) < 0.25 else 0.0
+    return Decision(Abort(ABORT_REPLY) if draws.fault(FaultKind.ABORT) < 0.5 else direct(200, b"ok"), RULE, delay)
 
 
 @pytest.mark.parametrize(
@@ -28,11 +29,11 @@ def half(request: Request, draws: Draws) -> Decision:
 )
 def test_scaling_a_draw_scales_the_probability(scale: float, draw: float, covers: bool) -> None:
     """`draw / s < p` is `draw < p * s`, here for p = 0.5; with 0 nothing ever happens, not even at 100 %."""
-    scaled = Scaled(FixedDraws(delay=draw, abort=draw, split=0.7), scale, scale)
-    assert ((scaled.abort < 0.5), (scaled.delay < 0.5)) == (covers, covers)
+    scaled = Scaled(FixedDraws(delay=draw, abort=draw, split=0.7), dict.fromkeys(FaultKind, scale))
+    assert all((scaled.fault(kind) < 0.5) == covers for kind in FaultKind)
     assert scaled.split == 0.7
     if scale == 0.0:
-        assert not scaled.abort < 1.0
+        assert not scaled.fault(FaultKind.ABORT) < 1.0
 
 
 async def _aborted(proxy: object, count: int = SOME) -> set[bytes]:
