@@ -16,6 +16,7 @@ from chaos.claims.evidence import MAIN, Evidence
 from chaos.claims.finding import Finding, Tally
 from chaos.claims.gateway_ledger import GatewayLedger, Left
 from chaos.claims.observations import Outcome
+from chaos.protocol.digest import ANY_TASK, PENDING
 from chaos.units import Unit
 from chaos.verify.claim import DEFAULT_TOLERANCE, within
 from chaos.verify.planning import Requests, requests_needed, smallest_deviation
@@ -110,8 +111,11 @@ class Expectation(ABC):
         return outcome.status != 0 and self._asked(outcome)
 
     def loses(self, outcome: Outcome) -> bool:
-        """Return whether an outcome is one of its requests that had no response, and so no tag."""
-        return outcome.status == 0 and self._asked(outcome)
+        """Return whether an outcome is, or may be, one of its requests that had no response, and so no tag."""
+        return outcome.status == 0 and (self._asked(outcome) or self._perhaps_asked(outcome))
+
+    def _perhaps_asked(self, outcome: Outcome) -> bool:
+        return outcome.phase == self.phase and outcome.error == PENDING and outcome.task == ANY_TASK
 
     def _asked(self, outcome: Outcome) -> bool:
         return outcome.phase == self.phase and (self.tasks is None or outcome.task in self.tasks)

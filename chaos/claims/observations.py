@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from chaos.claims.finding import Tally
+from chaos.protocol.digest import PENDING, Key
 from chaos.verify.mixture import Delayed
 from chaos.verify.quantile import Sample
 
@@ -61,11 +62,14 @@ class PairKey(Protocol):
 
 
 class Observations(Protocol):
-    """A digest: outcomes, and pairs as [clean-clean, clean-faulted, faulted-clean, faulted-faulted]."""
+    """A digest: outcomes, pairs as [clean-clean, clean-faulted, faulted-clean, faulted-faulted], and by how much the
+    number of requests in flight has grown, per phase and task."""
 
     def items(self) -> Iterable[tuple[Outcome, Measured]]: ...
     @property
     def pairs(self) -> Mapping[Any, Sequence[int]]: ...
+    @property
+    def pending(self) -> Mapping[tuple[str, str], int]: ...
 
 
 Classify = Callable[[Outcome], bool | None]
@@ -81,7 +85,9 @@ class Seen:
 
 
 class Observed:
-    """The sum of all digests so far, and the number of requests per outcome in each stretch of time."""
+    """The sum of all digests so far, and the number of requests per outcome in each stretch of time. Requests that are
+    in flight have an outcome in the stretches alone, with the error PENDING, and a negative number when they have
+    ended."""
 
     def __init__(self) -> None:
         self.outcomes: dict[Outcome, Seen] = {}
@@ -101,6 +107,9 @@ class Observed:
         for pair, cells in digest.pairs.items():
             mine = self.pairs.setdefault(pair, [0, 0, 0, 0])
             mine[:] = [a + b for a, b in zip(mine, cells, strict=True)]
+        stretch += [
+            (Key(phase, task, "", "", 0, error=PENDING), more) for (phase, task), more in digest.pending.items()
+        ]
         self.stretches.append(stretch)
         self.ends.append(self.ends[-1] + seconds if self.ends else seconds)
 
@@ -141,7 +150,8 @@ class Running:
     """One claim's counts, stretch by stretch. Each outcome is classified once and each stretch counted once, so that
     judging often costs little, late in a long run as well.
 
-    `series` has (k, n) of each stretch, `lost` the number of its requests that had no response and so no class.
+    `series` has (k, n) of each stretch, `lost` the number of its requests that had no response and so no class; one
+    that comes late takes its number back in the stretch in which it came.
     The first `looked` stretches are known to hold no drift. `delayed` is how many latencies were looked at last, and
     which shares of delayed ones they allow."""
 

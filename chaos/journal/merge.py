@@ -17,6 +17,7 @@ class Merger:
         self._latency: dict[Key, Accumulator] = {}
         self._due: dict[Key, Accumulator] = {}
         self._pairs: dict[PairKey, list[int]] = {}
+        self._pending: dict[tuple[str, str], int] = {}
         self._names: set[str] = set()
 
     def push(
@@ -24,13 +25,16 @@ class Merger:
         entries: Iterable[EntryRecord],
         pairs: Iterable[Iterable[Any]] = (),
         whole: Accumulator | None = None,
+        pending: Iterable[Iterable[Any]] = (),
     ) -> dict[Key, int]:
-        """Add entries and pairs; latencies are added to `whole` too. Returns the counts of these entries by key.
+        """Add entries, pairs and what is pending; latencies are added to `whole` too. Returns the counts of these
+        entries by key.
 
         Raises ValueError or KeyError when an entry is damaged."""
         counts: dict[Key, int] = {}
         for entry in entries:
-            key = self._bounded(key_of(entry))
+            key = key_of(entry)
+            key = key._replace(task=self._bounded(key.task))
             counts[key] = counts.get(key, 0) + entry["count"]
             self._add(self._latency, key, entry["latency"], whole)
             due = entry.get("due")
@@ -40,17 +44,19 @@ class Merger:
             name = task if task in self._names else OTHERS
             mine = self._pairs.setdefault(PairKey(phase, name, route, kind), [0, 0, 0, 0])
             mine[:] = [old + new for old, new in zip(mine, cells, strict=True)]
+        for phase, task, more in pending:
+            name = self._bounded(task) if task else task
+            self._pending[phase, name] = self._pending.get((phase, name), 0) + more
         return counts
 
-    def _bounded(self, key: Key) -> Key:
-        """Return the key, with the name OTHERS once MOST_NAMES other names have been seen: each name costs memory
-        here."""
-        if key.task in self._names:
-            return key
+    def _bounded(self, task: str) -> str:
+        """Return the name, or OTHERS once MOST_NAMES other names have been seen: each name costs memory here."""
+        if task in self._names:
+            return task
         if len(self._names) >= MOST_NAMES:
-            return key._replace(task=OTHERS)
-        self._names.add(key.task)
-        return key
+            return OTHERS
+        self._names.add(task)
+        return task
 
     def _add(self, totals: dict[Key, Accumulator], key: Key, text: str, whole: Accumulator | None = None) -> None:
         decoded = self._decoder.read(text)
@@ -70,4 +76,5 @@ class Merger:
             due = self._due.get(key)
             total.tallies[key] = Tally(latency.histogram(), None if due is None else due.histogram())
         total.pairs = {pair: list(cells) for pair, cells in self._pairs.items()}
+        total.pending = dict(self._pending)
         return total

@@ -189,6 +189,7 @@ class DigestRecord(Shape):
     cpu: Annotated[float, Field(ge=0, le=1e6)] = 0.0
     entries: list[EntryShape] = []
     pairs: list[tuple[Text, Text, Text, Text, tuple[Count, Count, Count, Count]]] = []
+    pending: list[tuple[Text, Text, Whole]] = []
     errors: dict[str, Count] = {}
     late: Count = 0
 

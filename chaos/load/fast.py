@@ -72,10 +72,12 @@ def fast_user(shared: Shared) -> type[FastHttpUser]:
             super().__init__(environment)
             self.previous: Outcome | None = None
             self.cohort: Cohort | None = None  # of the request that is in flight
-            shared.users.add(self)
+            self.phase = ""
+            self.asked: int | None = None
+            shared.pending.senders.add(self)
 
         def on_stop(self) -> None:
-            shared.users.discard(self)
+            shared.pending.senders.discard(self)
 
         @task
         def work(self) -> None:
@@ -100,15 +102,15 @@ def fast_user(shared: Shared) -> type[FastHttpUser]:
 
         def send(self, number: int, due: float | None) -> None:
             index, request = sequence.request(number)
+            self.asked = index
             wanted = plan.tasks[index]
-            phase = recorder.phase
+            phase = self.phase = recorder.phase
             cohort = self.cohort = recorder.cohort
             sent = perf_counter()
             try:
                 response = self.ask(wanted, urls[index], request)
             except BaseException:
-                self.cohort = None
-                shared.abandoned += 1
+                shared.pending.abandon(self)
                 raise
             answered = perf_counter()
             self.cohort = None

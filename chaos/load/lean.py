@@ -76,12 +76,14 @@ def lean_user(shared: Shared) -> type[User]:
             super().__init__(environment)
             self.connections = [Connection(each, whole=not plan.tags) for each in addresses]
             self.cohort: Cohort | None = None  # of the request that is in flight
-            shared.users.add(self)
+            self.phase = ""
+            self.asked: int | None = None
+            shared.pending.senders.add(self)
             for connection in self.connections:
                 shared.deadlines.watch(connection)
 
         def on_stop(self) -> None:
-            shared.users.discard(self)
+            shared.pending.senders.discard(self)
             for connection in self.connections:
                 shared.deadlines.forget(connection)
                 connection.close()
@@ -116,9 +118,10 @@ def lean_user(shared: Shared) -> type[User]:
         def send(self, number: int, due: float | None) -> bool:
             """Send one request and count its outcome. Returns False when the connection was refused."""
             index, request = sequence.request(number)
+            self.asked = index
             form = prepared[index]
             connection: Connection = self.connections[form.to]
-            phase = recorder.phase
+            phase = self.phase = recorder.phase
             cohort = self.cohort = recorder.cohort
             octets = form.before + request.encode() + form.after
             error = ""  # only its kind: keeping the exception would tie it and this frame into a cycle
@@ -129,8 +132,7 @@ def lean_user(shared: Shared) -> type[User]:
                 answered, error = perf_counter(), failed.kind
                 outcome = recorder.tagged(index, 0, UNTAGGED, error, phase, cohort)
             except BaseException:
-                self.cohort = None
-                shared.abandoned += 1
+                shared.pending.abandon(self)
                 raise
             else:
                 connection.used = answered = perf_counter()

@@ -95,7 +95,7 @@ class LocalLoad:
         recorder = self.shared.recorder
         share = recorder.share
         late, recorder.late = recorder.late, 0
-        abandoned = self.shared.abandoned - self._abandoned
+        abandoned = self.shared.pending.abandoned - self._abandoned
         self._abandoned += abandoned
         return Report(digest, self.runner.user_count, self._cpu(), late, recorder.take_samples(), share, abandoned)
 
@@ -106,4 +106,4 @@ class LocalLoad:
 
     def last_report(self) -> Report:
         """Return everything that has not been reported."""
-        return self._report(self.shared.recorder.digest())
+        return self._report(self.shared.last_digest())

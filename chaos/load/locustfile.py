@@ -13,7 +13,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import locust
-from gevent import GreenletExit
 from locust import FastHttpUser, HttpUser, User
 from locust.argument_parser import get_parser
 from locust.clients import HttpSession
@@ -23,6 +22,7 @@ from locust.exception import CatchResponseError, StopUser
 from locust.util.load_locustfile import load_locustfile
 
 from chaos.load.fast import kind_of
+from chaos.load.recorder import Cohort
 from chaos.load.shared import Shared
 from chaos.load.tags import UNTAGGED, bodiless, from_outside, of_headers
 from chaos.loopback import is_loopback
@@ -30,6 +30,7 @@ from chaos.protocol.digest import MOST_NAMES
 from chaos.protocol.load_plan import BadPlan
 
 ID = "x-request-id"
+SENDING = "chaos-request"  # in the context that Locust's event carries: the Sending
 FAILED = "failed"  # the locustfile marked the response as a failure, whatever its status
 
 
@@ -84,6 +85,30 @@ def send_through(users: type[User], gateway: str) -> None:
         users.__init__ = start_behind_gateway  # type: ignore[method-assign]
 
 
+class Sending:
+    """One request in flight, from the call that sends it to Locust's event, which comes later where the locustfile
+    judges the response itself (`catch_response`). Whose name it will have is known only then."""
+
+    def __init__(self, shared: Shared):
+        self.phase = shared.recorder.phase
+        self.asked: int | None = None
+        self.cohort: Cohort | None = shared.recorder.cohort
+        self._pending = shared.pending
+        self._pending.senders.add(self)
+
+    def end(self) -> Cohort | None:
+        """Note that its outcome is known. Returns the cohort in which it was sent."""
+        cohort, self.cohort = self.cohort, None
+        self._pending.senders.discard(self)
+        return cohort
+
+    def abandon(self) -> None:
+        """Note that its outcome will never be known, unless it is known already."""
+        if self.cohort is not None:
+            self._pending.abandon(self)
+        self._pending.senders.discard(self)
+
+
 def identified(request: Callable[..., Any], shared: Shared) -> Callable[..., Any]:
     """Wrap a session's `request`: add an id of the run to its headers, and to the context that Locust's event
     carries."""
@@ -93,15 +118,16 @@ def identified(request: Callable[..., Any], shared: Shared) -> Callable[..., Any
         number = shared.sequence.take()
         if number is None:
             raise StopUser
+        sending = Sending(shared)
         headers = dict(named.pop("headers", None) or {})
         given = {name.lower(): value for name, value in headers.items()}.get(ID)
         if given is None:
             headers[ID] = given = shared.sequence.identify(number)
-        named["context"] = {**(named.pop("context", None) or {}), ID: given, "phase": shared.recorder.phase}
+        named["context"] = {**(named.pop("context", None) or {}), ID: given, SENDING: sending}
         try:
             return request(self, method, url, *arguments, headers=headers, **named)
-        except GreenletExit:
-            shared.abandoned += 1
+        except BaseException:  # the user was stopped, or Locust could not send it
+            sending.abandon()
             raise
 
     return send
@@ -120,7 +146,8 @@ def listen(environment: Environment, shared: Shared) -> None:
         context: dict[str, Any] | None = None,
         **_: Any,
     ) -> None:
-        context = context or {}
+        sending: Sending | None = (context or {}).get(SENDING)
+        cohort = sending.end() if sending is not None else None
         status, error = outcome_of(response, exception)
         headers = [] if response is None else list((getattr(response, "headers", None) or {}).items())
         tags = of_headers(headers) if headers else UNTAGGED
@@ -131,9 +158,10 @@ def listen(environment: Environment, shared: Shared) -> None:
             stats.entries.pop((name, request_type), None)
             if len(stats.errors) > MOST_NAMES:
                 stats.errors.clear()
-        outcome = recorder.tagged(recorder.task(name), status, tags, error, context.get("phase"))
+        began_in = sending.phase if sending is not None else None
+        outcome = recorder.tagged(recorder.task(name), status, tags, error, began_in, cohort)
         recorder.add(outcome, int((response_time or 0.0) * 1000))
-        request = context.get(ID)
+        request = (context or {}).get(ID)
         if request is not None and request[:8] < recorder.sample_below:
             recorder.sample(request, outcome)
 

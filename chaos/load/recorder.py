@@ -3,9 +3,9 @@
 The counting path looks up one `Outcome` and adds one to a bucket. An outcome is looked up by the received bytes: task,
 status and the head from the first tag on; only the first of its kind is parsed.
 
-Requests are counted in the cohort in which they were sent, and a cohort is reported when none of it is in flight. If
-they were counted in the order of their responses, delayed requests would be missing from every count so far, and a
-right gateway would look as if it delayed too few."""
+Requests are counted in the cohort in which they were sent, and a cohort is reported when none of it is in flight
+(pending.py). If they were counted in the order of their responses, delayed requests would be missing from every count
+so far, and a right gateway would look as if it delayed too few."""
 
 from __future__ import annotations
 
@@ -41,9 +41,15 @@ class Cohort:
         self.found: dict[tuple[int, int, bytes], Outcome] = {}
         self.rare: dict[Key, Outcome] = {}
 
+    @property
+    def count(self) -> int:
+        """The number of its responses that have not been reported."""
+        return sum(sum(outcome.latency.values()) for outcome in self.rare.values())
+
 
 class Recorder:
-    """The counts of one process. Responses without x-chaos-phase belong to `phase`."""
+    """The counts of one process. Responses without x-chaos-phase belong to `phase`. `cohorts` are those that have not
+    been reported or may still grow, in the order of their numbers."""
 
     def __init__(self, tasks: tuple[str, ...], phase: str = "", share: float = 0.0):
         self.phase = phase
@@ -55,7 +61,7 @@ class Recorder:
         self._tasks = list(tasks)
         self._places: dict[str, int] = {}  # indexes of names that `task` was called with
         self.cohort = Cohort()
-        self._cohorts = [self.cohort]
+        self.cohorts = [self.cohort]
 
     def outcome(self, task: int, status: int, tail: bytes, cohort: Cohort | None = None) -> Outcome:
         """Return the outcome of a response; `tail` is its head from the first tag on."""
@@ -88,6 +94,10 @@ class Recorder:
     def knows(self, name: str) -> bool:
         """Return whether requests of this name are, or will be, counted under it."""
         return name in self._places or len(self._places) < MOST_NAMES or name in self._tasks
+
+    def name(self, task: int) -> str:
+        """Return the name of a task by its index."""
+        return self._tasks[task]
 
     def task(self, name: str) -> int:
         """Return the index of a task by name. A new name gets a new index; beyond `MOST_NAMES` names they share one."""
@@ -136,13 +146,13 @@ class Recorder:
     def enter(self, phase: str) -> None:
         """Count responses without a phase under this one from now on."""
         self.phase = phase
-        for cohort in self._cohorts:
+        for cohort in self.cohorts:
             cohort.found.clear()
 
     def next_cohort(self) -> int:
         """Begin a new cohort for requests sent from now on. Returns its number."""
         self.cohort = Cohort(self.cohort.number + 1)
-        self._cohorts.append(self.cohort)
+        self.cohorts.append(self.cohort)
         return self.cohort.number
 
     def digest(self, *, before: int | None = None, in_flight: int | None = None) -> Digest:
@@ -150,12 +160,12 @@ class Recorder:
 
         A cohort from number `in_flight` on is kept for responses that are still to come."""
         made = Digest()
-        for cohort in self._cohorts:
+        for cohort in self.cohorts:
             if before is None or cohort.number < before:
                 _tell(cohort, made)
         oldest = self.cohort.number if in_flight is None else min(in_flight, self.cohort.number)
         told = oldest if before is None else min(before, oldest)
-        self._cohorts = [cohort for cohort in self._cohorts if cohort.number >= told]
+        self.cohorts = [cohort for cohort in self.cohorts if cohort.number >= told]
         return made
 
     def take_samples(self) -> list[list[object]]:

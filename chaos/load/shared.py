@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import ceil
 from time import perf_counter
-from typing import Protocol
 
 import gevent
 
 from chaos.load.deadlines import Deadlines
-from chaos.load.recorder import Cohort, Recorder
+from chaos.load.pending import Pending
+from chaos.load.recorder import Recorder
 from chaos.load.sequence import Sequence
 from chaos.protocol.digest import Digest
 from chaos.protocol.load_plan import Plan, Task
@@ -18,18 +17,9 @@ from chaos.protocol.load_plan import Plan, Task
 LATE = 0.010  # seconds after which an arrival counts as late: no user was idle when it was due
 
 
-class InFlight(Protocol):
-    """A user; `cohort` is that of the request whose response it waits for, or None."""
-
-    cohort: Cohort | None
-
-    def __hash__(self) -> int: ...
-
-
 class Shared:
     """`process` is this load process's index among the plan's. `fire` is Locust's request event, set when its
-    statistics are shown. `abandoned` counts requests that were sent and whose user was stopped before the response
-    came."""
+    statistics are shown."""
 
     def __init__(self, plan: Plan, process: int = 0):
         self.plan = plan
@@ -37,20 +27,16 @@ class Shared:
         self.recorder = Recorder(tuple(task.name for task in plan.tasks), plan.phase, plan.sample)
         self.deadlines = Deadlines(min((task.timeout for task in plan.tasks), default=60.0))
         self.began: float | None = None
-        self.abandoned = 0
+        self.pending = Pending(self.recorder, plan.hold, plan.interval)
         self.fire: Callable[..., None] | None = None
-        self.users: set[InFlight] = set()
 
     def digest(self) -> Digest:
-        """Return what can be reported now: whole cohorts if the plan has `hold`, else every response so far.
+        """Return what can be reported now: whole cohorts if the plan has `hold`, else every response so far."""
+        return self.pending.digest() if self.plan.hold else self.recorder.digest()
 
-        A cohort older than `hold` seconds is reported incomplete: one response that hangs must not hide the rest."""
-        if not self.plan.hold:
-            return self.recorder.digest()
-        now = self.recorder.next_cohort()
-        oldest = min((user.cohort.number for user in self.users if user.cohort is not None), default=now)
-        patience = ceil(self.plan.hold / self.plan.interval)
-        return self.recorder.digest(before=max(oldest, now - patience), in_flight=oldest)
+    def last_digest(self) -> Digest:
+        """Return all that has not been reported."""
+        return self.pending.last_digest() if self.plan.hold else self.recorder.digest()
 
     def begin(self) -> float:
         """Return when the load began, as perf_counter's value; the first call sets it."""
@@ -61,7 +47,7 @@ class Shared:
     @property
     def finished(self) -> bool:
         """Whether every request of the run has its response or was abandoned."""
-        return self.sequence.exhausted and self.sequence.taken == self.recorder.count + self.abandoned
+        return self.sequence.exhausted and self.sequence.taken == self.recorder.count + self.pending.abandoned
 
     def sleep_until_due(self, number: int) -> float:
         """Wait until a request of an open model is due. Returns when that was, as perf_counter's value."""

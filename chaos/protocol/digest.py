@@ -13,6 +13,12 @@ from typing import Any, NamedTuple, NotRequired, TypedDict
 from chaos.faults import NAMES
 from chaos.protocol.histogram import Histogram
 
+ANY_TASK = ""
+"""In `Digest.pending`, the task of a request whose name is known only when its response has come."""
+
+PENDING = "pending"
+"""The error of a key that stands for requests which are still in flight."""
+
 UNCLEAR = "unclear"
 """What the load says in a fault's place when a response has no body by which to know an abort, and its head does not
 tell either; only of a gateway without tags."""
@@ -101,13 +107,18 @@ class Digest:
     """Tallies by key.
 
     `pairs[key]` is [clean-clean, clean-faulted, faulted-clean, faulted-faulted]: in a gateway that draws independently
-    for every request, the second of two requests does not depend on the first."""
+    for every request, the second of two requests does not depend on the first.
 
-    __slots__ = ("pairs", "tallies")
+    `pending[phase, task]` is by how much the number of requests in flight has grown that were sent no later than those
+    counted here: what they will be is unknown. It is negative when such requests have ended, so the sum of all digests
+    has those that never did."""
+
+    __slots__ = ("pairs", "pending", "tallies")
 
     def __init__(self) -> None:
         self.tallies: dict[Key, Tally] = {}
         self.pairs: dict[PairKey, list[int]] = {}
+        self.pending: dict[tuple[str, str], int] = {}
 
     def add(self, key: Key, microseconds: int, due: int | None = None) -> None:
         """Count one request; `due` is its latency from when it should have been sent, in an open model."""
@@ -138,6 +149,8 @@ class Digest:
             mine_cells = self.pairs.setdefault(pair, [0, 0, 0, 0])
             for cell, count in enumerate(cells):
                 mine_cells[cell] += count
+        for place, more in other.pending.items():
+            self.pending[place] = self.pending.get(place, 0) + more
 
     @property
     def count(self) -> int:
@@ -164,8 +177,17 @@ class Digest:
         """Return the journal's form of the pairs: `[phase, task, route, kind, [four counts]]`."""
         return [[*pair, list(cells)] for pair, cells in sorted(self.pairs.items())]
 
+    def pending_entries(self) -> list[list[Any]]:
+        """Return the journal's form of what is pending: `[phase, task, count]`, without those of 0."""
+        return [[phase, task, count] for (phase, task), count in sorted(self.pending.items()) if count]
+
     @classmethod
-    def of(cls, entries: Iterable[EntryRecord], pairs: Iterable[Iterable[Any]] = ()) -> Digest:
+    def of(
+        cls,
+        entries: Iterable[EntryRecord],
+        pairs: Iterable[Iterable[Any]] = (),
+        pending: Iterable[Iterable[Any]] = (),
+    ) -> Digest:
         """Read the journal's form. Raises ValueError or KeyError for malformed entries."""
         made = cls()
         for entry in entries:
@@ -178,10 +200,16 @@ class Digest:
                 made.tallies[key] = tally
         for phase, task, route, kind, cells in pairs:
             made.pairs[PairKey(phase, task, route, kind)] = [int(count) for count in cells]
+        for phase, task, more in pending:
+            made.pending[phase, task] = int(more)
         return made
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Digest) and self.tallies == other.tallies and self.pairs == other.pairs
+        return (
+            isinstance(other, Digest)
+            and (self.tallies, self.pairs) == (other.tallies, other.pairs)
+            and self.pending_entries() == other.pending_entries()
+        )
 
     __hash__ = None  # type: ignore[assignment]
 

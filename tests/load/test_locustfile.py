@@ -10,7 +10,7 @@ from support.ids import first_ids
 from support.load import plan, run
 from support.origin import Asked, Origin, ok
 
-from chaos.protocol.digest import MOST_NAMES, OTHERS, Key
+from chaos.protocol.digest import MOST_NAMES, OTHERS, Digest, Key
 
 pytestmark = pytest.mark.slow
 
@@ -138,3 +138,44 @@ def test_ids_in_urls_are_counted_together_once_there_are_too_many_and_that_is_sa
     assert load.digest().count == MOST_NAMES + 200
     said = [line["text"] for line in load.lines if line["type"] == "event"]
     assert len(said) == 1 and said[0].startswith(f"more than {MOST_NAMES} different names of requests")
+
+
+WAITING = """
+from locust import FastHttpUser, HttpUser, task
+
+class Fast(FastHttpUser):
+    @task
+    def home(self):
+        self.client.get("/home")
+
+class Judging(HttpUser):
+    @task
+    def home(self):
+        with self.client.get("/home", catch_response=True) as response:
+            response.success()
+"""
+
+
+def test_its_requests_are_counted_when_all_that_were_sent_with_them_are_answered(tmp_path: Path) -> None:
+    """Every second response takes 0.6 s. By the order of the responses the quick ones would come first; by cohorts each
+    digest has half of each."""
+
+    async def every_second_is_late(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        late = asked.headers["x-request-id"][-1] in "02468ace"
+        await asyncio.sleep(0.6 if late else 0)
+        writer.write(ok(asked, status="404 Not Found" if late else "200 OK"))
+
+    file = tmp_path / "locustfile.py"
+    file.write_text(WAITING)
+    with Origin(every_second_is_late) as origin:
+        load = run(plan(origin.url, tasks=[], locustfile=str(file), users=40, requests=800, interval=0.2, hold=1.6))
+    digests = [
+        Digest.of(line["entries"], line["pairs"], line["pending"]) for line in load.lines if line["type"] == "digest"
+    ]
+    assert sum(digest.count for digest in digests) == 800
+    assert all(not digest.pending for digest in digests)
+    late = n = 0
+    for digest in digests:
+        late += sum(tally.count for key, tally in digest.items() if key.status == 404)
+        n += digest.count
+        assert abs(late - n / 2) <= 3 * n**0.5, "six standard deviations: less than one in ten million"

@@ -19,6 +19,7 @@ from chaos.claims.observations import Observed, Outcome
 from chaos.claims.shares.sentences import possible
 from chaos.formatting import count as thousands
 from chaos.formatting import listed, plural
+from chaos.protocol.digest import PENDING
 from chaos.verify.claim import CERTAIN_TOLERANCE, rarely
 from chaos.verify.planning import Requests, requests_needed, smallest_deviation
 from chaos.verify.verdict import Verdict
@@ -58,7 +59,7 @@ class LostClaim(Expectation):
         return ""
 
     def concerns(self, outcome: Outcome) -> bool:
-        return self._asked(outcome) and outcome.error != TIMEOUT
+        return self._asked(outcome) and outcome.error not in (TIMEOUT, PENDING)
 
     def loses(self, outcome: Outcome) -> bool:
         return False

@@ -144,9 +144,9 @@ def _drift(evidence: Evidence, claim: Claim, alpha: float) -> Drift | None:
 
 def _lossy_drift(running: Running, claim: Claim, alpha: float) -> Drift | None:
     """Return a drift that is there whether all or none of the requests without a response satisfy the claim."""
-    pairs = list(zip(running.series, running.lost, strict=True))
-    none = find_drift([(k, n + lost) for (k, n), lost in pairs], claim, alpha)
-    every = find_drift([(k + lost, n + lost) for (k, n), lost in pairs], claim, alpha)
+    pairs = list(zip(running.series, running.lost, strict=True))  # `lost` is negative where late responses came
+    none = find_drift([(k, max(k, n + lost)) for (k, n), lost in pairs], claim, alpha)
+    every = find_drift([(max(0, k + lost), max(0, k + lost, n + lost)) for (k, n), lost in pairs], claim, alpha)
     if none is None or every is None or (none.share < claim.centre) != (every.share < claim.centre):
         return None
     return none if abs(none.share - claim.centre) < abs(every.share - claim.centre) else every

@@ -47,6 +47,9 @@ def _grouped(digest: Digest, kept: set[str]) -> Digest:
         name = pair if pair.task in kept else pair._replace(task=OTHERS)
         mine = made.pairs.setdefault(name, [0, 0, 0, 0])
         mine[:] = [old + new for old, new in zip(mine, cells, strict=True)]
+    for (phase, task), count in digest.pending.items():
+        place = phase, task if task in kept else OTHERS
+        made.pending[place] = made.pending.get(place, 0) + count
     return made
 
 
