@@ -6,7 +6,7 @@ translateFault)."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from chaos.mesh.decision import Abort, Draws, Reply, Request
 from chaos.mesh.headers.grpc import STATUS_CODES
@@ -40,33 +40,9 @@ class FaultSpec:
     abort: AbortSpec | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FaultOverride:
-    """Other numbers for the faults of one rule; None keeps the rule's own."""
-
-    abort: Percent | None = None
-    delay: Percent | None = None
-    fixed_delay: float | None = None
-
-    def applied(self, spec: FaultSpec) -> FaultSpec:
-        """Return the fault with these numbers. Raises ValueError if an override names a fault that the rule does not
-        have."""
-        if self.abort is not None and spec.abort is None:
-            raise ValueError("the rule has no abort whose percentage could change")
-        if (self.delay is not None or self.fixed_delay is not None) and spec.delay is None:
-            raise ValueError("the rule has no delay that could change")
-        abort, delay = spec.abort, spec.delay
-        if abort and self.abort is not None:
-            abort = replace(abort, percent=self.abort)
-        if delay:
-            percent = delay.percent if self.delay is None else self.delay
-            delay = DelaySpec(percent, delay.seconds if self.fixed_delay is None else self.fixed_delay)
-        return FaultSpec(delay, abort)
-
-
 def read_fault(fault: HTTPFaultInjection | None) -> FaultSpec | None:
-    """Return the fault as configured; None when it can never have an effect. A fault at 0 % is kept, because its
-    percentage may be overridden."""
+    """Return the fault as configured; None when it can never have an effect. A fault at 0 % is kept: that it never
+    happens is claimed, too."""
     if fault is None:
         return None
     spec = FaultSpec(_delay(fault), _abort(fault))
@@ -109,12 +85,6 @@ class Fault:
         self.seconds = spec.delay.seconds if spec.delay else 0.0
         self.abort_parts = spec.abort.percent.per_million if spec.abort else 0
         self.aborted = _aborted(reply)
-
-    def overridden(self, override: FaultOverride) -> Fault:
-        """Return the fault with other numbers. Raises ValueError (FaultOverride.applied)."""
-        changed = Fault(override.applied(self.spec), None)
-        changed.aborted = self.aborted
-        return changed
 
 
 def _aborted(reply: Callable[[Request, Draws], Reply] | None) -> Callable[[Request, Draws], Abort]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from chaos.errors import Problem
 from chaos.mesh.compile.clusters import Clusters
-from chaos.mesh.compile.fault import Fault, FaultOverride
+from chaos.mesh.compile.fault import Fault
 from chaos.mesh.compile.hosts import HostTable
 from chaos.mesh.compile.match import EVERYTHING, compile_match
 from chaos.mesh.compile.route_table import RouteTable
@@ -58,7 +58,7 @@ class CompiledHost:
 
 
 class Rules:
-    """Compiled rules, immutable. `without_faults` and `scaled` share everything but the faults."""
+    """Compiled rules, immutable. `without_faults` shares everything but the faults."""
 
     def __init__(
         self,
@@ -153,29 +153,10 @@ class Rules:
 
     def without_faults(self) -> Rules:
         """Return the same rules without faults."""
-        return self._with((None,) * len(self._faults))
-
-    def scaled(self, overrides: Mapping[str, FaultOverride]) -> Rules:
-        """Return the same rules with other percentages or delays for some rules, by key.
-
-        Raises ValueError for an unknown key, and if an override names a fault that the rule does not have."""
-        faults = list(self._faults)
-        for key, override in overrides.items():
-            places = [place for place, info in enumerate(self.rules) if key in (info.key, info.rule.base_key)]
-            if not places:
-                raise ValueError(f"there is no rule {key}")
-            for place in places:  # a rule that counts on several listeners has one on each
-                fault = faults[place]
-                if fault is None:
-                    raise ValueError(f"rule {key} has no fault that could change")
-                faults[place] = fault.overridden(override)
-        return self._with(tuple(faults))
-
-    def _with(self, faults: tuple[Fault | None, ...]) -> Rules:
         variant = Rules.__new__(Rules)
         variant.__dict__.update(self.__dict__)
-        variant._faults = faults
-        variant.rules = tuple(info.with_fault(fault) for info, fault in zip(self.rules, faults, strict=True))
+        variant._faults = (None,) * len(self._faults)
+        variant.rules = tuple(info.with_fault(None) for info in self.rules)
         return variant
 
 

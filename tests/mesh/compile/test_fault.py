@@ -7,14 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.mesh import by_name, decide, request, web
 
-from chaos.mesh.compile.fault import FaultOverride
 from chaos.mesh.compile.rules import Rules
 from chaos.mesh.decision import Abort, Forward, Reply
 from chaos.mesh.draws import FixedDraws
 from chaos.units import Percent
 
 ROUTE = "route: [{destination: {host: web}}]"
-KEY = "virtualservice/default/web/0"
 
 
 def faulty(fault: str, more: str = "") -> Rules:
@@ -159,28 +157,3 @@ def test_faults_can_be_left_out() -> None:
     assert (decision.delay, type(decision.action)) == (0.0, Forward)
     assert (spared.rules[0].abort, spared.rules[0].delay) == (None, None)
     assert BOTH.rules[0].abort == Percent.of(50)
-
-
-def test_percentages_can_be_replaced() -> None:
-    scaled = BOTH.scaled({KEY: FaultOverride(abort=Percent.of(10), fixed_delay=0.5)})
-    assert isinstance(decide(scaled, "/", FixedDraws(abort=0.09)).action, Abort)
-    decision = decide(scaled, "/", FixedDraws(delay=0.19, abort=0.11))
-    assert (decision.delay, type(decision.action)) == (0.5, Forward)
-    assert (scaled.rules[0].abort, scaled.rules[0].delay, scaled.rules[0].fixed_delay) == (
-        Percent.of(10),
-        Percent.of(20),
-        0.5,
-    )
-
-
-@pytest.mark.parametrize(
-    ("key", "override", "message"),
-    [
-        ("virtualservice/default/web/7", FaultOverride(abort=Percent(1)), "there is no rule"),
-        (KEY, FaultOverride(delay=Percent(1)), "no delay"),
-        ("service/web2.default.svc.cluster.local:80", FaultOverride(abort=Percent(1)), "there is no rule"),
-    ],
-)
-def test_a_number_needs_a_fault_to_go_to(key: str, override: FaultOverride, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        ALWAYS.scaled({key: override})

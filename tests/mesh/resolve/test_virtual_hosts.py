@@ -5,10 +5,8 @@ from __future__ import annotations
 import pytest
 from support.mesh import forwarded, request, rules_of, taken, virtual_service
 
-from chaos.mesh.compile.fault import FaultOverride
 from chaos.mesh.compile.rules import Rules
 from chaos.mesh.names import Proxy
-from chaos.units import Percent
 
 WEB = {"web:80": [{}]}
 
@@ -262,13 +260,11 @@ def test_a_listener_that_is_named_takes_whatever_port_host_names() -> None:
     assert {reached(rules, host) for host in ("ratings", "ratings:80", "ratings:9080", "ratings:1")} == {"hit"}
 
 
-def test_a_rule_on_two_listeners_has_a_key_for_each_and_overrides_change_both() -> None:
+def test_a_rule_on_two_listeners_has_a_key_for_each() -> None:
     rules = rules_of(virtual_service(FAULTY, hosts="[multi]", name="multi"), BOOKINFO)
     own = [info for info in rules.rules if not info.is_default]
     base = "virtualservice/default/multi/0"
     assert [(info.key, info.rule.base_key) for info in own] == [(base, base), (f"{base}@8080", base)]
-    changed = rules.scaled({base: FaultOverride(abort=Percent.of(7))})
-    assert [str(info.abort) for info in changed.rules if not info.is_default] == [str(Percent.of(7))] * 2
 
 
 def test_rules_for_hosts_that_are_no_service_stand_beside_a_service_on_its_port() -> None:
