@@ -93,7 +93,7 @@ class Gateway:
         return self._counters if self._counters is not None else self._admin.read_counters()
 
     def faults(self, enabled: bool) -> None:
-        """Switch the rules' faults off and on again."""
+        """Switch the rules' faults off and on again. What is sent while they are off is no part of the verdict."""
         self._admin.switch_faults(enabled)
 
     def verify(

@@ -33,6 +33,10 @@ class Gateway:
         answer: GatewayCounters = self._ask("GET", "/counters")
         return answer
 
+    def faults(self) -> bool:
+        """Return whether faults are on."""
+        return bool(self._ask("GET", "/faults")["enabled"])
+
     def switch(self, enabled: bool) -> None:
         self._ask("PUT", "/faults", {"enabled": enabled})
 
@@ -57,7 +61,6 @@ class Faults:
 
     def __init__(self, gateway: Gateway | None, configured: dict[tuple[str, str], float]):
         self.gateway = gateway
-        self.enabled = True
         self._configured = configured
         self._seen: dict[str, dict[str, int]] = {}
 
@@ -75,7 +78,14 @@ class Faults:
         if self.gateway is None:
             raise OSError("this gateway has no admin address")
         self.gateway.switch(enabled)
-        self.enabled = enabled
+
+    @property
+    def enabled(self) -> bool:
+        """Whether faults are on, as far as the gateway says; a phase of the run may have switched them."""
+        try:
+            return self.gateway is None or self.gateway.faults()
+        except OSError:
+            return True
 
     def rows(self) -> list[dict[str, str]]:
         """Return one row for each rule and kind of fault that is configured or was seen."""

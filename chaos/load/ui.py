@@ -29,6 +29,7 @@ COLUMNS = {
     "observed": "Seen by users",
 }
 TAB = "faults"
+SWITCHED = "faults switched {} in the web UI; no verdict counts requests while they are not as the phase has them"
 START = 10.0  # seconds
 
 
@@ -90,7 +91,7 @@ def add_faults(app: Any, faults: Faults, session: Session, hosts: set[str]) -> N
             faults.switch(enabled)
         except OSError as error:
             return state(str(error), 502)
-        session.tell_event("info", f"faults switched {'on' if enabled else 'off'} in the web UI")
+        session.tell_event("info", SWITCHED.format("on" if enabled else "off"))
         return state()
 
     def state(error: str = "", status: int = 200) -> Response:

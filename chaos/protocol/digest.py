@@ -29,6 +29,10 @@ FAILURE = 400
 TRANSITION = "(transition)"
 """The phase of requests that were under way while the phase changed: no claim is about them."""
 
+BY_HAND = "(faults switched by hand)"
+"""The phase of requests that were decided while somebody had faults switched on or off against the phase's own setting:
+no claim is about them."""
+
 OTHERS = "(others)"
 """The name for all requests beyond `MOST_NAMES` names: a locustfile may put an id into every URL."""
 

@@ -33,6 +33,8 @@ class Gateway(Origin):
                 writer.write(ok(asked, body=json.dumps(NAMES).encode()))
             case "GET", "/counters":
                 writer.write(ok(asked, body=json.dumps(COUNTERS).encode()))
+            case "GET", "/faults":
+                writer.write(ok(asked, body=json.dumps({"enabled": self.enabled}).encode()))
             case "PUT", "/faults":
                 self.enabled = json.loads(asked.body)["enabled"]
                 writer.write(ok(asked, body=b"{}"))
@@ -108,7 +110,9 @@ def test_faults_are_switched_at_the_gateway_and_the_journal_is_told(load: Load, 
         status, text = ask(f"{url}/chaos/faults", {"enabled": enabled})
         state = json.loads(text)
         assert (status, state["enabled"], state["switchable"], gateway.enabled) == (200, enabled, True, enabled)
-        assert load.until_type("event")["text"] == f"faults switched {'on' if enabled else 'off'} in the web UI"
+        assert load.until_type("event")["text"].startswith(
+            f"faults switched {'on' if enabled else 'off'} in the web UI"
+        )
     assert ask(f"{url}/chaos/faults", {"enabled": "off"})[0] == 400
 
 

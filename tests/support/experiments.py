@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +44,9 @@ def write(folder: Path, *documents: dict[str, Any], name: str = "case.yaml") -> 
     return str(path)
 
 
-def run(file: str, folder: Path, **options: Any) -> RunResult:
+def run(file: str, folder: Path, *, view: Callable[[], View] = View, **options: Any) -> RunResult:
     """Run an experiment in this process, without a report."""
-    return asyncio.run(run_file(file, RunOptions(out=folder / "reports", report=False, **options), View))
+    return asyncio.run(run_file(file, RunOptions(out=folder / "reports", report=False, **options), view))
 
 
 def start(*arguments: str, cwd: Path) -> subprocess.Popen[str]:

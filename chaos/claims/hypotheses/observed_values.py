@@ -9,7 +9,7 @@ from math import inf
 from chaos.claims.finding import Tally
 from chaos.claims.hypotheses.measure import Measure
 from chaos.claims.observations import Observed, Outcome
-from chaos.protocol.digest import failed
+from chaos.protocol.digest import BY_HAND, failed
 from chaos.verify.quantile import Sample
 
 
@@ -33,10 +33,10 @@ SHARES: Mapping[str, Share] = {
 
 
 def concerns(measure: Measure, outcome: Outcome) -> bool:
-    """Return whether an outcome is of the measure's phase and task."""
-    return (measure.phase is None or outcome.phase == measure.phase) and (
-        measure.task is None or outcome.task == measure.task
-    )
+    """Return whether an outcome is of the measure's phase and task. Without a phase, all but those while somebody had
+    switched the faults."""
+    in_phase = outcome.phase != BY_HAND if measure.phase is None else outcome.phase == measure.phase
+    return in_phase and (measure.task is None or outcome.task == measure.task)
 
 
 def share_of(measure: Measure, observed: Observed) -> Tally:

@@ -34,6 +34,7 @@ def admin_app(controls: Controls, token: str | None) -> web.Application:
     app.router.add_get("/health", api.health)
     app.router.add_get("/rules", api.get_rules)
     app.router.add_put("/rules", api.put_rules)
+    app.router.add_get("/faults", api.get_faults)
     app.router.add_put("/faults", api.put_faults)
     app.router.add_put("/phase", api.put_phase)
     app.router.add_get("/counters", api.counters)
@@ -73,6 +74,9 @@ class Admin:
         except UnicodeDecodeError:
             raise BadCommand("the rules are not UTF-8 text") from None
         return web.json_response({"generation": await self._controls.replace(text)})
+
+    async def get_faults(self, request: web.Request) -> web.Response:
+        return web.json_response({"enabled": await self._controls.faults()})
 
     async def put_faults(self, request: web.Request) -> web.Response:
         body = await _json_object(request, {"enabled"})

@@ -30,6 +30,10 @@ class Controls(Protocol):
         Raises InvalidInput, and then the old rules stay in force in every worker."""
         ...
 
+    async def faults(self) -> bool:
+        """Return whether faults are on."""
+        ...
+
     async def switch_faults(self, enabled: bool) -> None: ...
     async def enter_phase(self, name: str, faults: bool, scale: dict[str, float]) -> None: ...
 
@@ -82,6 +86,9 @@ class Control:
         self.worker.use(rules)
         return self.worker.generation
 
+    async def faults(self) -> bool:
+        return self.worker.faults
+
     async def switch_faults(self, enabled: bool) -> None:
         self.worker.switch(enabled)
 
@@ -105,6 +112,8 @@ async def perform(control: Control, command: dict[str, Any]) -> Any:
             return None
         case "commit":
             return control.commit()
+        case "faults?":
+            return await control.faults()
         case "faults":
             await control.switch_faults(command["enabled"])
             return None

@@ -200,6 +200,9 @@ class Fleet:
             generations = await self._ask_all(do="commit")
             return int(generations[0])
 
+    async def faults(self) -> bool:
+        return bool(await self._members[0].ask(do="faults?"))
+
     async def switch_faults(self, enabled: bool) -> None:
         await self._ask_all(do="faults", enabled=enabled)
 

@@ -19,6 +19,7 @@ from chaos.gateway.upstream.pool import IDLE_SECONDS, Pool
 from chaos.mesh.decision import Cluster, Decision, Draws, Request, Rule
 from chaos.mesh.draws import keyed_draws
 from chaos.protocol.counters import GatewayCounters, RuleInForce
+from chaos.protocol.digest import BY_HAND
 
 BEAT_SECONDS = 5.0  # how often connections are checked for idleness
 
@@ -124,21 +125,27 @@ class WorkerState:
     def enter(self, name: str, *, faults: bool = True, scale: dict[str, float] | None = None) -> None:
         """Make and count decisions under this phase from now on; `scale` multiplies fault probabilities (see
         Scaled)."""
-        found = self.phases.get(name)
-        if found is None:
-            found = self.phases[name] = Phase(name, self.tagged)
-        self.phase = found
+        self._entered, self._entered_with = name, faults
         self.scale = scale or {}
         self.switch(faults)
 
     def switch(self, faults: bool) -> None:
-        """Switch all faults on or off."""
+        """Switch all faults on or off. Until they are again as the phase has them, decisions are counted under BY_HAND:
+        they say nothing of its rules."""
         self.faults = faults
+        self.phase = self._counts_of(self._entered if faults == self._entered_with else BY_HAND)
         scale = {kind: self.scale.get(kind, 1.0) if faults else 0.0 for kind in FaultKind}
         keyed = self._keyed
         keyed.forget()
         as_ruled = all(factor == 1.0 for factor in scale.values())
         self.draws = keyed if as_ruled else lambda request_id: Scaled(keyed(request_id), scale)
+
+    def _counts_of(self, phase: str) -> Phase:
+        """Return the counts of a phase by its name; the first call makes them."""
+        found = self.phases.get(phase)
+        if found is None:
+            found = self.phases[phase] = Phase(phase, self.tagged)
+        return found
 
     def new_id(self) -> bytes:
         """Return a UUID (version 4) for a request that came without one."""

@@ -10,26 +10,27 @@ import pandas as pd
 
 from chaos.faults import TAGS, happened
 from chaos.journal.result import Result
-from chaos.protocol.digest import UNCLEAR, Key
+from chaos.protocol.digest import BY_HAND, UNCLEAR, Key
 from chaos.protocol.histogram import Histogram
 
 FORWARDED, REPLIED, LOST, UNKNOWN = "forwarded", "answered", "no response", "unknown fault"
 FAULTED = {tag: happened(tag) for tag in TAGS}
 GROUPS = (FORWARDED, REPLIED, *FAULTED.values(), LOST, UNKNOWN)
 
-BETWEEN = "between phases"
+BETWEEN, SWITCHED = "between phases", "faults switched by hand"
 
 
 def outcomes(result: Result) -> pd.DataFrame:
     """Return one row per key of the run's digest: the key's fields, `count`, `latency`, `due` and the derived `group`
     and `label`.
 
-    Phases are in the order in which they ran; outcomes that belong to none come last, as `between phases`."""
+    Phases are in the order in which they ran; outcomes that belong to none come last, as `between phases` or `faults
+    switched by hand`."""
     order = {name: place for place, name in enumerate(dict.fromkeys(span.name for span in result.phases))}
     rows = [
         {
             **key._asdict(),
-            "phase": key.phase if key.phase in order or not order else BETWEEN,
+            "phase": key.phase if key.phase in order or not order else SWITCHED if key.phase == BY_HAND else BETWEEN,
             "count": tally.count,
             "latency": tally.latency,
             "due": tally.due,
@@ -44,8 +45,8 @@ def outcomes(result: Result) -> pd.DataFrame:
 
 
 def within_phases(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows without those between phases, unless there are no others."""
-    inside = table[table["phase"] != BETWEEN]
+    """Return the rows without those of no phase, unless there are no others."""
+    inside = table[~table["phase"].isin((BETWEEN, SWITCHED))]
     return inside if len(inside) else table
 
 

@@ -13,7 +13,9 @@ from pathlib import Path
 
 from chaos.claims.upstream_errors import upstream_errors
 from chaos.errors import ChaosError, EnvironmentFailed, ExitCode, Severity
+from chaos.formatting import plural
 from chaos.journal.records import End, Event
+from chaos.protocol.digest import BY_HAND
 from chaos.runner.plan.run_plan import RunPlan
 from chaos.runner.processes.endpoints import try_endpoints
 from chaos.runner.processes.load import LoadProcess
@@ -114,6 +116,7 @@ class Supervisor:
             await driver.finish_load()
             await self.standing.update_verdicts(driver.gateway, now=True)
             self._warn_of_upstream()
+            self._tell_of_switch()
             if stopped is not None:
                 raise stopped
 
@@ -121,6 +124,12 @@ class Supervisor:
         """Report the errors that upstream itself answered with, of which no claim speaks."""
         for text in upstream_errors(self.plan.effects, self.recording.judge.observed, self.recording.counters):
             self._report_event("warning", text)
+
+    def _tell_of_switch(self) -> None:
+        """Report how many requests no claim is about, because somebody had switched the faults."""
+        count = self.recording.per_phase.get(BY_HAND, 0)
+        if count:
+            self._report_event("warning", f"{plural(count, 'request')} met {BY_HAND[1:-1]}, and no verdict counts them")
 
     async def _start_unless_interrupted(self, stack: contextlib.AsyncExitStack) -> Driver:
         try:

@@ -13,6 +13,7 @@ from chaos.gateway.state.counters import Ledger, merge
 from chaos.gateway.state.worker_state import Scaled
 from chaos.mesh.decision import Abort, Decision, Draws, Request
 from chaos.mesh.draws import FixedDraws
+from chaos.protocol.digest import BY_HAND
 
 SOME = 2_000
 
@@ -64,6 +65,23 @@ async def test_faults_can_be_switched_off_and_on_and_scaled() -> None:
         assert some < whole and abs(len(some) - SOME / 4) < 5 * (SOME * 3 / 16) ** 0.5
         await proxy.control.enter_phase("after", True, {})
         assert await _aborted(proxy) == whole
+
+
+async def test_what_is_decided_while_faults_are_switched_by_hand_is_counted_apart() -> None:
+    async with gateway(aborting(), seed=1) as proxy:
+        await proxy.control.enter_phase("fault", True, {})
+        for enabled in (True, False, True):
+            await proxy.control.switch_faults(enabled)
+            await proxy.ask(get())
+        await proxy.control.enter_phase("baseline", False, {})
+        assert not await proxy.control.faults()
+        for enabled in (False, True):
+            await proxy.control.switch_faults(enabled)
+            await proxy.ask(get())
+        assert await proxy.control.faults()
+        phases = (await proxy.control.counters())["phases"]
+    counted = {name: sum(rule["requests"] for rule in rules.values()) for name, rules in phases.items() if rules}
+    assert counted == {"fault": 2, BY_HAND: 2, "baseline": 1}
 
 
 async def test_each_phase_has_counts_of_its_own() -> None:
