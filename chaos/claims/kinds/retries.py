@@ -1,13 +1,15 @@
-"""The claim *residual*: of the requests that a rule forwards, so many still fail when its retries are used up.
+"""The claim *residual*: a rule's retries are made, each try fails as often as the first, and so many still fail.
 
 If each attempt fails independently with probability q, all attempts + 1 of them fail with q^(attempts + 1). Both q and
 how the attempts of each request ended come from the clients' digests (`x-chaos-attempts`), or from the gateway's counts
-if the load does not see the requests itself. Source: HTTPRetry in virtual_service.proto."""
+if the load does not see the requests itself. Where an upstream fails so rarely that the last try is hardly ever made,
+the claim is not judged: then its number of tries cannot be seen. Source: HTTPRetry in virtual_service.proto."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from math import log
 from typing import ClassVar, Self
 
 from chaos.claims.effects import Effect, Retries, forwards
@@ -18,10 +20,10 @@ from chaos.claims.gateway_ledger import GatewayLedger
 from chaos.claims.observations import Observed, Outcome
 from chaos.claims.shares.sentences import possible, requests
 from chaos.formatting import count as thousands
+from chaos.formatting import plural
 from chaos.formatting import share as percent
 from chaos.protocol.counters import RuleCounters
-from chaos.verify.claim import CERTAIN_TOLERANCE
-from chaos.verify.retries import Tries, residual
+from chaos.verify.retries import ASTRAY, HALF, MOST_REQUESTS, Tries, assess, requests_needed, share_left
 from chaos.verify.verdict import Verdict
 
 Ended = tuple[int, bool, int]
@@ -86,21 +88,28 @@ class RetriesClaim(Expectation):
         if not tries.requests:
             empty = replace(finding, cause="traffic", ledgers=("configured", "drawn"))
             return replace(empty, sentence=_sentence(empty, tries))
-        reach = max(min(self.tolerance, tries.expected / 2), CERTAIN_TOLERANCE)
-        found = residual(tries, finding.alpha)
-        verdict = found.assess(reach)
-        finding = replace(
+        finding = self._with_verdict(finding, tries, seen)
+        return replace(finding, sentence=_sentence(finding, tries))
+
+    def _with_verdict(self, finding: Finding, tries: Tries, seen: Tally) -> Finding:
+        """Return the finding with its verdict: not judged where the last tries are so rare that no run tells."""
+        verdict, alpha = assess(tries, finding.alpha), finding.alpha
+        left, needed = share_left(tries, alpha), None
+        if verdict is Verdict.INCONCLUSIVE:
+            needed = requests_needed(tries, alpha)
+            verdict = Verdict.NOT_JUDGED if needed is None else verdict
+        return replace(
             finding,
             configured=tries.expected,
-            tolerance=reach,
+            tolerance=tries.expected * HALF,
             observed=seen if seen.n else None,
-            estimate=tries.failed / tries.requests,
-            interval=(found.share.low, found.share.high),
+            estimate=tries.left / tries.requests,
+            interval=(left.low, left.high),
             verdict=verdict,
-            cause="upstream" if verdict is Verdict.FALSIFIED else "",
+            cause={Verdict.FALSIFIED: "upstream", Verdict.NOT_JUDGED: "unseen"}.get(verdict, ""),
             ledgers=("configured", "drawn", "observed") if seen.n else ("configured", "drawn"),
+            needed=max(0, needed - tries.requests) or None if needed is not None else None,
         )
-        return replace(finding, sentence=_sentence(finding, tries))
 
     def _observed(self, observed: Observed) -> list[Ended]:
         return [
@@ -112,29 +121,38 @@ class RetriesClaim(Expectation):
     def _counted(self, ledger: GatewayLedger) -> list[Ended]:
         """Return how requests ended by the gateway's counts.
 
-        Both counts are of requests that have ended, because the attempts of requests in flight say nothing yet. A
-        request that failed is assumed to have used all its attempts."""
+        Both counts are of requests that have ended, because the attempts of requests in flight say nothing yet. Those
+        that failed are assumed to have used as many of their attempts as there are requests that did."""
         counts = ledger.rule(self.phase, self.rule)
         by_tries = {int(tries): n for tries, n in counts["tries"].items() if int(tries)} if counts else {}
-        most = self.retries.attempts + 1
         over = self.drawn(ledger)
-        failed = min(over.k if over else 0, by_tries.get(most, 0))
-        early = [(tries, False, n) for tries, n in by_tries.items() if tries != most]
-        return [*early, (most, True, failed), (most, False, by_tries.get(most, 0) - failed)]
+        left = over.k if over else 0
+        ended: list[Ended] = []
+        for tries, n in sorted(by_tries.items(), key=lambda each: self._least_likely(each[0])):
+            failed = min(left, n)
+            left -= failed
+            ended += [(tries, True, failed), (tries, False, n - failed)]
+        return ended
+
+    def _least_likely(self, tries: int) -> tuple[bool, int]:
+        """Sort the numbers of tries: first all that a request may have, then ever fewer, and more than that last."""
+        return tries > self.retries.attempts + 1, -tries
 
     def _tries(self, ended: Iterable[Ended]) -> Tries:
-        """Return all attempts added up: those before a request's last one failed, the last one failed or succeeded."""
+        """Return all attempts place by place: those before a request's last one failed, the last one failed or
+        succeeded."""
         most = self.retries.attempts + 1
-        requests = early = early_failed = last = last_failed = given_up = 0
+        tried, failures, given_up = [0] * most, [0] * most, [0] * most
+        requests = again = left = 0
         for tries, failed, count in ended:
-            requests += count
-            if tries >= most:
-                early, early_failed = early + (most - 1) * count, early_failed + (most - 1) * count
-                last, last_failed = last + count, last_failed + count * failed
-            else:
-                early, early_failed = early + tries * count, early_failed + (tries - 1 + failed) * count
-                given_up += count * failed
-        return Tries(most, requests, early, early_failed, last, last_failed, given_up)
+            requests, left, again = requests + count, left + count * failed, again + count * (tries > most)
+            last = min(tries, most)
+            for place in range(last):
+                tried[place] += count
+                failures[place] += count * (failed or place + 1 < tries)
+            if tries < most:
+                given_up[last - 1] += count * failed
+        return Tries(requests, tuple(tried), tuple(failures), tuple(given_up), again, left)
 
 
 def _sentence(finding: Finding, tries: Tries) -> str:
@@ -142,22 +160,36 @@ def _sentence(finding: Finding, tries: Tries) -> str:
     seen = finding.observed or finding.drawn
     if not tries.requests or seen is None:
         return "No request was forwarded by this rule, so nothing is known about its retries."
-    if tries.share:
-        row = f"{tries.most} in a row should in {percent(tries.expected)}"
-        upstream = f"a single try fails in {percent(tries.share)}, so {row}"
-    else:
-        upstream = f"no try of {thousands(tries.early_tries)} failed, so there was nothing to retry"
-    said = f"{requests(seen, finding)} still failed; {upstream}"
+    if finding.verdict is Verdict.NOT_JUDGED:
+        return f"Not judged: {_too_rare(tries)}."
+    row = f"{tries.most} in a row should in {percent(tries.expected)}"
+    said = f"{requests(seen, finding)} still failed; a first try fails in {percent(tries.share)}, so {row}"
     if finding.verdict is Verdict.FALSIFIED:
-        return f"{said}, and does not: {_uneven(finding, tries)}."
+        return f"{said}; but {_wrong(tries)}."
     if finding.verdict is Verdict.INCONCLUSIVE:
         return f"{said}; {possible(finding)}"
-    return f"{said}."
+    return f"{said}. Every try fails as often as the first, and every one that failed was followed by the next."
 
 
-def _uneven(finding: Finding, tries: Tries) -> str:
-    if tries.given_up > tries.last_failures:
-        return f"{thousands(tries.given_up)} were given up with retries left"
-    if (finding.estimate or 0.0) < (finding.configured or 0.0):
-        return "the tries of one request do not fail alike"
-    return "the tries of one request fail together"
+def _too_rare(tries: Tries) -> str:
+    """Return why tries that hardly ever fail say nothing of retries."""
+    if not tries.failed[0]:
+        return f"no try of {thousands(tries.tried[0])} failed, so there was nothing to retry"
+    made = f"the last of {tries.most} was made for {thousands(tries.tried[-1])} of {plural(tries.requests, 'request')}"
+    return (
+        f"a first try fails in {percent(tries.share)}, so {made}; "
+        f"to see how often it fails takes more than {thousands(MOST_REQUESTS)}"
+    )
+
+
+def _wrong(tries: Tries) -> str:
+    """Return what is wrong with the tries: some given up, some too many, or one that fails more or less often."""
+    given_up = sum(tries.given_up)
+    if tries.again > ASTRAY * tries.failed[-1]:
+        return f"{thousands(tries.again)} were tried more than {tries.most} times"
+    if given_up > tries.left - given_up or any(k > ASTRAY * n for k, n in tries.astray):
+        return f"{thousands(given_up)} were given up with retries left"
+    shares = [(number, k / n) for number, (k, n) in enumerate(tries.places, 1) if n > 1 and number > 1]
+    number, share = max(shares, key=lambda each: abs(log((each[1] + 1e-9) / tries.share)), default=(2, 0.0))
+    how = "together" if share > tries.share else "less often than that"
+    return f"try {number} fails in {percent(share)}: the tries of one request fail {how}"

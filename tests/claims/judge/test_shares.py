@@ -196,30 +196,45 @@ RETRIES = Retries(3, lambda status: status >= 500)
 
 
 def test_retries_leave_q_to_the_power_of_their_tries() -> None:
-    """A quarter fails; three retries leave 0.25^4 = 0.39 %."""
-    found = judged(replace(WEB, retries=RETRIES), SimulatedGateway(failing=0.25, attempts=3), 15, 2000)
+    """Half fails; three retries leave 0.5^4 = 6.25 %."""
+    found = judged(replace(WEB, retries=RETRIES), SimulatedGateway(failing=0.5, attempts=3), 10, 1000)
     residual = found["residual"]
-    assert residual.verdict is V and residual.configured == pytest.approx(0.0039, rel=0.15)
-    assert "4 in a row" in residual.sentence
+    assert residual.verdict is V and residual.configured == pytest.approx(0.0625, rel=0.15)
+    assert "4 in a row" in residual.sentence and "followed by the next" in residual.sentence
+    low, high = residual.interval or (None, None)
+    assert low is not None and high is not None and low <= (residual.estimate or 0.0) <= high
 
 
-def test_retries_that_are_not_made_are_falsified() -> None:
-    residual = judged(replace(WEB, retries=RETRIES), SimulatedGateway(failing=0.25, attempts=2), 10, 1000)["residual"]
-    assert residual.verdict is F and "given up with retries left" in residual.sentence
+@pytest.mark.parametrize(
+    ("failing", "made", "seconds", "said"),
+    [
+        (0.25, 2, 10, "given up with retries left"),
+        (0.05, 2, 100, "given up with retries left"),
+        (0.25, 5, 20, "were tried more than 4 times"),
+    ],
+)
+def test_another_number_of_retries_is_falsified(failing: float, made: int, seconds: int, said: str) -> None:
+    gateway = SimulatedGateway(failing=failing, attempts=made)
+    residual = judged(replace(WEB, retries=RETRIES), gateway, seconds, 1000)["residual"]
+    assert residual.verdict is F and said in residual.sentence
 
 
-def test_retries_behind_an_application_are_judged_by_the_gateways_counts() -> None:
-    gateway = SimulatedGateway(failing=0.25, attempts=3)
-    for _ in gateway.seconds(20, 2000):
+@pytest.mark.parametrize(("made", "verdict"), [(3, V), (2, F), (5, F)])
+def test_retries_behind_an_application_are_judged_by_the_gateways_counts(made: int, verdict: Verdict) -> None:
+    gateway = SimulatedGateway(failing=0.5, attempts=made)
+    for _ in gateway.seconds(10, 1000):
         pass
     judge = Judge(expectations([PhaseEffects("", (replace(WEB, retries=RETRIES, tasks=None),))]))
     (residual,) = judge.findings(gateway.counters)
-    assert (residual.verdict, residual.ledgers) == (V, ("configured", "drawn"))
+    assert (residual.verdict, residual.ledgers) == (verdict, ("configured", "drawn"))
 
 
-def test_an_upstream_that_never_fails_leaves_nothing_to_retry() -> None:
-    residual = judged(replace(WEB, retries=RETRIES), SimulatedGateway(attempts=3), 15, 1000)["residual"]
-    assert residual.verdict is V and "nothing to retry" in residual.sentence
+@pytest.mark.parametrize(("failing", "said"), [(0.0, "nothing to retry"), (0.01, "the last of 4 was made for")])
+def test_retries_of_an_upstream_that_hardly_fails_are_not_judged(failing: float, said: str) -> None:
+    residual = judged(replace(WEB, retries=RETRIES), SimulatedGateway(failing=failing, attempts=3), 15, 1000)[
+        "residual"
+    ]
+    assert residual.verdict is Verdict.NOT_JUDGED and said in residual.sentence
 
 
 def test_a_rule_behind_an_application_is_judged_by_the_gateways_own_count() -> None:
