@@ -66,7 +66,7 @@ def combine(lines: list[DigestLine]) -> DigestLine:
     """Return one line for consecutive ones: digests and errors added up, users and CPU averaged over time."""
     merger, errors = Merger(), Counter[str]()
     for line in lines:
-        merger.push(line.entries, line.pairs, pending=line.pending)
+        merger.push(line.entries, line.pairs, pending=line.pending, parts=line.parts)
         errors.update(line.errors)
     total = merger.digest()
     seconds = sum(line.seconds for line in lines)
@@ -78,6 +78,7 @@ def combine(lines: list[DigestLine]) -> DigestLine:
         cpu=round(sum(line.cpu * line.seconds for line in lines) / seconds, 3),
         entries=tuple(total.entries()),
         pairs=tuple(total.pair_entries()),
+        parts=total.parts.record(),
         pending=tuple(total.pending_entries()),
         errors=dict(errors),
         late=sum(line.late for line in lines),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from chaos.protocol.digest import MOST_NAMES, OTHERS, Digest, EntryRecord, Key, PairKey, Tally, key_of
 from chaos.protocol.histogram import Accumulator, Decoder
+from chaos.protocol.parts import Parts
 
 
 class Merger:
@@ -17,6 +18,7 @@ class Merger:
         self._latency: dict[Key, Accumulator] = {}
         self._due: dict[Key, Accumulator] = {}
         self._pairs: dict[PairKey, list[int]] = {}
+        self._parts = Parts()
         self._pending: dict[tuple[str, str], int] = {}
         self._names: set[str] = set()
 
@@ -26,9 +28,10 @@ class Merger:
         pairs: Iterable[Iterable[Any]] = (),
         whole: Accumulator | None = None,
         pending: Iterable[Iterable[Any]] = (),
+        parts: Mapping[str, Any] | None = None,
     ) -> dict[Key, int]:
-        """Add entries, pairs and what is pending; latencies are added to `whole` too. Returns the counts of these
-        entries by key.
+        """Add entries, pairs, parts and what is pending; latencies are added to `whole` too. Returns the counts of
+        these entries by key.
 
         Raises ValueError or KeyError when an entry is damaged."""
         counts: dict[Key, int] = {}
@@ -47,6 +50,7 @@ class Merger:
         for phase, task, more in pending:
             name = self._bounded(task) if task else task
             self._pending[phase, name] = self._pending.get((phase, name), 0) + more
+        self._parts.merge(Parts.of(parts or {}))
         return counts
 
     def _bounded(self, task: str) -> str:
@@ -76,5 +80,6 @@ class Merger:
             due = self._due.get(key)
             total.tallies[key] = Tally(latency.histogram(), None if due is None else due.histogram())
         total.pairs = {pair: list(cells) for pair, cells in self._pairs.items()}
+        total.parts.merge(self._parts)
         total.pending = dict(self._pending)
         return total

@@ -66,9 +66,9 @@ class Phase:
 class DigestLine:
     """What users saw in one stretch, `seconds` long, from `second` after the load began.
 
-    `entries`, `pairs` and `pending` are a Digest's; `errors` are requests without a response by kind; `cpu` is the
-    share of a core that the busiest load process used; `late` counts requests of an open model for which no user was
-    idle when they were due."""
+    `entries`, `pairs`, `parts` and `pending` are a Digest's; `errors` are requests without a response by kind; `cpu` is
+    the share of a core that the busiest load process used; `late` counts requests of an open model for which no user
+    was idle when they were due."""
 
     type: ClassVar[str] = "digest"
     at: float = 0.0
@@ -78,6 +78,7 @@ class DigestLine:
     cpu: float = 0.0
     entries: tuple[EntryRecord, ...] = ()
     pairs: tuple[list[Any], ...] = ()
+    parts: Mapping[str, Any] = field(default_factory=dict)
     pending: tuple[list[Any], ...] = ()
     errors: Mapping[str, int] = field(default_factory=dict)
     late: int = 0

@@ -181,6 +181,14 @@ class PhaseRecord(Shape):
     faults: Flag = True
 
 
+class PartsShape(Shape):
+    """Counts by user and in the order of sending."""
+
+    users: list[tuple[Text, Text, Text, Text, list[tuple[Count, Count]]]] = []
+    blocks: list[tuple[Text, Text, Text, list[tuple[Count, Count, Count]]]] = []
+    turns: list[tuple[Literal["connection", "sent"], Text, Text, Text, tuple[Count, Count, Count, Count]]] = []
+
+
 class DigestRecord(Shape):
     at: Seconds = 0.0
     second: Seconds
@@ -189,6 +197,7 @@ class DigestRecord(Shape):
     cpu: Annotated[float, Field(ge=0, le=1e6)] = 0.0
     entries: list[EntryShape] = []
     pairs: list[tuple[Text, Text, Text, Text, tuple[Count, Count, Count, Count]]] = []
+    parts: PartsShape = PartsShape()
     pending: list[tuple[Text, Text, Whole]] = []
     errors: dict[str, Count] = {}
     late: Count = 0

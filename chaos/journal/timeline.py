@@ -54,7 +54,7 @@ class Timeline:
         """Add a line. Raises ValueError or KeyError when its entries are damaged."""
         whole = self._stretch
         whole.clear()
-        counts = self._total.push(line.entries, line.pairs, whole, line.pending)
+        counts = self._total.push(line.entries, line.pairs, whole, line.pending, line.parts)
         self.errors.update(line.errors)
         self.stretches.append(_stretch(line, counts, whole))
 

@@ -98,7 +98,7 @@ class DistributedLoad:
         self._told[told["process"]] = told
         if told["began"] is not None:
             self.began = told["began"] if self.began is None else min(self.began, told["began"])
-        self._sum.push(told["entries"], told["pairs"], pending=told["pending"])
+        self._sum.push(told["entries"], told["pairs"], pending=told["pending"], parts=told["parts"])
         self._late += told["late"]
         self._abandoned += told["abandoned"]
         self._samples += told["samples"]
@@ -219,6 +219,7 @@ class Worker:
                 "entries": digest.entries(),
                 "pairs": digest.pair_entries(),
                 "pending": digest.pending_entries(),
+                "parts": digest.parts.record(),
                 "users": report.users,
                 "cpu": report.cpu,
                 "late": report.late,

@@ -58,6 +58,7 @@ def is_cut(response: Any, method: str) -> bool:
 def fast_user(shared: Shared) -> type[FastHttpUser]:
     """Return the class of users for a plan's tasks."""
     plan, sequence, recorder = shared.plan, shared.sequence, shared.recorder
+    placed = recorder.order.placed
     open_model = plan.arrival_rate is not None
     urls = [each.url if each.direct else plan.gateway.rstrip("/") + each.target for each in plan.tasks]
     longest = max(each.timeout for each in plan.tasks)
@@ -74,6 +75,7 @@ def fast_user(shared: Shared) -> type[FastHttpUser]:
             self.cohort: Cohort | None = None  # of the request that is in flight
             self.phase = ""
             self.asked: int | None = None
+            self.number = recorder.new_user()
             shared.pending.senders.add(self)
 
         def on_stop(self) -> None:
@@ -111,6 +113,7 @@ def fast_user(shared: Shared) -> type[FastHttpUser]:
                 response = self.ask(wanted, urls[index], request)
             except BaseException:
                 shared.pending.abandon(self)
+                placed[number] = None
                 raise
             answered = perf_counter()
             self.cohort = None
@@ -123,7 +126,8 @@ def fast_user(shared: Shared) -> type[FastHttpUser]:
             else:
                 error = kind_of(getattr(response, "error", None) or CUT)
                 outcome = recorder.tagged(index, 0, UNTAGGED, error, phase, cohort)
-            recorder.add(outcome, int((answered - sent) * 1e6), self.previous)
+            recorder.add(outcome, int((answered - sent) * 1e6), self.previous, self.number)
+            placed[number] = outcome
             self.previous = outcome if response.status_code else None
             if due is not None:
                 recorder.add_due(outcome, int((answered - due) * 1e6))

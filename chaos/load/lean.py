@@ -66,6 +66,7 @@ def prepare_all(plan: Plan) -> tuple[list[Prepared], list[list[Address]]]:
 def lean_user(shared: Shared) -> type[User]:
     """Return the class of users for a plan's tasks."""
     plan, sequence, recorder = shared.plan, shared.sequence, shared.recorder
+    placed = recorder.order.placed
     prepared, addresses = prepare_all(plan)
     open_model = plan.arrival_rate is not None
 
@@ -78,6 +79,7 @@ def lean_user(shared: Shared) -> type[User]:
             self.cohort: Cohort | None = None  # of the request that is in flight
             self.phase = ""
             self.asked: int | None = None
+            self.number = recorder.new_user()
             shared.pending.senders.add(self)
             for connection in self.connections:
                 shared.deadlines.watch(connection)
@@ -133,6 +135,7 @@ def lean_user(shared: Shared) -> type[User]:
                 outcome = recorder.tagged(index, 0, UNTAGGED, error, phase, cohort)
             except BaseException:
                 shared.pending.abandon(self)
+                placed[number] = None
                 raise
             else:
                 connection.used = answered = perf_counter()
@@ -145,7 +148,8 @@ def lean_user(shared: Shared) -> type[User]:
                         tags = from_outside(tags, headers_of(connection.head), body, nothing)
                     outcome = recorder.tagged(index, status, tags, began_in=phase, cohort=cohort)
             self.cohort = None
-            recorder.add(outcome, int((answered - sent) * 1e6), connection.previous)
+            recorder.add(outcome, int((answered - sent) * 1e6), connection.previous, self.number)
+            placed[number] = outcome
             connection.previous = outcome
             if due is not None:
                 recorder.add_due(outcome, int((answered - due) * 1e6))

@@ -22,7 +22,7 @@ from locust.exception import CatchResponseError, StopUser
 from locust.util.load_locustfile import load_locustfile
 
 from chaos.load.fast import kind_of
-from chaos.load.recorder import Cohort
+from chaos.load.recorder import Cohort, Outcome
 from chaos.load.shared import Shared
 from chaos.load.tags import UNTAGGED, bodiless, from_outside, of_headers
 from chaos.loopback import is_loopback
@@ -31,6 +31,7 @@ from chaos.protocol.load_plan import BadPlan
 
 ID = "x-request-id"
 SENDING = "chaos-request"  # in the context that Locust's event carries: the Sending
+USER = "chaos_user"  # on a user's session: the number by which the user is counted
 FAILED = "failed"  # the locustfile marked the response as a failure, whatever its status
 
 
@@ -89,10 +90,13 @@ class Sending:
     """One request in flight, from the call that sends it to Locust's event, which comes later where the locustfile
     judges the response itself (`catch_response`). Whose name it will have is known only then."""
 
-    def __init__(self, shared: Shared):
+    def __init__(self, shared: Shared, user: int, number: int):
+        self.user = user
         self.phase = shared.recorder.phase
         self.asked: int | None = None
         self.cohort: Cohort | None = shared.recorder.cohort
+        self._number = number
+        self._placed = shared.recorder.order.placed
         self._pending = shared.pending
         self._pending.senders.add(self)
 
@@ -102,9 +106,14 @@ class Sending:
         self._pending.senders.discard(self)
         return cohort
 
+    def place(self, outcome: Outcome) -> None:
+        """Note what became of it."""
+        self._placed[self._number] = outcome
+
     def abandon(self) -> None:
         """Note that its outcome will never be known, unless it is known already."""
         if self.cohort is not None:
+            self._placed[self._number] = None
             self._pending.abandon(self)
         self._pending.senders.discard(self)
 
@@ -118,7 +127,9 @@ def identified(request: Callable[..., Any], shared: Shared) -> Callable[..., Any
         number = shared.sequence.take()
         if number is None:
             raise StopUser
-        sending = Sending(shared)
+        if getattr(self, USER, None) is None:
+            setattr(self, USER, shared.recorder.new_user())
+        sending = Sending(shared, getattr(self, USER), number)
         headers = dict(named.pop("headers", None) or {})
         given = {name.lower(): value for name, value in headers.items()}.get(ID)
         if given is None:
@@ -160,7 +171,9 @@ def listen(environment: Environment, shared: Shared) -> None:
                 stats.errors.clear()
         began_in = sending.phase if sending is not None else None
         outcome = recorder.tagged(recorder.task(name), status, tags, error, began_in, cohort)
-        recorder.add(outcome, int((response_time or 0.0) * 1000))
+        recorder.add(outcome, int((response_time or 0.0) * 1000), user=sending.user if sending is not None else -1)
+        if sending is not None:
+            sending.place(outcome)
         request = (context or {}).get(ID)
         if request is not None and request[:8] < recorder.sample_below:
             recorder.sample(request, outcome)

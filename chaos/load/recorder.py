@@ -10,25 +10,29 @@ so far, and a right gateway would look as if it delayed too few."""
 from __future__ import annotations
 
 from chaos.journal.identity import sample_bound
+from chaos.load.order import Order
 from chaos.load.tags import UNTAGGED, Tags, of_head
 from chaos.protocol.digest import MOST_NAMES, OTHERS, TRANSITION, Digest, Key, Tally
 from chaos.protocol.histogram import HALF_BITS, HIGHEST, Histogram
+from chaos.protocol.parts import MOST_USERS
 
 MOST_OUTCOMES = 2_000  # beyond this something in the tags differs from request to request
 MOST_SAMPLES = 1_000  # per second and process
+MOST_BY_USER = 200  # outcomes of a cohort whose users are told apart
 
 
 class Outcome:
-    """One kind of response since the last digest: counts per latency bucket, and counts of the kind before it on its
-    connection."""
+    """One kind of response since the last digest: counts per latency bucket, of the kind before it on its connection,
+    and by user."""
 
-    __slots__ = ("before", "due", "key", "latency")
+    __slots__ = ("before", "due", "key", "latency", "users")
 
     def __init__(self, key: Key):
         self.key = key
         self.latency: dict[int, int] = {}
         self.due: dict[int, int] = {}
         self.before: dict[Outcome, int] = {}
+        self.users: dict[int, int] = {}
 
 
 class Cohort:
@@ -48,16 +52,21 @@ class Cohort:
 
 
 class Recorder:
-    """The counts of one process. Responses without x-chaos-phase belong to `phase`. `cohorts` are those that have not
-    been reported or may still grow, in the order of their numbers."""
+    """The counts of one process, of which there are `processes`. Responses without x-chaos-phase belong to `phase`.
+    `cohorts` are those that have not been reported or may still grow, in the order of their numbers."""
 
-    def __init__(self, tasks: tuple[str, ...], phase: str = "", share: float = 0.0):
+    def __init__(
+        self, tasks: tuple[str, ...], phase: str = "", share: float = 0.0, process: int = 0, processes: int = 1
+    ):
         self.phase = phase
         self.late = 0
         self.share = share
         self.count = 0
         self.sample_below = sample_bound(share)
         self.samples: list[list[object]] = []
+        self.order = Order(process, processes)
+        self._users = range(process, MOST_USERS, processes)
+        self._met_users = 0
         self._tasks = list(tasks)
         self._places: dict[str, int] = {}  # indexes of names that `task` was called with
         self.cohort = Cohort()
@@ -113,7 +122,12 @@ class Recorder:
             self._places[name] = place
         return place
 
-    def add(self, outcome: Outcome, microseconds: int, previous: Outcome | None = None) -> None:
+    def new_user(self) -> int:
+        """Return the number by which a new user is counted; -1 when there are `MOST_USERS` already."""
+        place, self._met_users = self._met_users, self._met_users + 1
+        return self._users[place] if place < len(self._users) else -1
+
+    def add(self, outcome: Outcome, microseconds: int, previous: Outcome | None = None, user: int = -1) -> None:
         """Count one response; `previous` is the outcome before it on the same connection."""
         self.count += 1
         counts = outcome.latency
@@ -128,6 +142,9 @@ class Recorder:
         if previous is not None:
             before = outcome.before
             before[previous] = before.get(previous, 0) + 1
+        if user >= 0:
+            users = outcome.users
+            users[user] = users.get(user, 0) + 1
 
     def add_due(self, outcome: Outcome, microseconds: int) -> None:
         """Count the same response's latency from the moment when it was due."""
@@ -160,6 +177,7 @@ class Recorder:
 
         A cohort from number `in_flight` on is kept for responses that are still to come."""
         made = Digest()
+        made.parts = self.order.take()
         for cohort in self.cohorts:
             if before is None or cohort.number < before:
                 _tell(cohort, made)
@@ -190,7 +208,10 @@ def _tell(cohort: Cohort, made: Digest) -> None:
             outcome.latency, outcome.due = {}, {}
         for earlier, count in outcome.before.items():
             told.add_pairs(earlier.key, outcome.key, count)
-        outcome.before = {}
+        if len(cohort.rare) <= MOST_BY_USER:
+            for user, count in outcome.users.items():
+                told.parts.add_user(outcome.key, user, count)
+        outcome.before, outcome.users = {}, {}
     made.merge(told)
     if len(cohort.found) > MOST_OUTCOMES:
         cohort.found.clear()

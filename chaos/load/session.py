@@ -174,6 +174,7 @@ class Session:
             cpu=report.cpu,
             entries=entries,
             pairs=digest.pair_entries(),
+            parts=digest.parts.record(),
             pending=digest.pending_entries(),
             errors=errors,
             late=report.late,

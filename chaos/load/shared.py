@@ -24,7 +24,9 @@ class Shared:
     def __init__(self, plan: Plan, process: int = 0):
         self.plan = plan
         self.sequence = Sequence(plan, process)
-        self.recorder = Recorder(tuple(task.name for task in plan.tasks), plan.phase, plan.sample)
+        self.recorder = Recorder(
+            tuple(task.name for task in plan.tasks), plan.phase, plan.sample, process, plan.processes
+        )
         self.deadlines = Deadlines(min((task.timeout for task in plan.tasks), default=60.0))
         self.began: float | None = None
         self.pending = Pending(self.recorder, plan.hold, plan.interval)

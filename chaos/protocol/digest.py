@@ -6,12 +6,13 @@ seconds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, NotRequired, TypedDict
 
 from chaos.faults import NAMES
 from chaos.protocol.histogram import Histogram
+from chaos.protocol.parts import Parts
 
 ANY_TASK = ""
 """In `Digest.pending`, the task of a request whose name is known only when its response has come."""
@@ -111,17 +112,19 @@ class Digest:
     """Tallies by key.
 
     `pairs[key]` is [clean-clean, clean-faulted, faulted-clean, faulted-faulted]: in a gateway that draws independently
-    for every request, the second of two requests does not depend on the first.
+    for every request, the second of two requests does not depend on the first. `parts` are the counts by user and in
+    the order of sending, and of neighbours by their destinations.
 
     `pending[phase, task]` is by how much the number of requests in flight has grown that were sent no later than those
     counted here: what they will be is unknown. It is negative when such requests have ended, so the sum of all digests
     has those that never did."""
 
-    __slots__ = ("pairs", "pending", "tallies")
+    __slots__ = ("pairs", "parts", "pending", "tallies")
 
     def __init__(self) -> None:
         self.tallies: dict[Key, Tally] = {}
         self.pairs: dict[PairKey, list[int]] = {}
+        self.parts = Parts()
         self.pending: dict[tuple[str, str], int] = {}
 
     def add(self, key: Key, microseconds: int, due: int | None = None) -> None:
@@ -137,6 +140,7 @@ class Digest:
 
     def add_pairs(self, before: Key, after: Key, count: int = 1) -> None:
         """Count neighbours on a connection; only those of one phase, task and route are comparable."""
+        self.parts.add_turn("connection", before, after, count)
         if before[:3] != after[:3]:
             return
         for kind in NAMES:
@@ -153,6 +157,7 @@ class Digest:
             mine_cells = self.pairs.setdefault(pair, [0, 0, 0, 0])
             for cell, count in enumerate(cells):
                 mine_cells[cell] += count
+        self.parts.merge(other.parts)
         for place, more in other.pending.items():
             self.pending[place] = self.pending.get(place, 0) + more
 
@@ -191,6 +196,7 @@ class Digest:
         entries: Iterable[EntryRecord],
         pairs: Iterable[Iterable[Any]] = (),
         pending: Iterable[Iterable[Any]] = (),
+        parts: Mapping[str, Any] | None = None,
     ) -> Digest:
         """Read the journal's form. Raises ValueError or KeyError for malformed entries."""
         made = cls()
@@ -206,12 +212,13 @@ class Digest:
             made.pairs[PairKey(phase, task, route, kind)] = [int(count) for count in cells]
         for phase, task, more in pending:
             made.pending[phase, task] = int(more)
+        made.parts = Parts.of(parts or {})
         return made
 
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, Digest)
-            and (self.tallies, self.pairs) == (other.tallies, other.pairs)
+            and (self.tallies, self.pairs, self.parts) == (other.tallies, other.pairs, other.parts)
             and self.pending_entries() == other.pending_entries()
         )
 

@@ -35,6 +35,7 @@ class DigestMessage(TypedDict):
     cpu: float
     entries: list[EntryRecord]
     pairs: list[list[Any]]
+    parts: dict[str, Any]
     pending: list[list[Any]]
     errors: dict[str, int]
     late: int

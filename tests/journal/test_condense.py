@@ -60,5 +60,5 @@ def test_combined_lines_add_up() -> None:
     assert (one.at, one.second, one.seconds, one.users, one.cpu) == (lines[-1].at, 0.0, 3.0, 11, 0.5)
     parts = Digest()
     for line in lines:
-        parts.merge(Digest.of(line.entries, line.pairs))
-    assert Digest.of(one.entries, one.pairs) == parts
+        parts.merge(Digest.of(line.entries, line.pairs, line.pending, line.parts))
+    assert Digest.of(one.entries, one.pairs, one.pending, one.parts) == parts

@@ -16,6 +16,7 @@ from support.origin import Asked, Origin, ok
 from chaos.journal.identity import sampled
 from chaos.load.recorder import TRANSITION
 from chaos.protocol.digest import Key
+from chaos.protocol.parts import BLOCK, Drawn
 
 pytestmark = pytest.mark.slow
 
@@ -107,6 +108,8 @@ def test_outcomes_have_the_gateways_tags_and_neighbours_are_paired() -> None:
         Key("", "home", "web[0]", "", 503, "abort"): aborted,
     }
     assert sum(digest.pairs["", "home", "web[0]", "abort"]) == 300 - origin.connections
+    assert sum(sum(users.values()) for users in digest.parts.users.values()) == 300
+    assert sum(digest.parts.of_blocks(Drawn("", "web[0]", "abort")).values()) == 300 // BLOCK
 
 
 FAILING = ["refused", "reset", "closed", "cut", "timeout", "malformed"]

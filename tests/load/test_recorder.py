@@ -10,6 +10,7 @@ from chaos.load.recorder import MOST_OUTCOMES, MOST_SAMPLES, TRANSITION, Recorde
 from chaos.load.tags import UNTAGGED, Tags
 from chaos.protocol.digest import Digest, Key
 from chaos.protocol.histogram import HIGHEST, Histogram
+from chaos.protocol.parts import MOST_USERS, Met
 
 TAIL = b"x-chaos-route: web[0]\r\nx-chaos-fault: abort"
 ABORTED = Key("", "home", "web[0]", "", 400, "abort")
@@ -115,3 +116,14 @@ def test_an_answer_after_its_cohort_was_told_is_not_lost():
     assert recorder.digest(before=early.number + 1, in_flight=early.number).count == 0
     recorder.add(recorder.outcome(0, 200, b"", early), 1)
     assert recorder.digest(before=early.number + 1, in_flight=early.number).count == 1
+
+
+def test_the_first_users_are_counted_one_by_one():
+    recorder = Recorder(("home",), process=1, processes=2)
+    users = [recorder.new_user() for _ in range(MOST_USERS)]
+    assert users[:3] == [1, 3, 5] and users[MOST_USERS // 2 :] == [-1] * (MOST_USERS // 2)
+    for user in (1, 1, 3, -1):
+        recorder.add(recorder.outcome(0, 400, TAIL), 1, None, user)
+    digest = recorder.digest()
+    assert digest.count == 4 and digest.parts.users == {Met("", "web[0]", "abort", ""): {1: 2, 3: 1}}
+    assert not recorder.digest().parts.users

@@ -36,7 +36,7 @@ def digest_of(requests: list[tuple[Key, int, int | None]]) -> Digest:
 @given(requests=REQUESTS)
 def test_a_digest_survives_the_journal(requests: list[tuple[Key, int, int | None]]) -> None:
     made = digest_of(requests)
-    text = json.dumps([made.entries(), made.pair_entries()])
+    text = json.dumps([made.entries(), made.pair_entries(), made.pending_entries(), made.parts.record()])
     assert Digest.of(*json.loads(text)) == made
     assert made.count == len(requests)
     assert made.errors == sum(1 for key, _, _ in requests if key.error)

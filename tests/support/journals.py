@@ -86,6 +86,7 @@ def records(scenario: Scenario) -> list[Record]:
                 cpu=0.35,
                 entries=tuple(digest.entries()),
                 pairs=tuple(digest.pair_entries()),
+                parts=digest.parts.record(),
             )
             written = condenser.push(line)
             if written is not None:

@@ -118,7 +118,7 @@ class Load:
         total = Digest()
         for line in self.lines:
             if line["type"] == "digest":
-                total.merge(Digest.of(line["entries"], line["pairs"]))
+                total.merge(Digest.of(line["entries"], line["pairs"], line["pending"], line["parts"]))
         return total
 
 

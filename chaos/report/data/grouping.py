@@ -43,6 +43,7 @@ def _grouped(digest: Digest, kept: set[str]) -> Digest:
         part = Digest()
         part.tallies[_name(key, kept)] = tally
         made.merge(part)
+    made.parts.merge(digest.parts)
     for pair, cells in digest.pairs.items():
         name = pair if pair.task in kept else pair._replace(task=OTHERS)
         mine = made.pairs.setdefault(name, [0, 0, 0, 0])

@@ -35,6 +35,7 @@ def digest_line(message: DigestMessage) -> DigestLine:
         cpu=message["cpu"],
         entries=tuple(message["entries"]),
         pairs=tuple(message["pairs"]),
+        parts=message["parts"],
         pending=tuple(message["pending"]),
         errors=message["errors"],
         late=message["late"],

@@ -41,7 +41,7 @@ class Recording:
         """Count one digest. Return the finding of the safeguard that fired, or None."""
         line = digest_line(message)
         self.journal.write(line)
-        digest = Digest.of(line.entries, line.pairs, line.pending)
+        digest = Digest.of(line.entries, line.pairs, line.pending, line.parts)
         self.judge.observe(digest, line.seconds)
         self._count(digest)
         if line.seconds > LEAST_FOR_A_RATE:

@@ -42,6 +42,7 @@ def test_a_digest_becomes_the_journals_record() -> None:
         "cpu": 0.25,
         "entries": [{"task": "cart"}],
         "pairs": [["", "cart", "web[0]", "abort", [1, 2, 3, 4]]],
+        "parts": {"users": [["", "web[0]", "abort", "", [[0, 5]]]]},
         "errors": {"refused": 2},
         "late": 4,
         "colour": "green",
@@ -53,6 +54,7 @@ def test_a_digest_becomes_the_journals_record() -> None:
         cpu=0.25,
         entries=({"task": "cart"},),
         pairs=(["", "cart", "web[0]", "abort", [1, 2, 3, 4]],),
+        parts={"users": [["", "web[0]", "abort", "", [[0, 5]]]]},
         errors={"refused": 2},
         late=4,
     )
