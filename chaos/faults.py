@@ -1,10 +1,18 @@
-"""The kinds of fault that a rule can have: the one table that whatever lists kinds reads."""
+"""The kinds of fault that a rule can have: the one table that whatever lists kinds reads; and faults as configured.
+
+Compiled rules, effects, plans and journals hand the faults of a rule on as one tuple of these values."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from itertools import combinations
+from math import prod
+from typing import ClassVar, TypeVar
+
+from chaos.units import Percent, format_duration
 
 
 class FaultKind(StrEnum):
@@ -42,3 +50,73 @@ TAGS = tuple(tag_of(kinds) for size in range(1, len(FaultKind) + 1) for kinds in
 def happened(tag: str) -> str:
     """Return what happened to a request with one of `TAGS`: `delayed, then aborted`."""
     return ", then ".join(FaultKind(name).happened for name in tag.split(","))
+
+
+# ---------------------------------------------------------------------------------------------- of one rule
+
+
+@dataclass(frozen=True, slots=True)
+class _Configured(ABC):
+    """One fault as a rule configures it. What a subclass adds are the parameters of its kind."""
+
+    kind: ClassVar[FaultKind]
+    ends: ClassVar[bool] = False
+    """Whether a request that meets it is answered at once, and not forwarded."""
+
+    percent: Percent
+
+    @property
+    def share(self) -> float:
+        """The fraction of the requests that meet it, 0.0 for a fault that never fires."""
+        return self.percent.fraction
+
+    @property
+    def parameters(self) -> dict[str, float | None]:
+        """What its kind needs to be told, by name: the delay's `seconds`."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "percent"}
+
+    @property
+    @abstractmethod
+    def sentence(self) -> str:
+        """What its requests do, after `50 % of the requests`: `wait 5s`."""
+
+
+@dataclass(frozen=True, slots=True)
+class DelayFault(_Configured):
+    kind = FaultKind.DELAY
+    seconds: float
+
+    @property
+    def sentence(self) -> str:
+        return f"wait {format_duration(self.seconds)}"
+
+
+@dataclass(frozen=True, slots=True)
+class AbortFault(_Configured):
+    """`status` is what an HTTP client sees: 200 for an abort with a gRPC status."""
+
+    kind = FaultKind.ABORT
+    ends = True
+    status: int
+    grpc_status: int | None = None
+
+    @property
+    def sentence(self) -> str:
+        grpc = "" if self.grpc_status is None else f", a gRPC client grpc-status {self.grpc_status}"
+        return f"get {self.status}{grpc}"
+
+
+RuleFault = DelayFault | AbortFault
+"""A fault of a rule, of any kind."""
+
+Kind = TypeVar("Kind", bound=RuleFault)
+
+
+def spared(faults: Iterable[RuleFault]) -> float:
+    """Return the fraction of a rule's requests that no fault ends, because faults are drawn independently."""
+    return prod(1 - fault.share for fault in faults if fault.ends)
+
+
+def fault_of(faults: Iterable[RuleFault], kind: type[Kind]) -> Kind | None:
+    """Return the fault of this kind among those of a rule, or None."""
+    return next((fault for fault in faults if isinstance(fault, kind)), None)

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from chaos.faults import DelayFault, Kind, RuleFault, fault_of, spared
+
 ReplyKind = Literal["redirect", "direct-response", "no-route"]
 
 
@@ -25,8 +27,8 @@ class Retries:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What one rule does. Shares are fractions, times are seconds. A share is None if the rule has no such fault, and
-    0.0 if it has one that never fires.
+    """What one rule does. Shares are fractions, times are seconds. `faults` are in the order in which a request meets
+    them; one that never fires has the share 0.0.
 
     `tasks` are the names of the load tasks that take the rule; None if the requests are not the load's own (they come
     from an application under test or the user's locustfile). `patience` is the longest that any of its clients waits
@@ -37,10 +39,7 @@ class Effect:
     name: str
     where: str = ""
     tasks: tuple[str, ...] | None = None
-    abort_share: float | None = None
-    abort_status: int = 0
-    delay_share: float | None = None
-    delay: float = 0.0
+    faults: tuple[RuleFault, ...] = ()
     destinations: tuple[tuple[str, float], ...] = ()
     unreachable: bool = False
     mirrors: tuple[tuple[str, float], ...] = ()
@@ -53,7 +52,27 @@ class Effect:
     @property
     def faulty(self) -> bool:
         """Whether the rule has a fault that can fire."""
-        return bool(self.abort_share or self.delay_share)
+        return any(fault.share for fault in self.faults)
+
+    @property
+    def forwarded(self) -> float:
+        """The fraction of its requests that no fault ends."""
+        return spared(self.faults)
+
+    @property
+    def delay(self) -> float:
+        """The seconds that a delayed request waits, 0.0 without a delay."""
+        fault = self.fault(DelayFault)
+        return 0.0 if fault is None else fault.seconds
+
+    def fault(self, kind: type[Kind]) -> Kind | None:
+        """Return its fault of this kind, or None."""
+        return fault_of(self.faults, kind)
+
+    def share(self, kind: type[Kind]) -> float:
+        """Return the fraction of its requests that meet the fault of this kind, 0.0 without one."""
+        fault = self.fault(kind)
+        return 0.0 if fault is None else fault.share
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +92,12 @@ class PhaseEffects:
     @property
     def delays(self) -> bool:
         """Whether a fault of the phase delays requests, so that a timeout anywhere may be its doing."""
-        return self.faults and any(effect.delay_share for effect in self.effects)
+        return self.faults and any(effect.share(DelayFault) for effect in self.effects)
 
 
 def forwards(effect: Effect, faults: bool) -> bool:
-    """Return whether some requests get past the rule's abort, in a phase with faults or without."""
-    return not faults or (effect.abort_share or 0.0) < 1
+    """Return whether some requests get past the rule's faults, in a phase with faults or without."""
+    return not faults or effect.forwarded > 0
 
 
 def short(label: str) -> str:

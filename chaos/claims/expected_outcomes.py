@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import inf
+from typing import assert_never
 
 from chaos.claims.effects import Effect
+from chaos.faults import AbortFault, DelayFault, RuleFault
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +43,24 @@ def expected_outcomes(
     """Return all outcomes of a rule that can occur, the likeliest first; their shares add up to 1.
 
     `failing` is the probability that one attempt fails in a way that the rule retries."""
-    found = [
-        replace(ended, share=share * ended.share, fault=_both(fault, ended.fault), delay=delay)
-        for share, fault, delay in _delays(effect, faults)
-        for ended in _endings(effect, faults, failing)
-        if share * ended.share > 0
-    ]
-    return tuple(sorted(found, key=lambda outcome: -outcome.share))
+    found = _unharmed(effect, failing)
+    for fault in reversed(effect.faults if faults else ()):
+        spared = [replace(each, share=each.share * (1 - fault.share)) for each in found]
+        met = [replace(each, share=each.share * fault.share) for each in _met(fault, found)]
+        found = [*met, *spared] if fault.ends else [*spared, *met]
+    return tuple(sorted((each for each in found if each.share > 0), key=lambda outcome: -outcome.share))
+
+
+def _met(fault: RuleFault, later: Sequence[ExpectedOutcome]) -> Sequence[ExpectedOutcome]:
+    """Return the outcomes of requests that meet a fault; `later` are those of the requests that it spares, and their
+    shares add up to 1."""
+    match fault:
+        case DelayFault():
+            return [replace(each, fault=_both(fault.kind, each.fault), delay=fault.seconds) for each in later]
+        case AbortFault():
+            return [ExpectedOutcome(1.0, fault.status, fault.kind.value)]
+        case _:
+            assert_never(fault)
 
 
 def latency_mixture(outcomes: Iterable[ExpectedOutcome]) -> tuple[LatencyPart, ...]:
@@ -68,20 +81,8 @@ def residual_share(failing: float, attempts: int) -> float:
     return float(failing ** (attempts + 1))
 
 
-def _both(delay: str, abort: str) -> str:
-    return ",".join(part for part in (delay, abort) if part)
-
-
-def _delays(effect: Effect, faults: bool) -> list[tuple[float, str, float]]:
-    share = (effect.delay_share or 0.0) if faults else 0.0
-    return [(1 - share, "", 0.0), (share, "delay", effect.delay)]
-
-
-def _endings(effect: Effect, faults: bool, failing: float | None) -> list[ExpectedOutcome]:
-    """Return the abort and the outcomes of the requests that are not aborted."""
-    aborted = (effect.abort_share or 0.0) if faults else 0.0
-    rest = [replace(each, share=each.share * (1 - aborted)) for each in _unharmed(effect, failing)]
-    return [ExpectedOutcome(aborted, effect.abort_status, "abort"), *rest]
+def _both(first: str, later: str) -> str:
+    return ",".join(part for part in (first, later) if part)
 
 
 def _unharmed(effect: Effect, failing: float | None) -> list[ExpectedOutcome]:

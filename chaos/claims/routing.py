@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chaos.claims.effects import Effect, ReplyKind, Retries
 from chaos.experiment.tasks import LoadTask, request_of
-from chaos.faults import FaultKind
+from chaos.faults import AbortFault, FaultKind, RuleFault
 from chaos.mesh.compile.rules import Rules
 from chaos.mesh.compile.summary import RuleInfo
 from chaos.mesh.decision import Abort, BadRequest, Decision, DirectResponse, NoRoute, Preflight, Redirect
@@ -58,8 +58,13 @@ def route_of(rules: Rules, task: LoadTask) -> TaskRoute:
     aborted = rules.decide(request, EVERY_FAULT).action
     reply, status = _reply(decision)
     info = rules.info(decision.rule.key) if decision.rule else None
-    abort_status = aborted.reply.status if isinstance(aborted, Abort) else info.abort_status if info else 0
+    abort_status = aborted.reply.status if isinstance(aborted, Abort) else _abort_status(info)
     return TaskRoute(decision.rule.key if decision.rule else "", reply, status, abort_status)
+
+
+def _abort_status(info: RuleInfo | None) -> int:
+    abort = info.fault(AbortFault) if info is not None else None
+    return abort.status if abort is not None else 0
 
 
 def _reply(decision: Decision) -> tuple[ReplyKind | None, int]:
@@ -80,12 +85,12 @@ def _own_route(info: RuleInfo) -> TaskRoute:
         return TaskRoute(info.key, "redirect", info.redirect_code)
     if info.direct_response is not None:
         return TaskRoute(info.key, "direct-response", info.direct_response)
-    return TaskRoute(info.key, abort_status=info.abort_status)
+    return TaskRoute(info.key, abort_status=_abort_status(info))
 
 
 def _worth_verifying(info: RuleInfo) -> bool:
     """Return whether the rule has a fault, a split or retries, which the gateway's counters alone can show."""
-    chance = info.abort is not None or info.delay is not None or len(_shares(info)) > 1
+    chance = bool(info.faults) or len(_shares(info)) > 1
     return bool(info.hosts) and (chance or _retries(info) is not None)
 
 
@@ -100,10 +105,7 @@ def _effect(info: RuleInfo, route: TaskRoute, tasks: tuple[str, ...] | None, pat
         info.name,
         str(info.location or ""),
         tasks,
-        abort_share=info.abort.fraction if info.abort else None,
-        abort_status=route.abort_status,
-        delay_share=info.delay.fraction if info.delay else None,
-        delay=info.fixed_delay,
+        faults=tuple(_as_met(fault, route) for fault in info.faults),
         destinations=tuple(_shares(info).items()) if known else (),
         unreachable=not known,
         mirrors=tuple((name, percent.fraction) for name, percent in info.mirrors),
@@ -113,6 +115,11 @@ def _effect(info: RuleInfo, route: TaskRoute, tasks: tuple[str, ...] | None, pat
         reply=route.reply,
         reply_status=route.reply_status,
     )
+
+
+def _as_met(fault: RuleFault, route: TaskRoute) -> RuleFault:
+    """Return the fault as these tasks meet it: a gRPC client gets another status from the same abort."""
+    return replace(fault, status=route.abort_status) if isinstance(fault, AbortFault) else fault
 
 
 def _shares(info: RuleInfo) -> Mapping[str, float]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from chaos.errors import Problem
 from chaos.experiment.read import Reading
 from chaos.experiment.tasks import LoadTask, request_of
+from chaos.faults import DelayFault
 from chaos.mesh.compile.rules import Rules
 from chaos.mesh.compile.summary import RuleInfo
 from chaos.mesh.draws import FixedDraws
@@ -18,9 +19,10 @@ def patience_problems(reading: Reading, rules: Rules, tasks: Iterable[LoadTask])
     found = []
     for index, task in enumerate(tasks):
         info = None if task.direct else _rule_of(rules, task)
-        if info is None or not info.delay or not info.delay.fraction or task.timeout > info.fixed_delay:
+        delay = info.fault(DelayFault) if info is not None else None
+        if delay is None or not delay.share or task.timeout > delay.seconds:
             continue
-        waits, late = format_duration(task.timeout), format_duration(info.fixed_delay)
+        waits, late = format_duration(task.timeout), format_duration(delay.seconds)
         message = (
             f"the client gives up after {waits}, before the delay of {late} is over: delayed requests end as timeouts, "
             "and the length of the delay cannot be measured"

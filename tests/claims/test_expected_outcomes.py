@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.faults import aborting, delaying
 
 from chaos.claims.effects import Effect, PhaseEffects, Retries
 from chaos.claims.expectations import expectations
@@ -19,7 +20,7 @@ shares = st.floats(0, 1)
 
 def test_delay_and_abort_are_independent() -> None:
     """20 % late and 50 % refused: 10 % are both."""
-    effect = replace(WEB, abort_share=0.5, abort_status=503, delay_share=0.2, delay=2.0)
+    effect = replace(WEB, faults=(delaying(0.2, 2.0), aborting(0.5, 503)))
     found = {(outcome.status, outcome.fault): outcome.share for outcome in expected_outcomes(effect)}
     assert found == {
         (503, "abort"): pytest.approx(0.4),
@@ -38,10 +39,7 @@ def test_delay_and_abort_are_independent() -> None:
 def test_shares_add_up_to_one(abort: float, delay: float, weight: float, failing: float, attempts: int) -> None:
     effect = replace(
         WEB,
-        abort_share=abort,
-        abort_status=503,
-        delay_share=delay,
-        delay=1.0,
+        faults=(delaying(delay, 1.0), aborting(abort, 503)),
         destinations=(("a:80", weight), ("b:80", 1 - weight)),
         retries=Retries(attempts, lambda status: status >= 500),
     )
@@ -62,12 +60,12 @@ def test_a_redirect_and_an_unknown_destination_have_their_own_status() -> None:
 
 
 def test_faults_that_are_off_leave_only_the_upstream() -> None:
-    (only,) = expected_outcomes(replace(WEB, abort_share=0.5, abort_status=503), faults=False)
+    (only,) = expected_outcomes(replace(WEB, faults=(aborting(0.5, 503),)), faults=False)
     assert (only.share, only.status, only.destination) == (1.0, None, "web:80")
 
 
 def test_a_plan_says_what_a_verdict_takes() -> None:
-    phases = [PhaseEffects("", (replace(WEB, abort_share=0.5, abort_status=400),))]
+    phases = [PhaseEffects("", (replace(WEB, faults=(aborting(0.5, 400),)),))]
     lines = {
         line.expectation.kind: line for line in plan_lines(phases, expectations(phases), {"GET /": 1, "GET /b": 3})
     }
@@ -78,7 +76,7 @@ def test_a_plan_says_what_a_verdict_takes() -> None:
 
 
 def test_a_fixed_number_of_requests_shows_so_much_and_no_less() -> None:
-    phases = [PhaseEffects("", (replace(WEB, abort_share=0.5, abort_status=400),))]
+    phases = [PhaseEffects("", (replace(WEB, faults=(aborting(0.5, 400),)),))]
     few, many = (
         plan_lines(phases, expectations(phases), {"GET /": 1}, requests=n)[1].deviation for n in (2_000, 200_000)
     )
@@ -86,7 +84,7 @@ def test_a_fixed_number_of_requests_shows_so_much_and_no_less() -> None:
 
 
 def test_an_added_delay_takes_few_requests_and_a_residual_depends_on_the_upstream() -> None:
-    effect = replace(WEB, delay_share=0.1, delay=5.0, retries=Retries(3, lambda status: status >= 500))
+    effect = replace(WEB, faults=(delaying(0.1, 5.0),), retries=Retries(3, lambda status: status >= 500))
     phases = [PhaseEffects("", (effect,))]
     lines = {line.expectation.kind: line for line in plan_lines(phases, expectations(phases), {"GET /": 1})}
     assert lines["residual"].median is None

@@ -12,6 +12,7 @@ from chaos.claims.expectation import Expectation
 from chaos.claims.expectations import expectations
 from chaos.claims.routing import effects_of, untouched
 from chaos.experiment.tasks import LoadTask, load_tasks
+from chaos.faults import AbortFault
 from chaos.mesh.compile.rules import Rules, compile_rules
 from chaos.mesh.names import Proxy
 from chaos.runner.plan.checked import prepare
@@ -81,7 +82,7 @@ def test_a_rule_reached_by_an_application_alone_is_expected_too() -> None:
     direct = [replace(task, direct=True) for task in tasks]
     assert effects_of(rules, direct) == ()
     (effect,) = effects_of(rules, direct, others=True)
-    assert effect.tasks is None and effect.abort_share == 0.5
+    assert effect.tasks is None and effect.share(AbortFault) == 0.5
 
 
 def test_a_task_that_no_route_takes_is_expected_to_get_404() -> None:

@@ -16,6 +16,7 @@ from chaos.claims.gateway_ledger import GatewayLedger, Left, drawn_for_left
 from chaos.claims.observations import Outcome
 from chaos.claims.shares.judging import judge_share
 from chaos.claims.shares.sentences import settled
+from chaos.faults import AbortFault, DelayFault
 from chaos.formatting import plural
 from chaos.protocol.digest import UNCLEAR
 
@@ -34,12 +35,14 @@ class AbortClaim(Expectation):
     @classmethod
     def of(cls, effect: Effect, faults: bool, tolerance: float) -> Iterator[Self]:
         """Yield the claim of the configured share; of 0 % in a phase without faults, for a rule that has an abort."""
-        status = effect.abort_status
-        if faults and effect.abort_share is not None:
-            share, delayed = effect.abort_share, effect.delay_share or 0.0
+        abort = effect.fault(AbortFault)
+        if abort is None:
+            return
+        share, status, delayed = abort.share, abort.status, effect.share(DelayFault)
+        if faults:
             title = f"abort {status}"
             yield cls.named(effect, title, share=share, tolerance=tolerance, status=status, delayed=delayed)
-        elif not faults and effect.abort_share:
+        elif share:
             yield cls.named(effect, "no abort", share=0.0, tolerance=tolerance, status=status)
 
     @property

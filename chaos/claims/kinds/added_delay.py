@@ -20,6 +20,7 @@ from chaos.claims.gateway_ledger import GatewayLedger
 from chaos.claims.kinds.delay import delayed
 from chaos.claims.observations import Observed, Outcome
 from chaos.claims.shares.by_latency import Parts, near, possible_shares, split_by_latency
+from chaos.faults import DelayFault
 from chaos.formatting import THIN, plural
 from chaos.formatting import count as thousands
 from chaos.units import Unit, format_duration
@@ -58,11 +59,11 @@ class AddedDelayClaim(Expectation):
     @classmethod
     def of(cls, effect: Effect, faults: bool, tolerance: float) -> Iterator[Self]:
         """Yield one claim for a rule that delays requests. The tolerance is a part of the delay, not the share's."""
-        if faults and effect.delay_share:
-            title, unseen = f"added delay {format_duration(effect.delay)}", _unseen(effect)
-            yield cls.named(
-                effect, title, share=effect.delay, tolerance=near(effect.delay), part=effect.delay_share, unseen=unseen
-            )
+        delay = effect.fault(DelayFault)
+        if faults and delay is not None and delay.share:
+            seconds, part = delay.seconds, delay.share
+            title, unseen = f"added delay {format_duration(seconds)}", _unseen(effect.patience, seconds)
+            yield cls.named(effect, title, share=seconds, tolerance=near(seconds), part=part, unseen=unseen)
 
     @property
     def weight(self) -> float:
@@ -88,7 +89,7 @@ class AddedDelayClaim(Expectation):
 
     def portion(self, effect: Effect) -> float:
         """Return the part of the smaller of the two groups that are compared."""
-        late = effect.delay_share or 0.0
+        late = effect.share(DelayFault)
         return min(late, 1 - late) or late
 
     def requests_needed(self, alpha: float) -> Requests | None:
@@ -225,11 +226,11 @@ class AddedDelayClaim(Expectation):
         return max(late, key=lambda group: (min(late[group]), late[group][1]), default=None)
 
 
-def _unseen(effect: Effect) -> str:
+def _unseen(patience: float | None, delay: float) -> str:
     """Return the reason why no client waits long enough to see the delay; empty if one does."""
-    if effect.patience is None or effect.patience > effect.delay:
+    if patience is None or patience > delay:
         return ""
-    waits, late = format_duration(effect.patience), format_duration(effect.delay)
+    waits, late = format_duration(patience), format_duration(delay)
     return f"clients wait {waits}, so that none sees the end of a delay of {late}"
 
 

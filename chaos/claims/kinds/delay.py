@@ -17,6 +17,7 @@ from chaos.claims.observations import Outcome
 from chaos.claims.shares.from_outside import judge_delayed
 from chaos.claims.shares.judging import judge_share
 from chaos.claims.shares.sentences import settled
+from chaos.faults import DelayFault
 from chaos.protocol.counters import RuleCounters
 from chaos.units import format_duration
 
@@ -33,12 +34,14 @@ class DelayClaim(Expectation):
     @classmethod
     def of(cls, effect: Effect, faults: bool, tolerance: float) -> Iterator[Self]:
         """Yield the claim of the configured share; of 0 % in a phase without faults, for a rule that has a delay."""
-        seconds = effect.delay
-        if faults and effect.delay_share is not None:
-            title = f"delay {format_duration(seconds)}"
-            yield cls.named(effect, title, share=effect.delay_share, tolerance=tolerance, seconds=seconds)
-        elif not faults and effect.delay_share:
-            yield cls.named(effect, "no delay", share=0.0, tolerance=tolerance, seconds=seconds)
+        delay = effect.fault(DelayFault)
+        if delay is None:
+            return
+        if faults:
+            title = f"delay {format_duration(delay.seconds)}"
+            yield cls.named(effect, title, share=delay.share, tolerance=tolerance, seconds=delay.seconds)
+        elif delay.share:
+            yield cls.named(effect, "no delay", share=0.0, tolerance=tolerance, seconds=delay.seconds)
 
     @property
     def hidden(self) -> str:

@@ -68,4 +68,4 @@ class DestinationClaim(Expectation):
         return settled(finding)
 
     def portion(self, effect: Effect) -> float:
-        return 1 - (effect.abort_share or 0.0)
+        return effect.forwarded

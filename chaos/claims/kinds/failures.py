@@ -55,7 +55,7 @@ class Forwarding:
 
     @classmethod
     def of(cls, effect: Effect, faults: bool) -> Forwarding:
-        forwarded = 1 - (effect.abort_share or 0.0) if faults else 1.0
+        forwarded = effect.forwarded if faults else 1.0
         return cls(effect.key, effect.name, effect.where, effect.tasks, min(LIMIT / forwarded, MOST))
 
 

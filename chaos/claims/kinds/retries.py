@@ -19,6 +19,7 @@ from chaos.claims.finding import Finding, Tally
 from chaos.claims.gateway_ledger import GatewayLedger
 from chaos.claims.observations import Observed, Outcome
 from chaos.claims.shares.sentences import possible, requests
+from chaos.faults import AbortFault
 from chaos.formatting import count as thousands
 from chaos.formatting import plural
 from chaos.formatting import share as percent
@@ -47,9 +48,9 @@ class RetriesClaim(Expectation):
             return
         if forwards(effect, faults):
             title = f"failing after {effect.retries.attempts} retries"
-            yield cls.named(
-                effect, title, tolerance=tolerance, retries=effect.retries, abort_status=effect.abort_status
-            )
+            abort = effect.fault(AbortFault)
+            status = abort.status if abort is not None else 0
+            yield cls.named(effect, title, tolerance=tolerance, retries=effect.retries, abort_status=status)
 
     def failed(self, status: int) -> bool:
         """Return whether a response's status is one that the rule retries."""
@@ -77,7 +78,7 @@ class RetriesClaim(Expectation):
         return "still failed"
 
     def portion(self, effect: Effect) -> float:
-        return 1 - (effect.abort_share or 0.0)
+        return effect.forwarded
 
     def judge(self, evidence: Evidence) -> Finding:
         """Return the finding, with q^(attempts + 1) as its configured value."""

@@ -15,6 +15,7 @@ from chaos.claims.gateway_ledger import GatewayLedger, Left, all_left
 from chaos.claims.observations import Observed, Outcome
 from chaos.claims.shares.judging import judge_share
 from chaos.claims.shares.sentences import requests, settled, target_of
+from chaos.faults import AbortFault
 from chaos.formatting import count as thousands
 from chaos.verify.verdict import Verdict
 
@@ -71,7 +72,7 @@ class RouteClaim(RoutingClaim):
             return
         known = forwards(effect, faults) and not effect.unreachable
         labels = tuple(label for label, _ in effect.destinations) if known else ()
-        aborts = faults and bool(effect.abort_share)
+        aborts = faults and bool(effect.share(AbortFault))
         title = f"to {short(labels[0])}" if len(labels) == 1 else f"takes {effect.name}"
         if aborts and len(labels) == 1:
             title += " unless aborted"

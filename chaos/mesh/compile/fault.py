@@ -6,8 +6,8 @@ translateFault)."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from chaos.faults import AbortFault, DelayFault, RuleFault, fault_of
 from chaos.mesh.decision import Abort, Draws, Reply, Request
 from chaos.mesh.headers.grpc import STATUS_CODES
 from chaos.mesh.model.message import Percent as WrittenPercent
@@ -19,53 +19,31 @@ NEVER = Percent(0)
 _KEPT = 16  # Abort objects kept per rule, one for each shared reply
 
 
-@dataclass(frozen=True, slots=True)
-class AbortSpec:
-    """An abort as configured. `status` is what an HTTP client sees: 200 for an abort with a gRPC status."""
-
-    percent: Percent
-    status: int
-    grpc_status: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DelaySpec:
-    percent: Percent
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class FaultSpec:
-    delay: DelaySpec | None = None
-    abort: AbortSpec | None = None
-
-
-def read_fault(fault: HTTPFaultInjection | None) -> FaultSpec | None:
-    """Return the fault as configured; None when it can never have an effect. A fault at 0 % is kept: that it never
-    happens is claimed, too."""
+def read_fault(fault: HTTPFaultInjection | None) -> tuple[RuleFault, ...]:
+    """Return the faults that can have an effect, in the order in which a request meets them. One at 0 % is kept: that
+    it never happens is claimed, too."""
     if fault is None:
-        return None
-    spec = FaultSpec(_delay(fault), _abort(fault))
-    return spec if spec.delay or spec.abort else None
+        return ()
+    return tuple(read for read in (_delay(fault), _abort(fault)) if read is not None)
 
 
-def _delay(fault: HTTPFaultInjection) -> DelaySpec | None:
+def _delay(fault: HTTPFaultInjection) -> DelayFault | None:
     delay = fault.delay
     if delay is None or delay.fixed_delay is None:
         return None
     percent = _percent(delay.percentage) if delay.percentage else Percent.of(delay.percent)
-    return DelaySpec(percent, delay.fixed_delay)
+    return DelayFault(percent, delay.fixed_delay)
 
 
-def _abort(fault: HTTPFaultInjection) -> AbortSpec | None:
+def _abort(fault: HTTPFaultInjection) -> AbortFault | None:
     abort = fault.abort
     if abort is None:
         return None
     percent = _percent(abort.percentage) if abort.percentage else NEVER
     if abort.http_status:
-        return AbortSpec(percent, abort.http_status)
+        return AbortFault(percent, abort.http_status)
     if abort.grpc_status is not None:
-        return AbortSpec(percent, 200, STATUS_CODES.get(abort.grpc_status.upper(), STATUS_CODES["UNKNOWN"]))
+        return AbortFault(percent, 200, STATUS_CODES.get(abort.grpc_status.upper(), STATUS_CODES["UNKNOWN"]))
     return None  # an abort without a status: Istio accepts it with a warning, and it has no effect
 
 
@@ -77,13 +55,14 @@ class Fault:
     """A fault compiled for the request path: `decide` compares `draw * 1e6` with whole parts, as Envoy does `random %
     1e6`."""
 
-    __slots__ = ("abort_parts", "aborted", "delay_parts", "seconds", "spec")
+    __slots__ = ("abort_parts", "aborted", "configured", "delay_parts", "seconds")
 
-    def __init__(self, spec: FaultSpec, reply: Callable[[Request, Draws], Reply] | None):
-        self.spec = spec
-        self.delay_parts = spec.delay.percent.per_million if spec.delay else 0
-        self.seconds = spec.delay.seconds if spec.delay else 0.0
-        self.abort_parts = spec.abort.percent.per_million if spec.abort else 0
+    def __init__(self, faults: tuple[RuleFault, ...], reply: Callable[[Request, Draws], Reply] | None):
+        self.configured = faults
+        delay, abort = fault_of(faults, DelayFault), fault_of(faults, AbortFault)
+        self.delay_parts = delay.percent.per_million if delay else 0
+        self.seconds = delay.seconds if delay else 0.0
+        self.abort_parts = abort.percent.per_million if abort else 0
         self.aborted = _aborted(reply)
 
 

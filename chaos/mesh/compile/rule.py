@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
 from chaos.errors import Location, Problem
+from chaos.faults import AbortFault, fault_of
 from chaos.mesh.compile.clusters import Clusters
 from chaos.mesh.compile.cors import compile_cors
-from chaos.mesh.compile.fault import ABORT_BODY, AbortSpec, Fault, read_fault
+from chaos.mesh.compile.fault import ABORT_BODY, Fault, read_fault
 from chaos.mesh.compile.forward import Branch, MakeForward, again, forwarder, mirror_share
 from chaos.mesh.compile.headers import RouteHeadwork, see
 from chaos.mesh.compile.match import CompiledMatch
@@ -92,22 +93,22 @@ class RuleCompiler:
 
     def fault(self) -> Fault | None:
         """Return the rule's compiled fault, or None."""
-        spec = read_fault(self.route.fault)
-        if spec is None:
+        faults = read_fault(self.route.fault)
+        if not faults:
             return None
-        if spec.abort is None:
-            return Fault(spec, None)
-        abort = spec.abort
+        abort = fault_of(faults, AbortFault)
+        if abort is None:
+            return Fault(faults, None)
         drawn = self._drawn_destinations()
         if not any(destination.headers for destination in drawn):
             reply = self._abort_reply(abort, None)
-            return Fault(spec, lambda request, draws: reply(request))
+            return Fault(faults, lambda request, draws: reply(request))
         # Envoy draws the destination before its fault filter runs, and applies that destination's operations to aborts.
         replies = [self._abort_reply(abort, destination.headers) for destination in drawn]
         place = _drawer([destination.weight for destination in drawn])
-        return Fault(spec, lambda request, draws: replies[place(draws)](request))
+        return Fault(faults, lambda request, draws: replies[place(draws)](request))
 
-    def _abort_reply(self, abort: AbortSpec, own: WrittenHeaders | None) -> ReplyMaker:
+    def _abort_reply(self, abort: AbortFault, own: WrittenHeaders | None) -> ReplyMaker:
         return ReplyMaker(
             abort.status,
             ABORT_BODY,

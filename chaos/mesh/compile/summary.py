@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from chaos.errors import Location
+from chaos.faults import Kind, RuleFault, fault_of
 from chaos.mesh.compile.fault import Fault
 from chaos.mesh.compile.redirect import DEFAULT_CODE
 from chaos.mesh.decision import Cluster, RetryPolicy, Rule
@@ -46,17 +47,13 @@ class Retrying:
 class RuleInfo:
     """One HTTPRoute as compiled, or the default route of a service. Times in seconds, None where nothing is configured.
 
-    `abort` and `delay` are None without such a fault; 0 % stands for one that never happens. `hosts` are the virtual
-    hosts through which the rule is reached, perhaps none."""
+    `faults` are in the order in which a request meets them; 0 % stands for one that never happens. `hosts` are the
+    virtual hosts through which the rule is reached, perhaps none."""
 
     rule: Rule
     virtual_service: str | None = None
     hosts: tuple[str, ...] = ()
-    abort: Percent | None = None
-    abort_status: int = 0
-    abort_grpc_status: int | None = None
-    delay: Percent | None = None
-    fixed_delay: float = 0.0
+    faults: tuple[RuleFault, ...] = ()
     destinations: tuple[DestinationShare, ...] = ()
     retries: Retrying | None = None
     timeout: float | None = None
@@ -85,17 +82,12 @@ class RuleInfo:
         return replace(self, hosts=hosts)
 
     def with_fault(self, fault: Fault | None) -> RuleInfo:
-        """Return the summary with the numbers of this fault, or without any."""
-        spec = fault.spec if fault else None
-        abort, delay = (spec.abort, spec.delay) if spec else (None, None)
-        return replace(
-            self,
-            abort=abort.percent if abort else None,
-            abort_status=abort.status if abort else 0,
-            abort_grpc_status=abort.grpc_status if abort else None,
-            delay=delay.percent if delay else None,
-            fixed_delay=delay.seconds if delay else 0.0,
-        )
+        """Return the summary with these faults, or without any."""
+        return replace(self, faults=fault.configured if fault else ())
+
+    def fault(self, kind: type[Kind]) -> Kind | None:
+        """Return its fault of this kind, or None."""
+        return fault_of(self.faults, kind)
 
 
 def info_of(compiler: RuleCompiler, fault: Fault | None) -> RuleInfo:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from chaos.errors import Location
+from chaos.faults import spared
 from chaos.mesh.compile.hosts import without_port
 from chaos.mesh.compile.match import Condition
 from chaos.mesh.compile.route_table import RouteTable
@@ -181,7 +182,7 @@ def _reply(kind: str, reply: Reply) -> Fate:
 
 
 def _forward(action: Forward, request: Request, rule: RuleInfo | None) -> Fate:
-    left = 1 - rule.abort.fraction if rule and rule.abort else 1.0
+    left = spared(rule.faults) if rule else 1.0
     destinations = rule.destinations if rule else ()
     return Fate(
         "forward",

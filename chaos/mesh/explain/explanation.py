@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from chaos.faults import FaultKind, RuleFault
 from chaos.mesh.compile.summary import Retrying, RuleInfo
 from chaos.printable import printable_line
 from chaos.units import format_duration
@@ -100,15 +101,13 @@ class Explanation:
 
 
 def _rule_dict(rule: RuleInfo) -> dict[str, Any]:
-    delay, abort, retries = rule.delay, rule.abort, rule.retries
+    retries, faults = rule.retries, {fault.kind: fault for fault in rule.faults}
     return {
         "key": rule.key,
         "name": rule.name,
         "where": str(rule.location or ""),
         "virtual_service": rule.virtual_service,
-        "delay": delay and {"share": delay.fraction, "seconds": rule.fixed_delay},
-        "abort": abort
-        and {"share": abort.fraction, "status": rule.abort_status, "grpc_status": rule.abort_grpc_status},
+        **{kind.value: _fault_dict(faults.get(kind)) for kind in FaultKind},
         "timeout": rule.timeout,
         "retries": retries
         and {
@@ -118,6 +117,10 @@ def _rule_dict(rule: RuleInfo) -> dict[str, Any]:
         },
         "mirrors": [{"destination": name, "share": share.fraction} for name, share in rule.mirrors],
     }
+
+
+def _fault_dict(fault: RuleFault | None) -> dict[str, Any] | None:
+    return None if fault is None else {"share": fault.share, **fault.parameters}
 
 
 # ---------------------------------------------------------------------------------------------- as lines
@@ -184,12 +187,10 @@ def _row(label: str, text: str) -> str:
 
 
 def _faults(rule: RuleInfo) -> Iterator[str]:
-    if rule.delay is not None:
-        yield _row("delay", f"{rule.delay} of the requests wait {format_duration(rule.fixed_delay)}")
-    if rule.abort is not None:
-        grpc = "" if rule.abort_grpc_status is None else f", a gRPC client grpc-status {rule.abort_grpc_status}"
-        independent = ", drawn independently of the delay" if rule.delay is not None else ""
-        yield _row("abort", f"{rule.abort} of the requests get {rule.abort_status}{grpc}{independent}")
+    for place, fault in enumerate(rule.faults):
+        before = " and the ".join(each.kind for each in rule.faults[:place])
+        independent = f", drawn independently of the {before}" if before else ""
+        yield _row(fault.kind, f"{fault.percent} of the requests {fault.sentence}{independent}")
 
 
 def _reply(fate: Fate) -> Iterator[str]:

@@ -9,6 +9,7 @@ from typing import Any
 from chaos.claims.effects import Effect, PhaseEffects, ReplyKind
 from chaos.claims.expected_outcomes import ExpectedOutcome, expected_outcomes
 from chaos.claims.judge.forecast import PlanLine
+from chaos.faults import AbortFault, DelayFault
 from chaos.formatting import plain_count, plain_share
 from chaos.printable import printable_line
 from chaos.units import format_duration
@@ -39,16 +40,17 @@ class RuleForecast:
 
     @classmethod
     def of(cls, phase: PhaseEffects, effect: Effect) -> RuleForecast:
+        abort, delay = effect.fault(AbortFault), effect.fault(DelayFault)
         return cls(
             phase=phase.name,
             key=effect.key,
             name=effect.name,
             where=effect.where,
             tasks=effect.tasks,
-            abort=effect.abort_share if phase.faults else None,
-            abort_status=effect.abort_status,
-            delay=effect.delay_share if phase.faults else None,
-            delay_seconds=effect.delay,
+            abort=abort.share if abort and phase.faults else None,
+            abort_status=abort.status if abort else 0,
+            delay=delay.share if delay and phase.faults else None,
+            delay_seconds=delay.seconds if delay else 0.0,
             destinations=effect.destinations,
             mirrors=effect.mirrors,
             timeout=effect.timeout,

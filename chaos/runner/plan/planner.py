@@ -111,7 +111,7 @@ def _phases(prepared: Prepared, rules: Rules) -> tuple[PhaseRules, ...]:
     for index, name in enumerate(names):
         if name in names[:index]:
             problems.append(reading.problem(("spec", "phases", index, "name"), f"a second phase called {name}"))
-    faulty = any(info.abort is not None or info.delay is not None for info in rules.rules)
+    faulty = any(info.faults for info in rules.rules)
     for index, each in enumerate(spec.phases):
         if "faults" in each.model_fields_set and not faulty and not each.rules:
             message = "there are no faults to switch: no rule has a fault"

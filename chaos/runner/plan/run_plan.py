@@ -23,7 +23,6 @@ from chaos.errors import Problem, Severity
 from chaos.experiment.model import Load
 from chaos.experiment.services import Addresses, proxy_of
 from chaos.experiment.tasks import LoadTask
-from chaos.faults import FaultKind
 from chaos.journal.records import Plan
 from chaos.mesh.compile.rules import Rules
 from chaos.mesh.names import full_name
@@ -180,10 +179,11 @@ class RunPlan:
     def _shown_faults(self) -> list[ShownFault]:
         """Return the configured faults for the web UI, those of the first phase in which faults are on."""
         effects = next((each.effects for each in self.effects if each.faults), ())
-        shares = [
-            (effect.name, kind, getattr(effect, f"{kind}_share")) for effect in effects for kind in sorted(FaultKind)
+        return [
+            {"name": effect.name, "kind": fault.kind.value, "configured": fault.share}
+            for effect in effects
+            for fault in sorted(effect.faults, key=lambda fault: fault.kind)
         ]
-        return [{"name": name, "kind": kind, "configured": share} for name, kind, share in shares if share is not None]
 
     def level(self, plan: SearchPlan, level: float) -> RunPhase:
         """Return the phase of one level of a search, with its documents."""

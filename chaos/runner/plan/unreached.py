@@ -84,9 +84,7 @@ def _never_fired(
 
 
 def _fires(route: HTTPRoute) -> bool:
-    fault = read_fault(route.fault)
-    parts = () if fault is None else (fault.abort, fault.delay)
-    return any(part.percent.fraction > 0 for part in parts if part is not None)
+    return any(fault.share > 0 for fault in read_fault(route.fault))
 
 
 def _reason(service: Resource[VirtualService], index: int, rules: Rules, problems: tuple[Problem, ...]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from support.faults import aborting, delaying
 from support.simulated_gateway import SimulatedGateway
 
 from chaos.claims.effects import Effect, PhaseEffects, Retries
@@ -22,8 +23,8 @@ from chaos.verify.verdict import Verdict
 V, F, U = Verdict.VERIFIED, Verdict.FALSIFIED, Verdict.INCONCLUSIVE
 
 WEB = Effect("virtualservice/default/web/0", "web[0]", "web.yaml:9:5", ("GET /",), destinations=(("web:80", 1.0),))
-ABORT = replace(WEB, abort_share=0.5, abort_status=400)
-DELAY = replace(WEB, delay_share=0.5, delay=5.0)
+ABORT = replace(WEB, faults=(aborting(0.5, 400),))
+DELAY = replace(WEB, faults=(delaying(0.5, 5.0),))
 RARE = replace(WEB, key="virtualservice/default/web/1", name="web[1]", tasks=("GET /rare",))
 
 
@@ -76,7 +77,7 @@ def test_a_few_in_a_thousand_fail_in_every_system_and_a_few_in_a_hundred_do_not(
 
 
 def test_however_few_requests_are_forwarded_half_of_them_must_not_fail() -> None:
-    rare = replace(WEB, abort_share=0.99, abort_status=400)
+    rare = replace(WEB, faults=(aborting(0.99, 400),))
     broken = judged(phase(rare), SimulatedGateway(abort=lambda _: 0.99, broken=1.0))["failures"]
     assert (broken.verdict, broken.configured) == (F, 0.5)
     assert judged(phase(rare), SimulatedGateway(abort=lambda _: 0.99))["failures"].verdict is V
@@ -116,7 +117,7 @@ def test_an_upstream_that_no_client_waits_for_is_not_verified() -> None:
 
 
 def test_a_rule_that_aborts_everything_forwards_nothing_to_judge() -> None:
-    everything = replace(ABORT, abort_share=1.0)
+    everything = replace(ABORT, faults=(aborting(1.0, 400),))
     found = judged(phase(everything), SimulatedGateway(abort=lambda _: 1.0))
     assert set(found) == {"lost", "route", "abort"}
     assert (found["route"].title, found["route"].verdict) == ("takes web[0]", V)

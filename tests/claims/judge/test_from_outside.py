@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.faults import aborting, delaying
 from support.simulated_gateway import SimulatedGateway
 
 from chaos.claims.effects import Effect, PhaseEffects, Retries
@@ -26,9 +27,9 @@ V, F, U, NONE, NOT = (
 )
 
 WEB = Effect("virtualservice/default/web/0", "web[0]", "web.yaml:9:5", ("GET /",), destinations=(("web:80", 1.0),))
-DELAY = replace(WEB, delay_share=0.5, delay=0.2)
-ABORT = replace(WEB, abort_share=0.5, abort_status=400)
-ALWAYS = replace(DELAY, delay_share=1.0)
+DELAY = replace(WEB, faults=(delaying(0.5, 0.2),))
+ABORT = replace(WEB, faults=(aborting(0.5, 400),))
+ALWAYS = replace(DELAY, faults=(delaying(1.0, 0.2),))
 
 
 def exponential(random: np.random.Generator, n: int) -> Any:
@@ -110,7 +111,7 @@ class TestSomeAreDelayed:
     @pytest.mark.parametrize("seed", [1, 2])
     def test_a_right_gateway_is_never_falsified(self, upstream: Callable[[Any, int], Any] | None, seed: int) -> None:
         for share in (0.05, 0.5, 0.95):
-            effect = replace(DELAY, delay_share=share)
+            effect = replace(DELAY, faults=(delaying(share, 0.2),))
             found = judged(effect, outside(share, upstream, seed=seed), 3, 3000)
             assert not {each.verdict for each in found.values()} & {F, NONE}
 
@@ -137,7 +138,7 @@ class TestSomeAreDelayed:
 
     def test_a_delay_is_not_blamed_for_requests_that_are_slow_by_themselves(self) -> None:
         """Most of the late ones took 300 ms; one in twenty was delayed, and by what is configured."""
-        found = judged(replace(DELAY, delay_share=0.05), outside(0.05, two_kinds), 4, 8000)
+        found = judged(replace(DELAY, faults=(delaying(0.05, 0.2),)), outside(0.05, two_kinds), 4, 8000)
         assert found["added-delay"].verdict is U and "late by themselves" in found["added-delay"].sentence
         assert found["delay"].verdict is not F
 
@@ -163,8 +164,7 @@ class TestWhatCannotBeSeen:
         destinations=(("web:80/v1", 0.8), ("web:80/v2", 0.2)),
         mirrors=(("shadow:80", 0.5),),
         retries=Retries(2, lambda status: status >= 500),
-        delay_share=0.0,
-        delay=0.2,
+        faults=(delaying(0.0, 0.2), *ABORT.faults),
     )
 
     def test_it_is_said_and_not_dropped(self) -> None:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 
 import pytest
+from support.faults import delaying
 from support.simulated_gateway import SimulatedGateway
 
 from chaos.claims.effects import Effect, PhaseEffects
@@ -17,7 +18,7 @@ from chaos.verify.verdict import Verdict
 
 LATE = 3  # seconds by which the delayed responses come after the others
 DELAY = Effect(
-    "virtualservice/default/web/0", "web[0]", "web.yaml:9:5", ("GET /",), delay_share=0.5, delay=5.0,
+    "virtualservice/default/web/0", "web[0]", "web.yaml:9:5", ("GET /",), faults=(delaying(0.5, 5.0),),
     destinations=(("web:80", 1.0),),
 )  # fmt: skip
 

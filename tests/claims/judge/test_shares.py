@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from support.faults import aborting, delaying
 from support.simulated_gateway import SimulatedGateway
 
 from chaos.claims.effects import Effect, PhaseEffects, Retries
@@ -23,8 +24,8 @@ from chaos.verify.verdict import Verdict
 V, F, U, NONE = Verdict.VERIFIED, Verdict.FALSIFIED, Verdict.INCONCLUSIVE, Verdict.NO_TRAFFIC
 
 WEB = Effect("virtualservice/default/web/0", "web[0]", "web.yaml:9:5", ("GET /",), destinations=(("web:80", 1.0),))
-ABORT = replace(WEB, abort_share=0.5, abort_status=400)
-DELAY = replace(WEB, delay_share=0.5, delay=5.0)
+ABORT = replace(WEB, faults=(aborting(0.5, 400),))
+DELAY = replace(WEB, faults=(delaying(0.5, 5.0),))
 
 
 def judged(effect: Effect, gateway: SimulatedGateway, seconds: int, rate: int, **options: Any) -> dict[str, Finding]:
@@ -146,7 +147,7 @@ def test_a_part_of_the_delays_that_is_half_as_long_is_found(short: float) -> Non
 
 def test_a_slow_machine_does_not_fail_a_right_delay() -> None:
     gateway = SimulatedGateway(delay=lambda _: 0.5, added=0.5, slowness=0.3)
-    found = judged(replace(DELAY, delay=0.5), gateway, 30, 2000)
+    found = judged(replace(DELAY, faults=(delaying(0.5, 0.5),)), gateway, 30, 2000)
     assert found["added-delay"].verdict is V
 
 
@@ -158,12 +159,12 @@ def test_a_client_short_of_cpu_makes_latencies_prove_nothing() -> None:
 
 
 def test_a_rule_that_delays_everything_is_judged_by_the_whole_latency() -> None:
-    found = judged(replace(DELAY, delay_share=1.0), SimulatedGateway(delay=lambda _: 1.0), 10, 1000)
+    found = judged(replace(DELAY, faults=(delaying(1.0, 5.0),)), SimulatedGateway(delay=lambda _: 1.0), 10, 1000)
     assert found["added-delay"].verdict is V and "no undelayed one" in found["added-delay"].sentence
 
 
 def test_delay_and_abort_together() -> None:
-    both = replace(DELAY, delay=1.0, delay_share=0.2, abort_share=0.5, abort_status=503)
+    both = replace(DELAY, faults=(delaying(0.2, 1.0), aborting(0.5, 503)))
     gateway = SimulatedGateway(abort=lambda _: 0.5, delay=lambda _: 0.2, status=503, added=1.0)
     found = judged(both, gateway, 30, 1000)
     assert {finding.verdict for finding in found.values()} == {V}
@@ -250,7 +251,7 @@ def test_a_rule_behind_an_application_is_judged_by_the_gateways_own_count() -> N
 
 def test_a_gateway_without_tags_is_judged_from_outside() -> None:
     """Aborts by status and body, delays by their shift; no drawn ledger."""
-    both = replace(ABORT, delay_share=0.3, delay=0.5)
+    both = replace(ABORT, faults=(delaying(0.3, 0.5), *ABORT.faults))
     gateway = SimulatedGateway(abort=lambda _: 0.5, delay=lambda _: 0.3, added=0.5, tagged=False)
     found = judged(both, gateway, 20, 1000)
     assert {kind: finding.verdict for kind, finding in found.items()} == {
@@ -271,7 +272,7 @@ def test_a_gateway_without_tags_is_judged_from_outside() -> None:
     ],
 )
 def test_causes_are_named_from_outside_too(gateway: SimulatedGateway, cause: str) -> None:
-    both = replace(ABORT, delay_share=0.3, delay=0.5) if cause == "delay" else ABORT
+    both = replace(ABORT, faults=(delaying(0.3, 0.5), *ABORT.faults)) if cause == "delay" else ABORT
     found = judged(both, gateway, 35, 400)
     assert [finding.cause for finding in found.values() if finding.verdict is F] == [cause]
 
@@ -366,7 +367,7 @@ class TestWhoGivesUp:
 
     def test_slow_requests_that_are_given_up_do_not_bend_the_share_of_aborts(self) -> None:
         """Aborts are quick, so that of those who were answered more than half were aborted."""
-        both = replace(ABORT, delay_share=0.5, delay=5.0, patience=0.3)
+        both = replace(ABORT, faults=(delaying(0.5, 5.0), *ABORT.faults), patience=0.3)
         found = judged(both, SimulatedGateway(abort=lambda _: 0.5, delay=lambda _: 0.5, patience=0.3), 30, 500)
         assert found["abort"].verdict is V and found["abort"].left > 0
 
@@ -440,13 +441,13 @@ class TestWhatARightShareHides:
             SimulatedGateway(abort=lambda _: 0.5, delay=lambda _: 0.5, task=f"GET /{n}", seed=10 * seed + n, added=0.1)
             for n in range(3)
         ]
-        both = replace(ABORT, delay_share=0.5, delay=0.1)
+        both = replace(ABORT, faults=(delaying(0.5, 0.1), *ABORT.faults))
         found = self.judged(both, several, 8, 400)
         assert F not in {found["abort"].verdict, found["delay"].verdict}
 
     def test_faults_that_come_together_are_not_independent(self) -> None:
         gateway = SimulatedGateway(abort=lambda _: 0.5, delay=lambda _: 0.5, added=0.1, coupled=True)
-        abort = judged(replace(ABORT, delay_share=0.5, delay=0.1), gateway, 5, 500)["abort"]
+        abort = judged(replace(ABORT, faults=(delaying(0.5, 0.1), *ABORT.faults)), gateway, 5, 500)["abort"]
         assert (abort.verdict, abort.cause) == (F, "coupled") and "not independently of the delay" in abort.sentence
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.mesh import by_name, decide, request, web
 
+from chaos.faults import AbortFault, DelayFault
 from chaos.mesh.compile.rules import Rules
 from chaos.mesh.decision import Abort, Forward, Reply
 from chaos.mesh.draws import FixedDraws
@@ -60,7 +61,7 @@ PERCENTAGES = [
 @pytest.mark.parametrize(("text", "per_million"), PERCENTAGES)
 def test_percentages_are_truncated_parts_per_million(text: str, per_million: int) -> None:
     rules = faulty(f"{{delay: {{fixedDelay: 1s, {text}}}}}")
-    assert rules.rules[0].delay == Percent(per_million)
+    assert rules.rules[0].faults == (DelayFault(Percent(per_million), 1.0),)
     if per_million:
         assert decide(rules, "/", FixedDraws(delay=(per_million - 0.5) / 1e6)).delay == 1.0
     assert decide(rules, "/", FixedDraws(delay=(per_million + 0.5) / 1e6)).delay == 0.0
@@ -155,5 +156,5 @@ def test_faults_can_be_left_out() -> None:
     spared = BOTH.without_faults()
     decision = decide(spared, "/", FixedDraws())
     assert (decision.delay, type(decision.action)) == (0.0, Forward)
-    assert (spared.rules[0].abort, spared.rules[0].delay) == (None, None)
-    assert BOTH.rules[0].abort == Percent.of(50)
+    assert spared.rules[0].faults == ()
+    assert BOTH.rules[0].faults == (DelayFault(Percent.of(20), 2.0), AbortFault(Percent.of(50), 503))

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.mesh import decide, forwarded, request, rules_of, sent, virtual_service, web
 
+from chaos.faults import AbortFault, DelayFault
 from chaos.mesh.compile.rules import Rules
 from chaos.mesh.decision import NoRoute, Request
 from chaos.mesh.draws import FixedDraws, keyed_draws
@@ -152,8 +153,8 @@ def test_what_a_rule_says_of_itself() -> None:
         ("web.default.svc.cluster.local",),
     )
     assert str(info.location) == "rules.yaml:8:5"
-    assert (info.abort, info.abort_status, info.abort_grpc_status) == (Percent.of(1), 200, 5)
-    assert (info.delay, info.fixed_delay, info.timeout) == (Percent.of(10), 5.0, 10.0)
+    assert info.faults == (DelayFault(Percent.of(10), 5.0), AbortFault(Percent.of(1), 200, 5))
+    assert info.timeout == 10.0
     assert [(each.share, each.known, each.endpoints) for each in info.destinations] == [
         (0.75, True, 1),
         (0.25, False, 0),

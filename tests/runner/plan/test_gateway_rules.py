@@ -19,8 +19,8 @@ from chaos.units import Percent
 OWN = text_of(experiment(), virtual_service(abort=50))
 
 
-def aborts(rules: Rules) -> list[Percent | None]:
-    return [info.abort for info in rules.rules if not info.is_default]
+def aborts(rules: Rules) -> list[Percent]:
+    return [fault.percent for info in rules.rules for fault in info.faults]
 
 
 def gateway(text: str = OWN, **settings: object) -> GatewayRules:

@@ -10,6 +10,7 @@ from support.experiments import experiment, virtual_service, write
 from support.plans import FILE, prepared, text_of
 
 from chaos.errors import InvalidInput
+from chaos.faults import AbortFault
 from chaos.mesh.compile.rules import Rules
 from chaos.runner.plan.checked import Prepared, prepare
 from chaos.runner.plan.gateway_rules import compiled
@@ -27,7 +28,8 @@ def rules_of(plan: Prepared, phase: RunPhase) -> tuple[Rules, PhaseRules]:
 
 
 def aborts(rules: Rules) -> list[tuple[int, Percent | None]]:
-    return [(info.abort_status, info.abort) for info in rules.rules if not info.is_default]
+    found = [info.fault(AbortFault) for info in rules.rules if not info.is_default]
+    return [(each.status, each.percent) if each is not None else (0, None) for each in found]
 
 
 @pytest.mark.parametrize("faults", [True, False])

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from support.faults import aborting, delaying
 
 from chaos.claims.effects import Effect, PhaseEffects
 from chaos.claims.kinds.abort import AbortClaim
@@ -18,10 +19,7 @@ EFFECT = Effect(
     name="web[0]",
     where="case.yaml:7:5",
     tasks=("home",),
-    abort_share=0.25,
-    abort_status=503,
-    delay_share=0.5,
-    delay=2.0,
+    faults=(delaying(0.5, 2.0), aborting(0.25, 503)),
     destinations=(("web:80/v1", 0.9), ("web:80/v2", 0.1)),
     mirrors=(("copy:80", 1.0),),
     timeout=3.0,
