@@ -138,7 +138,8 @@ def test_a_forecast_is_typed_and_what_the_command_prints(capsys: pytest.CaptureF
 
     forecast = chaos.load_experiment(ABORT50).forecast()
     (rule,) = forecast.rules
-    assert (rule.abort, rule.abort_status, rule.tasks) == (0.5, 400, ("GET /",))
+    (fault,) = rule.faults
+    assert (fault.kind, fault.share, fault.parameters["status"], rule.tasks) == ("abort", 0.5, 400, ("GET /",))
     assert all(claim.median is not None and claim.median > 500 for claim in forecast.claims)
     assert call(["plan", str(ABORT50)]) == 0
     assert capsys.readouterr().out == f"{forecast}\n"

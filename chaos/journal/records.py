@@ -13,7 +13,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, ClassVar, Literal, get_args
 
 from chaos.errors import InvalidInput
-from chaos.journal.shapes import check, parse
+from chaos.journal.shapes import check, parse, with_faults
 from chaos.protocol.counters import FaultedRequest, GatewayCounters
 from chaos.protocol.digest import EntryRecord
 from chaos.protocol.plan_record import ExpectationRecord, NoteRecord, PhaseInPlan, RuleEffect
@@ -173,6 +173,8 @@ def of_json(value: Any) -> Record | None:
     if missing:
         raise ValueError(f"a damaged `{kind.type}` record: without {', '.join(missing)}")
     check(kind.type, value)
+    if kind is Plan:
+        value = value | {"rules": [with_faults(rule) for rule in value.get("rules", ())]}
     return kind(**{f.name: _frozen(value[f.name], str(f.type)) for f in known if f.name in value})
 
 

@@ -48,12 +48,21 @@ class EntryShape(Shape):
     due: Packed | None = None
 
 
+class FaultShape(Shape):
+    """A fault of a rule in the plan."""
+
+    kind: Text
+    share: Annotated[float, Field(ge=0, le=1)]
+    parameters: dict[str, Number | None]
+
+
 class RuleShape(Shape):
-    """A rule's effect in the plan."""
+    """A rule's effect in the plan. `abort` and `delay` with their numbers are an older journal's faults."""
 
     phase: Text = ""
     name: Text = ""
     key: Text = ""
+    faults: list[FaultShape] | None = None
     abort: Number | None = None
     abort_status: Status | None = None
     delay: Number | None = None
@@ -264,6 +273,20 @@ def check(kind: str, value: dict[str, Any]) -> None:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         place = ".".join(str(step) for step in first["loc"])[:120]
         raise ValueError(f"a damaged `{kind}` record: {place}: {first['msg']}") from None
+
+
+def with_faults(rule: dict[str, Any]) -> dict[str, Any]:
+    """Return a plan's rule with its faults as one list, which older journals have as fields of their own."""
+    if rule.get("faults") is not None:
+        return rule
+    told = {"delay": {"seconds": rule.get("delay_seconds")}, "abort": {"status": rule.get("abort_status")}}
+    rest = {name: value for name, value in rule.items() if name not in _OLDER}
+    found = [(kind, rule.get(kind), parameters) for kind, parameters in told.items()]
+    faults = [{"kind": kind, "share": share, "parameters": said} for kind, share, said in found if share is not None]
+    return rest | {"faults": faults}
+
+
+_OLDER = ("abort", "abort_status", "delay", "delay_seconds")
 
 
 def parse(line: str) -> Any:

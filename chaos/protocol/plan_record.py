@@ -17,18 +17,23 @@ class OutcomeRecord(TypedDict):
     exhausted: bool
 
 
+class FaultRecord(TypedDict):
+    """A fault of a rule (chaos/faults.py): its kind, the fraction of requests that meet it, what its kind is told."""
+
+    kind: str
+    share: float
+    parameters: dict[str, float | None]
+
+
 class RuleEffect(TypedDict):
-    """What one rule does in one phase: shares as fractions, None without such a fault; times in seconds."""
+    """What one rule does in one phase: shares as fractions, times in seconds; no faults where they are off."""
 
     phase: str
     key: str
     name: str
     where: str
     tasks: list[str] | None
-    abort: float | None
-    abort_status: int
-    delay: float | None
-    delay_seconds: float
+    faults: list[FaultRecord]
     destinations: list[tuple[str, float]]
     mirrors: list[tuple[str, float]]
     timeout: float | None

@@ -101,6 +101,18 @@ def test_unknown_kinds_and_fields_are_skipped() -> None:
     assert list(decode_lines([json.dumps(newer), json.dumps({"type": "weather", "at": 1})])) == [PLAN]
 
 
+def test_an_older_journal_has_its_rules_faults_as_fields() -> None:
+    """They are read as the list that is written today; a share of None was no fault."""
+    rule = {"phase": "", "name": "web[0]", "abort": 0.5, "abort_status": 503, "delay": None, "delay_seconds": 0.0}
+    line = json.loads(encode(PLAN)) | {"rules": [rule, rule | {"abort": None, "delay": 0.1, "delay_seconds": 2.0}]}
+    (plan,) = decode_lines([json.dumps(line)])
+    assert isinstance(plan, Plan)
+    assert plan.rules == (
+        {"phase": "", "name": "web[0]", "faults": [{"kind": "abort", "share": 0.5, "parameters": {"status": 503}}]},
+        {"phase": "", "name": "web[0]", "faults": [{"kind": "delay", "share": 0.1, "parameters": {"seconds": 2.0}}]},
+    )
+
+
 def test_numbers_that_json_lacks_are_refused() -> None:
     """A NaN in a journal would be read by few tools."""
     with pytest.raises(ValueError, match="JSON compliant"):

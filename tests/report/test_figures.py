@@ -60,8 +60,9 @@ def test_the_expected_mixture_shows_a_delay_that_is_short(tmp_path: Path) -> Non
     """What the rules say, not what was seen: 100 ms configured, 80 ms injected."""
     scenario = Scenario(abort=0.0, delay_share=0.5, delay=0.08, requests=4000, seconds=4)
     result = read_run(write(tmp_path / "run", scenario))
-    rules = ({**result.plan.rules[0], "delay_seconds": 0.1},)
-    told = replace(result, plan=replace(result.plan, rules=rules))
+    rule = result.plan.rules[0]
+    rule["faults"][0]["parameters"]["seconds"] = 0.1
+    told = replace(result, plan=replace(result.plan, rules=(rule,)))
     table = frames.outcomes(told)
     predicted = expected.mixtures(table, expected.injections(told))["main"]
     assert predicted.total == pytest.approx(int(table["count"].sum()))

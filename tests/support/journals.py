@@ -225,13 +225,16 @@ def _rules(scenario: Scenario) -> tuple[dict[str, object], ...]:
             "name": scenario.rule_name,
             "where": WHERE,
             "tasks": list(scenario.tasks),
-            "abort": scenario.abort if faults else None,
-            "abort_status": scenario.status if scenario.abort and faults else 0,
-            "delay": scenario.delay_share if faults else None,
-            "delay_seconds": scenario.delay if faults else 0.0,
+            "faults": _faults(scenario) if faults else [],
         }
         for phase, faults, _ in scenario.phases
     )
+
+
+def _faults(scenario: Scenario) -> list[dict[str, object]]:
+    delay = {"kind": "delay", "share": scenario.delay_share, "parameters": {"seconds": scenario.delay}}
+    abort = {"kind": "abort", "share": scenario.abort, "parameters": {"status": scenario.status, "grpc_status": None}}
+    return [fault for fault in (delay, abort) if fault["share"]]
 
 
 def _plan(scenario: Scenario) -> Plan:

@@ -31,15 +31,17 @@ Injections = dict[tuple[str, str], Injection]
 
 def injections(result: Result) -> Injections:
     """Return the faults of every rule in every phase, as the plan lists them; empty when it lists no rules."""
-    return {
-        (str(rule.get("phase", "")), str(rule.get("name", ""))): Injection(
-            abort=float(rule.get("abort") or 0.0),
-            status=int(rule.get("abort_status") or 0),
-            delayed=float(rule.get("delay") or 0.0),
-            delay=float(rule.get("delay_seconds") or 0.0),
+    found = {}
+    for rule in result.plan.rules:
+        faults = {fault["kind"]: (fault["share"], fault["parameters"]) for fault in rule["faults"]}
+        (abort, refused), (delayed, late) = faults.get("abort", (0.0, {})), faults.get("delay", (0.0, {}))
+        found[str(rule.get("phase", "")), str(rule.get("name", ""))] = Injection(
+            abort=float(abort),
+            status=int(refused.get("status") or 0),
+            delayed=float(delayed),
+            delay=float(late.get("seconds") or 0.0),
         )
-        for rule in result.plan.rules
-    }
+    return found
 
 
 def destination_shares(result: Result) -> dict[tuple[str, str], float]:

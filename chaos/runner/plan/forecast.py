@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 
 from chaos.claims.effects import Effect, PhaseEffects, ReplyKind
 from chaos.claims.expected_outcomes import ExpectedOutcome, expected_outcomes
 from chaos.claims.judge.forecast import PlanLine
-from chaos.faults import AbortFault, DelayFault
+from chaos.faults import RuleFault
 from chaos.formatting import plain_count, plain_share
 from chaos.printable import printable_line
+from chaos.protocol.plan_record import FaultRecord, RuleEffect
 from chaos.units import format_duration
 
 
@@ -19,18 +20,15 @@ from chaos.units import format_duration
 class RuleForecast:
     """What one rule does in one phase to the requests of `tasks`, which is None for requests from others than the load.
 
-    `abort` and `delay` are fractions, None if no such fault is on; `destinations` and `mirrors` are names with their
-    shares; `outcomes` are all that can occur, and their shares add up to 1."""
+    `faults` are those that are on; `destinations` and `mirrors` are names with their shares; `outcomes` are all that
+    can occur, and their shares add up to 1."""
 
     phase: str
     key: str
     name: str
     where: str
     tasks: tuple[str, ...] | None
-    abort: float | None
-    abort_status: int
-    delay: float | None
-    delay_seconds: float
+    faults: tuple[RuleFault, ...]
     destinations: tuple[tuple[str, float], ...]
     mirrors: tuple[tuple[str, float], ...]
     timeout: float | None
@@ -40,17 +38,13 @@ class RuleForecast:
 
     @classmethod
     def of(cls, phase: PhaseEffects, effect: Effect) -> RuleForecast:
-        abort, delay = effect.fault(AbortFault), effect.fault(DelayFault)
         return cls(
             phase=phase.name,
             key=effect.key,
             name=effect.name,
             where=effect.where,
             tasks=effect.tasks,
-            abort=abort.share if abort and phase.faults else None,
-            abort_status=abort.status if abort else 0,
-            delay=delay.share if delay and phase.faults else None,
-            delay_seconds=delay.seconds if delay else 0.0,
+            faults=effect.faults if phase.faults else (),
             destinations=effect.destinations,
             mirrors=effect.mirrors,
             timeout=effect.timeout,
@@ -58,6 +52,13 @@ class RuleForecast:
             reply_status=effect.reply_status,
             outcomes=expected_outcomes(effect, faults=phase.faults),
         )
+
+    def to_dict(self) -> RuleEffect:
+        """Return plain values, as the journal's first record has them."""
+        faults = [
+            FaultRecord(kind=fault.kind.value, share=fault.share, parameters=fault.parameters) for fault in self.faults
+        ]
+        return cast(RuleEffect, asdict(self) | {"faults": faults})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ class Forecast:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, as `chaos plan --format json` prints them."""
-        return asdict(self)
+        return asdict(self) | {"rules": [rule.to_dict() for rule in self.rules]}
 
     def __str__(self) -> str:
         """Return the text that `chaos plan` prints."""

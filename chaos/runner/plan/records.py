@@ -1,16 +1,14 @@
-"""Make the parts of the journal's first record, as plain values: effects, expectations, notes, the environment."""
+"""Make the parts of the journal's first record, as plain values: expectations, notes, the environment."""
 
 from __future__ import annotations
 
 import os
 import platform
-from dataclasses import asdict
-from typing import Any, cast
+from typing import Any
 
 from chaos.claims.expectation import Expectation
 from chaos.errors import Problem
-from chaos.protocol.plan_record import ExpectationRecord, NoteRecord, RuleEffect
-from chaos.runner.plan.forecast import RuleForecast
+from chaos.protocol.plan_record import ExpectationRecord, NoteRecord
 from chaos.version import __version__
 
 
@@ -24,10 +22,6 @@ def environment() -> dict[str, Any]:
         "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "host": platform.node(),
     }
-
-
-def effect_json(rule: RuleForecast) -> RuleEffect:
-    return cast(RuleEffect, asdict(rule))
 
 
 def expectation_json(expectation: Expectation) -> ExpectationRecord:

@@ -34,7 +34,7 @@ from chaos.runner.plan.gateway_rules import gateway_plan
 from chaos.runner.plan.options import RunOptions
 from chaos.runner.plan.phase_rules import own_values, with_rules
 from chaos.runner.plan.phases import RunPhase
-from chaos.runner.plan.records import effect_json, environment, expectation_json, note_json
+from chaos.runner.plan.records import environment, expectation_json, note_json
 from chaos.runner.plan.search import SearchPlan
 from chaos.runner.processes.load_messages import load_plan
 
@@ -256,7 +256,7 @@ class RunPlan:
             tolerance=self.tolerance,
             load=asdict(load_plan(self.load, self.tasks, gateway=self.gateway or "", seed=self.seed)),
             environment=environment(),
-            rules=tuple(effect_json(each) for each in self.rule_forecasts()),
+            rules=tuple(each.to_dict() for each in self.rule_forecasts()),
             phases=tuple(PhaseInPlan(name=phase.name, faults=phase.faults) for phase in self.phases),
             expectations=tuple(expectation_json(each) for each in self.expected),
             notes=tuple(note_json(problem) for problem in self.notes),

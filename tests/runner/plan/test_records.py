@@ -12,7 +12,7 @@ from chaos.claims.effects import Effect, PhaseEffects
 from chaos.claims.kinds.abort import AbortClaim
 from chaos.errors import Location, Problem
 from chaos.runner.plan.forecast import RuleForecast
-from chaos.runner.plan.records import effect_json, environment, expectation_json, note_json
+from chaos.runner.plan.records import environment, expectation_json, note_json
 
 EFFECT = Effect(
     key="virtualservice/default/web/0",
@@ -31,7 +31,7 @@ def outcomes(told: dict[str, Any]) -> list[tuple[float, int | None, str, str]]:
 
 
 def test_an_effect_has_its_shares_and_all_its_outcomes() -> None:
-    told = effect_json(RuleForecast.of(PhaseEffects("fault", (EFFECT,)), EFFECT))
+    told = RuleForecast.of(PhaseEffects("fault", (EFFECT,)), EFFECT).to_dict()
     plain = json.loads(json.dumps(told))
     assert {name: value for name, value in plain.items() if name != "outcomes"} == {
         "phase": "fault",
@@ -39,10 +39,10 @@ def test_an_effect_has_its_shares_and_all_its_outcomes() -> None:
         "name": "web[0]",
         "where": "case.yaml:7:5",
         "tasks": ["home"],
-        "abort": 0.25,
-        "abort_status": 503,
-        "delay": 0.5,
-        "delay_seconds": 2.0,
+        "faults": [
+            {"kind": "delay", "share": 0.5, "parameters": {"seconds": 2.0}},
+            {"kind": "abort", "share": 0.25, "parameters": {"status": 503, "grpc_status": None}},
+        ],
         "destinations": [["web:80/v1", 0.9], ["web:80/v2", 0.1]],
         "mirrors": [["copy:80", 1.0]],
         "timeout": 3.0,
@@ -54,14 +54,14 @@ def test_an_effect_has_its_shares_and_all_its_outcomes() -> None:
 
 
 def test_with_faults_off_an_effect_has_neither_shares_nor_faulted_outcomes() -> None:
-    told = effect_json(RuleForecast.of(PhaseEffects("before", (EFFECT,), faults=False), EFFECT))
-    assert (told["abort"], told["delay"]) == (None, None)
+    told = RuleForecast.of(PhaseEffects("before", (EFFECT,), faults=False), EFFECT).to_dict()
+    assert told["faults"] == []
     assert outcomes(told) == [(0.9, None, "", "web:80/v1"), (0.1, None, "", "web:80/v2")]
 
 
 def test_a_rule_that_others_reach_has_no_tasks() -> None:
     anyone = Effect("k", "web[0]")
-    assert effect_json(RuleForecast.of(PhaseEffects("", (anyone,)), anyone))["tasks"] is None
+    assert RuleForecast.of(PhaseEffects("", (anyone,)), anyone).to_dict()["tasks"] is None
 
 
 def abort(**about: Any) -> AbortClaim:
