@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from chaos.claims.hypotheses.search import Quantity
+from chaos.faults import FaultKind
 from chaos.mesh.names import full_name
 from chaos.mesh.read.documents import GROUP
 from chaos.mesh.source.writing import to_yaml_stream
@@ -41,7 +42,7 @@ def at_level(values: Values, quantity: Quantity, level: float) -> Values:
     changed = [change(fault, level) for fault in _faults(made, quantity.host)]
     if not any(changed):
         hosts = ", ".join(sorted({host for value in made for host in _hosts(value)})) or "none"
-        kind = "abort" if quantity.what == "abort" else "delay"
+        kind = FaultKind.DELAY if quantity.in_seconds else quantity.what
         raise ValueError(
             f"no rule of {quantity.host} has a fault.{kind} that could vary; VirtualServices speak of {hosts}"
         )
@@ -84,7 +85,6 @@ def _fixed_delay(fault: dict[str, Any], level: float) -> bool:
 
 
 _CHANGES: dict[str, Callable[[dict[str, Any], float], bool]] = {
-    "abort": _share("abort"),
-    "delay": _share("delay"),
+    **{kind.value: _share(kind) for kind in FaultKind},
     "fixedDelay": _fixed_delay,
 }

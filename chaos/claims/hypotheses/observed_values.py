@@ -9,6 +9,7 @@ from math import inf
 from chaos.claims.finding import Tally
 from chaos.claims.hypotheses.measure import Measure
 from chaos.claims.observations import Observed, Outcome
+from chaos.faults import FaultKind
 from chaos.protocol.digest import BY_HAND, failed
 from chaos.verify.quantile import Sample
 
@@ -23,12 +24,15 @@ class Share:
     fault: str = ""
 
 
+def _faulted(kind: FaultKind) -> Share:
+    return Share(lambda outcome: kind in outcome.fault, f"were {kind.happened}", kind.value)
+
+
 SHARES: Mapping[str, Share] = {
     "failures": Share(lambda outcome: failed(outcome.status), "failed"),
     "errors": Share(lambda outcome: outcome.status == 0, "had no response"),
     "successes": Share(lambda outcome: not failed(outcome.status), "ended well"),
-    "aborted": Share(lambda outcome: "abort" in outcome.fault, "were aborted", "abort"),
-    "delayed": Share(lambda outcome: "delay" in outcome.fault, "were delayed", "delay"),
+    **{kind.happened: _faulted(kind) for kind in sorted(FaultKind)},
 }
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from math import ceil, log2
 
 from chaos.claims.finding import Finding
+from chaos.faults import FaultKind
 from chaos.units import format_duration
 from chaos.verify.verdict import Verdict
 
@@ -22,8 +23,8 @@ PARTS = 32
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """The fault level that a search varies: `<host>.abort` or `<host>.delay` in percent, `<host>.fixedDelay` in
-    seconds."""
+    """The fault level that a search varies: `<host>.abort`, or another kind of fault, in percent, `<host>.fixedDelay`
+    in seconds."""
 
     host: str
     what: str
@@ -32,7 +33,7 @@ class Quantity:
     def parse(cls, text: str) -> Quantity:
         """Parse `<host>.<what>`. Raises ValueError for anything else."""
         host, dot, what = text.rpartition(".")
-        if not dot or not host or what not in ("abort", "delay", "fixedDelay"):
+        if not dot or not host or what not in (*FaultKind, "fixedDelay"):
             raise ValueError(
                 f"{text!r} cannot be varied; write it like webserver.abort, webserver.delay (percent)"
                 " or webserver.fixedDelay (a duration)"

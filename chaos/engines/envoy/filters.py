@@ -3,10 +3,12 @@ route."""
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from chaos.engines.envoy.bootstrap import CORS_FILTER, FAULT_FILTER, Message, typed
 from chaos.engines.envoy.match import means_present, string_matcher
 from chaos.engines.envoy.values import duration, per_million
-from chaos.mesh.model.virtual_service import CorsPolicy, HTTPFaultInjection, HTTPRoute
+from chaos.mesh.model.virtual_service import Abort, CorsPolicy, Delay, HTTPFaultInjection, HTTPRoute
 
 GRPC_STATUSES = (
     "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
@@ -30,19 +32,35 @@ def _fault(fault: HTTPFaultInjection) -> Message | None:
     """Return the fault, or None without effect (istio translateFault): a missing percentage counts as 0, and an abort
     without a status is dropped."""
     parts: Message = {}
-    delay, abort = fault.delay, fault.abort
-    if delay is not None and delay.fixed_delay is not None:
-        share = {"numerator": delay.percent, "denominator": "HUNDRED"}
-        if delay.percentage is not None:
-            share = per_million(delay.percentage)
-        parts["delay"] = {"fixed_delay": duration(delay.fixed_delay), "percentage": share}
-    if abort is not None and (abort.http_status is not None or abort.grpc_status is not None):
-        share = per_million(abort.percentage) if abort.percentage is not None else {"numerator": 0}
-        status: Message = {"http_status": abort.http_status}
-        if abort.http_status is None:
-            status = {"grpc_status": GRPC_STATUSES.index(str(abort.grpc_status))}
-        parts["abort"] = {**status, "percentage": share}
+    for kind, part in fault.given():
+        match part:
+            case Delay():
+                written = _delay(part)
+            case Abort():
+                written = _abort(part)
+            case _:
+                assert_never(part)
+        if written is not None:
+            parts[kind.value] = written
     return typed("extensions.filters.http.fault.v3.HTTPFault", **parts) if parts else None
+
+
+def _delay(delay: Delay) -> Message | None:
+    if delay.fixed_delay is None:
+        return None
+    share: Message = {"numerator": delay.percent, "denominator": "HUNDRED"}
+    if delay.percentage is not None:
+        share = per_million(delay.percentage)
+    return {"fixed_delay": duration(delay.fixed_delay), "percentage": share}
+
+
+def _abort(abort: Abort) -> Message | None:
+    share = per_million(abort.percentage) if abort.percentage is not None else {"numerator": 0}
+    if abort.http_status is not None:
+        return {"http_status": abort.http_status, "percentage": share}
+    if abort.grpc_status is not None:
+        return {"grpc_status": GRPC_STATUSES.index(abort.grpc_status), "percentage": share}
+    return None
 
 
 def _cors(policy: CorsPolicy) -> Message:

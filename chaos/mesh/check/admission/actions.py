@@ -34,8 +34,11 @@ _LARGE_BODY, _MAX_BODY = 100 * 1024, 1024 * 1024
 def validate_fault(at: At, fault: HTTPFaultInjection | None) -> None:
     if fault is None:
         return
-    if fault.delay is None and fault.abort is None:
+    if not any(fault.given()):
         at.error("a fault needs a delay, an abort or both")
+    for kind, part in fault.given():
+        if part.percentage is not None:
+            at.into(kind, "percentage", "value").unless(values.percentage(part.percentage.value))
     if fault.abort is not None:
         _abort(at.into("abort"), fault.abort)
     if fault.delay is not None:
@@ -43,8 +46,6 @@ def validate_fault(at: At, fault: HTTPFaultInjection | None) -> None:
 
 
 def _abort(at: At, abort: Abort) -> None:
-    if abort.percentage is not None:
-        at.into("percentage", "value").unless(values.percentage(abort.percentage.value))
     only_one(at, abort, "http_status", "grpc_status", "http2_error")
     if abort.http_status is not None:
         _status(at.into("httpStatus"), abort.http_status)
@@ -71,8 +72,6 @@ def _grpc_status(name: str) -> str | None:
 
 
 def _delay(at: At, delay: Delay) -> None:
-    if delay.percentage is not None:
-        at.into("percentage", "value").unless(values.percentage(delay.percentage.value))
     only_one(at, delay, "fixed_delay", "exponential_delay")
     if delay.exponential_delay is not None:
         at.into("exponentialDelay").error("Istio does not implement it; use fixedDelay")
