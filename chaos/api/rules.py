@@ -72,8 +72,23 @@ def explain(rules: Rules, request: Request | str, headers: Iterable[str] | Mappi
 def validate(file: Name, *others: Name) -> tuple[Problem, ...]:
     """Check files as `chaos validate` does, all of them as one set: every error that Istio would refuse, warnings of
     its analyzers, and infos on pitfalls. Empty when there is nothing to say; never raises for what is in a file."""
+    names = _names(file, *others)
     try:
-        return prepare(_names(file, *others)).problems
+        prepared = prepare(names)
+    except InvalidInput as error:
+        return error.problems
+    if prepared.errors or prepared.reading.document is None:
+        return prepared.problems
+    return tuple(dict.fromkeys((*prepared.problems, *_of_plan(prepared))))
+
+
+def _of_plan(prepared: Prepared) -> tuple[Problem, ...]:
+    """Return what `chaos plan` would refuse or warn of in a sound experiment."""
+    from chaos.runner.plan.options import RunOptions
+    from chaos.runner.plan.planner import plan_prepared
+
+    try:
+        return plan_prepared(prepared, RunOptions()).notes
     except InvalidInput as error:
         return error.problems
 

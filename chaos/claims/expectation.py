@@ -18,7 +18,7 @@ from chaos.claims.gateway_ledger import GatewayLedger, Left
 from chaos.claims.observations import Outcome
 from chaos.protocol.digest import ANY_TASK, PENDING
 from chaos.units import Unit
-from chaos.verify.claim import DEFAULT_TOLERANCE, within
+from chaos.verify.claim import CERTAIN_TOLERANCE, DEFAULT_TOLERANCE, Claim, within
 from chaos.verify.planning import Requests, requests_needed, smallest_deviation
 from chaos.verify.verdict import Verdict
 
@@ -28,7 +28,8 @@ EASY, HARD = 1.0, 4.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation(ABC):
-    """One claim. `share` is the target proportion in [0, 1]; None if it follows from what the run measures.
+    """One claim. `share` is the target proportion in [0, 1]; None if it follows from what the run measures. `tolerance`
+    is how far the true one may be from it, `certain` the same for targets of 0 and 1, which mean never and always.
 
     `tasks` are the load tasks whose requests count (None: anyone's). `tagged` is False if the gateway sends no tags, so
     that only status, body and latency can be judged. `unseen` is the reason why this run cannot observe the claim at
@@ -43,6 +44,7 @@ class Expectation(ABC):
     tasks: tuple[str, ...] | None = None
     share: float | None = None
     tolerance: float = DEFAULT_TOLERANCE
+    certain: float = CERTAIN_TOLERANCE
     tagged: bool = True
     unseen: str = ""
 
@@ -88,6 +90,10 @@ class Expectation(ABC):
             tasks=effect.tasks,
             **fields,
         )
+
+    def claim(self, share: float) -> Claim:
+        """Return the claim that the true share is this one, within the tolerance."""
+        return within(share, self.tolerance, self.certain)
 
     @property
     def weight(self) -> float:
@@ -179,13 +185,13 @@ class Expectation(ABC):
 
     def requests_needed(self, alpha: float) -> Requests | None:
         """Return how many of its requests a verdict needs; None if that depends on the upstream."""
-        return None if self.share is None else requests_needed(within(self.share, self.tolerance), alpha * MAIN)
+        return None if self.share is None else requests_needed(self.claim(self.share), alpha * MAIN)
 
     def smallest_deviation(self, requests: int, alpha: float) -> float | None:
         """Return the smallest deviation, as a share, that so many requests would reveal; None if they reveal none."""
         if self.share is None:
             return None
-        return smallest_deviation(within(self.share, self.tolerance), max(1, requests), alpha * MAIN)
+        return smallest_deviation(self.claim(self.share), max(1, requests), alpha * MAIN)
 
     def blank(self, evidence: Evidence) -> Finding:
         """Return a finding with the claim's own fields and the gateway's counts, and no verdict yet."""

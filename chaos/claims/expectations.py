@@ -9,17 +9,28 @@ from dataclasses import replace
 from chaos.claims.effects import PhaseEffects
 from chaos.claims.expectation import Expectation
 from chaos.claims.kinds import KINDS
-from chaos.verify.claim import DEFAULT_TOLERANCE
+from chaos.verify.claim import CERTAIN_TOLERANCE, DEFAULT_TOLERANCE
 
 
 def expectations(
-    phases: Iterable[PhaseEffects], *, tolerance: float = DEFAULT_TOLERANCE, tagged: bool = True
+    phases: Iterable[PhaseEffects],
+    *,
+    tolerance: float = DEFAULT_TOLERANCE,
+    certain: float = CERTAIN_TOLERANCE,
+    tagged: bool = True,
 ) -> tuple[Expectation, ...]:
     """Return every claim that follows from the rules in each phase.
 
-    `tagged` False is for a gateway that does not say what it did: what does not show in a response is unseen."""
+    `tolerance` is that of a share, `certain` that of never and always; both are proportions. `tagged` False is for a
+    gateway that does not say what it did: what does not show in a response is unseen."""
     made = (
-        replace(claim, phase=phase.name, tagged=tagged, id=f"{phase.name}:{claim.id}" if phase.name else claim.id)
+        replace(
+            claim,
+            phase=phase.name,
+            tagged=tagged,
+            certain=certain,
+            id=f"{phase.name}:{claim.id}" if phase.name else claim.id,
+        )
         for phase in phases
         for claim in _claims(phase, tolerance)
     )

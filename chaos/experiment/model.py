@@ -175,6 +175,9 @@ class Verify(Model):
     """In percent: the probability of a wrong verdict in the whole run is at most 100 - confidence percent."""
     tolerance: float = Field(default=2.0, gt=0, le=50)
     """In percentage points: how far from the configured share is still right."""
+    certain_tolerance: float | None = Field(default=None, gt=0, le=50)
+    """In percentage points: how far from 0 % and 100 % may still be possible when *never* and *always* are verified. By
+    default a twentieth of the tolerance, and at least 0.1 points. A counter-example refutes them in any case."""
     expect: tuple[str, ...] = ()
     """Hypotheses, like `failures < 5%` or `recovery: p99 < 200ms within 5s`."""
     unreached: Literal["allow"] | tuple[str, ...] = ()
@@ -182,6 +185,11 @@ class Verify(Model):
     code 6."""
     failures: Literal["allow"] | None = None
     """With `allow`, requests that fail by themselves (nothing is behind) and lost responses are not judged."""
+
+    @property
+    def certain(self) -> float:
+        """The tolerance of never and always, in percentage points."""
+        return self.certain_tolerance or max(0.1, self.tolerance / 20)
 
 
 class Ramp(Model):

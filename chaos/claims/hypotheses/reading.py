@@ -61,7 +61,8 @@ def _read(reading: Reading, text: str, names: Names, path: Path, problems: list[
     try:
         return parse_expression(text, names)
     except ExpressionError as error:
-        problems.append(reading.problem(path, str(error), code="expression"))
+        # a problem is one line, so it quotes the text instead of marking the place in it
+        problems.append(reading.problem(path, f"{error.message}, in `{text}`", code="expression"))
     return None
 
 

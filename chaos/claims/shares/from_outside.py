@@ -18,7 +18,7 @@ from chaos.claims.shares.judging import judge_share
 from chaos.formatting import count, plural
 from chaos.formatting import share as percent
 from chaos.units import format_duration
-from chaos.verify.claim import Claim, within
+from chaos.verify.claim import Claim
 from chaos.verify.interval import Interval
 from chaos.verify.mixture import Delayed
 from chaos.verify.quantile import Sample
@@ -57,7 +57,7 @@ def _always(expectation: Expectation, evidence: Evidence, latencies: Sample, sec
 def _some(expectation: Expectation, evidence: Evidence, latencies: Sample, seconds: float) -> Finding:
     assert expectation.share is not None
     half = replace(evidence, alpha=evidence.alpha / 2)
-    claim = within(expectation.share, expectation.tolerance)
+    claim = expectation.claim(expectation.share)
     parts, shares = split_by_latency(latencies, seconds), possible_shares(half, latencies, seconds)
     whole = assess_shares(shares, claim)
     if not parts.apart:

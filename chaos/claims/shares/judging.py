@@ -72,7 +72,7 @@ def judge_share(expectation: Expectation, evidence: Evidence, seen: Tally | None
     no guards."""
     assert expectation.share is not None
     finding = expectation.blank(evidence)
-    claim = within(expectation.share, expectation.tolerance)
+    claim = expectation.claim(expectation.share)
     counts = _counts(expectation, evidence, claim, finding.drawn, seen)
     own, unknown, alpha = counts.own, counts.unknown, evidence.alpha * MAIN
     verdict, cause = _decide(counts)

@@ -6,9 +6,10 @@ own expectations and verdicts."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chaos.experiment.model import Load, Phase, Spec
+from chaos.mesh.source.document import Path
 
 CAP = 300.0
 """Seconds after which `until: decided` ends a phase without another limit; open claims are then inconclusive."""
@@ -34,7 +35,8 @@ class Stop:
 @dataclass(frozen=True, slots=True)
 class RunPhase:
     """One stretch of the run. `rules` are names of files that replace the rules; `vary` sets one fault level of them:
-    (what, percent or seconds). `text` has the Istio documents in force, None for the experiment's own."""
+    (what, percent or seconds). `text` has the Istio documents in force, None for the experiment's own. `place` is its
+    field of the experiment."""
 
     name: str = ""
     faults: bool = True
@@ -42,6 +44,7 @@ class RunPhase:
     rules: tuple[str, ...] = ()
     vary: tuple[str, float] | None = None
     text: str | None = None
+    place: Path = field(default=("spec", "load"), compare=False)
 
 
 def stop_of(item: Load | Phase) -> Stop:
@@ -54,16 +57,16 @@ def phases_of(spec: Spec) -> tuple[RunPhase, ...]:
     """Return the run's phases. A phase without an end of its own has the load's."""
     if not spec.phases:
         return (RunPhase(stop=stop_of(spec.load)),)
-    return tuple(phase for each in spec.phases for phase in _phase(each, spec.load))
+    return tuple(phase for index, each in enumerate(spec.phases) for phase in _phase(each, spec.load, index))
 
 
-def _phase(phase: Phase, load: Load) -> Iterator[RunPhase]:
+def _phase(phase: Phase, load: Load, index: int) -> Iterator[RunPhase]:
     own = phase.until is not None or phase.duration is not None or phase.requests is not None
-    stop = stop_of(phase if own else load)
+    stop, place = stop_of(phase if own else load), ("spec", "phases", index)
     if phase.ramp is None:
-        yield RunPhase(phase.name, phase.faults, stop, phase.rules)
+        yield RunPhase(phase.name, phase.faults, stop, phase.rules, place=place)
         return
     ramp = phase.ramp
     for step in range(ramp.steps):
         percent = round(ramp.start + (ramp.to - ramp.start) * step / (ramp.steps - 1), 4)
-        yield RunPhase(f"{phase.name}-{percent:g}", True, stop, phase.rules, (ramp.vary, percent))
+        yield RunPhase(f"{phase.name}-{percent:g}", True, stop, phase.rules, (ramp.vary, percent), place=place)

@@ -4,7 +4,8 @@ process starts."""
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from chaos.claims.effects import PhaseEffects
@@ -13,8 +14,10 @@ from chaos.claims.hypotheses.coverage import judge_failures, judge_lost
 from chaos.claims.hypotheses.measure import Expression
 from chaos.claims.hypotheses.reading import names_of, read_hold, read_hypotheses, read_safeguards
 from chaos.claims.hypotheses.safeguards import Safeguard
+from chaos.claims.judge.forecast import plan_lines
 from chaos.claims.routing import effects_of, route_of
 from chaos.errors import InvalidInput, Problem
+from chaos.experiment.model import Load
 from chaos.experiment.read import Reading
 from chaos.experiment.safety import allowed, directed, task_problems
 from chaos.experiment.services import proxy_of
@@ -24,7 +27,8 @@ from chaos.runner.plan.checked import Prepared, Read, prepare
 from chaos.runner.plan.files import read_text, trouble_with_file
 from chaos.runner.plan.nothing_behind import nothing_behind
 from chaos.runner.plan.options import RunOptions
-from chaos.runner.plan.phase_rules import PhaseRules, with_rules
+from chaos.runner.plan.outlook import Outlook, outlooks, too_short, with_enough_users
+from chaos.runner.plan.phase_rules import with_rules
 from chaos.runner.plan.phases import RunPhase, phases_of
 from chaos.runner.plan.run_plan import RunPlan
 from chaos.runner.plan.search import SearchPlan, plan_search
@@ -33,16 +37,21 @@ from chaos.runner.plan.unreached import unreached
 
 def plan_run(file: str, options: RunOptions, read: Read = read_text) -> RunPlan:
     """Return the plan of one run of a file. Raises InvalidInput with its problems."""
-    prepared = prepare([file], options.overrides, read=read).require_sound()
+    return plan_prepared(prepare([file], options.overrides, read=read).require_sound(), options)
+
+
+def plan_prepared(prepared: Prepared, options: RunOptions) -> RunPlan:
+    """Return the plan of one run of what has been read and found sound. Raises InvalidInput with its problems."""
     reading = prepared.reading
     if options.gateway is not None:
         _check_gateway(options.gateway, reading)
     rules = compile_rules(reading.resources, prepared.registry(), proxy_of(reading))
     tasks, notes = _tasks(prepared, rules)
     open_ended = bool(reading.experiment.spec.load.locustfile) or bool(prepared.services.applications())
-    ruled = _phases(prepared, rules)
+    claims = _claims(reading, rules, tasks, phases_of(reading.experiment.spec))
+    ruled = [with_rules(prepared, phase, rules, phase.place) for phase in phases_of(reading.experiment.spec)]
     phases = tuple(each.phase for each in ruled)
-    hypotheses, safeguards, search = _claims(prepared, rules, tasks, phases)
+    hypotheses, safeguards, search = claims.hypotheses, claims.safeguards, _search(prepared, rules, claims.hold)
     judged = reading.experiment.spec.verify.failures != "allow"
     effects = tuple(
         PhaseEffects(
@@ -55,9 +64,17 @@ def plan_run(file: str, options: RunOptions, read: Read = read_text) -> RunPlan:
         for each in ruled
     )
     tagged = options.gateway is None
-    tolerance = reading.experiment.spec.verify.tolerance / 100
-    expected = expectations(effects, tolerance=tolerance, tagged=tagged) if search is None else ()
+    verify = reading.experiment.spec.verify
+    tolerance, certain = verify.tolerance / 100, verify.certain / 100
+    expected = expectations(effects, tolerance=tolerance, certain=certain, tagged=tagged) if search is None else ()
     silent, unjudged = unreached(reading, rules, effects[0].effects, prepared.problems) if search is None else ((), [])
+    weights = {task.name: float(task.weight) for task in tasks}
+    lines = plan_lines(
+        effects, expected, weights, confidence=verify.confidence / 100, hypotheses=len(hypotheses),
+        requests=phases[0].stop.requests,
+    )  # fmt: skip
+    found = outlooks(phases, effects, lines, weights)
+    load = with_enough_users(reading.experiment.spec.load, found)
     of_rules = [each for each in expected if not each.of_whole_phase and not each.unseen]
     if not of_rules and not silent and not hypotheses and search is None:
         raise InvalidInput.at(reading.file, "there is nothing to verify: no rule, and no task that takes one")
@@ -65,6 +82,7 @@ def plan_run(file: str, options: RunOptions, read: Read = read_text) -> RunPlan:
     return RunPlan(
         prepared,
         options,
+        load,
         rules,
         tasks,
         phases,
@@ -78,10 +96,17 @@ def plan_run(file: str, options: RunOptions, read: Read = read_text) -> RunPlan:
             *(each for each in prepared.problems if each.severity != "error"),
             *notes,
             *unjudged,
+            *_too_short(reading, load, found),
             *nothing_behind(rules, effects if options.gateway is None else (), reading.file),
         ),
         random.getrandbits(48) if seed is None else seed,
     )
+
+
+def _too_short(reading: Reading, load: Load, found: Sequence[Outlook]) -> Iterator[Problem]:
+    """Yield a warning for each phase that will leave claims open."""
+    for each, sentence in too_short(load, found):
+        yield reading.problem(each.phase.place, sentence, severity="warning", code="too-short")
 
 
 def _check_gateway(url: str, reading: Reading) -> None:
@@ -99,50 +124,50 @@ def _check_gateway(url: str, reading: Reading) -> None:
         raise InvalidInput([reading.problem(("spec", what), message)])
 
 
-def _phases(prepared: Prepared, rules: Rules) -> tuple[PhaseRules, ...]:
-    """Return the phases with their rules. Raises InvalidInput for two phases of one name, phases beside a search, and
-    `faults` without any fault to switch."""
-    reading = prepared.reading
+def _phase_problems(reading: Reading, rules: Rules) -> Iterator[Problem]:
+    """Yield two phases of one name, phases beside a search, and `faults` without any fault to switch."""
     spec = reading.experiment.spec
-    problems: list[Problem] = []
     if spec.search is not None and spec.phases:
-        problems.append(reading.problem(("spec", "phases"), "a search makes its own phases; leave one of the two out"))
+        yield reading.problem(("spec", "phases"), "a search makes its own phases; leave one of the two out")
     names = [phase.name for phase in spec.phases]
     for index, name in enumerate(names):
         if name in names[:index]:
-            problems.append(reading.problem(("spec", "phases", index, "name"), f"a second phase called {name}"))
+            yield reading.problem(("spec", "phases", index, "name"), f"a second phase called {name}")
     faulty = any(info.faults for info in rules.rules)
     for index, each in enumerate(spec.phases):
         if "faults" in each.model_fields_set and not faulty and not each.rules:
             message = "there are no faults to switch: no rule has a fault"
-            problems.append(reading.problem(("spec", "phases", index, "faults"), message))
-    if problems:
-        raise InvalidInput(problems)
-    each_alone = [spec.model_copy(update={"phases": (each,)}) for each in spec.phases] or [spec]
-    return tuple(
-        with_rules(prepared, phase, rules, ("spec", "phases", index))
-        for index, alone in enumerate(each_alone)
-        for phase in phases_of(alone)
-    )
+            yield reading.problem(("spec", "phases", index, "faults"), message)
 
 
-def _claims(
-    prepared: Prepared, rules: Rules, tasks: Sequence[LoadTask], phases: Sequence[RunPhase]
-) -> tuple[tuple[Expression, ...], tuple[Safeguard, ...], SearchPlan | None]:
-    """Return hypotheses, safeguards and the search, None without one. Raises InvalidInput with the problems of their
-    texts."""
-    reading = prepared.reading
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What the experiment itself claims: hypotheses, safeguards, and what a search holds, None without one."""
+
+    hypotheses: tuple[Expression, ...]
+    safeguards: tuple[Safeguard, ...]
+    hold: Expression | None
+
+
+def _claims(reading: Reading, rules: Rules, tasks: Sequence[LoadTask], phases: Sequence[RunPhase]) -> Claims:
+    """Read the experiment's claims. Raises InvalidInput with the problems of their texts and of the phases."""
     known = None if reading.experiment.spec.load.locustfile else [task.name for task in tasks]
     names = names_of(known, [phase.name for phase in phases], rules)
     hypotheses, problems = read_hypotheses(reading, names)
     safeguards, more = read_safeguards(reading, names)
     hold, others = read_hold(reading, names)
-    if problems or more or others:
-        raise InvalidInput([*problems, *more, *others])
+    found = [*_phase_problems(reading, rules), *problems, *more, *others]
+    if found:
+        raise InvalidInput(found)
+    return Claims(hypotheses, safeguards, hold)
+
+
+def _search(prepared: Prepared, rules: Rules, hold: Expression | None) -> SearchPlan | None:
+    """Return the plan of the search; None without one. Raises InvalidInput."""
     search = plan_search(prepared, hold)
     if search is not None:
         with_rules(prepared, search.phase(search.start), rules, ("spec", "search", "vary"))
-    return hypotheses, safeguards, search
+    return search
 
 
 def _tasks(prepared: Prepared, rules: Rules) -> tuple[tuple[LoadTask, ...], list[Problem]]:

@@ -10,7 +10,6 @@ from urllib.parse import urlsplit, urlunsplit
 
 from chaos.claims.effects import PhaseEffects
 from chaos.claims.expectation import Expectation
-from chaos.claims.expected_outcomes import expected_outcomes, mean_delay
 from chaos.claims.finding import Finding
 from chaos.claims.hypotheses.fault_levels import as_text
 from chaos.claims.hypotheses.measure import Expression
@@ -32,6 +31,7 @@ from chaos.runner.plan.checked import Prepared
 from chaos.runner.plan.forecast import ClaimForecast, Forecast, RuleForecast
 from chaos.runner.plan.gateway_rules import gateway_plan
 from chaos.runner.plan.options import RunOptions
+from chaos.runner.plan.outlook import mean_wait
 from chaos.runner.plan.phase_rules import own_values, with_rules
 from chaos.runner.plan.phases import RunPhase
 from chaos.runner.plan.records import environment, expectation_json, note_json
@@ -46,11 +46,12 @@ HOLD_SLACK = 1.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RunPlan:
-    """One planned run. Shares are fractions, times are seconds. `silent` are findings about rules that no task
-    takes."""
+    """One planned run. Shares are fractions, times are seconds. `load` is the experiment's, with as many users as the
+    verdicts take if it does not say; `silent` are findings about rules that no task takes."""
 
     prepared: Prepared
     options: RunOptions
+    load: Load
     rules: Rules
     tasks: tuple[LoadTask, ...]
     phases: tuple[RunPhase, ...]
@@ -74,10 +75,6 @@ class RunPlan:
     @property
     def description(self) -> str:
         return self.prepared.reading.experiment.spec.description
-
-    @property
-    def load(self) -> Load:
-        return self.prepared.reading.experiment.spec.load
 
     @property
     def gateway(self) -> str | None:
@@ -141,6 +138,8 @@ class RunPlan:
         """Yield events to report before anything starts: hosts without a listed endpoint, and warnings on the rules."""
         if self.prepared.services.note:
             yield "info", self.prepared.services.note
+        if self.load.users != self.prepared.reading.experiment.spec.load.users:
+            yield "info", f"{self.load.users} users, as many as delayed requests take (spec.load.users says otherwise)"
         for problem in self.notes:
             if problem.severity == "warning":
                 yield "warning", str(problem)
@@ -197,11 +196,15 @@ class RunPlan:
         """Return what each rule does, phase by phase."""
         return tuple(RuleForecast.of(each, effect) for each in self.effects for effect in each.effects)
 
+    @property
+    def _weights(self) -> dict[str, float]:
+        return {task.name: float(task.weight) for task in self.tasks}
+
     def _plan_lines(self) -> list[PlanLine]:
         return plan_lines(
             self.effects,
             self.expected,
-            {task.name: float(task.weight) for task in self.tasks},
+            self._weights,
             confidence=self.confidence,
             hypotheses=len(self.hypotheses),
             requests=self.phases[0].stop.requests,
@@ -225,10 +228,8 @@ class RunPlan:
         needs."""
         load = self.load
         lines = self._plan_lines()
-        delay = max(
-            (mean_delay(expected_outcomes(each), each.patience) for each in self.effects[0].effects), default=0.0
-        )
-        rate = expected_rate(load.users, delay, load.arrival_rate)
+        wait = mean_wait(self.effects[0], self._weights)
+        rate = expected_rate(load.users, wait, load.arrival_rate)
         needed = [line.nine_in_ten for line in lines if line.nine_in_ten is not None]
         return Forecast(
             name=self.name,
