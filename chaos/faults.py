@@ -5,7 +5,7 @@ Compiled rules, effects, plans and journals hand the faults of a rule on as one 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from itertools import combinations
@@ -45,6 +45,18 @@ def tag_of(kinds: Iterable[FaultKind]) -> str:
 
 TAGS = tuple(tag_of(kinds) for size in range(1, len(FaultKind) + 1) for kinds in combinations(FaultKind, size))
 """What `x-chaos-fault` may say: each kind alone, then what one request can meet together."""
+
+
+def joined(kind: FaultKind) -> dict[str, str]:
+    """Return, by the tag of what a request has met already, its tag once it meets this kind, too."""
+    return {tag: tag_of([kind, *map(FaultKind, tag.split(","))] if tag else [kind]) for tag in ("", *TAGS)}
+
+
+def count_of(fault: str, by_tag: Mapping[str, int]) -> int:
+    """Return how many requests met a kind of fault (or all kinds of a tag), alone or with others; `by_tag` are counts
+    by tag."""
+    asked = set(fault.split(","))
+    return sum(count for tag, count in by_tag.items() if asked <= set(tag.split(",")))
 
 
 def happened(tag: str) -> str:

@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pytest
 
-from chaos.faults import TAGS, FaultKind, happened, tag_of
+from chaos.faults import TAGS, FaultKind, count_of, happened, joined, tag_of
 from chaos.mesh.model.virtual_service import HTTPFaultInjection
 from chaos.protocol.digest import UNCLEAR, Key
 from chaos.report.data import frames
@@ -28,6 +28,17 @@ def test_a_tag_names_what_one_request_met_in_the_order_of_the_table():
     assert tag_of([]) == ""
     assert tag_of([FaultKind.ABORT, FaultKind.DELAY]) == "delay,abort"
     assert {"delay", "abort", "delay,abort"} <= set(TAGS)
+
+
+def test_a_tag_grows_with_each_kind_that_a_request_meets():
+    late, refused = joined(FaultKind.DELAY), joined(FaultKind.ABORT)
+    assert (late[""], refused[""], refused[late[""]]) == ("delay", "abort", "delay,abort")
+    assert refused["delay,abort"] == "delay,abort"
+
+
+def test_a_kind_is_counted_alone_and_with_others():
+    counts = {"delay": 9, "delay,abort": 3, "abort": 5, "": 100}
+    assert [count_of(fault, counts) for fault in ("delay", "abort", "delay,abort", "melt")] == [12, 8, 3, 0]
 
 
 def test_what_happened_is_one_word_a_kind():

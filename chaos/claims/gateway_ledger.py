@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chaos.claims.finding import Tally
+from chaos.faults import count_of
 from chaos.protocol.counters import GatewayCounters, RuleCounters
 
 
@@ -47,10 +48,14 @@ class Left:
     total: int
 
 
+def met(counts: RuleCounters, fault: str) -> Tally:
+    """Return how many of a rule's requests met a kind of fault, of all."""
+    return Tally(count_of(fault, counts["faults"]), counts["requests"])
+
+
 def drawn_for_left(counts: RuleCounters, fault: str) -> Tally:
-    """Return how many of the clients that left had a fault drawn, of all that left."""
-    drawn = counts["left"]
-    return Tally(sum(n for faults, n in drawn.items() if fault in faults.split(",")), sum(drawn.values()))
+    """Return how many of the clients that left had a kind of fault drawn, of all that left."""
+    return Tally(count_of(fault, counts["left"]), sum(counts["left"].values()))
 
 
 def all_left(counts: RuleCounters) -> Tally:

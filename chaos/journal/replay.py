@@ -13,13 +13,13 @@ from urllib.parse import urlsplit
 
 from chaos.journal.identity import Identities, shares_of, task_of
 from chaos.mesh.compile.rules import Rules
-from chaos.mesh.decision import Abort, Headers, Request
+from chaos.mesh.decision import Headers, Request
 from chaos.mesh.draws import keyed_draws
 
 
 @dataclass(frozen=True, slots=True)
 class FaultedRequest:
-    """One faulted request; `fault` is `delay`, `abort` or `delay,abort`, `rule` the rule's key."""
+    """One faulted request; `fault` is its tag (Decision.fault), `rule` the rule's key."""
 
     task: str
     id: str
@@ -42,10 +42,8 @@ def faulted_requests(load: Mapping[str, Any], rules: Rules, numbers: Iterable[in
         form.id = request_id.encode()
         form.headers[-1] = (b"x-request-id", form.id)
         decision = rules.decide(form, draws(form.id))
-        aborted = isinstance(decision.action, Abort)
-        if decision.rule is not None and (decision.delay or aborted):
-            fault = ",".join(["delay"] * bool(decision.delay) + ["abort"] * aborted)
-            yield FaultedRequest(tasks[index]["name"], request_id, decision.rule.key, fault)
+        if decision.rule is not None and decision.fault:
+            yield FaultedRequest(tasks[index]["name"], request_id, decision.rule.key, decision.fault)
 
 
 def requests_in(load: Mapping[str, Any], numbers: Iterable[int], *, direct: bool) -> dict[str, str]:

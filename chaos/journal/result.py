@@ -23,8 +23,9 @@ from chaos.journal.records import (
     Record,
     Sample,
 )
+from chaos.journal.shapes import complete_counters
 from chaos.journal.timeline import Stretch, Timeline
-from chaos.protocol.counters import GatewayCounters, completed
+from chaos.protocol.counters import GatewayCounters
 from chaos.protocol.digest import Digest, Key, Tally
 
 UNFINISHED = "unfinished"
@@ -171,7 +172,7 @@ class _Builder:
             case DigestLine():
                 self.timeline.push(record)
             case Counters():
-                self.counters = completed(record.counters)
+                self.counters = complete_counters(record.counters)
             case Findings():
                 self._judge(record)
             case Phase():

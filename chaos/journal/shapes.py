@@ -6,11 +6,14 @@ allowed, so that an older `chaos` reads what a newer one wrote."""
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from math import isfinite
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, Strict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, Strict, TypeAdapter, ValidationError, model_validator
+
+from chaos.protocol.counters import GatewayCounters
 
 MOST_DIGITS = 18
 """Digits of a whole number: ours have no more, and Python parses long ones in quadratic time."""
@@ -114,29 +117,50 @@ class FindingShape(Shape):
 
 
 class RuleCounters(Shape):
-    """The gateway's counters of a rule."""
+    """The gateway's counters of a rule (chaos/protocol/counters.py). What an older or cut journal does not say is 0 or
+    empty."""
 
+    model_config = ConfigDict(extra="ignore")
+
+    requests: Count = 0
+    faults: dict[str, Count] = {}
+    forwarded: Count = 0
+    answered: Count = 0
+    mirrored: Count = 0
+    upstream_requests: Count = 0
+    upstream_failures: Count = 0
+    delay_seconds: Number = 0.0
     destinations: dict[str, Count] = {}
+    mirrors: dict[str, Count] = {}
     statuses: dict[str, Count] = {}
     upstream_statuses: dict[str, Count] = {}
     tries: dict[str, Count] = {}
     left: dict[str, Count] = {}
     left_to: dict[str, Count] = {}
     failures: dict[str, Count] = {}
-    requests: Count = 0
-    delay: Count = 0
-    abort: Count = 0
-    delay_abort: Count = 0
-    forwarded: Count = 0
-    answered: Count = 0
-    mirrored: Count = 0
-    mirrors: dict[str, Count] = {}
-    upstream_requests: Count = 0
-    upstream_failures: Count = 0
-    delay_seconds: Number = 0.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_tag(cls, value: Any) -> Any:
+        """Translate the counts of a journal from before faults were counted by tag: those delayed, those aborted, and
+        those of both."""
+        if not isinstance(value, dict) or "faults" in value:
+            return value
+        delayed, aborted, both = (value.get(name, 0) for name in ("delay", "abort", "delay_abort"))
+        if not all(type(count) is int for count in (delayed, aborted, both)):
+            raise ValueError("delay, abort and delay_abort should be whole numbers")
+        faults = {"delay": delayed - both, "abort": aborted - both, "delay,abort": both}
+        return {**value, "faults": {tag: count for tag, count in faults.items() if count}}
 
 
 class CountersShape(Shape):
+    model_config = ConfigDict(extra="ignore")
+
+    generation: Count = 0
+    seconds: Seconds = 0.0
+    workers: Count = 0
+    connections: Count = 0
+    cpu_seconds: Number = 0.0
     phases: dict[str, dict[str, RuleCounters]] = {}
     unmatched: Count = 0
 
@@ -287,6 +311,12 @@ def with_faults(rule: dict[str, Any]) -> dict[str, Any]:
 
 
 _OLDER = ("abort", "abort_status", "delay", "delay_seconds")
+
+
+def complete_counters(counters: Mapping[str, Any]) -> GatewayCounters:
+    """Return the counters of a journal's record as `GET /counters` gives them today: nothing is missing, faults are
+    counted by tag. Raises ValueError when they are damaged."""
+    return cast(GatewayCounters, CountersShape.model_validate(counters).model_dump())
 
 
 def parse(line: str) -> Any:

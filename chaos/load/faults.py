@@ -10,7 +10,7 @@ from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
 
-from chaos.faults import NAMES
+from chaos.faults import NAMES, count_of
 from chaos.protocol.counters import GatewayCounters
 from chaos.protocol.digest import Digest
 
@@ -116,8 +116,9 @@ class Faults:
         for phase in counters.get("phases", {}).values():
             for key, counts in phase.items():
                 row = found.setdefault(names.get(key, key), dict.fromkeys(("requests", *NAMES), 0))
-                for what in row:
-                    row[what] += counts[what]  # type: ignore[literal-required]
+                row["requests"] += counts["requests"]
+                for kind in NAMES:
+                    row[kind] += count_of(kind, counts["faults"])
         return found
 
 

@@ -299,11 +299,13 @@ Action = Forward | Abort | Redirect | DirectResponse | Preflight | NoRoute | Bad
 @dataclass(slots=True, eq=False)
 class Decision:
     """What happens to one request: wait `delay` seconds (0.0 for no delay), then act. `rule` is None without a
-    route."""
+    route. `fault` is the tag of the faults drawn, as x-chaos-fault and all counts name them (`delay,abort`); empty for
+    none."""
 
     action: Action
     rule: Rule | None = None
     delay: float = 0.0
+    fault: str = ""
 
     @property
     def status(self) -> int | None:

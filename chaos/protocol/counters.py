@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
 
 class RuleCounters(TypedDict):
-    """What the gateway counted of one rule in one phase. Keys of the tables are cluster labels, statuses (0: the client
-    left first), statuses of upstream responses and numbers of attempts; of clients that left before their response,
-    `left` counts the faults drawn for them, as `x-chaos-fault` names them, and `left_to` the clusters they were for.
+    """What the gateway counted of one rule in one phase. `faults` counts the requests that met a fault, by its tag as
+    in `x-chaos-fault` (chaos/faults.py); keys of the other tables are cluster labels, statuses (0: the client left
+    first), statuses of upstream responses and numbers of attempts. Of clients that left before their response, `left`
+    counts the tags of the faults drawn for them (empty for none), and `left_to` the clusters they were for.
     Of forwarded requests `answered` had their response from upstream; `failures` had none, or not all of it, by Envoy's
     response flag (UH, UF, UC ...)."""
 
     requests: int
-    delay: int
-    abort: int
-    delay_abort: int
+    faults: dict[str, int]
     forwarded: int
     answered: int
     mirrored: int
@@ -85,42 +83,3 @@ class PhaseSettings(TypedDict):
     name: str
     faults: bool
     scale: NotRequired[dict[str, float]]
-
-
-def completed(counters: Mapping[str, Any]) -> GatewayCounters:
-    """Return counters in which nothing is missing: what an older or cut journal does not say is 0 or empty."""
-    return {
-        "generation": counters.get("generation", 0),
-        "seconds": counters.get("seconds", 0.0),
-        "workers": counters.get("workers", 0),
-        "connections": counters.get("connections", 0),
-        "cpu_seconds": counters.get("cpu_seconds", 0.0),
-        "phases": {
-            phase: {key: _completed(rule) for key, rule in rules.items()}
-            for phase, rules in counters.get("phases", {}).items()
-        },
-        "unmatched": counters.get("unmatched", 0),
-    }
-
-
-def _completed(rule: Mapping[str, Any]) -> RuleCounters:
-    return {
-        "requests": rule.get("requests", 0),
-        "delay": rule.get("delay", 0),
-        "abort": rule.get("abort", 0),
-        "delay_abort": rule.get("delay_abort", 0),
-        "forwarded": rule.get("forwarded", 0),
-        "answered": rule.get("answered", 0),
-        "mirrored": rule.get("mirrored", 0),
-        "upstream_requests": rule.get("upstream_requests", 0),
-        "upstream_failures": rule.get("upstream_failures", 0),
-        "delay_seconds": rule.get("delay_seconds", 0.0),
-        "destinations": rule.get("destinations", {}),
-        "mirrors": rule.get("mirrors", {}),
-        "statuses": rule.get("statuses", {}),
-        "upstream_statuses": rule.get("upstream_statuses", {}),
-        "tries": rule.get("tries", {}),
-        "left": rule.get("left", {}),
-        "left_to": rule.get("left_to", {}),
-        "failures": rule.get("failures", {}),
-    }

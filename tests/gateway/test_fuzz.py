@@ -7,9 +7,10 @@ import random
 from typing import Any
 
 import pytest
-from support.decisions import ABORT_REPLY, RULE, HandRules, cluster, delayed, forward, retrying
+from support.decisions import ABORT_REPLY, HandRules, cluster, decided, delayed, forward, retrying
 from support.scripted import OK, Peer, chunked, gateway, get, post, until, upstream
 
+from chaos.faults import count_of
 from chaos.mesh.decision import Abort, Decision, Failure
 
 SEEDS = (
@@ -65,7 +66,7 @@ async def test_nothing_a_client_or_an_upstream_sends_breaks_the_gateway(seed: in
         def answer(request: Any, draws: Any) -> Decision:
             n = len(rules.seen)
             if n % 5 == 0:
-                return Decision(Abort(ABORT_REPLY), RULE)
+                return decided(Abort(ABORT_REPLY))
             return delayed(0.002 * (n % 3 == 0), forward(target, request, retry=retry, timeout=0.5))
 
         rules = HandRules(answer)
@@ -91,7 +92,7 @@ async def test_nothing_a_client_or_an_upstream_sends_breaks_the_gateway(seed: in
             assert trouble == []
             assert counts["requests"] == len(rules.seen) > 5
             assert counts["requests"] == sum(counts["statuses"].values())  # type: ignore[attr-defined]
-            assert counts["requests"] == counts["abort"] + counts["forwarded"]  # type: ignore[operator]
+            assert counts["requests"] == count_of("abort", counts["faults"]) + counts["forwarded"]  # type: ignore[operator]
             (pool,) = proxy.pools().values()
             assert (pool.waiting, pool.retrying, pool.active()) == (0, 0, 0)
             await until(lambda: pool.connections == sum(len(host.idle) for host in pool.hosts))

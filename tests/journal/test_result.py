@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any, get_type_hints
 
 import pytest
 
@@ -23,6 +25,7 @@ from chaos.journal.records import (
     encode,
 )
 from chaos.journal.result import Result
+from chaos.protocol.counters import GatewayCounters, RuleCounters
 from chaos.protocol.digest import Digest, Key
 from chaos.verify.verdict import Verdict
 
@@ -70,6 +73,34 @@ def journal() -> list[Record]:
         Phase(at=3.6, name="fault", event="end"),
         End(at=3.7, outcome="verified", exit_code=0, reasons=("all verified",)),
     ]  # fmt: skip
+
+
+def counted(**counts: Any) -> Mapping[str, Any]:
+    """The counters of a rule, read from a journal that says this of it."""
+    line = encode(Counters(counters={"phases": {"": {"web": counts}}}))  # type: ignore[typeddict-item]
+    records = decode_lines([encode(PLAN) + "\n", line + "\n"])
+    counters = Result.from_records(records).counters
+    assert counters is not None
+    return counters["phases"][""]["web"]
+
+
+def test_counters_of_a_journal_lack_nothing() -> None:
+    assert set(counted(requests=3)) == set(get_type_hints(RuleCounters))
+    assert counted(requests=3, faults={"delay": 2})["faults"] == {"delay": 2}
+    counters = Result.from_records(journal()).counters
+    assert counters is not None and set(counters) == set(get_type_hints(GatewayCounters))
+
+
+def test_an_older_journal_s_faults_are_counted_by_tag() -> None:
+    old = counted(requests=9, delay=4, abort=6, delay_abort=3)
+    assert old["faults"] == {"delay": 1, "abort": 3, "delay,abort": 3}
+    assert counted(requests=9, delay=0, abort=2, delay_abort=0)["faults"] == {"abort": 2}
+
+
+@pytest.mark.parametrize("old", [{"delay": "x"}, {"abort": -1}, {"delay": 1, "abort": 1, "delay_abort": 2}])
+def test_an_older_journal_s_damaged_counts_are_refused(old: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput, match="a damaged `counters` record"):
+        counted(**old)
 
 
 def test_a_result_has_what_the_journal_says() -> None:

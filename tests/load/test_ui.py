@@ -16,7 +16,7 @@ from support.origin import Asked, Origin, ok
 pytestmark = pytest.mark.slow
 
 NAMES = {"rules": [{"key": "virtualservice/default/web/0", "name": "web[0]"}]}
-COUNTERS = {"phases": {"": {"virtualservice/default/web/0": {"requests": 200, "abort": 90, "delay": 0}}}}
+COUNTERS = {"phases": {"": {"virtualservice/default/web/0": {"requests": 200, "faults": {"abort": 90}}}}}
 
 
 class Gateway(Origin):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from chaos.faults import FaultKind, tag_of
 from chaos.mesh.decision import (
     Abort,
     CircuitBreakers,
@@ -79,7 +80,7 @@ class HandRules:
     def decide(self, request: Request, draws: Draws) -> Decision:
         self.seen.append(request)
         answer = self.answer(request, draws)
-        return answer if isinstance(answer, Decision) else Decision(answer, RULE)
+        return answer if isinstance(answer, Decision) else decided(answer)
 
     def listing(self) -> list[tuple[Rule, tuple[str, ...]]]:
         return []
@@ -90,8 +91,14 @@ def to(cluster: Cluster | None, **settings: Any) -> HandRules:
     return HandRules(lambda request, draws: forward(cluster, request, **settings))
 
 
+def decided(action: Any, seconds: float = 0.0, rule: Rule = RULE) -> Decision:
+    """The decision to do this after so many seconds, with the tag that says so."""
+    met = [FaultKind.DELAY] * bool(seconds) + [FaultKind.ABORT] * isinstance(action, Abort)
+    return Decision(action, rule, seconds, tag_of(met))
+
+
 def delayed(seconds: float, action: Any) -> Decision:
-    return Decision(action, RULE, seconds)
+    return decided(action, seconds)
 
 
 def aborting(delay: float = 0.0) -> HandRules:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from chaos.mesh.decision import Abort, Balancing, Decision, Failure, Forward, Reply, Request, Rule
-from support.decisions import ABORT_REPLY, HandRules, PlainHeadwork, cluster, retrying
+from support.decisions import ABORT_REPLY, HandRules, PlainHeadwork, cluster, decided, retrying
 from support.raw_client import Answer
 from support.scripted import Client, InProcess, gateway, until
 
@@ -202,8 +202,8 @@ def _rules(ports: tuple[int, ...]) -> HandRules:
         delay = 0.003 if name == b"delayed" else 0.0
         if name in (b"aborted", b"alike"):
             reply = ABORT_REPLY if name == b"alike" else _reply(request, 503, b"fault filter abort")
-            return Decision(Abort(reply), rules[name])
-        return Decision(Forward(target, request.target, request.authority, work, **kinds[name]), rules[name], delay)
+            return decided(Abort(reply), rule=rules[name])
+        return decided(Forward(target, request.target, request.authority, work, **kinds[name]), delay, rules[name])
 
     return HandRules(answer)
 

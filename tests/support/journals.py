@@ -192,9 +192,7 @@ def _counters(digest: Digest) -> dict[str, object]:
         phases[phase] = {
             RULE: {
                 "requests": sum(count for _, count in seen),
-                "delay": sum(count for key, count in seen if "delay" in key.fault),
-                "abort": sum(count for key, count in seen if "abort" in key.fault),
-                "delay_abort": sum(count for key, count in seen if key.fault == "delay,abort"),
+                "faults": _totals((key.fault, count) for key, count in seen if key.fault),
                 "forwarded": sum(count for _, count in forwarded),
                 "mirrored": 0,
                 "destinations": _totals((key.destination, count) for key, count in forwarded),

@@ -53,7 +53,7 @@ class SimulatedGateway:
     def __post_init__(self) -> None:
         self.random = np.random.default_rng(self.seed)
         self.counts: dict[str, Any] = {
-            "requests": 0, "delay": 0, "abort": 0, "delay_abort": 0, "forwarded": 0, "mirrored": 0, "destinations": {},
+            "requests": 0, "faults": {}, "forwarded": 0, "mirrored": 0, "destinations": {},
             "statuses": {}, "upstream_requests": 0, "upstream_failures": 0, "upstream_statuses": {}, "tries": {},
             "left": {}, "left_to": {}, "mirrors": {}, "failures": {}, "answered": 0, "delay_seconds": 0.0,
         }  # fmt: skip
@@ -135,11 +135,12 @@ class SimulatedGateway:
     def _count(self, aborted: bool, delayed: bool, label: str, tries: int, left: bool, broken: bool) -> None:
         counts = self.counts
         counts["requests"] += 1
-        counts["delay"] += delayed
-        counts["abort"] += aborted
+        fault = _fault(aborted, delayed)
+        if fault:
+            counts["faults"][fault] = counts["faults"].get(fault, 0) + 1
         status = str(self.status if aborted else 503 if broken else 500 if tries < 0 else 200)
         if left:
-            status, fault = "0", _fault(aborted, delayed)
+            status = "0"
             counts["left"][fault] = counts["left"].get(fault, 0) + 1
             if not aborted:
                 counts["left_to"][label] = counts["left_to"].get(label, 0) + 1

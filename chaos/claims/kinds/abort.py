@@ -12,7 +12,7 @@ from chaos.claims.effects import Effect
 from chaos.claims.evidence import Evidence
 from chaos.claims.expectation import Expectation
 from chaos.claims.finding import Finding, Tally
-from chaos.claims.gateway_ledger import GatewayLedger, Left, drawn_for_left
+from chaos.claims.gateway_ledger import GatewayLedger, Left, drawn_for_left, met
 from chaos.claims.observations import Outcome
 from chaos.claims.shares.judging import judge_share
 from chaos.claims.shares.sentences import settled
@@ -62,7 +62,7 @@ class AbortClaim(Expectation):
         return outcome.status == self.status and "abort" in outcome.fault
 
     def drawn(self, ledger: GatewayLedger) -> Tally | None:
-        return ledger.tally(self.phase, self.rule, lambda counts: Tally(counts["abort"], counts["requests"]))
+        return ledger.tally(self.phase, self.rule, lambda counts: met(counts, self.fault))
 
     def left(self, ledger: GatewayLedger) -> Left | None:
         return ledger.left(self.phase, self.rule, lambda counts: drawn_for_left(counts, self.fault))

@@ -12,12 +12,12 @@ from chaos.claims.effects import Effect
 from chaos.claims.evidence import Evidence
 from chaos.claims.expectation import Expectation
 from chaos.claims.finding import Finding, Tally
-from chaos.claims.gateway_ledger import GatewayLedger, Left, drawn_for_left
+from chaos.claims.gateway_ledger import GatewayLedger, Left, drawn_for_left, met
 from chaos.claims.observations import Outcome
 from chaos.claims.shares.from_outside import judge_delayed
 from chaos.claims.shares.judging import judge_share
 from chaos.claims.shares.sentences import settled
-from chaos.faults import DelayFault
+from chaos.faults import DelayFault, FaultKind
 from chaos.protocol.counters import RuleCounters
 from chaos.units import format_duration
 
@@ -70,4 +70,4 @@ class DelayClaim(Expectation):
 
 def delayed(counts: RuleCounters) -> Tally:
     """Return how many of a rule's requests the gateway delayed, of all."""
-    return Tally(counts["delay"], counts["requests"])
+    return met(counts, FaultKind.DELAY)

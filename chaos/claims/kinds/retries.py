@@ -19,7 +19,7 @@ from chaos.claims.finding import Finding, Tally
 from chaos.claims.gateway_ledger import GatewayLedger
 from chaos.claims.observations import Observed, Outcome
 from chaos.claims.shares.sentences import possible, requests
-from chaos.faults import AbortFault
+from chaos.faults import AbortFault, FaultKind, count_of
 from chaos.formatting import count as thousands
 from chaos.formatting import plural
 from chaos.formatting import share as percent
@@ -71,7 +71,7 @@ class RetriesClaim(Expectation):
     def _failures(self, counts: RuleCounters) -> Tally:
         failed = sum(n for status, n in counts["statuses"].items() if int(status) and self.failed(int(status)))
         if self.failed(self.abort_status):
-            failed -= counts["abort"]
+            failed -= count_of(FaultKind.ABORT, counts["faults"])
         return Tally(max(0, failed), counts["forwarded"])
 
     def did(self) -> str:

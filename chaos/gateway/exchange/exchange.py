@@ -54,7 +54,7 @@ class Exchange:
     """A request and its response. Its attributes are set in steps, because an aborted request needs few of them."""
 
     __slots__ = (
-        "_answer", "_attempts", "_cookie", "_fault", "_forward_to", "_forwarded", "_head", "_ledger", "_mirrors",
+        "_answer", "_attempts", "_cookie", "_forward_to", "_forwarded", "_head", "_ledger", "_mirrors",
         "_pool", "_retries", "_timeout", "_timer", "_websocket", "_worker", "attempt", "body", "client",
         "close", "decision", "draw_id", "framed", "refusal", "request", "state",
     )  # fmt: skip
@@ -62,7 +62,6 @@ class Exchange:
     # Set by `begin`
     decision: Decision
     _ledger: Ledger
-    _fault: str  # the faults drawn, as x-chaos-fault names them
     # Set by `_forward`
     _forward_to: Forward
     _pool: Pool
@@ -142,9 +141,9 @@ class Exchange:
         worker = self._worker
         decision = self.decision = worker.decide(self.request, worker.draws(self.draw_id))
         ledger = self._ledger = worker.phase.ledger(decision.rule)
-        fault = self._fault = ledger.count(decision)
-        if fault:
-            worker.faulted.record(worker.phase.name, self.draw_id, self.request, ledger.key, fault)
+        ledger.count(decision)
+        if decision.fault:
+            worker.faulted.record(worker.phase.name, self.draw_id, self.request, ledger.key, decision.fault)
         if decision.delay:
             self._enter(states.DELAYED)
             self._timer = worker.after(decision.delay, self.act)
@@ -265,8 +264,8 @@ class Exchange:
         else:
             milliseconds = int((self._worker.now() - attempt.sent_at) * 1000)
             lines = SERVICE_TIMES[milliseconds] if milliseconds < 100 else service_time(milliseconds)
-        if self._fault or self._attempts > 1:
-            lines += own_tags(self._ledger, self._fault, self._attempts)
+        if self.decision.fault or self._attempts > 1:
+            lines += own_tags(self._ledger, self.decision.fault, self._attempts)
         if b"\r\ndate: " not in shared:
             lines += self._worker.date
         body = self.body
@@ -336,7 +335,7 @@ class Exchange:
     def cancel(self) -> None:
         """End the exchange because the client is gone."""
         if self.refusal is None and self.state is not states.ANSWERING:
-            self._ledger.count_left(self.decision, self._fault)
+            self._ledger.count_left(self.decision)
         if self._forwarded and self._mirrors is not None:
             self._mirrors.cut_short()
         self._end()
@@ -351,7 +350,7 @@ class Exchange:
             self._ledger.statuses[reply.status] += 1
             self.close = self.close or self._is_early() or self._last()
             forward, attempts = (self._forward_to, self._attempts) if self._forwarded else (None, 0)
-            lines = reply_tags(self._ledger, forward, self._fault, attempts)
+            lines = reply_tags(self._ledger, forward, self.decision.fault, attempts)
             remembered = not (self.close or self.decision.delay or self._forwarded or head_only)
         self.close = self.close or not self.complete
         if self.close:
@@ -545,7 +544,7 @@ class Exchange:
     def _become_tunnel(self, attempt: Attempt, connection: Upstream, forward: Forward) -> None:
         """Pass a 101 on and join the two connections. All timeouts end here, as in Envoy."""
         headers = unframed(forward.headwork.downstream_headers(self.request, 101, connection.headers))
-        head = switching_head(headers, reply_tags(self._ledger, forward, self._fault, self._attempts))
+        head = switching_head(headers, reply_tags(self._ledger, forward, self.decision.fault, self._attempts))
         self._end(attempt.host.detach)
         open_tunnel(self.client, connection, head)
 

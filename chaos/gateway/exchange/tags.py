@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from chaos.gateway.state.counters import FAULT_TAGS, Ledger
+from functools import cache
+
+from chaos.gateway.state.counters import Ledger
 from chaos.mesh.decision import Forward
 
 
@@ -18,4 +20,9 @@ def own_tags(ledger: Ledger, fault: str, attempts: int) -> bytes:
     """Return the tags that responses of the same rule and destination do not share."""
     if not ledger.tagged:
         return b""
-    return FAULT_TAGS[fault] + (b"x-chaos-attempts: %d\r\n" % attempts if attempts > 1 else b"")
+    return _fault_line(fault) + (b"x-chaos-attempts: %d\r\n" % attempts if attempts > 1 else b"")
+
+
+@cache
+def _fault_line(fault: str) -> bytes:
+    return b"x-chaos-fault: %b\r\n" % fault.encode() if fault else b""

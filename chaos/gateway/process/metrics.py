@@ -8,13 +8,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector, CollectorRegistry
 
+from chaos.faults import TAGS, count_of, happened
 from chaos.protocol.counters import GatewayCounters, RuleCounters
 
 _PLAIN = {
     "requests": "Requests that took this rule",
-    "delay": "Requests that were delayed",
-    "abort": "Requests that were aborted",
-    "delay_abort": "Requests that were delayed and then aborted",
     "forwarded": "Requests that were forwarded",
     "answered": "Forwarded requests whose response came from upstream",
     "mirrored": "Copies sent to mirrors",
@@ -22,6 +20,7 @@ _PLAIN = {
     "upstream_failures": "Attempts that the rule's retryOn would retry",
     "delay_seconds": "Injected delay in seconds",
 }
+_FAULTS = {tag: "Requests that were " + happened(tag).replace(", then", " and then") for tag in TAGS}
 _TALLIED = {
     "destinations": ("destination", "Requests forwarded, by destination"),
     "mirrors": ("destination", "Copies of requests, by the cluster that gets them"),
@@ -49,6 +48,11 @@ class _Counters(Collector):
             family = CounterMetricFamily(f"chaos_{name}", text, labels=("phase", "rule"))
             for phase, rule, counts in self._rules():
                 family.add_metric((phase, rule), counts[name])  # type: ignore[literal-required]
+            yield family
+        for tag, text in _FAULTS.items():
+            family = CounterMetricFamily(f"chaos_{tag.replace(',', '_')}", text, labels=("phase", "rule"))
+            for phase, rule, counts in self._rules():
+                family.add_metric((phase, rule), count_of(tag, counts["faults"]))
             yield family
         for name, (label, text) in _TALLIED.items():
             family = CounterMetricFamily(f"chaos_{name}", text, labels=("phase", "rule", label))

@@ -10,24 +10,18 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import cast
 
-from chaos.mesh.decision import Abort, Decision, Forward, Headwork, Reply, Rule
+from chaos.mesh.decision import Decision, Forward, Headwork, Reply, Rule
 from chaos.protocol.counters import GatewayCounters, RuleCounters
 from chaos.protocol.tags import encode_tag
 
 _SUMS = (
-    "requests", "delay", "abort", "delay_abort", "forwarded", "answered", "mirrored", "upstream_requests",
-    "upstream_failures", "delay_seconds",
+    "requests", "forwarded", "answered", "mirrored", "upstream_requests", "upstream_failures", "delay_seconds",
 )  # fmt: skip
-_TALLIES = ("destinations", "statuses", "upstream_statuses", "tries", "left", "left_to", "mirrors", "failures")
+_TALLIES = (
+    "faults", "destinations", "statuses", "upstream_statuses", "tries", "left", "left_to", "mirrors", "failures",
+)  # fmt: skip
 
 REMEMBERED = 256  # heads of upstream responses, per rule and destination
-
-FAULT_TAGS = {
-    "": b"",
-    "delay": b"x-chaos-fault: delay\r\n",
-    "abort": b"x-chaos-fault: abort\r\n",
-    "delay,abort": b"x-chaos-fault: delay,abort\r\n",
-}
 
 
 class Ledger:
@@ -48,9 +42,10 @@ class Ledger:
 
     def __init__(self, key: str, tags: bytes, tagged: bool):
         self.key = key
-        self.requests = self.delay = self.abort = self.delay_abort = self.forwarded = self.mirrored = 0
-        self.answered = self.upstream_requests = self.upstream_failures = 0
+        self.requests = self.forwarded = self.answered = self.mirrored = 0
+        self.upstream_requests = self.upstream_failures = 0
         self.delay_seconds = 0.0
+        self.faults: defaultdict[str, int] = defaultdict(int)
         self.destinations: defaultdict[str, int] = defaultdict(int)
         self.statuses: defaultdict[int, int] = defaultdict(int)
         self.upstream_statuses: defaultdict[int, int] = defaultdict(int)
@@ -88,8 +83,8 @@ class Ledger:
         """Keep the bytes of a local reply for the next request that gets the same reply, while the date is the same."""
         self.reply, self.reply_date, self.reply_bytes = reply, date, data
 
-    def count(self, decision: Decision) -> str:
-        """Count a request and the faults drawn for it. Returns the fault as x-chaos-fault names it, `""` for none."""
+    def count(self, decision: Decision) -> None:
+        """Count a request and the faults drawn for it."""
         self.requests += 1
         action = decision.action
         if type(action) is Forward:
@@ -99,23 +94,16 @@ class Ledger:
             for mirror in action.mirrors:
                 self.mirrored += 1
                 self.mirrors[mirror.name] += 1
-        if not decision.delay:
-            if type(action) is not Abort:
-                return ""
-            self.abort += 1
-            return "abort"
-        self.delay += 1
-        self.delay_seconds += decision.delay
-        if type(action) is not Abort:
-            return "delay"
-        self.abort += 1
-        self.delay_abort += 1
-        return "delay,abort"
+        fault = decision.fault
+        if fault:
+            self.faults[fault] += 1
+            if decision.delay:
+                self.delay_seconds += decision.delay
 
-    def count_left(self, decision: Decision, fault: str) -> None:
+    def count_left(self, decision: Decision) -> None:
         """Count a client that left before its response, and what had been drawn for it."""
         self.statuses[0] += 1
-        self.left[fault] += 1
+        self.left[decision.fault] += 1
         action = decision.action
         if type(action) is Forward and action.cluster is not None:
             self.left_to[action.cluster.name] += 1

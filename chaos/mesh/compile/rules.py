@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from chaos.errors import Problem
+from chaos.faults import joined, tag_of
 from chaos.mesh.compile.clusters import Clusters
 from chaos.mesh.compile.fault import Fault
 from chaos.mesh.compile.hosts import HostTable
@@ -29,6 +30,9 @@ from chaos.mesh.resolve.entries import Entry, LeftOut
 from chaos.mesh.resolve.mesh import Listener, ResolvedMesh, resolve
 from chaos.mesh.resolve.virtual_hosts import VirtualHost
 from chaos.mesh.upstream.registry import Registry, Service
+
+DELAYED = tag_of([DELAY])
+ABORTED = joined(ABORT)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,16 +101,16 @@ class Rules:
         route = table.find(request, normal, mark + query) if table is not None and normal[:1] == b"/" else None
         if route is None:
             return Decision(NoRoute(self._no_route(request)))
-        delay = 0.0
+        delay, drawn = 0.0, ""
         fault = self._faults[route.ordinal]
         if fault is not None:
             # Delay and abort are independent draws, and Envoy waits before it aborts: a request can be late and
             # refused.
             if fault.delay_parts and draws.fault(DELAY) * 1e6 < fault.delay_parts:
-                delay = fault.seconds
+                delay, drawn = fault.seconds, DELAYED
             if fault.abort_parts and draws.fault(ABORT) * 1e6 < fault.abort_parts:
-                return Decision(fault.aborted(request, draws), route.rule, delay)
-        return Decision(route.act(request, normal, mark + query, draws), route.rule, delay)
+                return Decision(fault.aborted(request, draws), route.rule, delay, ABORTED[drawn])
+        return Decision(route.act(request, normal, mark + query, draws), route.rule, delay, drawn)
 
     # ------------------------------------------------------------------ contents
 

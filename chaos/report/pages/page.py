@@ -21,6 +21,7 @@ from chaos.report.tables.destinations import destinations
 from chaos.report.tables.documents import documents
 from chaos.report.tables.findings import anchor_of, sections
 from chaos.report.tables.latencies import QUANTILES
+from chaos.report.tables.ledgers import HEADINGS as LEDGER_HEADINGS
 from chaos.report.tables.ledgers import ledgers
 from chaos.report.tables.load import load
 from chaos.report.tables.tiles import tiles
@@ -101,6 +102,7 @@ def context(result: Result, tables: Tables, drawings: dict[str, Drawing | None])
         "figures": drawings,
         "load": load(result),
         "ledgers": ledgers(result, table),
+        "ledger_headings": LEDGER_HEADINGS,
         "destinations": destinations(table, expected.destination_shares(result), plan.confidence),
         "environment": _environment(result),
         "events": [

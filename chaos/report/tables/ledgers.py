@@ -7,8 +7,18 @@ from dataclasses import dataclass
 import pandas as pd
 
 from chaos import formatting as words
+from chaos.faults import FaultKind, count_of
 from chaos.journal.result import Result
 from chaos.protocol.counters import RuleCounters
+
+HEADINGS = (
+    "Requests",
+    *(kind.happened.capitalize() for kind in FaultKind),
+    "Both" if len(FaultKind) == 2 else "Several",
+    "Forwarded",
+    "Upstream requests",
+    "Seen by users",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +44,11 @@ def ledgers(result: Result, table: pd.DataFrame) -> tuple[LedgerRow, ...]:
 
 
 def _numbers(counts: RuleCounters) -> tuple[int, ...]:
-    both = counts["delay_abort"]
+    faults = counts["faults"]
     return (
         counts["requests"],
-        counts["delay"],
-        counts["abort"],
-        both,
+        *(count_of(kind, faults) for kind in FaultKind),
+        sum(count for tag, count in faults.items() if "," in tag),
         counts["forwarded"],
         counts["upstream_requests"],
     )

@@ -52,7 +52,7 @@ def _faults(result: Result, faulted: int) -> Tile:
     """Return the tile of faults: of the load's own requests or, if only an application's calls got faults, of those."""
     phases = result.counters["phases"] if result.counters else {}
     rules = [rule for phase in phases.values() for rule in phase.values()]
-    injected = sum(rule["abort"] + rule["delay"] - rule["delay_abort"] for rule in rules)
+    injected = sum(sum(rule["faults"].values()) for rule in rules)
     if not faulted and injected:
         calls = sum(rule["requests"] for rule in rules)
         return Tile("Faults injected", words.count(injected), f"into {words.count(calls)} calls of the application")

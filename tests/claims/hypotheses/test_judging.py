@@ -111,7 +111,12 @@ def test_a_client_short_of_cpu_proves_nothing_about_latency_but_does_about_share
 
 def counters(abort: int, requests: int, upstream: int | None = None) -> dict[str, Any]:
     forwarded = requests - abort
-    counts = {"requests": requests, "abort": abort, "forwarded": forwarded, "upstream_requests": upstream or forwarded}
+    counts = {
+        "requests": requests,
+        "faults": {"abort": abort},
+        "forwarded": forwarded,
+        "upstream_requests": upstream or forwarded,
+    }
     return {"phases": {"": {"virtualservice/default/webserver/0": counts}}}
 
 

@@ -77,7 +77,7 @@ def test_a_count_that_is_off_is_told_too() -> None:
     judge = Judge(expectations([PhaseEffects("", (ABORT,))]))
     for digest in gateway.seconds(20, 1000):
         judge.observe(digest)
-    gateway.counts["abort"] //= 2
+    gateway.counts["faults"]["abort"] //= 2
     abort = next(finding for finding in judge.findings(gateway.counters) if finding.kind == "abort")
     assert (abort.verdict, abort.cause) == (F, "count") and "one of the two counts is off" in abort.sentence
 

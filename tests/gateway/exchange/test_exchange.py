@@ -11,10 +11,10 @@ import pytest
 from support.clock import Clock
 from support.decisions import (
     ABORT_REPLY,
-    RULE,
     HandRules,
     aborting,
     cluster,
+    decided,
     delayed,
     direct,
     forward,
@@ -41,6 +41,7 @@ from support.scripted import (
     upstream,
 )
 
+from chaos.faults import count_of
 from chaos.gateway.exchange.request_body import REPLAY_LIMIT
 from chaos.gateway.exchange.states import DELAYED
 from chaos.gateway.upstream.connection import HIGH_WATER
@@ -156,7 +157,7 @@ async def test_a_client_that_leaves_during_a_delay_is_not_forwarded_but_counted(
             client.writer.transport.abort()
             await until(lambda: not proxy.worker.connections)
             counts = proxy.counts()
-            assert (counts["requests"], counts["delay"], counts["delay_seconds"]) == (1, 1, 30)
+            assert (counts["requests"], counts["faults"], counts["delay_seconds"]) == (1, {"delay": 1}, 30)
             assert (counts["forwarded"], counts["upstream_requests"], counts["statuses"]) == (1, 0, {"0": 1})
             assert web.heads == []
 
@@ -191,7 +192,7 @@ async def test_a_rule_name_cannot_break_out_of_its_header() -> None:
     from chaos.mesh.decision import Rule
 
     rule = Rule("k", "a\r\nx-evil: 1")
-    async with gateway(HandRules(lambda request, draws: Decision(Abort(ABORT_REPLY), rule))) as proxy:
+    async with gateway(HandRules(lambda request, draws: decided(Abort(ABORT_REPLY), rule=rule))) as proxy:
         answer = await proxy.ask(get())
         assert answer.values("x-evil") == [] and answer.first("x-chaos-route") == "a%0D%0Ax-evil: 1"
 
@@ -701,7 +702,7 @@ async def test_counts_agree_at_rest() -> None:
         def answer(request: object, draws: object) -> Decision:
             n = len(rules.seen)
             action = Abort(ABORT_REPLY) if n % 3 == 0 else forward(target, rules.seen[-1], retry=retrying(1, 503))
-            return Decision(action, RULE, 0.01 if n % 4 == 0 else 0.0)
+            return decided(action, 0.01 if n % 4 == 0 else 0.0)
 
         rules = HandRules(answer)
         async with gateway(rules) as proxy:
@@ -716,7 +717,7 @@ async def test_counts_agree_at_rest() -> None:
             counts = proxy.counts()
             assert counts["requests"] == len(rules.seen)
             assert counts["requests"] == sum(counts["statuses"].values())  # type: ignore[attr-defined]
-            assert counts["requests"] == counts["abort"] + counts["forwarded"]  # type: ignore[operator]
+            assert counts["requests"] == count_of("abort", counts["faults"]) + counts["forwarded"]  # type: ignore[operator]
             assert counts["forwarded"] == sum(counts["destinations"].values())  # type: ignore[attr-defined]
             assert counts["forwarded"] == counts["answered"] + sum(counts["left_to"].values())  # type: ignore
 

@@ -218,13 +218,15 @@ async def test_counters_and_faulted_and_metrics() -> None:
         await call.proxy.ask(get("/x", "x-request-id: 7"))
         _, counters = await call.call("GET", "/counters")
         rule = counters["phases"][""]["virtualservice/default/web/0"]
-        assert (rule["requests"], rule["abort"], rule["statuses"]) == (1, 1, {"503": 1})
+        assert (rule["requests"], rule["faults"], rule["statuses"]) == (1, {"abort": 1}, {"503": 1})
         assert (counters["workers"], counters["unmatched"]) == (1, 0)
         _, faulted = await call.call("GET", "/faulted?after=0")
         assert (faulted["next"], faulted["total"], faulted["faulted"][0]["id"]) == (1, 1, "7")
         status, text = await call.call("GET", "/metrics")
         assert status == 200
         assert 'chaos_abort_total{phase="",rule="virtualservice/default/web/0"} 1.0' in text
+        assert 'chaos_delay_abort_total{phase="",rule="virtualservice/default/web/0"} 0.0' in text
+        assert "# HELP chaos_delay_abort_total Requests that were delayed and then aborted\n" in text
         assert 'chaos_statuses_total{phase="",rule="virtualservice/default/web/0",status="503"} 1.0' in text
 
 

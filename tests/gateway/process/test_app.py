@@ -22,6 +22,7 @@ from support.raw_client import send
 from support.scripted import get, until
 
 from chaos.errors import ChaosError, EnvironmentFailed
+from chaos.faults import count_of
 from chaos.gateway.process.options import GatewayOptions, bind, split_address
 
 PROGRAM = """
@@ -32,8 +33,8 @@ from chaos.errors import ChaosError, InvalidInput
 from chaos.faults import FaultKind
 from chaos.gateway.process.main import run_gateway
 from chaos.gateway.process.options import GatewayOptions
-from chaos.mesh.decision import Abort, Decision
-from support.decisions import ABORT_REPLY, RULE, HandRules, delayed, direct
+from chaos.mesh.decision import Abort
+from support.decisions import ABORT_REPLY, HandRules, decided, delayed, direct
 
 def parse(text):
     if text.startswith("bad"):
@@ -42,7 +43,7 @@ def parse(text):
         if request.target == b"/slow":
             return delayed(0.5, direct(200, b"slow"))
         if request.target == b"/half" and draws.fault(FaultKind.ABORT) < 0.5:
-            return Decision(Abort(ABORT_REPLY), RULE)
+            return decided(Abort(ABORT_REPLY))
         return direct(200, text.encode())
     return HandRules(answer)
 
@@ -156,7 +157,7 @@ async def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
 async def _delayed(gateway: Process) -> int:
     """How many requests it has delayed."""
     rules = (await gateway.call("GET", "/counters"))["phases"][""].values()
-    return sum(rule["delay"] for rule in rules)
+    return sum(count_of("delay", rule["faults"]) for rule in rules)
 
 
 async def test_it_ends_when_its_stdin_closes(tmp_path: Path) -> None:
@@ -205,7 +206,7 @@ async def test_workers_share_the_port_and_speak_with_one_voice(tmp_path: Path) -
             statuses = [(await send(gateway.port, get("/half", f"x-request-id: {n}"))).status for n in range(60)]
             found.append(statuses)
             rule = (await gateway.call("GET", "/counters"))["phases"][""]["virtualservice/default/web/0"]
-            assert (rule["requests"], rule["abort"]) == (60, statuses.count(503))
+            assert (rule["requests"], rule["faults"]) == (60, {"abort": statuses.count(503)})
             faulted = await gateway.call("GET", "/faulted?after=0")
             assert faulted["total"] == faulted["next"] == len(faulted["faulted"]) == statuses.count(503)
             assert (await gateway.call("GET", f"/faulted?after={faulted['next']}"))["faulted"] == []

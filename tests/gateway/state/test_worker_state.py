@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 import pytest
-from support.decisions import ABORT_REPLY, RULE, HandRules, aborting, direct, to
+from support.decisions import ABORT_REPLY, HandRules, aborting, decided, direct, to
 from support.scripted import gateway, get
 
 from chaos.faults import FaultKind
@@ -21,7 +21,7 @@ SOME = 2_000
 def half(request: Request, draws: Draws) -> Decision:
     """Half are aborted, independently a quarter delayed by nothing much."""
     delay = 1e-4 if draws.fault(FaultKind.DELAY) < 0.25 else 0.0
-    return Decision(Abort(ABORT_REPLY) if draws.fault(FaultKind.ABORT) < 0.5 else direct(200, b"ok"), RULE, delay)
+    return decided(Abort(ABORT_REPLY) if draws.fault(FaultKind.ABORT) < 0.5 else direct(200, b"ok"), delay)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ async def test_each_phase_has_counts_of_its_own() -> None:
         await proxy.ask(get())
         await proxy.control.enter_phase("", True, {})
         await proxy.ask(get())
-        assert [proxy.counts(phase)["abort"] for phase in ("", "fault")] == [2, 2]
+        assert [proxy.counts(phase)["faults"] for phase in ("", "fault")] == [{"abort": 2}] * 2
 
 
 async def test_new_rules_go_on_counting_by_key() -> None:
@@ -102,7 +102,7 @@ async def test_new_rules_go_on_counting_by_key() -> None:
         await proxy.ask(get())
         counters = await proxy.control.counters()
         assert counters["generation"] == 2
-        assert proxy.counts()["abort"] == 2
+        assert proxy.counts()["faults"] == {"abort": 2}
 
 
 async def test_requests_without_a_route_are_counted_apart() -> None:

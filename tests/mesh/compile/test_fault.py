@@ -35,6 +35,7 @@ def test_delay_and_abort_are_drawn_independently(delay: float, abort: float) -> 
     decision = decide(BOTH, "/", FixedDraws(delay=delay, abort=abort))
     assert decision.delay == (2.0 if delay < 0.2 else 0.0)
     assert isinstance(decision.action, Abort) is (abort < 0.5)
+    assert decision.fault == ",".join(["delay"] * (delay < 0.2) + ["abort"] * (abort < 0.5))
 
 
 @given(st.floats(0, 1, exclude_max=True))

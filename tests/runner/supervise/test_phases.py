@@ -8,6 +8,7 @@ import pytest
 from support.experiments import experiment, journal, run, virtual_service, write
 
 from chaos.errors import ExitCode
+from chaos.faults import count_of
 from chaos.journal.records import Counters, Phase
 from chaos.verify.verdict import Verdict
 
@@ -29,7 +30,9 @@ def test_faults_are_on_in_their_phase_alone(tmp_path: Path) -> None:
         (name, event) for name in ("baseline", "fault", "recovery") for event in ("begin", "end")
     ]
     counters = [each for each in records if isinstance(each, Counters)][-1].counters["phases"]
-    aborted = {name: sum(rule["abort"] for rule in rules.values()) for name, rules in counters.items()}
+    aborted = {
+        name: sum(count_of("abort", rule["faults"]) for rule in rules.values()) for name, rules in counters.items()
+    }
     requests = {name: sum(rule["requests"] for rule in rules.values()) for name, rules in counters.items()}
     assert aborted["baseline"] == aborted["recovery"] == 0
     assert aborted["fault"] == requests["fault"] >= 400

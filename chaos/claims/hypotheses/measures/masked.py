@@ -14,6 +14,7 @@ from chaos.claims.hypotheses.observed_values import share_of
 from chaos.claims.hypotheses.sentences import between, ending
 from chaos.claims.shares.sentences import share_of as shown_share
 from chaos.claims.shares.sentences import target_of
+from chaos.faults import FaultKind, count_of
 from chaos.formatting import THIN
 from chaos.formatting import count as thousands
 from chaos.verify.verdict import Verdict
@@ -38,7 +39,7 @@ class Masked(Metric):
         if tally.n:
             judged = against_limit(replace(finding, ledgers=("drawn", "observed")), expression, tally)
             return replace(judged, sentence=_sentence(judged, followed=True))
-        aborted = sum(int(counts["abort"]) for counts in rules_of(known.earlier, phase, rules))
+        aborted = sum(count_of(FaultKind.ABORT, counts["faults"]) for counts in rules_of(known.earlier, phase, rules))
         failures = share_of(Measure("failures", phase, expression.left.task), known.observed).k
         judged = against_limit(finding, expression, Tally(max(0, aborted - failures), aborted))
         if judged.verdict is Verdict.FALSIFIED:  # the failures may have other causes than the faults
