@@ -71,6 +71,16 @@ class Finding:
     needed: int | None = None
     cause: str = ""
 
+    @property
+    def name(self) -> str:
+        """Its rule or task, and its title: `web[0] abort 503`."""
+        return f"{self.rule_name or self.task} {self.title}".strip()
+
+    @property
+    def open(self) -> bool:
+        """Whether more requests may still decide it."""
+        return not self.verdict.decided and self.verdict is not Verdict.NOT_JUDGED
+
     def to_dict(self) -> dict[str, Any]:
         """Return the finding as plain values for JSON, which `from_dict` reads back."""
         return asdict(self) | {

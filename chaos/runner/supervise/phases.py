@@ -7,6 +7,7 @@ import time
 
 from chaos.claims.finding import Finding
 from chaos.errors import EnvironmentFailed, ExitCode
+from chaos.formatting import listed
 from chaos.journal.records import Phase
 from chaos.protocol.digest import TRANSITION
 from chaos.protocol.load_messages import LoadMessage
@@ -18,6 +19,7 @@ from chaos.runner.processes.load import LoadProcess
 from chaos.runner.processes.services import Say
 from chaos.runner.supervise.events import ChildEnded, Event, Events, LoadSaid, SignalArrived
 from chaos.runner.supervise.standing import Standing
+from chaos.units import format_duration
 from chaos.verify.verdict import Verdict
 
 DRAIN_SLACK = 3.0  # seconds beyond the longest response time that the load has to end
@@ -126,6 +128,8 @@ class Driver:
         deadline, budget = self.standing.hold(), self.plan.budget(phase)
         while True:
             if time.monotonic() >= deadline:
+                if phase.stop.decided and phase.stop.duration is None:
+                    self._say_what_is_open(f"after {format_duration(phase.stop.limit)}")
                 return "duration"
             event = await self._next(deadline)
             if not isinstance(event, LoadSaid):
@@ -141,10 +145,13 @@ class Driver:
             if phase.stop.decided and self.standing.decided:
                 return "decided"
             if budget is not None and self.standing.requests >= budget:
-                self.say(
-                    "warning", f"{self.standing.requests} requests, ten times what was expected, leave claims open"
-                )
+                self._say_what_is_open(f"after {self.standing.requests} requests, ten times what was expected")
                 return "budget"
+
+    def _say_what_is_open(self, when: str) -> None:
+        left = [each.name for each in self.standing.of_phase(self.standing.phase.name) if each.open]
+        if left:
+            self.say("warning", f"{when} the phase ends and leaves open: {listed(left)}")
 
     # ---------------------------------------------------------------- what happens meanwhile
     async def _next(self, deadline: float) -> Event | None:

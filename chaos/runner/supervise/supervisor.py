@@ -101,7 +101,8 @@ class Supervisor:
         if not self.recording.answered:
             raise EnvironmentFailed("no request had a response: " + (self.recording.errors or "none was sent"))
         searched = [finding for finding in self.standing.findings if finding.kind == "search"]
-        return outcome_of(searched or self.standing.findings)
+        without_faults = {phase.name for phase in self.plan.phases if not phase.faults}
+        return outcome_of(searched or self.standing.findings, without_faults)
 
     async def _start_and_measure(self) -> None:
         """Start everything and measure. Raises Stopped and EnvironmentFailed, after the measurements were judged."""

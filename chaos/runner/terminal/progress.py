@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from chaos.claims.finding import Finding
-from chaos.formatting import plain_count
+from chaos.formatting import listed, plain_count
 from chaos.printable import printable, printable_line
 from chaos.runner.terminal.result import RunResult
 from chaos.runner.terminal.summary import estimate_of, interval_of, summary_lines, target_of
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.live import Live
 
+MOST_OPEN = 3  # claims that a line of progress names
 PLAIN_EVERY = 10.0  # seconds between lines of progress
 
 _STYLES = {
@@ -63,9 +64,12 @@ class PlainView(View):
         self._next = self._now() + PLAIN_EVERY
         decided = sum(finding.verdict.decided for finding in state.findings)
         phase = f"{state.phase}: " if state.phase else ""
+        left = [finding.name for finding in state.findings if finding.open]
+        more = [f"{len(left) - MOST_OPEN} more"] if len(left) > MOST_OPEN else []
+        still = f"; open: {listed([*left[:MOST_OPEN], *more])}" if left and decided else ""
         self._line(
             f"{phase}{state.elapsed:.0f} s, {plain_count(state.requests)} requests, "
-            f"{plain_count(round(state.rate))}/s, {decided} of {len(state.findings)} decided"
+            f"{plain_count(round(state.rate))}/s, {decided} of {len(state.findings)} decided{still}"
         )
 
     def end(self, result: RunResult) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,8 +46,18 @@ class RunResult:
     seconds: float = 0.0
 
 
-def outcome_of(findings: Sequence[Finding]) -> tuple[str, ExitCode, tuple[str, ...]]:
-    """Return outcome and exit code of a run by its worst verdict, and the sentences of the findings that have it."""
+def outcome_of(
+    findings: Sequence[Finding], without_faults: Collection[str] = ()
+) -> tuple[str, ExitCode, tuple[str, ...]]:
+    """Return outcome and exit code of a run by its worst verdict, and the sentences of the findings that have it.
+
+    `without_faults` are the phases in which no fault is on. What the rules alone claim of these (nothing is aborted,
+    everything is routed) is no question that the user asked: left open, it does not leave an answered run open."""
+    notes = [finding for finding in findings if _is_note(finding, without_faults)]
+    rest = [finding for finding in findings if finding not in notes]
+    if notes and any(_tells_of_rules(finding) for finding in rest):
+        outcome, code, reasons = outcome_of(rest)
+        return outcome, code, (*reasons, *(f"Left open, and no part of the outcome: {_words(each)}" for each in notes))
     verdict = worst(finding.verdict for finding in findings)
     if verdict is Verdict.VERIFIED and not any(_tells_of_rules(finding) for finding in findings):
         verdict = Verdict.INCONCLUSIVE
@@ -55,6 +65,10 @@ def outcome_of(findings: Sequence[Finding]) -> tuple[str, ExitCode, tuple[str, .
     if verdict is Verdict.INCONCLUSIVE and not reasons:
         reasons = tuple(_words(finding) for finding in findings if finding.verdict is Verdict.NOT_JUDGED)
     return verdict.value, _CODES[verdict], () if verdict is Verdict.VERIFIED else reasons
+
+
+def _is_note(finding: Finding, without_faults: Collection[str]) -> bool:
+    return finding.verdict is Verdict.INCONCLUSIVE and finding.kind in BY_NAME and finding.phase in without_faults
 
 
 def _tells_of_rules(finding: Finding) -> bool:

@@ -80,8 +80,8 @@ def test_where_a_run_stands_is_said_every_ten_seconds() -> None:
         plain.view.update(replace(STATE, elapsed=plain.seconds - 100))
     assert PLAIN_EVERY == 10.0
     assert plain.lines == [
-        "fault: 10 s, 14 000 requests, 1 234/s, 1 of 2 decided",
-        "fault: 20 s, 14 000 requests, 1 234/s, 1 of 2 decided",
+        "fault: 10 s, 14 000 requests, 1 234/s, 1 of 2 decided; open: web[0] abort 400",
+        "fault: 20 s, 14 000 requests, 1 234/s, 1 of 2 decided; open: web[0] abort 400",
     ]
 
 

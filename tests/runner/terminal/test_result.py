@@ -66,3 +66,33 @@ def test_of_several_runs_the_environment_comes_first_and_success_last() -> None:
     for place, code in enumerate(order):
         assert worst_code(ExitCode(each) for each in reversed(order[place:])) == code
     assert worst_code([]) is ExitCode.VERIFIED
+
+
+class TestBaseline:
+    """What the rules alone claim of a phase without faults is no question that the user asked."""
+
+    FAULT = Finding("1", "abort", "abort 503", V, phase="fault")
+    OPEN = Finding("2", "route", "to web", U, phase="baseline", sentence="Too few.")
+
+    def test_left_open_it_is_a_note_of_an_answered_run(self) -> None:
+        outcome, code, reasons = outcome_of([self.FAULT, self.OPEN], {"baseline"})
+        assert (outcome, code) == ("verified", 0)
+        assert reasons == ("Left open, and no part of the outcome: Too few.",)
+
+    def test_a_hypothesis_about_it_was_asked(self) -> None:
+        asked = Finding("3", "hypothesis", "baseline: failures < 1%", U, phase="baseline")
+        assert outcome_of([self.FAULT, asked], {"baseline"})[0] == "inconclusive"
+
+    def test_without_an_answer_to_anything_else_the_run_is_open(self) -> None:
+        open_fault = Finding("1", "abort", "abort 503", U, phase="fault")
+        responses = Finding("4", "lost", "without a response", V, phase="fault")
+        assert outcome_of([self.OPEN], {"baseline"})[0] == "inconclusive"
+        assert outcome_of([self.OPEN, responses], {"baseline"})[0] == "inconclusive"
+        assert outcome_of([self.OPEN, open_fault], {"baseline"})[0] == "inconclusive"
+
+    def test_refuted_it_falsifies(self) -> None:
+        refuted = Finding("2", "abort", "no abort", F, phase="baseline")
+        assert outcome_of([self.FAULT, refuted], {"baseline"})[0] == "falsified"
+
+    def test_in_a_phase_with_faults_it_leaves_the_run_open(self) -> None:
+        assert outcome_of([self.FAULT, self.OPEN], ())[0] == "inconclusive"
