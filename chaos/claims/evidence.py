@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from chaos.claims.gateway_ledger import GatewayLedger
 from chaos.claims.observations import Observed, Running
 
-GUARD = 0.02
-MAIN = 1 - 5 * GUARD
-"""Parts of a claim's alpha: each of the five guards of a share (shares/judging.py), and its own test."""
+MAIN = 0.9
+GUARDS = 7
+GUARD = (1 - MAIN) / GUARDS
+"""Parts of a claim's alpha: its own test, and each of the guards of a share (shares/judging.py)."""
 
 
 @dataclass(frozen=True, slots=True)

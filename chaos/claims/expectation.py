@@ -61,6 +61,12 @@ class Expectation(ABC):
     """Whether two claims of this kind are equivalent, because each is wrong exactly if the other is."""
 
     @property
+    def draw(self) -> str:
+        """The name of what is drawn for each request (protocol/parts.py), independently of all others; empty for claims
+        about what does not depend on a draw."""
+        return self.fault
+
+    @property
     def other_fault(self) -> tuple[str, float] | None:
         """Another fault of the rule and its share, which has to be drawn independently of this one."""
         return None

@@ -42,8 +42,8 @@ class Finding:
     count by the gateway; the verdict holds whatever happened to them. `left` of the observed requests are known from
     the gateway alone, because their clients left first. `confidence` is the run's, `alpha` this finding's part of 1 -
     confidence. `needed` estimates how many more requests would decide an inconclusive finding. `cause` is a short word
-    for what is wrong, empty if nothing is: dice, hidden, count, per-connection, per-task, coupled, drift, drawn-twice,
-    delay, routing, upstream, starved, traffic, lost, unseen."""
+    for what is wrong, empty if nothing is: dice, hidden, count, per-connection, per-task, by-turns, in-bursts, coupled,
+    drift, drawn-twice, delay, routing, upstream, starved, traffic, lost, unseen."""
 
     id: str
     kind: str

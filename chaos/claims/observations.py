@@ -4,12 +4,14 @@ Digests are described by protocols, wherever they come from, and added up as the
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from chaos.claims.finding import Tally
 from chaos.protocol.digest import PENDING, Key
+from chaos.protocol.parts import Parts
 from chaos.verify.mixture import Delayed
 from chaos.verify.quantile import Sample
 
@@ -62,12 +64,14 @@ class PairKey(Protocol):
 
 
 class Observations(Protocol):
-    """A digest: outcomes, pairs as [clean-clean, clean-faulted, faulted-clean, faulted-faulted], and by how much the
-    number of requests in flight has grown, per phase and task."""
+    """A digest: outcomes, pairs as [clean-clean, clean-faulted, faulted-clean, faulted-faulted], counts by part, and by
+    how much the number of requests in flight has grown, per phase and task."""
 
     def items(self) -> Iterable[tuple[Outcome, Measured]]: ...
     @property
     def pairs(self) -> Mapping[Any, Sequence[int]]: ...
+    @property
+    def parts(self) -> Parts: ...
     @property
     def pending(self) -> Mapping[tuple[str, str], int]: ...
 
@@ -92,6 +96,7 @@ class Observed:
     def __init__(self) -> None:
         self.outcomes: dict[Outcome, Seen] = {}
         self.pairs: dict[PairKey, list[int]] = {}
+        self.parts = Parts()
         self.stretches: list[list[tuple[Outcome, int]]] = []
         self.ends: list[float] = []
 
@@ -107,6 +112,7 @@ class Observed:
         for pair, cells in digest.pairs.items():
             mine = self.pairs.setdefault(pair, [0, 0, 0, 0])
             mine[:] = [a + b for a, b in zip(mine, cells, strict=True)]
+        self.parts.merge(digest.parts)
         stretch += [
             (Key(phase, task, "", "", 0, error=PENDING), more) for (phase, task), more in digest.pending.items()
         ]
@@ -152,14 +158,16 @@ class Running:
 
     `series` has (k, n) of each stretch, `lost` the number of its requests that had no response and so no class; one
     that comes late takes its number back in the stretch in which it came.
-    The first `looked` stretches are known to hold no drift. `delayed` is how many latencies were looked at last, and
-    which shares of delayed ones they allow."""
+    `lost_tasks` has their numbers by task; of some it is unknown (`ANY_TASK`). The first `looked` stretches are known
+    to hold no drift. `delayed` is how many latencies were looked at last, and which shares of delayed ones they
+    allow."""
 
-    __slots__ = ("_classify", "_known", "_loses", "delayed", "looked", "lost", "series")
+    __slots__ = ("_classify", "_known", "_loses", "delayed", "looked", "lost", "lost_tasks", "series")
 
     def __init__(self, classify: Classify, loses: Callable[[Outcome], bool]):
         self.series: list[tuple[int, int]] = []
         self.lost: list[int] = []
+        self.lost_tasks: Counter[str] = Counter()
         self.delayed: tuple[int, Delayed] | None = None
         self.looked = 0
         self._classify = classify
@@ -172,7 +180,9 @@ class Running:
             k = n = lost = 0
             for outcome, count in stretch:
                 has, is_lost = self._look_at(outcome)
-                lost += count if is_lost else 0
+                if is_lost:
+                    lost += count
+                    self.lost_tasks[outcome.task] += count
                 n += count if has is not None else 0
                 k += count if has else 0
             self.series.append((k, n))

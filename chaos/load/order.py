@@ -7,14 +7,19 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from chaos.protocol.digest import Key
 from chaos.protocol.parts import BLOCK, Parts
 
-if TYPE_CHECKING:
-    from chaos.load.recorder import Outcome
-
 MOST_OPEN = 200_000  # requests that are kept for a block that is not complete
+
+
+class Outcome(Protocol):
+    """One kind of response, as the recorder counts it."""
+
+    @property
+    def key(self) -> Key: ...
 
 
 class Order:

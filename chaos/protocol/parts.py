@@ -162,7 +162,7 @@ class Parts:
         return self.turns.setdefault(Turn(axis, outcome.phase, outcome.route, draw), [0, 0, 0, 0])
 
 
-def draws(outcome: Outcome) -> set[str]:
+def draws(outcome: Outcome | Met) -> set[str]:
     """Return what was drawn for a request."""
     found = set(outcome.fault.split(",")) if outcome.fault else set()
     return found | {to(outcome.destination)} if outcome.destination else found

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil, exp, inf, log
 
 from chaos.verify.claim import Claim
@@ -17,6 +18,9 @@ from chaos.verify.interval import VAGUE, log_evidence, log_likelihood
 
 GROWTH = 1.2
 """Each start is later than the one before by this factor: 60 of them cover a day of seconds."""
+
+MOST_PLACES = 500
+"""Moments at which a change is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,50 @@ def _refuted(
     if best == -inf or best + log(sum(exp(each[0] - best) for each in evidence)) < -log(alpha):
         return None
     return max(evidence, key=lambda each: each[0])[1]
+
+
+def clearest_change(series: Sequence[tuple[int, int]], claim: Claim) -> tuple[float, Drift | None]:
+    """Return how much better (in nats) two or three stretches with a share of their own each fit than one share for the
+    whole series, and the stretch that is least as claimed; None without two stretches that have requests."""
+    totals = _running(series)
+    places = _places(len(series))
+    gain, place = _split(totals, 0, len(series), places)
+    if place is None:
+        return 0.0, None
+    halves = [(0, place), (place, len(series))]
+    again = [_split(totals, low, high, places) for low, high in halves]
+    more, second = max(again, key=lambda each: each[0])
+    cuts = sorted({0, place, len(series), *([second] if second is not None and more > 0 else [])})
+    stretches = [_stretch(totals, low, high) for low, high in pairwise(cuts)]
+    odd = max((each for each in stretches if each.n), key=lambda each: against(claim, each.k, each.n), default=None)
+    return gain + max(0.0, more), odd
+
+
+def _split(totals: Sequence[tuple[int, int]], low: int, high: int, places: Sequence[int]) -> tuple[float, int | None]:
+    """Return the best moment to cut a stretch in two, and how much better the two fit, less what choosing costs."""
+    inside = [place for place in places if low < place < high]
+    if not inside:
+        return 0.0, None
+    whole = _fit(totals, low, high)
+    fits = {place: _fit(totals, low, place) + _fit(totals, place, high) for place in inside}
+    best = max(fits, key=fits.__getitem__)
+    return fits[best] - whole - log(len(inside)), best
+
+
+def _fit(totals: Sequence[tuple[int, int]], low: int, high: int) -> float:
+    """Return the log likelihood of a stretch with a share of its own, averaged over all shares."""
+    found = _stretch(totals, low, high)
+    return log_evidence(VAGUE, found.k, found.n) if found.n else 0.0
+
+
+def _stretch(totals: Sequence[tuple[int, int]], low: int, high: int) -> Drift:
+    return Drift(low, high, totals[high][0] - totals[low][0], totals[high][1] - totals[low][1])
+
+
+def _places(count: int) -> list[int]:
+    """Return the moments that may be cuts: all, or MOST_PLACES of many."""
+    step = max(1, count // MOST_PLACES)
+    return list(range(step, count, step))
 
 
 def against(claim: Claim, k: int, n: int) -> float:

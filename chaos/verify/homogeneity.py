@@ -10,10 +10,10 @@ All functions return the natural log of such an e-value. Refuted: it is -log(alp
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import exp, inf, lgamma, log
+from math import exp, inf, lgamma, log, sqrt
 
 from chaos.verify.interval import VAGUE, log_beta, log_evidence, log_likelihood, log_sum
 
@@ -41,7 +41,7 @@ class Range:
     def centres(self) -> list[float]:
         """Return CENTRES shares inside, without 0 and 1."""
         steps = [self.low + (self.high - self.low) * (2 * i + 1) / (2 * CENTRES) for i in range(CENTRES)]
-        return [share for share in steps if 0 < share < 1]
+        return [share for share in steps if 0 < share < 1] or [0.5]
 
     def likeliest(self, k: float, n: float) -> float:
         """Return the log of the greatest likelihood of k in n for a share in the range."""
@@ -59,6 +59,13 @@ def unequal(parts: Parts, allowed: Range) -> float:
         for spread in SPREADS
     ]
     return log_mean(alternatives) - allowed.likeliest(k, n)
+
+
+def each_own(parts: Iterable[tuple[int, int]], allowed: Range) -> float:
+    """Return the evidence that every part has a share of its own, whatever these are."""
+    each = list(parts)
+    k, n = sum(part[0] for part in each), sum(part[1] for part in each)
+    return sum(log_evidence(VAGUE, *part) for part in each) - allowed.likeliest(k, n)
 
 
 def odd_one_out(parts: Sequence[tuple[int, int]], allowed: Range) -> tuple[float, int]:
@@ -114,6 +121,50 @@ def coupled(cells: Sequence[int], first: Range, second: Range) -> float:
     return free - first.likeliest(only_first + both, n) - second.likeliest(only_second + both, n)
 
 
+def exactly(parts: Iterable[tuple[int, int]]) -> Range:
+    """Return the range of the parts' own common share alone, to ask how much better than it an alternative fits."""
+    each = list(parts)
+    n = sum(part[1] for part in each)
+    share = sum(part[0] for part in each) / n if n else 0.0
+    return Range(share, share)
+
+
+def kindest(
+    parts: Sequence[tuple[int, int]],
+    unknown: Sequence[int],
+    allowed: Range,
+    evidence: Callable[[Sequence[tuple[int, int]]], float],
+) -> tuple[float, list[tuple[int, int]]]:
+    """Return the least evidence that the parts give, and the parts for it, whatever the unknown outcomes in each were:
+    what is unknown is no evidence.
+
+    It is least where the parts are most alike and as claimed, so that the unknown ones bring each as near as they can
+    to one share: the known one, or one that is claimed."""
+    if not any(unknown):
+        return evidence(parts), list(parts)
+    shares = [exactly(parts).low, allowed.low, (allowed.low + allowed.high) / 2, allowed.high]
+    tried = [[_towards(share, *part, more) for part, more in zip(parts, unknown, strict=True)] for share in shares]
+    return min(((evidence(each), each) for each in tried), key=lambda found: found[0])
+
+
+def _towards(share: float, k: int, n: int, unknown: int) -> tuple[int, int]:
+    hits = round(share * (n + unknown)) - k
+    return k + min(unknown, max(0, hits)), n + unknown
+
+
+def spread_between(parts: Mapping[tuple[int, int], int]) -> float:
+    """Return the standard deviation of the parts' own shares, without what chance adds to it; 0 if that is all."""
+    k, n = _totals(parts)
+    count = sum(parts.values())
+    if count < 2 or not n:
+        return 0.0
+    share = k / n
+    scatter = sum(many * part[1] * (part[0] / part[1] - share) ** 2 for part, many in parts.items() if part[1])
+    effective = n - sum(many * part[1] ** 2 for part, many in parts.items()) / n
+    beyond = scatter - (count - 1) * share * (1 - share)
+    return sqrt(max(0.0, beyond / effective)) if effective > 0 else 0.0
+
+
 def log_mean(logs: Sequence[float]) -> float:
     """Return the log of the mean of e^x."""
     return _log_total(logs) - log(len(logs))
@@ -155,7 +206,7 @@ def _sharp(k: int, n: int, centre: float, sharpness: float) -> float:
     return table[k] - _choose(n, k)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=CENTRES * len(SHARPNESS) * 600)
 def _sharpened(n: int, centre: float, sharpness: float) -> tuple[float, ...]:
     logs = [sharpness * (_choose(n, k) + log_likelihood(centre, k, n)) for k in range(n + 1)]
     top = max(logs)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from chaos.verify.claim import within
-from chaos.verify.drift import Drift, find_drift
+from chaos.verify.drift import Drift, clearest_change, find_drift
 from chaos.verify.verdict import Verdict
 
 HALF = within(0.5)
@@ -48,3 +48,21 @@ def test_silence_is_no_drift() -> None:
 
 def test_a_stretch_has_a_share() -> None:
     assert Drift(3, 9, 1, 4).share == 0.25
+
+
+@pytest.mark.parametrize(
+    ("series", "since", "until"),
+    [
+        ([(50, 100)] * 40 + [(0, 100)] * 5, 40, 45),
+        ([(0, 100)] * 5 + [(50, 100)] * 40, 0, 5),
+        ([(50, 100)] * 20 + [(80, 100)] * 5 + [(50, 100)] * 20, 20, 25),
+    ],
+)
+def test_the_clearest_change_is_where_it_was(series: list[tuple[int, int]], since: int, until: int) -> None:
+    gain, found = clearest_change(series, within(0.5))
+    assert gain > 50 and found is not None and (found.since, found.until) == (since, until)
+
+
+def test_a_steady_share_has_no_change_to_speak_of() -> None:
+    assert clearest_change([(45, 100)] * 60, within(0.5))[0] < 0
+    assert clearest_change([], within(0.5)) == clearest_change([(1, 2)], within(0.5)) == (0.0, None)

@@ -17,6 +17,7 @@ from chaos.claims.observations import Outcome
 from chaos.claims.shares.judging import judge_share
 from chaos.claims.shares.sentences import settled
 from chaos.protocol.counters import RuleCounters
+from chaos.protocol.parts import to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,10 @@ class DestinationClaim(Expectation):
             return
         for label, share in effect.destinations:
             yield cls.named(effect, f"to {short(label)}", label, share=share, tolerance=tolerance, label=label)
+
+    @property
+    def draw(self) -> str:
+        return to(self.label)
 
     @property
     def hidden(self) -> str:

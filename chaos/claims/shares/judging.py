@@ -1,24 +1,29 @@
 """Judge a claim about a proportion by both ledgers, and find the cause if it is wrong.
 
-The verdict rests on the clients' counts if they saw the requests, else on the gateway's. Five guards, each with a part
+The verdict rests on the clients' counts if they saw the requests, else on the gateway's. Seven guards, each with a part
 of the claim's alpha, look for faults that a right share can hide: draws that are wrong by the gateway's own count,
-draws per connection instead of per request, a share that is right only on average over time or over tasks, and faults
-that are not drawn independently of each other."""
+draws that depend on the one before on their connection or in the order of sending, a share that is right only on
+average over time, over tasks or over users, and faults that are not drawn independently of each other. Which of them
+explains best what was seen is the cause, not the first that found something."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from math import log
 
 from chaos.claims.evidence import GUARD, MAIN, Evidence
 from chaos.claims.expectation import Expectation
 from chaos.claims.finding import Finding, Ledger, Tally
-from chaos.claims.observations import Outcome, PairKey, Running
+from chaos.claims.observations import Observed, Outcome, PairKey, Running
 from chaos.claims.shares import sentences
+from chaos.claims.shares.causes import Explanation, best
 from chaos.claims.shares.lost import with_lost
-from chaos.claims.shares.parts import Coupling, OddTask, coupling, odd_task
+from chaos.claims.shares.order import Neighbours, Order, in_order, neighbours
+from chaos.claims.shares.parts import Coupling, OddTask, UnlikeUsers, coupling, odd_task, unlike_users
+from chaos.protocol.parts import Drawn, Turn
 from chaos.verify.claim import Claim, within
-from chaos.verify.drift import Drift, find_drift
-from chaos.verify.independence import Dependence, dependence
+from chaos.verify.drift import Drift, clearest_change, find_drift
 from chaos.verify.verdict import Verdict
 
 
@@ -33,9 +38,12 @@ class Counts:
     alpha: float
     unknown: int = 0
     left: int = 0
-    dependence: Dependence | None = None
+    neighbours: Neighbours | None = None
     drift: Drift | None = None
+    change: tuple[float, Drift | None] = (0.0, None)
     odd_task: OddTask | None = None
+    users: UnlikeUsers | None = None
+    order: Order | None = None
     coupling: Coupling | None = None
 
     @property
@@ -46,7 +54,24 @@ class Counts:
     @property
     def wrong(self) -> sentences.Wrong:
         """The findings of the guards, for the sentence."""
-        return sentences.Wrong(self.dependence, self.drift, self.odd_task, self.coupling)
+        drift = self.change[1] or self.drift
+        return sentences.Wrong(self.neighbours, drift, self.odd_task, self.users, self.order, self.coupling)
+
+    def explanations(self) -> Iterator[Explanation]:
+        """Yield what would explain the counts."""
+        if self.drift is not None or self.change[1] is not None:
+            yield Explanation("drift", self.change[0], self.drift is not None)
+        if self.odd_task is not None:
+            yield Explanation("per-task", self.odd_task.gain, self.odd_task.sure)
+        if self.users is not None:
+            yield Explanation("per-connection", self.users.gain, self.users.sure)
+        if self.neighbours is not None:
+            yield Explanation(_depending(self.neighbours), self.neighbours.gain, self.neighbours.sure)
+        if self.order is not None:
+            yield Explanation("by-turns", self.order.turns_gain, self.order.sure)
+            yield Explanation("in-bursts", self.order.runs_gain, self.order.sure)
+        if self.coupling is not None:
+            yield Explanation("coupled", self.coupling.gain, self.coupling.sure)
 
     @property
     def seen(self) -> bool:
@@ -57,6 +82,12 @@ class Counts:
         """Return the verdict by the counts that it rests on, without the guards."""
         own = self.own
         return self.claim.assess(own.k, own.n, self.alpha * MAIN, self.unknown)
+
+    @property
+    def off(self) -> bool:
+        """Whether the share of all requests is not as claimed."""
+        share = self.own.share
+        return share is not None and not self.claim.low <= share <= self.claim.high
 
     @property
     def off_dice(self) -> bool:
@@ -102,15 +133,66 @@ def _counts(
     found = Counts(claim, observed, drawn, evidence.alpha, unknown, left)
     if seen is not None or not found.observed.n or claim.certain:
         return found
-    guard = evidence.alpha * GUARD
-    found = replace(found, drift=_drift(evidence, claim, guard), dependence=_dependence(expectation, evidence, guard))
-    if lost:
-        return found  # those that are missing may be the ones that would make the parts alike
-    return replace(
+    guard, running = evidence.alpha * GUARD, evidence.running
+    found = replace(
         found,
-        odd_task=odd_task(evidence.observed, expectation.classify, claim, guard),
-        coupling=_coupling(expectation, evidence, claim, guard),
+        drift=_drift(evidence, claim, guard),
+        neighbours=_neighbours(expectation, evidence, guard),
+        odd_task=odd_task(evidence.observed, expectation.classify, claim, guard, running.lost_tasks),
+        users=_users(expectation, evidence, claim, guard),
     )
+    if not lost:  # those that are missing may be the ones that would make the rest independent
+        order, coupled = (
+            _order(expectation, evidence, claim, guard),
+            _coupling(expectation, evidence, claim, guard),
+        )
+        found = replace(found, order=order, coupling=coupled)
+    return replace(found, change=_change(evidence, claim)) if _suspected(found) else found
+
+
+def _suspected(counts: Counts) -> bool:
+    """Return whether something is wrong, so that it is worth while to look for the best explanation."""
+    return counts.verdict() is Verdict.FALSIFIED or any(each.sure for each in counts.explanations())
+
+
+def _users(expectation: Expectation, evidence: Evidence, claim: Claim, alpha: float) -> UnlikeUsers | None:
+    where = _place(expectation, evidence.observed)
+    if where is None:
+        return None
+    pending = evidence.running.lost_tasks.total() - sum(
+        count for outcome, count in evidence.observed if expectation.loses(outcome)
+    )
+    return unlike_users(evidence.observed.parts, where, expectation.draw, claim, alpha, pending)
+
+
+def _order(expectation: Expectation, evidence: Evidence, claim: Claim, alpha: float) -> Order | None:
+    where = _place(expectation, evidence.observed)
+    return in_order(evidence.observed, Drawn(*where, expectation.draw), claim, alpha) if where else None
+
+
+def _place(expectation: Expectation, observed: Observed) -> tuple[str, str] | None:
+    """Return the phase and the route under which its requests are counted by part; None if others are counted there,
+    too, or if nothing is drawn for them."""
+    route = expectation.rule_name if expectation.tagged else ""
+    if not expectation.draw:
+        return None
+    for outcome, _ in observed:
+        there = outcome.status != 0 and (outcome.phase, outcome.route) == (expectation.phase, route)
+        if there and not expectation.concerns(outcome):
+            return None
+    return expectation.phase, route
+
+
+def _change(evidence: Evidence, claim: Claim) -> tuple[float, Drift | None]:
+    """Return how well a change in the midst of the run explains the counts, and when it was not as claimed, in
+    seconds."""
+    gain, found = clearest_change(evidence.running.series, claim)
+    return gain, None if found is None else _in_seconds(found, evidence.observed)
+
+
+def _in_seconds(found: Drift, observed: Observed) -> Drift:
+    since, until = (observed.moment(int(stretch)) for stretch in (found.since, found.until))
+    return replace(found, since=since, until=until)
 
 
 def _coupling(expectation: Expectation, evidence: Evidence, claim: Claim, alpha: float) -> Coupling | None:
@@ -136,10 +218,7 @@ def _drift(evidence: Evidence, claim: Claim, alpha: float) -> Drift | None:
         found = find_drift(running.series, claim, alpha, running.looked)
         if found is None:
             running.looked = len(running.series)
-    if found is None:
-        return None
-    since, until = (observed.moment(int(stretch)) for stretch in (found.since, found.until))
-    return replace(found, since=since, until=until)
+    return None if found is None else _in_seconds(found, observed)
 
 
 def _lossy_drift(running: Running, claim: Claim, alpha: float) -> Drift | None:
@@ -152,8 +231,8 @@ def _lossy_drift(running: Running, claim: Claim, alpha: float) -> Drift | None:
     return none if abs(none.share - claim.centre) < abs(every.share - claim.centre) else every
 
 
-def _dependence(expectation: Expectation, evidence: Evidence, alpha: float) -> Dependence | None:
-    if not expectation.fault:
+def _neighbours(expectation: Expectation, evidence: Evidence, alpha: float) -> Neighbours | None:
+    if not expectation.draw:
         return None
     route = expectation.rule_name if expectation.tagged else ""
 
@@ -163,25 +242,24 @@ def _dependence(expectation: Expectation, evidence: Evidence, alpha: float) -> D
             and (expectation.tasks is None or pair.task in expectation.tasks)
         )  # fmt: skip
 
-    return dependence(evidence.observed.neighbours(own), alpha)
+    turn = None if expectation.fault else Turn("connection", expectation.phase, route, expectation.draw)
+    return neighbours(evidence.observed, own, turn, alpha)
+
+
+def _depending(found: Neighbours) -> str:
+    """Return the cause of requests that depend on the one before on their connection."""
+    if found.dependence.gap < 0:
+        return "by-turns"
+    return "per-connection" if found.constant else "in-bursts"
 
 
 def _decide(counts: Counts) -> tuple[Verdict, str]:
     """Return the verdict and its cause, which is empty if nothing is wrong."""
-    verdict = counts.verdict()
-    if counts.odd_task is not None and (verdict is not Verdict.FALSIFIED or _explains(counts.odd_task, counts.claim)):
-        return (
-            Verdict.FALSIFIED,
-            "per-task",
-        )  # first, because tasks that differ look like draws that depend on each other
-    if counts.dependence is not None and counts.dependence.verdict is Verdict.FALSIFIED:
-        return Verdict.FALSIFIED, "per-connection"
-    if verdict is Verdict.FALSIFIED:
-        return verdict, _cause(counts)
-    if counts.drift is not None:
-        return Verdict.FALSIFIED, "drift"
-    if counts.coupling is not None:
-        return Verdict.FALSIFIED, "coupled"
+    verdict, explanations = counts.verdict(), list(counts.explanations())
+    sure = [each for each in explanations if each.sure]
+    if verdict is Verdict.FALSIFIED or sure:
+        fitting = best(explanations, -log(counts.alpha * GUARD))
+        return Verdict.FALSIFIED, fitting or (_cause(counts) if counts.off else best(sure, 0.0)) or "dice"
     if counts.off_dice:
         return Verdict.FALSIFIED, "count" if counts.seen else "dice"
     if verdict is Verdict.NO_TRAFFIC:
@@ -199,8 +277,6 @@ def _lost_too_many(counts: Counts) -> bool:
 def _cause(counts: Counts) -> str:
     """Return the cause if the counts that the verdict rests on refute the rule."""
     share, target = counts.own.share or 0.0, counts.claim.centre
-    if counts.drift is not None and _steadier(counts.drift, counts.own, target):
-        return "drift"
     twice = 1 - (1 - target) ** 2
     if 0 < target < 1 and abs(share - twice) < min(counts.claim.tolerance, abs(share - target)):
         return "drawn-twice"
@@ -209,20 +285,6 @@ def _cause(counts: Counts) -> str:
     if counts.off_dice or abs((counts.drawn.share or 0.0) - share) < counts.claim.tolerance / 2:
         return "dice"
     return "hidden" if share < (counts.drawn.share or 0.0) else "count"
-
-
-def _explains(odd: OddTask, claim: Claim) -> bool:
-    """Return whether the other tasks are as claimed, so that the one alone is what is wrong."""
-    share = odd.others.share
-    return share is not None and claim.low <= share <= claim.high
-
-
-def _steadier(drift: Drift, whole: Tally, target: float) -> bool:
-    """Return whether the drift is clearly further from the target than the rest of the run."""
-    rest = Tally(whole.k - drift.k, whole.n - drift.n)
-    if rest.n <= 0 or rest.share is None:
-        return False
-    return abs(drift.share - target) > 3 * abs(rest.share - target)
 
 
 def _ledgers(counts: Counts) -> tuple[Ledger, ...]:

@@ -1,25 +1,61 @@
-"""Find faults that a right share can hide: a task with a different share, and two faults that are not drawn
-independently of each other."""
+"""Look for faults that a right share can hide: parts of the requests (tasks, users, stretches in the order of sending)
+with a share of their own, and two faults that are not drawn independently of each other.
+
+Each has its evidence against what is claimed (an e-value, whose limit is 1 / alpha), and its gain: how much better, in
+nats, it explains what was seen than one common share for all requests does. By their gains explanations are compared.
+What is unknown is no evidence: lost requests count as whatever makes the parts most alike."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import log
 
 from chaos.claims.finding import Tally
 from chaos.claims.observations import Observed, Outcome
+from chaos.protocol.digest import ANY_TASK
+from chaos.protocol.parts import ALL, LOST, Parts, draws, total_of
 from chaos.verify.claim import Claim
-from chaos.verify.homogeneity import Range, coupled, odd_one_out
+from chaos.verify.homogeneity import (
+    Range,
+    coupled,
+    each_own,
+    exactly,
+    kindest,
+    log_mean,
+    odd_one_out,
+    spread_between,
+    unequal,
+)
+
+Cells = list[int]
+"""Requests with neither of two faults, only the second, only the first, and both."""
 
 
 @dataclass(frozen=True, slots=True)
 class OddTask:
-    """A task with a different share than the others: its counts, and those of all others together."""
+    """A task with a different share than the others: its counts, and those of all others together. `sure`: beyond doubt
+    by its own alpha."""
 
     task: str
     own: Tally
     others: Tally
+    gain: float
+    sure: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UnlikeUsers:
+    """Users with shares of their own: the lowest and the highest, and their standard deviation without what chance
+    adds."""
+
+    users: int
+    lowest: Tally
+    highest: Tally
+    spread: float
+    gain: float
+    sure: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,26 +65,78 @@ class Coupling:
     other: str
     with_it: Tally
     without: Tally
+    gain: float
+    sure: bool
 
 
 def odd_task(
-    observed: Observed, classify: Callable[[Outcome], bool | None], claim: Claim, alpha: float
+    observed: Observed,
+    classify: Callable[[Outcome], bool | None],
+    claim: Claim,
+    alpha: float,
+    lost: Mapping[str, int] | None = None,
 ) -> OddTask | None:
-    """Return the task whose share surely differs from the others' by more than is tolerated; None without one."""
-    parts: dict[str, Tally] = {}
+    """Return the task whose share is furthest from the claimed one, where tasks differ; None with one task, or where
+    they differ by no more than is tolerated. `lost` are the requests without a response, by task."""
+    by_task: dict[str, Tally] = {}
     for outcome, count in observed:
         has = classify(outcome)
         if has is not None:
-            before = parts.get(outcome.task, Tally(0, 0))
-            parts[outcome.task] = Tally(before.k + count * has, before.n + count)
-    evidence, place = odd_one_out([(each.k, each.n) for each in parts.values()], Range(claim.low, claim.high))
-    if evidence < -log(alpha):
+            before = by_task.get(outcome.task, Tally(0, 0))
+            by_task[outcome.task] = Tally(before.k + count * has, before.n + count)
+    if len(by_task) < 2:
         return None
-    task, own = list(parts.items())[place]
-    if own.share is None or claim.low <= own.share <= claim.high:
-        return None  # surely different, but by no more than is tolerated
-    total = Tally(sum(each.k for each in parts.values()), sum(each.n for each in parts.values()))
-    return OddTask(task, own, Tally(total.k - own.k, total.n - own.n))
+    lost = lost or {}
+    unknown = [max(0, lost.get(task, 0) + lost.get(ANY_TASK, 0)) for task in by_task]
+    known = [(each.k, each.n) for each in by_task.values()]
+    allowed = Range(claim.low, claim.high)
+
+    def differ(parts: Sequence[tuple[int, int]]) -> float:
+        return log_mean([odd_one_out(parts, allowed)[0], each_own(parts, allowed)])
+
+    evidence, parts = kindest(known, unknown, allowed, differ)
+    places = range(len(parts))
+    place = max(places, key=lambda each: abs(parts[each][0] / parts[each][1] - claim.centre) * parts[each][1] ** 0.5)
+    own = Tally(*known[place])
+    kind = Tally(*parts[place])
+    if kind.share is None or claim.low <= kind.share <= claim.high:
+        return None
+    k, n = sum(part[0] for part in known), sum(part[1] for part in known)
+    gain = max(each_own(parts, exactly(parts)), odd_one_out(parts, exactly(parts))[0])
+    return OddTask(list(by_task)[place], own, Tally(k - own.k, n - own.n), gain, evidence >= -log(alpha))
+
+
+def unlike_users(
+    parts: Parts, where: tuple[str, str], draw: str, claim: Claim, alpha: float, pending: int = 0
+) -> UnlikeUsers | None:
+    """Return how the users' shares differ; None with one user, or if they differ by no more than is tolerated. `where`
+    is the phase and the route. Each user may have one of the `pending` requests."""
+    counts: dict[int, Tally] = {}
+    lost: Counter[int] = Counter()
+    for met, users in parts.users.items():
+        if met.fault == LOST and met.phase == where[0]:
+            lost.update(users)
+        elif (met.phase, met.route) == where and (total_of(draw) == ALL or met.destination):
+            has = draw in draws(met)
+            for user, count in users.items():
+                before = counts.get(user, Tally(0, 0))
+                counts[user] = Tally(before.k + count * has, before.n + count)
+    if len(counts) < 2:
+        return None
+    known = [(each.k, each.n) for each in counts.values()]
+    allowed = Range(claim.low, claim.high)
+
+    def differ(parts: Sequence[tuple[int, int]]) -> float:
+        return log_mean([unequal(Counter(parts), allowed), odd_one_out(parts, allowed)[0]])
+
+    evidence, alike = kindest(known, [lost[user] + (pending > 0) for user in counts], allowed, differ)
+    spread = spread_between(Counter(alike))
+    if spread <= claim.tolerance:
+        return None
+    same = exactly(alike)
+    gain = max(unequal(Counter(alike), same), odd_one_out(alike, same)[0], each_own(alike, same))
+    ordered = sorted((each for each in counts.values() if each.n), key=lambda each: each.k / each.n)
+    return UnlikeUsers(len(counts), ordered[0], ordered[-1], spread, gain, evidence >= -log(alpha))
 
 
 def coupling(
@@ -58,17 +146,28 @@ def coupling(
     claims: tuple[Claim, Claim],
     alpha: float,
 ) -> Coupling | None:
-    """Return the counts of the first of two faults with and without the second if they are surely dependent; else
-    None."""
-    cells = [0, 0, 0, 0]
+    """Return the counts of the first of two faults with and without the second; None if these differ by no more than is
+    tolerated. What tasks that differ explain is no gain."""
+    by_task: dict[str, Cells] = {}
     for outcome, count in observed:
         if concerns(outcome):
             first, second = (fault in outcome.fault.split(",") for fault in faults)
-            cells[2 * first + second] += count
-    ranges = [Range(claim.low, claim.high) for claim in claims]
-    if coupled(cells, ranges[0], ranges[1]) < -log(alpha):
-        return None
+            by_task.setdefault(outcome.task, [0, 0, 0, 0])[2 * first + second] += count
+    cells = [sum(column) for column in zip(*by_task.values(), strict=True)] or [0, 0, 0, 0]
     neither, only_second, only_first, both = cells
-    found = Coupling(faults[1], Tally(both, both + only_second), Tally(only_first, only_first + neither))
-    apart = abs((found.with_it.share or 0.0) - (found.without.share or 0.0))
-    return found if apart > claims[0].tolerance else None  # surely coupled, and by more than is tolerated
+    with_it, without = Tally(both, both + only_second), Tally(only_first, only_first + neither)
+    if not with_it.n or not without.n:
+        return None
+    if abs((with_it.share or 0.0) - (without.share or 0.0)) <= claims[0].tolerance:
+        return None
+    ranges = [Range(claim.low, claim.high) for claim in claims]
+    sure = coupled(cells, ranges[0], ranges[1]) >= -log(alpha)
+    gain = sum(coupled(each, *_shares(each)) for each in by_task.values())
+    return Coupling(faults[1], with_it, without, gain, sure)
+
+
+def _shares(cells: Sequence[int]) -> tuple[Range, Range]:
+    """Return the shares of both faults as they are."""
+    _, only_second, only_first, both = cells
+    n = sum(cells)
+    return exactly([(only_first + both, n)]), exactly([(only_second + both, n)])

@@ -5,22 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chaos.claims.finding import Finding, Tally
-from chaos.claims.shares.parts import Coupling, OddTask
+from chaos.claims.shares.order import Neighbours, Order
+from chaos.claims.shares.parts import Coupling, OddTask, UnlikeUsers
 from chaos.formatting import count as thousands
 from chaos.formatting import exact, plural, spread
 from chaos.formatting import share as percent
+from chaos.protocol.parts import BLOCK
 from chaos.verify.drift import Drift
-from chaos.verify.independence import Dependence
 from chaos.verify.verdict import Verdict
+
+ONCE = "The gateway seems to draw once per connection instead of once per request."
 
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
     """The findings of the guards of a share, each None if it found nothing."""
 
-    dependence: Dependence | None = None
+    neighbours: Neighbours | None = None
     drift: Drift | None = None
     odd_task: OddTask | None = None
+    users: UnlikeUsers | None = None
+    order: Order | None = None
     coupling: Coupling | None = None
 
 
@@ -74,8 +79,8 @@ def settled(finding: Finding) -> str:
 def _wrong(finding: Finding, wrong: Wrong) -> str:
     target = target_of(finding)
     drawn = share_of(finding.drawn, finding) if finding.drawn and finding.drawn.n else ""
-    if finding.cause == "per-connection" and wrong.dependence is not None:
-        return _per_connection(wrong.dependence)
+    if finding.cause in ("per-connection", "by-turns", "in-bursts"):
+        return _dependent(finding, wrong)
     if finding.cause == "drift" and wrong.drift is not None:
         return _drifted(target, wrong.drift, finding)
     if finding.cause == "per-task" and wrong.odd_task is not None:
@@ -103,24 +108,46 @@ def _coupled(found: Coupling, finding: Finding) -> str:
     )
 
 
-def _per_connection(dependence: Dependence) -> str:
-    fault, clean = percent(dependence.after_fault.share), percent(dependence.after_clean.share)
+def _dependent(finding: Finding, wrong: Wrong) -> str:
+    """Return what is wrong with requests that do not meet their faults independently of each other."""
+    pairs, users, order = wrong.neighbours, wrong.users, wrong.order
+    if finding.cause == "per-connection":
+        if users is not None and users.sure and not (pairs is not None and pairs.sure and pairs.constant):
+            return _per_user(users, finding)
+        return f", but not independently: {_after(pairs)}. {ONCE}"
+    turns = finding.cause == "by-turns"
+    said = "The gateway seems to take turns instead of drawing." if turns else "Hits and misses come in runs."
+    if pairs is not None and pairs.sure and (pairs.dependence.gap < 0) == turns:
+        return f", but not independently: {_after(pairs)}. {said}"
+    if order is None:
+        return f", but not independently. {said}"
+    if turns:
+        how = f"of each {BLOCK} successive requests almost the same number: they vary {order.variance:.2f} times"
+        return f", but {how} as much as random draws do. {said}"
+    follow = f"{percent(order.after_hit)} of those sent after a hit, {percent(order.after_miss)} of the others"
+    return f", but not independently: {follow}. {said}"
+
+
+def _after(pairs: Neighbours | None) -> str:
+    if pairs is None:
+        return "each as the one before on its connection"
+    hit, miss = pairs.dependence.after_fault.share, pairs.dependence.after_clean.share
+    return f"{percent(hit)} of those after a hit one on their connection, {percent(miss)} of the others"
+
+
+def _per_user(users: UnlikeUsers, finding: Finding) -> str:
+    low, high = share_of(users.lowest, finding), share_of(users.highest, finding)
     return (
-        f", but not independently: {fault} of those after a hit one on their connection, {clean} of the others. "
-        f"{_drawn_how(dependence)}"
+        f" over all, but from {low} to {high} for {users.users} users with a connection each, more than by chance. "
+        "The gateway seems to have a share of its own for each connection."
     )
-
-
-def _drawn_how(dependence: Dependence) -> str:
-    if dependence.gap > 0:
-        return "The gateway seems to draw once per connection instead of once per request."
-    return "The gateway seems to take turns instead of drawing."
 
 
 def _drifted(target: str, drift: Drift, finding: Finding) -> str:
     during = requests(Tally(drift.k, drift.n), finding)
     said = f" over the whole run, but {during} from second {drift.since:.0f} to {drift.until:.0f}"
-    return f"{said}, where {target} is claimed of every moment." + (" The fault stopped." if not drift.k else "")
+    stopped = f" The fault stopped at second {drift.since:.0f}." if not drift.k else ""
+    return f"{said}, where {target} is claimed of every moment.{stopped}"
 
 
 def possible(finding: Finding) -> str:

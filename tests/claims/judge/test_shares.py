@@ -445,6 +445,19 @@ class TestWhatARightShareHides:
         found = self.judged(both, several, 8, 400)
         assert F not in {found["abort"].verdict, found["delay"].verdict}
 
+    def test_what_is_lost_makes_no_task_differ(self) -> None:
+        """Clients leave before the delay is over: of those who are answered, none was delayed, on any task."""
+        several = [
+            SimulatedGateway(delay=lambda _: 0.5, patience=0.3, task=f"GET /{n}", seed=n, tagged=True) for n in range(3)
+        ]
+        assert self.judged(DELAY, several, 8, 400)["delay"].verdict is U
+
+    def test_one_lost_response_does_not_hide_a_task_that_differs(self) -> None:
+        many = SimulatedGateway(abort=lambda _: 0.45, task="GET /many", seed=1, losing=0.0005)
+        few = SimulatedGateway(abort=lambda _: 0.55, task="GET /few", seed=2)
+        abort = self.judged(ABORT, [many, few], 12, 1000)["abort"]
+        assert (abort.verdict, abort.cause) == (F, "per-task") and abort.unknown > 0
+
     def test_faults_that_come_together_are_not_independent(self) -> None:
         gateway = SimulatedGateway(abort=lambda _: 0.5, delay=lambda _: 0.5, added=0.1, coupled=True)
         abort = judged(replace(ABORT, faults=(delaying(0.5, 0.1), *ABORT.faults)), gateway, 5, 500)["abort"]

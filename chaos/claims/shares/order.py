@@ -1,0 +1,100 @@
+"""Look at how requests follow each other: on a connection, and in the order in which the load sent them.
+
+Draws are independent: what one request met says nothing about the next, and of so many successive requests as many are
+hit as chance allows. In a gateway that takes turns they are too regular, in one whose faults come in runs too alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import log
+
+from chaos.claims.observations import Observed, PairKey
+from chaos.protocol.parts import Drawn, Turn
+from chaos.verify.claim import Claim
+from chaos.verify.homogeneity import Range, exactly, log_mean, regular, successive, unequal
+from chaos.verify.independence import Dependence, dependence
+from chaos.verify.verdict import Verdict
+
+REGULAR, ALIKE = 0.8, 1.25
+"""The variance of blocks, as a part of what chance gives, below and above which they are not as drawn."""
+
+NEVER = 0.002
+"""Of neighbours: so few may change from a hit to a miss or back where a connection always meets the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """Requests on a connection after a hit and after a miss. `constant`: they hardly ever change."""
+
+    dependence: Dependence
+    gain: float
+    constant: bool
+
+    @property
+    def sure(self) -> bool:
+        return self.dependence.verdict is Verdict.FALSIFIED
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Successive requests: `blocks` of them, the hits of which vary `variance` times as much as by chance, and the
+    shares of hits after a hit and after a miss. `turns_gain` is that of being too regular, `runs_gain` that of being
+    too much alike."""
+
+    blocks: int
+    variance: float
+    after_hit: float
+    after_miss: float
+    turns_gain: float
+    runs_gain: float
+    sure: bool
+
+
+def neighbours(observed: Observed, chosen: Callable[[PairKey], bool], turn: Turn | None, alpha: float) -> Neighbours:
+    """Return how requests depend on the one before on their connection, each task for itself; by `turn` for what is
+    counted without tasks."""
+    if turn is not None:
+        by_task = [observed.parts.cells(turn)]
+    else:
+        tasks: dict[str, list[int]] = {}
+        for pair, cells in observed.pairs.items():
+            if chosen(pair):
+                before = tasks.get(pair.task, [0, 0, 0, 0])
+                tasks[pair.task] = [a + b for a, b in zip(before, cells, strict=True)]
+        by_task = list(tasks.values())
+    total = [sum(column) for column in zip(*by_task, strict=True)] or [0, 0, 0, 0]
+    gain = sum(successive(cells, exactly([(cells[1] + cells[3], sum(cells))])) for cells in by_task)
+    return Neighbours(dependence(total, alpha), gain, total[1] + total[2] <= NEVER * sum(total))
+
+
+def in_order(observed: Observed, drawn: Drawn, claim: Claim, alpha: float) -> Order | None:
+    """Return how successive requests differ from independent draws; None without a whole block, or if they do not."""
+    blocks = observed.parts.of_blocks(drawn)
+    cells = observed.parts.cells(Turn("sent", *drawn))
+    hit, miss = cells[2] + cells[3], cells[0] + cells[1]
+    if not blocks or not hit or not miss:
+        return None
+    after_hit, after_miss = cells[3] / hit, cells[1] / miss
+    variance = _variance(blocks)
+    if REGULAR < variance < ALIKE and abs(after_hit - after_miss) <= claim.tolerance:
+        return None
+    allowed, same, own = Range(claim.low, claim.high), _same(blocks), exactly([(cells[1] + cells[3], hit + miss)])
+    evidence = log_mean([unequal(blocks, allowed), regular(blocks, allowed), successive(cells, allowed)])
+    follow = successive(cells, own)
+    turns = max(regular(blocks, same), follow if after_hit < after_miss else 0.0)
+    runs = max(unequal(blocks, same), follow if after_hit > after_miss else 0.0)
+    return Order(sum(blocks.values()), variance, after_hit, after_miss, turns, runs, evidence >= -log(alpha))
+
+
+def _same(blocks: dict[tuple[int, int], int]) -> Range:
+    return exactly((k * count, n * count) for (k, n), count in blocks.items())
+
+
+def _variance(blocks: dict[tuple[int, int], int]) -> float:
+    """Return the blocks' variance as a part of that of random draws with their common share."""
+    share, count = _same(blocks).low, sum(blocks.values())
+    by_chance = share * (1 - share)
+    if not by_chance:
+        return 1.0
+    return sum(many * (k - n * share) ** 2 / n for (k, n), many in blocks.items()) / by_chance / count
