@@ -8,15 +8,16 @@ from random import Random
 
 import pytest
 from adversaries import gateways as g
+from support.faults import aborting, delaying
 from support.simulated_load import SimulatedLoad, judged
 
 from chaos.claims.effects import Effect
 from chaos.verify.verdict import Verdict
 
 WEB = Effect("virtualservice/default/web/0", "web[0]", "web.yaml:9:5", ("GET /",), destinations=(("web:80", 1.0),))
-ABORT = replace(WEB, abort_share=0.5, abort_status=400)
-DELAY = replace(WEB, delay_share=0.5, delay=g.DELAY)
-BOTH = replace(ABORT, delay_share=0.5, delay=g.DELAY)
+ABORT = replace(WEB, faults=(aborting(0.5, 400),))
+DELAY = replace(WEB, faults=(delaying(0.5, g.DELAY),))
+BOTH = replace(WEB, faults=(delaying(0.5, g.DELAY), aborting(0.5, 400)))
 SPLIT = replace(WEB, destinations=((g.V1, 0.8), (g.V2, 0.2)))
 TASKS = ("GET /", "POST /", "GET /cart")
 
