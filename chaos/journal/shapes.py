@@ -59,6 +59,15 @@ class FaultShape(Shape):
     parameters: dict[str, Number | None]
 
 
+class OutcomeShape(Shape):
+    """An outcome of a rule in the plan."""
+
+    share: Number
+    status: Status | None
+    fault: Text
+    delay: Seconds
+
+
 class RuleShape(Shape):
     """A rule's effect in the plan. `abort` and `delay` with their numbers are an older journal's faults."""
 
@@ -71,6 +80,7 @@ class RuleShape(Shape):
     delay: Number | None = None
     delay_seconds: Number | None = None
     destinations: list[tuple[Text, Number]] | None = None
+    outcomes: list[OutcomeShape] | None = None
 
 
 class NoteShape(Shape):

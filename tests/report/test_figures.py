@@ -61,7 +61,8 @@ def test_the_expected_mixture_shows_a_delay_that_is_short(tmp_path: Path) -> Non
     scenario = Scenario(abort=0.0, delay_share=0.5, delay=0.08, requests=4000, seconds=4)
     result = read_run(write(tmp_path / "run", scenario))
     rule = result.plan.rules[0]
-    rule["faults"][0]["parameters"]["seconds"] = 0.1
+    for outcome in rule["outcomes"]:
+        outcome["delay"] = 0.1 if outcome["fault"] else 0.0
     told = replace(result, plan=replace(result.plan, rules=(rule,)))
     table = frames.outcomes(told)
     predicted = expected.mixtures(table, expected.injections(told))["main"]
@@ -74,6 +75,18 @@ def test_the_expected_status_shares_follow_from_the_rule(tmp_path: Path) -> None
     result = read_run(write(tmp_path / "run", real_abort=0.4, requests=4000, seconds=4))
     shares = expected.status_shares(frames.outcomes(result), expected.injections(result))
     assert shares == pytest.approx({"200": 0.5, "400": 0.5})
+
+
+def test_expected_statuses_are_those_of_the_plan_s_outcomes(tmp_path: Path) -> None:
+    """Whatever fault gives them, and only where it changes the status that requests get without one."""
+    result = read_run(write(tmp_path / "run", real_abort=0.4, requests=4000, seconds=4))
+    table = frames.outcomes(result)
+    key = ("main", "webserver[0]")
+    melted = (expected.Planned(0.3, 418, "melt"), expected.Planned(0.7))
+    assert expected.status_shares(table, {key: melted}) == pytest.approx({"418": 0.3, "200": 0.7})
+    late = (expected.Planned(0.3, 200, "delay", 1.0), expected.Planned(0.7, 200))
+    assert expected.status_shares(table, {key: late}) == {}
+    assert expected.status_shares(table, {}) == {}
 
 
 def test_without_an_undelayed_request_there_is_no_mixture(tmp_path: Path) -> None:

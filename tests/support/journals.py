@@ -5,13 +5,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from chaos.claims.effects import Effect
+from chaos.claims.expected_outcomes import expected_outcomes
 from chaos.claims.finding import Finding, Tally
+from chaos.faults import AbortFault, DelayFault
 from chaos.journal.condense import Condenser, Pace
 from chaos.journal.records import Counters, DigestLine, End, Event, Findings, Phase, Plan, Record, encode
 from chaos.protocol.digest import Digest, Key
+from chaos.units import Percent
 from chaos.verify.claim import within
 from chaos.verify.verdict import Verdict, worst
 from support.traffic import Dice, add, shares
@@ -224,8 +228,21 @@ def _rules(scenario: Scenario) -> tuple[dict[str, object], ...]:
             "where": WHERE,
             "tasks": list(scenario.tasks),
             "faults": _faults(scenario) if faults else [],
+            "outcomes": [asdict(each) for each in expected_outcomes(_effect(scenario), faults=faults)],
         }
         for phase, faults, _ in scenario.phases
+    )
+
+
+def _effect(scenario: Scenario) -> Effect:
+    delay = DelayFault(Percent.of(100 * scenario.delay_share), scenario.delay)
+    abort = AbortFault(Percent.of(100 * scenario.abort), scenario.status)
+    parts = len(scenario.destinations)
+    return Effect(
+        key=RULE,
+        name=scenario.rule_name,
+        faults=tuple(fault for fault in (delay, abort) if fault.share),
+        destinations=tuple((label, 1 / parts) for label in scenario.destinations),
     )
 
 

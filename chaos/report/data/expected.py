@@ -5,43 +5,52 @@ injected the rules do not say, so its statuses and latencies are taken from the 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pandas as pd
 
+from chaos.faults import FaultKind
 from chaos.journal.result import Result
 from chaos.protocol.histogram import Histogram
+from chaos.protocol.plan_record import OutcomeRecord
 from chaos.report.data import frames
 from chaos.report.data.latency import Shape, mix
 
 
 @dataclass(frozen=True, slots=True)
-class Injection:
-    """The faults of one rule in one phase: shares in [0, 1], the delay in seconds. Abort and delay are independent."""
+class Planned:
+    """What requests of one rule should come to in one phase: a `share` of them, in [0, 1], meets the faults of a tag,
+    waits `delay` seconds, and gets a status, None if the upstream decides it."""
 
-    abort: float = 0.0
-    status: int = 0
-    delayed: float = 0.0
+    share: float
+    status: int | None = None
+    fault: str = ""
     delay: float = 0.0
 
 
-Injections = dict[tuple[str, str], Injection]
+NOTHING = (Planned(1.0),)
+"""Of a rule that the plan does not list: its requests meet no fault."""
+
+Injections = dict[tuple[str, str], tuple[Planned, ...]]
 """By phase and rule name."""
 
 
 def injections(result: Result) -> Injections:
-    """Return the faults of every rule in every phase, as the plan lists them; empty when it lists no rules."""
-    found = {}
-    for rule in result.plan.rules:
-        faults = {fault["kind"]: (fault["share"], fault["parameters"]) for fault in rule["faults"]}
-        (abort, refused), (delayed, late) = faults.get("abort", (0.0, {})), faults.get("delay", (0.0, {}))
-        found[str(rule.get("phase", "")), str(rule.get("name", ""))] = Injection(
-            abort=float(abort),
-            status=int(refused.get("status") or 0),
-            delayed=float(delayed),
-            delay=float(late.get("seconds") or 0.0),
-        )
-    return found
+    """Return what every rule should do in every phase, as the plan lists it; empty when it lists no rules."""
+    return {
+        (str(rule.get("phase", "")), str(rule.get("name", ""))): _planned(rule.get("outcomes") or ())
+        for rule in result.plan.rules
+    }
+
+
+def _planned(outcomes: Iterable[OutcomeRecord]) -> tuple[Planned, ...]:
+    """Return the outcomes, those that differ in their destination or attempts alone as one."""
+    shares: dict[tuple[int | None, str, float], float] = {}
+    for each in outcomes:
+        what = (each["status"], each["fault"], each["delay"])
+        shares[what] = shares.get(what, 0.0) + each["share"]
+    return tuple(Planned(share, *what) for what, share in shares.items()) or NOTHING
 
 
 def destination_shares(result: Result) -> dict[tuple[str, str], float]:
@@ -58,61 +67,66 @@ def status_shares(rows: pd.DataFrame, planned: Injections) -> dict[str, float]:
     """Return the expected share of every status among these rows (of one phase and task); empty when no fault should
     change them.
 
-    The configured part of each rule's requests is aborted; the rest is expected to have the statuses of its other
-    responses. Requests without a response belong to no rule and are not expected."""
+    The planned part of each rule's requests gets its status from a fault; the rest is expected to have the statuses of
+    its other responses. Requests without a response belong to no rule and are not expected."""
     answered = rows[rows["status"] > 0]
     total = int(rows["count"].sum())
     shares: dict[str, float] = {}
     known = False
     for (phase, route), seen in answered.groupby(["phase", "route"], sort=False):
-        injection = planned.get((str(phase), str(route)))
-        known = known or (injection is not None and injection.abort > 0)
+        planned_here = planned.get((str(phase), str(route)), NOTHING)
+        given = _given_by_faults(planned_here)
+        known = known or bool(given)
         part = int(seen["count"].sum()) / total
-        aborts = injection.abort if injection else 0.0
-        own = seen[~seen["fault"].str.contains("abort")].groupby("label")["count"].sum()
-        if own.sum() == 0 and aborts < 1:
-            return {}  # only aborts were seen, so the upstream's own statuses are not known
-        if injection and aborts > 0:
-            label = str(injection.status)
-            shares[label] = shares.get(label, 0.0) + aborts * part
+        rest = sum(each.share for each in planned_here if each not in given)
+        others = {"", *(each.fault for each in planned_here if each not in given)}
+        own = seen[seen["fault"].isin(others)].groupby("label")["count"].sum()
+        if own.sum() == 0 and rest > 0:
+            return {}  # only faults were seen, so the upstream's own statuses are not known
+        for each in given:
+            shares[str(each.status)] = shares.get(str(each.status), 0.0) + each.share * part
         for status, count in own.items():
-            shares[str(status)] = shares.get(str(status), 0.0) + (1 - aborts) * part * float(count / own.sum())
+            shares[str(status)] = shares.get(str(status), 0.0) + rest * part * float(count / own.sum())
     return shares if known else {}
+
+
+def _given_by_faults(planned: Iterable[Planned]) -> tuple[Planned, ...]:
+    """Return the outcomes whose status comes from a fault: requests that meet none do not get it."""
+    plain = {each.status for each in planned if not each.fault}
+    return tuple(each for each in planned if each.fault and each.status is not None and each.status not in plain)
 
 
 def mixtures(table: pd.DataFrame, planned: Injections) -> dict[str, Shape]:
     """Return, per phase, the latencies that the rules predict, scaled to the number of requests that were seen.
 
-    The distribution without a delay comes from the run itself, for forwarded and aborted requests separately. A rule
-    that delays every request has none, and its phase then no mixture; nor has a phase without faults."""
+    The distribution without a delay comes from the run itself, separately for each fault that is none. A rule that
+    delays every request has none, and its phase then no mixture; nor has a phase without faults."""
     found = {}
     for phase, rows in table.groupby("phase", sort=False):
-        answered = rows[rows["status"] > 0]
-        parts = [_mixture(seen, planned.get((str(phase), str(route)))) for route, seen in answered.groupby("route")]
+        answered = rows[rows["status"] > 0].groupby("route")
+        parts = [_mixture(seen, planned.get((str(phase), str(route)), NOTHING)) for route, seen in answered]
         if parts and all(part is not None for part in parts) and _injects(planned, str(phase)):
             found[str(phase)] = mix([part for part in parts if part is not None])
     return found
 
 
 def _injects(planned: Injections, phase: str) -> bool:
-    return any(name == phase and (rule.abort or rule.delayed) for (name, _), rule in planned.items())
+    return any(name == phase and any(each.fault for each in rule) for (name, _), rule in planned.items())
 
 
-def _mixture(seen: pd.DataFrame, injection: Injection | None) -> Shape | None:
-    plain, aborted = _shape(seen, ""), _shape(seen, "abort")
-    injection = injection or Injection()
-    if plain is None and injection.abort < 1:
-        return None
-    quick = aborted or plain
-    if quick is None:
-        return None
-    total = float(seen["count"].sum())
+def _mixture(seen: pd.DataFrame, planned: Iterable[Planned]) -> Shape | None:
+    plain, total = _shape(seen, ""), float(seen["count"].sum())
     parts = []
-    for late, wait in ((injection.delayed, injection.delay), (1 - injection.delayed, 0.0)):
-        parts.append(quick.moved(wait, total * late * injection.abort))
-        if plain is not None:
-            parts.append(plain.moved(wait, total * late * (1 - injection.abort)))
+    for each in planned:
+        quick = _shape(seen, _undelayed(each.fault)) or plain
+        if quick is None:
+            return None
+        parts.append(quick.moved(each.delay, total * each.share))
     return mix([part for part in parts if part.total > 0])
+
+
+def _undelayed(tag: str) -> str:
+    return ",".join(kind for kind in tag.split(",") if kind != FaultKind.DELAY)
 
 
 def _shape(seen: pd.DataFrame, fault: str) -> Shape | None:
