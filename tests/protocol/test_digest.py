@@ -71,10 +71,9 @@ def test_pairs_count_neighbours_of_one_phase_task_and_route() -> None:
     made = Digest()
     for before, after in [(clean, clean), (clean, aborted), (aborted, both), (both, clean), (clean, elsewhere)]:
         made.add_pairs(before, after)
-    assert made.pair_entries() == [
-        ["", "home", "r", "abort", [1, 1, 1, 1]],
-        ["", "home", "r", "delay", [2, 1, 1, 0]],
-    ]
+    assert ["", "home", "r", "abort", [1, 1, 1, 1]] in made.pair_entries()
+    assert ["", "home", "r", "delay", [2, 1, 1, 0]] in made.pair_entries()
+    assert {(task, route) for _, task, route, *_ in made.pair_entries()} == {("home", "r")}
 
 
 def test_entries_are_small_and_have_an_error_only_when_there_was_one() -> None:

@@ -30,7 +30,7 @@ def half(request: Request, draws: Draws) -> Decision:
 )
 def test_scaling_a_draw_scales_the_probability(scale: float, draw: float, covers: bool) -> None:
     """`draw / s < p` is `draw < p * s`, here for p = 0.5; with 0 nothing ever happens, not even at 100 %."""
-    scaled = Scaled(FixedDraws(delay=draw, abort=draw, split=0.7), dict.fromkeys(FaultKind, scale))
+    scaled = Scaled(FixedDraws(split=0.7, others=dict.fromkeys(FaultKind, draw)), dict.fromkeys(FaultKind, scale))
     assert all((scaled.fault(kind) < 0.5) == covers for kind in FaultKind)
     assert scaled.split == 0.7
     if scale == 0.0:
