@@ -19,14 +19,16 @@ class FaultKind(StrEnum):
     """A kind of fault, in the order in which a request meets them: it is late before it is aborted.
 
     The value is its name wherever it is written: the field in Istio's `fault`, the tag on responses, journals, the
-    admin API. `happened` is the word for a request that met it. A kind's place gives its colour in figures."""
+    admin API. `happened` is the word for a request that met it; `of_forwarded` says that only requests which are
+    forwarded can meet it. A kind's place gives its colour in figures."""
 
     happened: str
+    of_forwarded: bool
 
-    def __new__(cls, name: str, happened: str = "") -> FaultKind:
+    def __new__(cls, name: str, happened: str = "", of_forwarded: bool = False) -> FaultKind:
         made = str.__new__(cls, name)
         made._value_ = name
-        made.happened = happened
+        made.happened, made.of_forwarded = happened, of_forwarded
         return made
 
     DELAY = "delay", "delayed"

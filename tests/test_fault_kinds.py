@@ -24,6 +24,8 @@ from chaos.mesh.decision import Endpoint, Request
 from chaos.mesh.draws import FixedDraws
 from chaos.mesh.explain.asking import explain
 from chaos.mesh.upstream.registry import Registry
+from chaos.protocol.digest import Key
+from chaos.protocol.parts import FORWARDED, total_of
 
 pytestmark = pytest.mark.parametrize("kind", FaultKind)
 TASK = LoadTask("home", "GET", "http://web/")
@@ -89,5 +91,8 @@ def test_it_is_expected_and_claimed_and_its_draws_are_checked(kind: FaultKind):
     for faults, share in ((True, 0.25), (False, 0.0)):
         claims = expectations([PhaseEffects("", (effect,), faults)])
         assert [each.share for each in claims if each.fault == kind] == [share]
+    (claim,) = (each for each in expectations([PhaseEffects("", (effect,))]) if each.fault == kind)
+    local = claim.classify(Key("", "home", effect.name, "", 204))
+    assert (local is None) is kind.of_forwarded is (total_of(claim.draw) == FORWARDED)
     always = replace(effect, faults=faulty(kind).rules[0].faults)
     assert any(each.fault == kind for each in expectations([PhaseEffects("", (always,))]))

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
+from chaos.faults import FaultKind
+
 MOST_USERS = 64
 """How many users are counted one by one. Where they differ, so many show it."""
 
@@ -24,6 +26,7 @@ LOST = "lost"
 """What stands in a fault's place for a user's requests without a response."""
 
 ALL, FORWARDED = "", "to"
+_OF_FORWARDED = frozenset((FORWARDED, *(kind.value for kind in FaultKind if kind.of_forwarded)))
 
 Axis = Literal["connection", "sent"]
 """Which request another one follows: on its connection, or in the order in which the load sent them."""
@@ -175,7 +178,7 @@ def to(destination: str) -> str:
 
 def total_of(draw: str) -> str:
     """Return the row that has the number of requests for which something was drawn."""
-    return FORWARDED if draw == FORWARDED or draw.startswith(to("")) else ALL
+    return FORWARDED if draw in _OF_FORWARDED or draw.startswith(to("")) else ALL
 
 
 def _by_draw(outcomes: Iterable[tuple[Outcome, int]]) -> dict[tuple[str, str], Counter[str]]:
