@@ -45,7 +45,7 @@ def concerns(measure: Measure, outcome: Outcome) -> bool:
 
 def share_of(measure: Measure, observed: Observed) -> Tally:
     """Return k of n for a measure whose unit is a share."""
-    return observed.tally(lambda outcome: _has(measure, outcome) if concerns(measure, outcome) else None)
+    return observed.tally(lambda outcome: has(measure, outcome) if concerns(measure, outcome) else None)
 
 
 def latencies_of(measure: Measure, observed: Observed) -> Sample:
@@ -55,7 +55,8 @@ def latencies_of(measure: Measure, observed: Observed) -> Sample:
     return Sample([*answered.buckets, (inf, inf, lost)]) if lost else answered
 
 
-def _has(measure: Measure, outcome: Outcome) -> bool:
+def has(measure: Measure, outcome: Outcome) -> bool:
+    """Return whether an outcome is one that the share counts."""
     share = SHARES.get(measure.metric)
     if share is not None:
         return share.has(outcome)

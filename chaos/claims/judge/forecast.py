@@ -19,7 +19,7 @@ BUSIEST = 4000.0
 @dataclass(frozen=True, slots=True)
 class PlanLine:
     """The forecast of one claim. `median` and `nine_in_ten` are requests of the whole load by which half and nine in
-    ten of all runs have the verdict; None if that depends on how often the upstream fails. `share` is the part of the
+    ten of all runs have the verdict; None if that depends on what is behind the rules. `share` is the part of the
     load that the claim applies to. `deviation` is the smallest that the requests of the load would reveal, as a
     share."""
 

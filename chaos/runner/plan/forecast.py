@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from chaos.claims.effects import Effect, PhaseEffects, ReplyKind
 from chaos.claims.expected_outcomes import ExpectedOutcome, expected_outcomes
+from chaos.claims.hypotheses.forecast import HypothesisLine
 from chaos.claims.judge.forecast import PlanLine
 from chaos.faults import RuleFault
 from chaos.formatting import plain_count, plain_share
@@ -64,10 +65,12 @@ class RuleForecast:
 @dataclass(frozen=True, slots=True)
 class ClaimForecast:
     """The requests that a verdict on one claim needs: those of the whole load by which half (`median`) and nine in ten
-    of all runs have it, None if that depends on how often the upstream fails.
+    of all runs have it, None if that depends on what is behind the rules.
 
     `share` is the part of the load that the claim applies to, `deviation` the smallest one that so many requests would
-    reveal; both are fractions. `unseen` is the reason why the run cannot observe it at all, empty if it can."""
+    reveal; both are fractions. `unseen` is the reason why the run cannot observe it at all, empty if it can. Of a
+    hypothesis, the requests are those that it takes if everything behind the rules works; `at_least`: no run has its
+    verdict earlier, and what is behind the rules may make it later."""
 
     id: str
     title: str
@@ -76,6 +79,12 @@ class ClaimForecast:
     nine_in_ten: int | None
     deviation: float | None
     unseen: str = ""
+    at_least: bool = False
+
+    @classmethod
+    def of_hypothesis(cls, line: HypothesisLine) -> ClaimForecast:
+        text = line.expression.text
+        return cls(text, text, line.share, line.median, line.nine_in_ten, None, at_least=line.at_least)
 
     @classmethod
     def of(cls, line: PlanLine) -> ClaimForecast:
@@ -141,6 +150,11 @@ def _needs(claim: ClaimForecast) -> str:
     if claim.unseen:
         return f"not judged: {claim.unseen}"
     if claim.median is None or claim.nine_in_ten is None:
-        return "depends on how often the upstream fails"
+        return "depends on what is behind the rules"
+    if claim.at_least:
+        return f"at least {plain_count(claim.median)} requests"
+    works = " if what is behind the rules works" if claim.deviation is None and claim.id == claim.title else ""
     seen = f"   shows a deviation of {claim.deviation * 100:.2g} points" if claim.deviation else ""
-    return f"about {plain_count(claim.median)} requests, {plain_count(claim.nine_in_ten)} in nine of ten runs{seen}"
+    return (
+        f"about {plain_count(claim.median)} requests, {plain_count(claim.nine_in_ten)} in nine of ten runs{seen}{works}"
+    )

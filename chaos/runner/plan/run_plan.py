@@ -12,11 +12,13 @@ from chaos.claims.effects import PhaseEffects
 from chaos.claims.expectation import Expectation
 from chaos.claims.finding import Finding
 from chaos.claims.hypotheses.fault_levels import as_text
+from chaos.claims.hypotheses.forecast import HypothesisLine, hypothesis_line
 from chaos.claims.hypotheses.measure import Expression
 from chaos.claims.hypotheses.measures import metric_of
 from chaos.claims.hypotheses.reading import hosts_of
 from chaos.claims.hypotheses.safeguards import Safeguard
 from chaos.claims.judge.forecast import PlanLine, expected_rate, plan_lines
+from chaos.claims.judge.judge import divide
 from chaos.claims.judge.run_judge import RunJudge
 from chaos.errors import Problem, Severity
 from chaos.experiment.model import Load
@@ -210,6 +212,10 @@ class RunPlan:
             requests=self.phases[0].stop.requests,
         )
 
+    def _hypothesis_lines(self) -> list[HypothesisLine]:
+        alpha = divide(self.confidence, self.expected, len(self.hypotheses))[-1] if self.hypotheses else 0.0
+        return [hypothesis_line(each, self.effects, self._weights, alpha) for each in self.hypotheses]
+
     def budget(self, phase: RunPhase) -> int | None:
         """Return after how many requests `until: decided` gives up a phase: BUDGET times what nine of ten runs need.
 
@@ -230,14 +236,18 @@ class RunPlan:
         lines = self._plan_lines()
         wait = mean_wait(self.effects[0], self._weights)
         rate = expected_rate(load.users, wait, load.arrival_rate)
-        needed = [line.nine_in_ten for line in lines if line.nine_in_ten is not None]
+        claims = (
+            *(ClaimForecast.of(line) for line in lines),
+            *(ClaimForecast.of_hypothesis(line) for line in self._hypothesis_lines()),
+        )
+        needed = [claim.nine_in_ten for claim in claims if claim.nine_in_ten is not None]
         return Forecast(
             name=self.name,
             description=self.description,
             confidence=self.confidence,
             tolerance=self.tolerance,
             rules=self.rule_forecasts(),
-            claims=tuple(ClaimForecast.of(line) for line in lines),
+            claims=claims,
             rate=rate,
             seconds=max(needed) / rate if needed else None,
         )
