@@ -17,7 +17,9 @@ from chaos.verify.drift import find_drift
 from chaos.verify.independence import dependence
 from chaos.verify.planning import requests_needed
 from chaos.verify.quantile import allowed_ranks
+from chaos.verify.ratio import excludes
 from chaos.verify.verdict import Verdict
+from tests.support.simulated_calls import alike, in_stretches, steady, storms
 from tests.support.simulated_runs import decided_runs
 from tests.support.simulated_tries import SimulatedTries
 
@@ -160,7 +162,26 @@ def retries() -> Iterator[Row]:
         yield Row(what, 1000, bad, ALPHA, note)
 
 
-TABLES = (right_gateways, edges, power, stopping_rules, families, quantiles, guards, retries)
+def ratios() -> Iterator[Row]:
+    """Calls per user request. Wrong is the true ratio outside its interval even once, in looks every 10 seconds of 10
+    minutes; no five seconds are assumed to cost more than 4."""
+    for what, calls in (
+        ("1.75, second by second by itself", steady(1.75)),
+        ("1.75, storms of 4 a quarter of the time, a second each", storms(1, 4, 1 / 4, 1)),
+        ("1.75, storms of 5 seconds", storms(1, 4, 1 / 4, 5)),
+        ("1.75, storms of 10 seconds", storms(1, 4, 1 / 4, 10)),
+        ("1.75, seconds alike by half", alike(1.75, 0.5)),
+        ("1.75, seconds alike by nine tenths", alike(1.75, 0.9)),
+        ("1.75, storms of 16 in a twentieth of the seconds", storms(1, 16, 0.05, 1)),
+    ):
+        random, missed = np.random.default_rng(19), 0
+        for _ in range(1000):
+            stretches = in_stretches(*calls(600, random))
+            missed += any(excludes(stretches[:n], 1.75, ALPHA, 4.0) for n in range(2, 121, 2))
+        yield Row(what, 1000, missed, None if "10 seconds" in what or "16" in what else ALPHA)
+
+
+TABLES = (right_gateways, edges, power, stopping_rules, families, quantiles, guards, retries, ratios)
 
 
 def main(wanted: Sequence[str]) -> int:

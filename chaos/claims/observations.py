@@ -91,9 +91,10 @@ class Seen:
 class Observed:
     """The sum of all digests so far, and the number of requests per outcome in each stretch of time. Requests that are
     in flight have an outcome in the stretches alone, with the error PENDING, and a negative number when they have
-    ended."""
+    ended. `held` responses, by phase and task, have come as well, and are in no digest yet."""
 
     def __init__(self) -> None:
+        self.held: Mapping[tuple[str, str], int] = {}
         self.outcomes: dict[Outcome, Seen] = {}
         self.pairs: dict[PairKey, list[int]] = {}
         self.parts = Parts()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import Counter
 from contextlib import suppress
 from time import perf_counter
 from typing import Any, NoReturn
@@ -115,6 +116,7 @@ class DistributedLoad:
             samples=self._samples,
             share=share,
             abandoned=self._abandoned,
+            held=sum((Counter({(phase, task): n for phase, task, n in each["held"]}) for each in told), Counter()),
         )
         self._clear()
         return made
@@ -226,6 +228,7 @@ class Worker:
                 "samples": report.samples,
                 "share": report.share,
                 "abandoned": report.abandoned,
+                "held": [[*place, count] for place, count in report.held.items()],
             },
         )
         collect_young()

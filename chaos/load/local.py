@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 import gevent
@@ -18,7 +19,7 @@ from chaos.protocol.load_plan import Plan
 @dataclass(slots=True)
 class Report:
     """What happened since the last report. `cpu` is the share of a core; `share` is the share of requests that are
-    sampled."""
+    sampled; `held` counts responses, by phase and task, that have come and are in no digest yet."""
 
     digest: Digest = field(default_factory=Digest)
     users: int = 0
@@ -27,6 +28,7 @@ class Report:
     samples: list[list[object]] = field(default_factory=list)
     share: float = 0.0
     abandoned: int = 0
+    held: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 def environment_of(shared: Shared) -> Environment:
@@ -97,7 +99,8 @@ class LocalLoad:
         late, recorder.late = recorder.late, 0
         abandoned = self.shared.pending.abandoned - self._abandoned
         self._abandoned += abandoned
-        return Report(digest, self.runner.user_count, self._cpu(), late, recorder.take_samples(), share, abandoned)
+        users, cpu, held = self.runner.user_count, self._cpu(), self.shared.pending.held()
+        return Report(digest, users, cpu, late, recorder.take_samples(), share, abandoned, held)
 
     def stop(self, drain: float) -> None:
         """End all users; those that wait for a response get `drain` seconds."""

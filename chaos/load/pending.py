@@ -62,6 +62,14 @@ class Pending:
         made = self._recorder.digest(before=before, in_flight=min(per_cohort, default=now))
         return self._with_pending(made, [each for each in flying if each.cohort and each.cohort.number < before])
 
+    def held(self) -> Counter[tuple[str, str]]:
+        """Return how many responses have come that no digest has told yet, by phase and task."""
+        found: Counter[tuple[str, str]] = Counter()
+        for cohort in self._recorder.cohorts:
+            for outcome in cohort.rare.values():
+                found[outcome.key.phase, outcome.key.task] += sum(outcome.latency.values())
+        return found
+
     def last_digest(self) -> Digest:
         """Return all that has not been reported; whatever is in flight is pending."""
         return self._with_pending(self._recorder.digest(), self._flying())

@@ -178,6 +178,7 @@ class Session:
             pending=digest.pending_entries(),
             errors=errors,
             late=report.late,
+            held=[[*place, count] for place, count in sorted(report.held.items()) if count],
         )
         self.out.write(message)
         if report.samples:

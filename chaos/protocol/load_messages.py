@@ -26,7 +26,8 @@ class Refused(TypedDict):
 
 class DigestMessage(TypedDict):
     """What users saw in `seconds` from `second` on, which counts since the load began. `errors` are requests without a
-    response, by kind; `late` counts requests of an open model that found no idle user when they were due."""
+    response, by kind; `late` counts requests of an open model that found no idle user when they were due. `held` is
+    `[phase, task, count]` of responses that have come by now and are in no digest yet."""
 
     type: Literal["digest"]
     second: float
@@ -39,6 +40,7 @@ class DigestMessage(TypedDict):
     pending: list[list[Any]]
     errors: dict[str, int]
     late: int
+    held: list[list[Any]]
 
 
 class SampleMessage(TypedDict):

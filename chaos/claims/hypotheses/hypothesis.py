@@ -9,6 +9,7 @@ from chaos.claims.hypotheses.masking import Masking
 from chaos.claims.hypotheses.measure import Expression
 from chaos.claims.observations import Observations, Observed
 from chaos.protocol.counters import GatewayCounters, RuleCounters
+from chaos.verify.ratio import Ratio
 
 Hosts = Mapping[str, Sequence[str]]
 """From a host, short or in full, to the keys of the rules that its requests may take."""
@@ -28,6 +29,25 @@ class Known:
     starved: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Total:
+    """What both ledgers had counted at one moment, `at` seconds after the run began: calls by the gateway, `own` of
+    which were not its retries, and user requests by the load."""
+
+    at: float
+    calls: int
+    own: int
+    users: int
+
+
+@dataclass(slots=True)
+class Totals:
+    """The totals so far, and the last ratio that was computed from so many stretches of them."""
+
+    all: list[Total] = field(default_factory=list)
+    known: tuple[int, Ratio | None] = (0, None)
+
+
 @dataclass(slots=True)
 class Hypothesis:
     """One expression and the counts that are collected for it alone. `window` is what came after `within` seconds,
@@ -37,7 +57,7 @@ class Hypothesis:
     id: str
     window: Observed | None = None
     elapsed: int = 0
-    totals: list[tuple[float, float, float]] = field(default_factory=list)
+    totals: Totals = field(default_factory=Totals)
 
     def observe(self, digest: Observations) -> None:
         """Add one second. Only an expression with `within` collects it, once so many seconds of the phase have

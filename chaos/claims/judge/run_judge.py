@@ -45,6 +45,11 @@ class RunJudge:
         """Add a digest of so many seconds for expectations. Hypotheses and safeguards get whole seconds (`second`)."""
         self._judge.observed.add(digest, seconds)
 
+    def hold(self, held: Iterable[Sequence[Any]]) -> None:
+        """Note the responses that have come and are in no digest yet: [phase, task, count]. The gateway's counters of
+        this moment have their calls."""
+        self.observed.held = {(phase, task): int(count) for phase, task, count in held}
+
     def second(self, digest: Observations) -> Finding | None:
         """Feed one whole second to hypotheses and safeguards. Returns the finding of the safeguard that fired, or
         None."""

@@ -43,6 +43,7 @@ class Recording:
         self.journal.write(line)
         digest = Digest.of(line.entries, line.pairs, line.pending, line.parts)
         self.judge.observe(digest, line.seconds)
+        self.judge.hold(message["held"])
         self._count(digest)
         if line.seconds > LEAST_FOR_A_RATE:
             self.rate = digest.count / line.seconds

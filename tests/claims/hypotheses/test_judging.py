@@ -149,17 +149,36 @@ def test_without_ids_totals_prove_what_they_can() -> None:
     assert unknown.verdict is U
 
 
-def test_amplification_counts_calls_per_user_request() -> None:
+def amplified(seconds: int, lag: int = 0, held: bool = True) -> Finding:
+    """A run of 100 user requests a second, each of which costs two calls. Digests tell what is `lag` seconds old; the
+    load says how many responses it holds back, or does not."""
     hypotheses = Hypotheses(
         [parse_expression("amplification(webserver) < 3")], {"webserver": ("virtualservice/default/webserver/0",)}
     )
     judge = Judge((), hypotheses=hypotheses)
-    found = None
-    for number in range(1, 31):
-        judge.observe(second(100, seed=number))
-        (found,) = judge.findings(counters(100 * number, 200 * number + number % 3, 110 * number))
-    assert found is not None and found.verdict is V and found.unit == "ratio"
-    assert found.estimate == pytest.approx(2.1, abs=0.02) and "calls" in found.sentence
+    (found,) = judge.findings(None)
+    for number in range(1, seconds + 1):
+        judge.observe(second(100 if number > lag else 0, seed=number))
+        judge.observed.held = {("", "cart"): 100 * min(lag, number)} if held else {}
+        (found,) = judge.findings(counters(100 * number, 200 * number + number % 3, 100 * number))
+    return found
+
+
+def test_amplification_counts_calls_per_user_request() -> None:
+    found = amplified(130)
+    assert found.verdict is V and found.unit == "ratio"
+    assert found.estimate == pytest.approx(2, abs=0.01) and "calls" in found.sentence
+
+
+def test_amplification_reads_both_ledgers_at_one_moment() -> None:
+    """Responses that the load holds back have had their calls: without them 20 requests of ten seconds would be 40."""
+    early = amplified(6, lag=3)
+    assert early.verdict is U and early.estimate == pytest.approx(2, abs=0.02)
+    assert amplified(6, lag=3, held=False).estimate == pytest.approx(4, abs=0.02)
+
+
+def test_a_quarter_of_a_minute_does_not_bound_what_storms_may_come() -> None:
+    assert amplified(15).verdict is U
 
 
 def test_hypotheses_share_alpha_with_the_rest() -> None:

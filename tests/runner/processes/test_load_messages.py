@@ -43,8 +43,10 @@ def test_a_digest_becomes_the_journals_record() -> None:
         "entries": [{"task": "cart"}],
         "pairs": [["", "cart", "web[0]", "abort", [1, 2, 3, 4]]],
         "parts": {"users": [["", "web[0]", "abort", "", [[0, 5]]]]},
+        "pending": [],
         "errors": {"refused": 2},
         "late": 4,
+        "held": [["", "cart", 3]],
         "colour": "green",
     }
     assert digest_line(said) == DigestLine(

@@ -1,13 +1,18 @@
-"""The measure amplification(host): calls to a host, the proxy's retries included, per request of a user."""
+"""The measure amplification(host): calls to a host, the proxy's retries included, per request of a user.
+
+Both ledgers are read at one moment: the gateway's counters right after a digest has come, and the load's count of
+all responses until that digest, those that it holds back included. What is in flight is in one of them and not in the
+other, but as much of it at the beginning of a stretch as at its end."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from typing import ClassVar
 
 from chaos.claims.finding import Finding, Tally
-from chaos.claims.hypotheses.hypothesis import Hypothesis, Known, rules_of
+from chaos.claims.hypotheses.hypothesis import Hypothesis, Known, Total, Totals, rules_of
 from chaos.claims.hypotheses.limits import with_span
 from chaos.claims.hypotheses.measure import Measure
 from chaos.claims.hypotheses.measures.metric import Metric
@@ -17,7 +22,12 @@ from chaos.claims.observations import Observed
 from chaos.formatting import count as thousands
 from chaos.units import Unit
 from chaos.verify.quantile import Span
-from chaos.verify.ratio import ratio
+from chaos.verify.ratio import Ratio, ratio
+
+STRETCH = 5.0
+"""Seconds. What happens within a stretch may depend on each other: a storm of retries lasts a while."""
+MOST = 2.0
+"""Of the limit: no stretch is assumed to cost more. One that does is seen, and then nothing is verified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,22 +38,33 @@ class Amplification(Metric):
     kind: ClassVar[str] = "amplification"
 
     def judge(self, finding: Finding, hypothesis: Hypothesis, known: Known) -> Finding:
-        expression, observed = hypothesis.expression, known.observed
-        measure = expression.left
-        counted = rules_of(known.counters, measure.phase, known.hosts.get(measure.argument, ()))
-        calls = sum(c["requests"] - c["forwarded"] + c["upstream_requests"] for c in counted)
-        users = share_of(Measure("failures", measure.phase, measure.task), observed).n
-        hypothesis.totals.append((calls, users, sum(c["requests"] for c in counted)))
+        expression, totals = hypothesis.expression, hypothesis.totals
+        totals.all.append(_total(known, expression.left))
         # If users call the gateway themselves, its count of their requests is of the same moment as its count of calls.
-        column = 2 if _through_the_gateway(measure, observed) else 1
-        users = int(hypothesis.totals[-1][column])
-        found = ratio(_steps([(each[0], each[column]) for each in hypothesis.totals]), finding.alpha)
-        finding = replace(finding, ledgers=("drawn", "observed"), observed=Tally(int(calls), users))
-        if found is None:
+        direct = _through_the_gateway(expression.left, known.observed)
+        steps = _steps(totals.all, direct)
+        calls, users = sum(each.calls for each in steps), sum(each.users for each in steps)
+        finding = replace(finding, ledgers=("drawn", "observed"), observed=Tally(calls, users))
+        if not users:
             return replace(finding, sentence=nothing(finding))
-        finding = replace(finding, estimate=found.estimate)
-        finding = with_span(finding, Span(found.low, found.high), expression, expression.limit)
+        estimate = calls / users
+        found = _found(totals, _stretches(steps), finding.alpha, MOST * expression.limit)
+        span = Span(min(found.low, estimate), max(found.high, estimate)) if found else Span(0.0, inf)
+        finding = with_span(replace(finding, estimate=estimate), span, expression, expression.limit)
         return replace(finding, sentence=_sentence(finding))
+
+
+def _total(known: Known, measure: Measure) -> Total:
+    """Return what both ledgers have counted by now."""
+    counted, observed = rules_of(known.counters, measure.phase, known.hosts.get(measure.argument, ())), known.observed
+    calls = sum(c["requests"] - c["forwarded"] + c["upstream_requests"] for c in counted)
+    held = sum(
+        count
+        for (phase, task), count in observed.held.items()
+        if measure.phase in (None, phase) and measure.task in (None, task)
+    )
+    users = share_of(Measure("failures", measure.phase, measure.task), observed).n + held
+    return Total(observed.moment(len(observed.ends)), calls, sum(c["requests"] for c in counted), users)
 
 
 def _through_the_gateway(measure: Measure, observed: Observed) -> bool:
@@ -52,10 +73,36 @@ def _through_the_gateway(measure: Measure, observed: Observed) -> bool:
     return bool(routes) and all(routes)
 
 
-def _steps(totals: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return the increase of the totals from each judgement to the next."""
-    before = [(0.0, 0.0), *totals[:-1]]
-    return [(now[0] - then[0], now[1] - then[1]) for then, now in zip(before, totals, strict=True)]
+def _steps(totals: Sequence[Total], direct: bool) -> list[Total]:
+    """Return the increase from each judgement to the next, of which `at` is the seconds between them; those without
+    any request are left out. `direct`: users' requests are the gateway's own."""
+    steps = []
+    before = Total(0.0, 0, 0, 0)
+    for now in totals:
+        users = now.own - before.own if direct else now.users - before.users
+        if users or now.calls != before.calls:
+            steps.append(Total(now.at - before.at, now.calls - before.calls, now.own - before.own, users))
+        before = now
+    return steps
+
+
+def _stretches(steps: Sequence[Total]) -> list[tuple[float, float]]:
+    """Return calls and user requests of each whole stretch."""
+    found = []
+    seconds, calls, users = 0.0, 0, 0
+    for step in steps:
+        seconds, calls, users = seconds + step.at, calls + step.calls, users + step.users
+        if seconds >= STRETCH - 0.05:
+            found.append((float(calls), float(users)))
+            seconds, calls, users = 0.0, 0, 0
+    return found
+
+
+def _found(totals: Totals, stretches: Sequence[tuple[float, float]], alpha: float, most: float) -> Ratio | None:
+    """Return the ratio of whole stretches, computed anew only when there is one more; None without any."""
+    if totals.known[0] != len(stretches):
+        totals.known = len(stretches), ratio(stretches, alpha, most)
+    return totals.known[1]
 
 
 def _sentence(finding: Finding) -> str:

@@ -1,0 +1,38 @@
+"""How much more sums of consecutive values scatter than they would if the values did not depend on each other.
+
+Values that come after each other may be alike: a queue that is full stays full for a while. Then n of them say less
+than n independent ones. Sums of ever longer stretches show by how much: their variance grows faster than their length
+(batch means). The estimate is of the cautious kind: of all lengths the greatest, each from the lower end of what the
+number of stretches allows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import sqrt
+
+LEAST = 6
+"""Stretches from which a variance is estimated."""
+
+
+def scatter(values: Sequence[float], length: int, quantile: float) -> float:
+    """Return the variance of the sums of `length` consecutive values over `length`, whose mean is 0: an upper estimate.
+
+    `quantile` is the standard normal one of the probability with which it may be too low, negative."""
+    count = len(values) // length
+    sums = [sum(values[start : start + length]) for start in range(0, count * length, length)]
+    return sum(each * each for each in sums) / length / _chi_square(count - 1, quantile)
+
+
+def _chi_square(freedom: int, quantile: float) -> float:
+    """Return a quantile of the chi-square distribution (Wilson and Hilferty 1931)."""
+    part = 2 / (9 * freedom)
+    return float(freedom * max(0.05, 1 - part + quantile * sqrt(part)) ** 3)
+
+
+def lengths(count: int, least: int = LEAST) -> list[int]:
+    """Return 2, 4, 8 ...: the lengths of which there are at least `least` stretches among so many values."""
+    found, length = [], 2
+    while count // length >= least:
+        found.append(length)
+        length *= 2
+    return found
