@@ -15,6 +15,8 @@ from scipy.stats import binom
 from chaos.verify.claim import split_alpha, within
 from chaos.verify.drift import find_drift
 from chaos.verify.independence import dependence
+from chaos.verify.interval import VAGUE
+from chaos.verify.interval import excludes as excluded
 from chaos.verify.planning import requests_needed
 from chaos.verify.quantile import allowed_ranks
 from chaos.verify.ratio import excludes
@@ -181,7 +183,31 @@ def ratios() -> Iterator[Row]:
         yield Row(what, 1000, missed, None if "10 seconds" in what or "16" in what else ALPHA)
 
 
-TABLES = (right_gateways, edges, power, stopping_rules, families, quantiles, guards, retries, ratios)
+def masking() -> Iterator[Row]:
+    """The share of masked faults that is true outside its interval even once, in 20 looks at 50 requests each, and how
+    often it would be if every fault counted by itself. Each request makes up to so many calls, until one succeeds."""
+    for most, aborted in ((1, 0.5), (2, 0.5), (3, 0.6), (5, 0.7)):
+        faults = [(tries, (1 - aborted) * aborted**tries) for tries in range(most)]
+        lost, met = most * aborted**most, sum(tries * share for tries, share in faults)
+        truth, random = met / (met + lost), np.random.default_rng([20, most])
+        tries = np.minimum(random.geometric(1 - aborted, (1000, 1000)) - 1, most)
+        noticed = np.cumsum(np.where(tries == most, most, 0), 1)
+        total = np.cumsum(tries, 1)
+        wrong = []
+        for units in (most, 1):
+            looks = [
+                (int(n - k) / units, int(n) / units)
+                for k, n in zip(noticed[:, 49::50].ravel(), total[:, 49::50].ravel(), strict=True)
+            ]
+            out = [excluded(VAGUE, k, n, ALPHA, truth) for k, n in looks]
+            wrong.append(int(np.array(out).reshape(1000, -1).any(1).sum()))
+        note = f"{wrong[1] / 10:.2f} % if every fault counted by itself"
+        yield Row(
+            f"up to {most} calls, {aborted * 100:g} % aborted, {truth * 100:.1f} % masked", 1000, wrong[0], ALPHA, note
+        )
+
+
+TABLES = (right_gateways, edges, power, stopping_rules, families, quantiles, guards, retries, ratios, masking)
 
 
 def main(wanted: Sequence[str]) -> int:

@@ -154,7 +154,7 @@ class Claim:
         low = 0.5 - EDGE * (0.5 - above / (below + above))
         return (self.low, low), (self.high, 1 - low)
 
-    def needed(self, k: int, n: int, alpha: float, limit: int = 10**12) -> int | None:
+    def needed(self, k: float, n: float, alpha: float, limit: int = 10**12) -> int | None:
         """Return how many more requests decide the claim, if they come as claimed, or as observed so far if the claim
         is ruled out or one-sided.
 
@@ -165,7 +165,7 @@ class Claim:
         share = self.centre if as_claimed else k / n
         return _first(lambda more: self.assess(k + more * share, n + more, alpha).decided, limit)
 
-    def _plausible(self, k: int, n: int, alpha: float) -> bool:
+    def _plausible(self, k: float, n: float, alpha: float) -> bool:
         return not excludes(self.prior, k, n, alpha, self.centre)
 
 

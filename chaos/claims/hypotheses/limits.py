@@ -35,21 +35,27 @@ def judge_expression(finding: Finding, expression: Expression, observed: Observe
     return replace(finding, observed=kept, needed=needed)
 
 
-def against_limit(finding: Finding, expression: Expression, tally: Tally, unknown: int = 0) -> Finding:
+def against_limit(
+    finding: Finding, expression: Expression, tally: Tally, unknown: int = 0, alike: float = 1.0
+) -> Finding:
     """Return the finding of a share compared with its limit. The verdict holds whatever `unknown` further requests
-    were."""
+    were, and although up to `alike` of them may have one outcome together: as many count as one.
+
+    A likelihood ratio to the power of 1/m stays a martingale for outcomes that come m together."""
     if not tally.n + unknown:
         return finding
     claim = below(expression.limit) if expression.sense == "below" else above(expression.limit)
-    found = claim.interval(tally.k, tally.n, finding.alpha, unknown)
+    k, n, more = tally.k / alike, tally.n / alike, unknown / alike
+    found = claim.interval(k, n, finding.alpha, more)
+    needed = None if unknown else claim.needed(k, n, finding.alpha)
     return replace(
         finding,
         observed=tally,
         estimate=tally.share,
         interval=(found.low, found.high),
         unknown=unknown,
-        verdict=claim.assess(tally.k, tally.n, finding.alpha, unknown),
-        needed=None if unknown else claim.needed(tally.k, tally.n, finding.alpha),
+        verdict=claim.assess(k, n, finding.alpha, more),
+        needed=None if needed is None else round(needed * alike),
     )
 
 

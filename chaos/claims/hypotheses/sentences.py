@@ -12,6 +12,8 @@ from chaos.formatting import share as percent
 from chaos.units import format_duration
 from chaos.verify.verdict import Verdict
 
+OPEN = "; whether it is "
+
 
 def nothing(finding: Finding) -> str:
     """Return the sentence of a finding without any request."""
@@ -64,4 +66,11 @@ def ending(finding: Finding, limit: str) -> str:
     if finding.verdict is Verdict.FALSIFIED:
         return f"; {asked} was asked."
     more = f" About {thousands(finding.needed)} more requests would tell." if finding.needed else ""
-    return f"; whether it is {asked} is open.{more}"
+    return f"{OPEN}{asked} is open.{more}"
+
+
+def settled(sentence: str, before: str) -> str:
+    """Return the sentence of a finding that was verified earlier, from the one that its latest counts alone have;
+    `before`, that of the time, if these say nothing."""
+    said, open_, _ = sentence.partition(OPEN)
+    return f"{said}. It was verified earlier in the run, and these counts do not refute it." if open_ else before

@@ -13,6 +13,7 @@ from chaos.claims.evidence import Evidence
 from chaos.claims.expectation import HARD, Expectation
 from chaos.claims.finding import Finding
 from chaos.claims.gateway_ledger import GatewayLedger
+from chaos.claims.hypotheses import sentences
 from chaos.claims.hypotheses.judging import Hypotheses
 from chaos.claims.observations import Observations, Observed, Running
 from chaos.protocol.counters import GatewayCounters
@@ -67,10 +68,11 @@ class Judge:
         if finding.cause == "starved":
             return finding
         if before is not None and before.verdict is Verdict.VERIFIED and not finding.verdict.decided:
-            interval = _common(before.interval, finding.interval)
+            now, interval = finding.sentence, _common(before.interval, finding.interval)
             finding = replace(finding, verdict=before.verdict, interval=interval, needed=None, cause="")
-            sentence = expectation.settled(finding, before.sentence) if expectation else before.sentence
-            finding = replace(finding, sentence=sentence)
+            said = sentences.settled(now, before.sentence)
+            said = expectation.settled(finding, before.sentence) if expectation else said
+            finding = replace(finding, sentence=said)
         elif before is not None and before.verdict is Verdict.FALSIFIED and finding.verdict is not Verdict.FALSIFIED:
             finding = before
         if finding.verdict.decided:
