@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from chaos.cli.output import print_problems, say, say_json
+from chaos.errors import EnvironmentFailed
+
+if TYPE_CHECKING:
+    from chaos.runner.plan.run_plan import RunPlan
 
 
 class Format(StrEnum):
@@ -22,6 +26,14 @@ def plan(
         typer.Option("--set", metavar="PATH=VALUE", help="Override a field, for example spec.load.users=50."),
     ] = None,
     output: Annotated[Format, typer.Option("--format", help="text or json.")] = Format.TEXT,
+    probe: Annotated[
+        bool | None,
+        typer.Option(
+            "--probe/--no-probe",
+            help="Measure how fast the load is, in a second of it without faults; by default unless that would start a "
+            "program of yours.",
+        ),
+    ] = None,
 ) -> int:
     """Print the expected outcomes of every rule, and how many requests and how much time a verdict needs."""
     from chaos.runner.plan.options import RunOptions
@@ -29,7 +41,7 @@ def plan(
 
     planned = plan_run(file, RunOptions(overrides=tuple(settings or ())))
     print_problems((each for each in planned.notes if each.severity == "warning"), err=True)
-    forecast = planned.forecast()
+    forecast = planned.forecast(_measured(planned, probe))
     if output is Format.JSON:
         import json
 
@@ -37,3 +49,16 @@ def plan(
     else:
         say(str(forecast))
     return 0
+
+
+def _measured(planned: RunPlan, probe: bool | None) -> float | None:
+    """Return the rate of the load without faults; None if it is not to be measured, or cannot be, which is said."""
+    from chaos.runner.probe import measured_rate, starts_programs
+
+    if probe is False or (probe is None and starts_programs(planned)) or planned.load.arrival_rate is not None:
+        return None
+    try:
+        return measured_rate(planned)
+    except EnvironmentFailed as error:
+        say(f"the rate was not measured: {error}", err=True)
+        return None

@@ -141,7 +141,8 @@ def test_no_text_of_a_file_makes_a_line_of_its_own(tmp_path: Path) -> None:
     file = tmp_path / f"file\n{FORGED}.yaml"
     file.write_text(yaml.safe_dump_all(documents))
     explained = [file, "GET http://web/0", "-H", "a: c"]
-    for command in (["run", file, "--out", tmp_path], ["plan", file], ["validate", file], ["explain", *explained]):
+    plan = ["plan", "--no-probe", file]
+    for command in (["run", file, "--out", tmp_path], plan, ["validate", file], ["explain", *explained]):
         ended = chaos(*command)
         said = (ended.stdout + ended.stderr).splitlines()
         assert said and not [line for line in said if line.strip().startswith(FORGED)], said
@@ -156,14 +157,14 @@ def test_json_for_programs_stays_json(tmp_path: Path) -> None:
     file.write_text(yaml.safe_dump_all(documents))
     exported = chaos("export", "envoy", file).stdout
     assert f'"{name}"' in json.dumps(json.loads(exported), ensure_ascii=False)
-    for command in (["plan", file], ["validate", file], ["explain", file, "http://web/0"]):
+    for command in (["plan", "--no-probe", file], ["validate", file], ["explain", file, "http://web/0"]):
         said = chaos(*command, "--format", "json").stdout
         assert json.loads(said)
         assert said == printable(said)
     assert exported == printable(exported)
 
 
-@pytest.mark.parametrize("command", [("plan",), ("validate",), ("explain",)])
+@pytest.mark.parametrize("command", [("plan", "--no-probe"), ("validate",), ("explain",)])
 def test_no_command_hands_escape_sequences_to_the_terminal(command: tuple[str, ...], tmp_path: Path) -> None:
     file = tmp_path / "names.yaml"
     file.write_text(document(NAMES))

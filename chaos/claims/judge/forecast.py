@@ -48,10 +48,11 @@ def plan_lines(
     ]
 
 
-def expected_rate(users: int, delay: float, arrival_rate: float | None = None) -> float:
+def expected_rate(users: int, delay: float, arrival_rate: float | None = None, busiest: float | None = None) -> float:
     """Return the requests per second of the load: its arrival rate if it has one, else that of so many users whose
-    requests are delayed by `delay` seconds on average."""
-    return arrival_rate or min(users / delay if delay > 0 else BUSIEST, BUSIEST)
+    requests are delayed by `delay` seconds on average. `busiest` is their rate without delays, if it was measured."""
+    most = busiest or BUSIEST
+    return arrival_rate or min(users / delay if delay > 0 else most, most)
 
 
 def _line(expectation: Expectation, share: float, alpha: float, requests: int | None) -> PlanLine:

@@ -98,8 +98,9 @@ class ClaimForecast:
 class Forecast:
     """What an experiment is expected to show, before anything runs; print it to read it.
 
-    `confidence` and `tolerance` are fractions. `rate` is the expected requests per second, `seconds` how long the
-    slowest verdict takes at that rate; None if it depends on the upstream."""
+    `confidence` and `tolerance` are fractions. `rate` is the expected requests per second, from a rate that was
+    `measured` without faults, or assumed. `seconds` is how long the slowest verdict takes at that rate, None if it
+    depends on the upstream."""
 
     name: str
     description: str
@@ -109,6 +110,7 @@ class Forecast:
     claims: tuple[ClaimForecast, ...]
     rate: float
     seconds: float | None
+    measured: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, as `chaos plan --format json` prints them."""
@@ -127,7 +129,8 @@ class Forecast:
         yield from (f"  {claim.title:{width}}   {_needs(claim)}" for claim in self.claims)
         if self.seconds is not None:
             rate, seconds = plain_count(round(self.rate)), format_duration(round(self.seconds, 1))
-            yield from ("", f"at about {rate} requests/s that is {seconds}")
+            how = "as measured without faults" if self.measured else "assumed"
+            yield from ("", f"at about {rate} requests/s ({how}) that is {seconds}")
 
 
 def _rule(rule: RuleForecast) -> Iterator[str]:

@@ -229,13 +229,14 @@ class RunPlan:
             return None
         return BUDGET * max(each for each in needed if each is not None)
 
-    def forecast(self) -> Forecast:
-        """Return the forecast for `chaos plan`: expected outcomes per rule, and the requests that each verdict
-        needs."""
+    def forecast(self, busiest: float | None = None) -> Forecast:
+        """Return the forecast for `chaos plan`: expected outcomes per rule, and the requests that each verdict needs.
+
+        `busiest` is how many requests per second the users send without delays, if it was measured."""
         load = self.load
         lines = self._plan_lines()
         wait = mean_wait(self.effects[0], self._weights)
-        rate = expected_rate(load.users, wait, load.arrival_rate)
+        rate = expected_rate(load.users, wait, load.arrival_rate, busiest)
         claims = (
             *(ClaimForecast.of(line) for line in lines),
             *(ClaimForecast.of_hypothesis(line) for line in self._hypothesis_lines()),
@@ -249,6 +250,7 @@ class RunPlan:
             rules=self.rule_forecasts(),
             claims=claims,
             rate=rate,
+            measured=busiest is not None,
             seconds=max(needed) / rate if needed else None,
         )
 
