@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from chaos.claims.finding import Finding
 from chaos.claims.hypotheses.hypothesis import Hosts, Hypothesis, Known
@@ -15,14 +16,16 @@ from chaos.verify.verdict import Verdict
 
 
 class Hypotheses:
-    """All hypotheses of an experiment. `observe` and `findings` are called as those of Judge."""
+    """All hypotheses of an experiment. `observe` and `findings` are called as those of Judge. `tagged` is False if the
+    gateway sends no tags and has no counters: what only these show is not judged."""
 
-    def __init__(self, expressions: Sequence[Expression], hosts: Hosts | None = None):
+    def __init__(self, expressions: Sequence[Expression], hosts: Hosts | None = None, *, tagged: bool = True):
         self.all = tuple(
             Hypothesis(expression, f"expect#{number}#{expression.text}")
             for number, expression in enumerate(expressions)
         )
         self.hosts = hosts or {}
+        self._tagged = tagged
         self.masking = Masking()
         self._earlier: GatewayCounters | None = None
 
@@ -37,7 +40,20 @@ class Hypotheses:
         """Return one finding per hypothesis."""
         known = Known(observed, counters, self._earlier, self.hosts, self.masking, starved)
         self._earlier = known.counters
-        return [metric_of(each.expression.left).judge(blank(each, confidence, alpha), each, known) for each in self.all]
+        return [self._judge(each, blank(each, confidence, alpha), known) for each in self.all]
+
+    def _judge(self, hypothesis: Hypothesis, finding: Finding, known: Known) -> Finding:
+        reason = "" if self._tagged else hidden(hypothesis.expression)
+        if reason:
+            sentence = f"Not judged: it cannot be seen from outside, as {reason}."
+            return replace(finding, verdict=Verdict.NOT_JUDGED, cause="unseen", ledgers=(), sentence=sentence)
+        return metric_of(hypothesis.expression.left).judge(finding, hypothesis, known)
+
+
+def hidden(expression: Expression) -> str:
+    """Return why an expression cannot be judged through a gateway that says nothing; empty if it can."""
+    sides = (expression.left, expression.right)
+    return next((reason for side in sides if side is not None and (reason := metric_of(side).hidden)), "")
 
 
 def blank(hypothesis: Hypothesis, confidence: float, alpha: float) -> Finding:

@@ -20,7 +20,8 @@ class RunJudge:
     """The judge of one run: give each digest to `observe` and every whole second of them to `second`, and call
     `findings` for the verdicts so far.
 
-    Expectations and hypotheses divide 1 - confidence. `silent` are findings about rules that no task takes."""
+    Expectations and hypotheses divide 1 - confidence. `silent` are findings about rules that no task takes;
+    `tagged` is False if the gateway says nothing of what it did."""
 
     def __init__(
         self,
@@ -31,8 +32,9 @@ class RunJudge:
         hosts: Hosts | None = None,
         silent: Sequence[Finding] = (),
         confidence: float = 0.99,
+        tagged: bool = True,
     ):
-        self._hypotheses = Hypotheses(hypotheses, hosts)
+        self._hypotheses = Hypotheses(hypotheses, hosts, tagged=tagged)
         self._judge = Judge(expected, confidence, self._hypotheses)
         self._safeguards = Safeguards(safeguards)
         self._silent = tuple(silent)

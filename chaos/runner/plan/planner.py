@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from chaos.claims.effects import PhaseEffects
 from chaos.claims.expectations import expectations
 from chaos.claims.hypotheses.coverage import judge_failures, judge_lost
+from chaos.claims.hypotheses.judging import hidden
 from chaos.claims.hypotheses.measure import Expression
 from chaos.claims.hypotheses.reading import names_of, read_hold, read_hypotheses, read_safeguards
 from chaos.claims.hypotheses.safeguards import Safeguard
@@ -49,6 +50,8 @@ def plan_prepared(prepared: Prepared, options: RunOptions) -> RunPlan:
     tasks, notes = _tasks(prepared, rules)
     open_ended = bool(reading.experiment.spec.load.locustfile) or bool(prepared.services.applications())
     claims = _claims(reading, rules, tasks, phases_of(reading.experiment.spec))
+    if options.gateway is not None:
+        _check_safeguards(claims.safeguards, reading)
     ruled = [with_rules(prepared, phase, rules, phase.place) for phase in phases_of(reading.experiment.spec)]
     phases = tuple(each.phase for each in ruled)
     hypotheses, safeguards, search = claims.hypotheses, claims.safeguards, _search(prepared, rules, claims.hold)
@@ -122,6 +125,18 @@ def _check_gateway(url: str, reading: Reading) -> None:
         what = "phases" if spec.phases else "search"
         message = "a gateway that already runs cannot change its faults; leave this out with --gateway"
         raise InvalidInput([reading.problem(("spec", what), message)])
+
+
+def _check_safeguards(safeguards: Sequence[Safeguard], reading: Reading) -> None:
+    """Raise InvalidInput for safeguards that would never fire, because a gateway that already runs does not say what
+    they watch."""
+    found = [(index, hidden(each.expression)) for index, each in enumerate(safeguards)]
+    message = "a safeguard cannot watch this with --gateway: {}"
+    problems = [
+        reading.problem(("spec", "safeguards", index), message.format(reason)) for index, reason in found if reason
+    ]
+    if problems:
+        raise InvalidInput(problems)
 
 
 def _phase_problems(reading: Reading, rules: Rules) -> Iterator[Problem]:

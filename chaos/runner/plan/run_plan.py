@@ -110,6 +110,7 @@ class RunPlan:
             hosts=hosts_of(self.rules),
             silent=self.silent,
             confidence=self.confidence,
+            tagged=self.gateway is None,
         )
 
     def level_judge(self, plan: SearchPlan, phase: RunPhase, confidence: float) -> RunJudge:

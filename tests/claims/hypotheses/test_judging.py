@@ -195,6 +195,15 @@ def test_masked_is_wrong_in_at_most_1_run_of_100_although_faults_come_together()
     assert wrong <= 11
 
 
+@pytest.mark.parametrize("text", ["aborted < 5%", "delayed < 5%", "masked(web) > 5%", "amplification(web) < 3"])
+def test_what_only_tags_and_counters_say_is_not_judged_from_outside(text: str) -> None:
+    judge = Judge((), hypotheses=Hypotheses([parse_expression(text), parse_expression("failures < 5%")], tagged=False))
+    for number in range(30):
+        judge.observe(second(200, seed=number))
+        found = judge.findings(None)
+    assert [each.verdict for each in found] == [Verdict.NOT_JUDGED, V] and "from outside" in found[0].sentence
+
+
 def test_row_and_sentence_of_what_was_verified_earlier_have_the_same_counts() -> None:
     judge = Judge((), hypotheses=Hypotheses([parse_expression("failures < 5%")]))
     judge.observe(second(1000))

@@ -135,6 +135,11 @@ def test_a_gateway_that_runs_already_is_asked_for_no_other_faults(spec: str, pla
     assert told == f"{place}: a gateway that already runs cannot change its faults; leave this out with --gateway"
 
 
+def test_a_safeguard_that_could_never_fire_is_refused() -> None:
+    (told,) = refusals(f"{HEAD}  safeguards: ['delayed < 5%']\n{WEB}{RULES}", gateway="http://127.0.0.1:80")
+    assert told.startswith(f"{FILE}:4:16: spec.safeguards[0]: a safeguard cannot watch this with --gateway")
+
+
 def test_of_a_gateway_that_says_nothing_only_what_shows_in_answers_is_judged() -> None:
     """There are no tags that say which rule an answer comes from."""
     ours, theirs = planned_web(), planned_web(options={"gateway": "http://127.0.0.1:80"})

@@ -37,6 +37,10 @@ class Amplification(Metric):
     each_second: ClassVar[bool] = False
     kind: ClassVar[str] = "amplification"
 
+    @property
+    def hidden(self) -> str:
+        return "only a gateway of ours says how many calls there were"
+
     def judge(self, finding: Finding, hypothesis: Hypothesis, known: Known) -> Finding:
         expression, totals = hypothesis.expression, hypothesis.totals
         totals.all.append(_total(known, expression.left))

@@ -27,6 +27,10 @@ class Masked(Metric):
     followed: ClassVar[bool] = True
     kind: ClassVar[str] = "masking"
 
+    @property
+    def hidden(self) -> str:
+        return "only a gateway of ours says which calls were aborted"
+
     def judge(self, finding: Finding, hypothesis: Hypothesis, known: Known) -> Finding:
         """Return the finding, by the faults that were followed to their users; not judged if ids are not passed on."""
         expression = hypothesis.expression

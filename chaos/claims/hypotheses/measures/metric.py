@@ -32,6 +32,11 @@ class Metric(ABC):
     kind: ClassVar[str] = "hypothesis"
     """The kind of its findings in journals and `result.json`."""
 
+    @property
+    def hidden(self) -> str:
+        """Why the clients of a gateway that sends no tags and has no counters cannot see it; empty if they can."""
+        return ""
+
     @abstractmethod
     def judge(self, finding: Finding, hypothesis: Hypothesis, known: Known) -> Finding:
         """Return the finding with estimate, interval, verdict and sentence as known so far."""

@@ -16,6 +16,11 @@ from chaos.claims.shares.lost import with_lost
 
 @dataclass(frozen=True, slots=True)
 class Share(Metric):
+    @property
+    def hidden(self) -> str:
+        share = observed_values.SHARES.get(self.name)
+        return f"no response says that it was {self.name}" if share is not None and share.fault else ""
+
     def judge(self, finding: Finding, hypothesis: Hypothesis, known: Known) -> Finding:
         expression = hypothesis.expression
         share = observed_values.SHARES.get(self.name)
