@@ -81,9 +81,9 @@ def test_only_watched_files_are_read_again(watch: bool, percent: int, tmp_path: 
     assert abort_of(gateway.reload()) == Percent.of(percent)
 
 
-def abort_of(rules: Rules) -> Percent | None:
-    (found,) = (info.abort for info in rules.rules if info.abort is not None)
-    return found
+def abort_of(rules: Rules) -> Percent:
+    (found,) = (fault for info in rules.rules for fault in info.faults)
+    return found.percent
 
 
 def test_the_documents_in_force_are_those_of_the_plan(tmp_path: Path) -> None:
