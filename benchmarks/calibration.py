@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import binom
 
+from benchmarks.homogeneity import on_right_gateways, on_wrong_gateways
+from benchmarks.row import Row
 from chaos.verify.claim import split_alpha, within
 from chaos.verify.drift import find_drift
 from chaos.verify.independence import dependence
@@ -28,26 +28,6 @@ from tests.support.simulated_tries import SimulatedTries
 RUNS = 10_000
 ALPHA = 0.01
 SHARES = (0.0, 0.001, 0.01, 0.1, 0.5, 0.99, 1.0)
-
-
-@dataclass(frozen=True)
-class Row:
-    """`wrong` of `runs` ended with a wrong verdict, where `most` is promised; None where nothing is."""
-
-    what: str
-    runs: int
-    wrong: int
-    most: float | None
-    note: str = ""
-
-    @property
-    def kept(self) -> bool:
-        """Whether the promise holds, up to what chance explains once in a million."""
-        return self.most is None or self.wrong <= binom.isf(1e-6, self.runs, self.most)
-
-    def __str__(self) -> str:
-        promise = "" if self.most is None else f"{self.most * 100:g} %"
-        return f"| {self.what} | {self.runs:,} | {self.wrong / self.runs * 100:.2f} % | {promise} | {self.note} |"
 
 
 def right_gateways() -> Iterator[Row]:
@@ -207,7 +187,20 @@ def masking() -> Iterator[Row]:
         )
 
 
-TABLES = (right_gateways, edges, power, stopping_rules, families, quantiles, guards, retries, ratios, masking)
+TABLES = (
+    right_gateways,
+    edges,
+    power,
+    stopping_rules,
+    families,
+    quantiles,
+    guards,
+    on_right_gateways,
+    on_wrong_gateways,
+    retries,
+    ratios,
+    masking,
+)
 
 
 def main(wanted: Sequence[str]) -> int:

@@ -18,9 +18,9 @@ from chaos.faults import FaultKind
 MOST_USERS = 64
 """How many users are counted one by one. Where they differ, so many show it."""
 
-BLOCK = 256
-"""Requests in a block. Twice the size of the blocks from which gateways deal (100) and more, so that requests which
-overtake each other at its ends do not matter."""
+BLOCK = 128
+"""Requests in a block. A shuffled deck of 100 is found in 3 000 to 6 500 requests, with blocks of 256 in 3 500 to
+8 000: larger ones are fewer, and in smaller ones it counts how requests overtake each other at the ends."""
 
 LOST = "lost"
 """What stands in a fault's place for a user's requests without a response."""

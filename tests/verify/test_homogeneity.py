@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import log
 from typing import Any
 
 import numpy as np
 import pytest
 
-from chaos.verify.homogeneity import Range, coupled, odd_one_out, regular, successive, unequal
+from chaos.verify.homogeneity import (
+    Range,
+    coupled,
+    each_own,
+    kindest,
+    odd_one_out,
+    regular,
+    spread_between,
+    successive,
+    unequal,
+)
 
 Outcomes = np.ndarray[Any, Any]
 HALF = Range(0.48, 0.52)
@@ -38,6 +48,7 @@ def pairs(outcomes: Outcomes) -> list[int]:
 EVIDENCE: dict[str, Callable[[Outcomes], float]] = {
     "unequal connections": lambda x: unequal(Counter(parts(x)), HALF),
     "an odd connection": lambda x: odd_one_out(parts(x), HALF)[0],
+    "shares of their own": lambda x: each_own(parts(x, 3), HALF),
     "unequal blocks": lambda x: unequal(blocks(x, 16), HALF),
     "regular blocks": lambda x: regular(blocks(x, 100), HALF),
     "memory": lambda x: successive(pairs(x), HALF),
@@ -70,7 +81,12 @@ def fifty_of_each_hundred(random: np.random.Generator) -> Outcomes:
     return np.concatenate([random.permutation(np.repeat([0, 1], 50)) for _ in range(N // 100)])
 
 
+def one_of_three_only(random: np.random.Generator) -> Outcomes:
+    return dice(random, np.resize([1.0, 0.25, 0.25], N))
+
+
 WRONG = [
+    (one_of_three_only, "shares of their own"),
     (shares_per_connection, "unequal connections"),
     (one_connection_always, "an odd connection"),
     (by_turns, "memory"),
@@ -98,6 +114,27 @@ def test_dice_are_suspected_in_at_most_alpha_of_all_runs_however_often_they_are_
         outcomes = dice(random, share, 2000)
         wrong += any(EVIDENCE[evidence](outcomes[:n]) >= -log(0.01) for n in range(200, 2001, 200))
     assert wrong <= 14
+
+
+def test_unknown_outcomes_are_no_evidence() -> None:
+    """They count as whatever makes the parts most alike, and as claimed."""
+
+    def differ(parts: Sequence[tuple[int, int]]) -> float:
+        return each_own(parts, HALF)
+
+    apart = [(400, 1000), (600, 1000)]
+    assert kindest(apart, [0, 0], HALF, differ) == (differ(apart), apart)
+    assert kindest(apart, [5, 5], HALF, differ)[0] > -log(ALPHA)
+    assert kindest(apart, [300, 300], HALF, differ)[0] < 0
+    assert kindest([(0, 500), (0, 500)], [500, 500], HALF, differ)[0] < 0
+
+
+def test_the_spread_of_parts_is_that_beyond_chance() -> None:
+    random = np.random.default_rng(5)
+    same = Counter(parts(dice(random, 0.5, 40_000)))
+    apart = Counter(parts(dice(random, np.resize([0.4, 0.6], 40_000), 40_000)))
+    assert spread_between(same) < 0.01 and spread_between(apart) == pytest.approx(0.1, abs=0.01)
+    assert spread_between({}) == spread_between({(1, 2): 1}) == 0.0
 
 
 def test_the_odd_part_is_named() -> None:
