@@ -70,12 +70,13 @@ def combine(lines: list[DigestLine]) -> DigestLine:
         errors.update(line.errors)
     total = merger.digest()
     seconds = sum(line.seconds for line in lines)
+    whole = seconds or 1.0  # while nothing comes back, digests tell of no time at all
     return replace(
         lines[-1],
         second=lines[0].second,
         seconds=seconds,
-        users=round(sum(line.users * line.seconds for line in lines) / seconds),
-        cpu=round(sum(line.cpu * line.seconds for line in lines) / seconds, 3),
+        users=round(sum(line.users * line.seconds for line in lines) / whole),
+        cpu=round(sum(line.cpu * line.seconds for line in lines) / whole, 3),
         entries=tuple(total.entries()),
         pairs=tuple(total.pair_entries()),
         parts=total.parts.record(),

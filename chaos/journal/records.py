@@ -64,7 +64,8 @@ class Phase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DigestLine:
-    """What users saw in one stretch, `seconds` long, from `second` after the load began.
+    """What became of the requests that users sent in one stretch, `seconds` long, from `second` after the load began;
+    it was told `lag` seconds after its end, because a response takes its time.
 
     `entries`, `pairs`, `parts` and `pending` are a Digest's; `errors` are requests without a response by kind; `cpu` is
     the share of a core that the busiest load process used; `late` counts requests of an open model for which no user
@@ -74,6 +75,7 @@ class DigestLine:
     at: float = 0.0
     second: float
     seconds: float = 1.0
+    lag: float = 0.0
     users: int = 0
     cpu: float = 0.0
     entries: tuple[EntryRecord, ...] = ()

@@ -236,6 +236,7 @@ class DigestRecord(Shape):
     at: Seconds = 0.0
     second: Seconds
     seconds: Seconds = 1.0
+    lag: Seconds = 0.0
     users: Count = 0
     cpu: Annotated[float, Field(ge=0, le=1e6)] = 0.0
     entries: list[EntryShape] = []

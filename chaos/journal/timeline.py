@@ -56,6 +56,8 @@ class Timeline:
         whole.clear()
         counts = self._total.push(line.entries, line.pairs, whole, line.pending, line.parts)
         self.errors.update(line.errors)
+        if not counts and not line.seconds:
+            return  # no request of it has its response yet
         self.stretches.append(_stretch(line, counts, whole))
 
     def digest(self) -> Digest:
@@ -69,8 +71,8 @@ def _stretch(line: DigestLine, counts: dict[Key, int], whole: Accumulator) -> St
         p50, p95, p99 = whole.quantiles((0.5, 0.95, 0.99))
         quantiles = {"p50": p50, "p95": p95, "p99": p99}
     return Stretch(
-        begin=max(0.0, line.at - line.seconds),
-        end=line.at,
+        begin=max(0.0, line.at - line.lag - line.seconds),
+        end=max(0.0, line.at - line.lag),
         users=line.users,
         cpu=line.cpu,
         counts=counts,

@@ -104,6 +104,10 @@ class DistributedLoad:
         self._abandoned += told["abandoned"]
         self._samples += told["samples"]
 
+    def _told_until(self) -> float | None:
+        """Return until when every worker has told of its requests."""
+        return min((told["told_until"] for told in self._told.values()), default=None)
+
     def report(self) -> Report:
         """Return what the workers have sent since the last report, added up."""
         told = self._told.values()
@@ -117,6 +121,7 @@ class DistributedLoad:
             share=share,
             abandoned=self._abandoned,
             held=sum((Counter({(phase, task): n for phase, task, n in each["held"]}) for each in told), Counter()),
+            told_until=self._told_until(),
         )
         self._clear()
         return made
@@ -228,6 +233,7 @@ class Worker:
                 "samples": report.samples,
                 "share": report.share,
                 "abandoned": report.abandoned,
+                "told_until": report.told_until,
                 "held": [[*place, count] for place, count in report.held.items()],
             },
         )

@@ -19,7 +19,8 @@ from chaos.protocol.load_plan import Plan
 @dataclass(slots=True)
 class Report:
     """What happened since the last report. `cpu` is the share of a core; `share` is the share of requests that are
-    sampled; `held` counts responses, by phase and task, that have come and are in no digest yet."""
+    sampled; `held` counts responses, by phase and task, that have come and are in no digest yet. What was sent before
+    `told_until` (perf_counter's value) has been reported, None if that is not known."""
 
     digest: Digest = field(default_factory=Digest)
     users: int = 0
@@ -29,6 +30,7 @@ class Report:
     share: float = 0.0
     abandoned: int = 0
     held: Counter[tuple[str, str]] = field(default_factory=Counter)
+    told_until: float | None = None
 
 
 def environment_of(shared: Shared) -> Environment:
@@ -100,7 +102,8 @@ class LocalLoad:
         abandoned = self.shared.pending.abandoned - self._abandoned
         self._abandoned += abandoned
         users, cpu, held = self.runner.user_count, self._cpu(), self.shared.pending.held()
-        return Report(digest, users, cpu, late, recorder.take_samples(), share, abandoned, held)
+        samples = recorder.take_samples()
+        return Report(digest, users, cpu, late, samples, share, abandoned, held, self.shared.told_until)
 
     def stop(self, drain: float) -> None:
         """End all users; those that wait for a response get `drain` seconds."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection
 from math import ceil
+from time import perf_counter
 from typing import Protocol
 
 from chaos.load.recorder import Cohort, Recorder
@@ -35,10 +36,12 @@ class InFlight(Protocol):
 class Pending:
     """The requests in flight of one process. `hold` is how many seconds a response takes at most by the rules alone,
     and `interval` the seconds between two reports. `senders` are all who may have sent one; `abandoned` counts
-    requests that were sent and whose sender was stopped before the response came."""
+    requests that were sent and whose sender was stopped before the response came. What was sent before `told_until`
+    (perf_counter's value) has been reported."""
 
     def __init__(self, recorder: Recorder, hold: float, interval: float):
         self.senders: set[InFlight] = set()
+        self.told_until = 0.0
         self.abandoned = 0
         self._recorder = recorder
         self._hold = ceil(hold / interval)
@@ -59,6 +62,7 @@ class Pending:
         per_cohort = Counter(sender.cohort.number for sender in flying if sender.cohort is not None)
         before = next((each.number for each in self._recorder.cohorts if not self._ready(each, now, per_cohort)), now)
         self._before = before
+        self.told_until = next(each.since for each in self._recorder.cohorts if each.number == before)
         made = self._recorder.digest(before=before, in_flight=min(per_cohort, default=now))
         return self._with_pending(made, [each for each in flying if each.cohort and each.cohort.number < before])
 
@@ -72,6 +76,7 @@ class Pending:
 
     def last_digest(self) -> Digest:
         """Return all that has not been reported; whatever is in flight is pending."""
+        self.told_until = perf_counter()
         return self._with_pending(self._recorder.digest(), self._flying())
 
     def _flying(self) -> list[InFlight]:

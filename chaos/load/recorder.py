@@ -9,6 +9,8 @@ so far, and a right gateway would look as if it delayed too few."""
 
 from __future__ import annotations
 
+from time import perf_counter
+
 from chaos.journal.identity import sample_bound
 from chaos.load.order import Order
 from chaos.load.tags import UNTAGGED, Tags, of_head
@@ -36,12 +38,14 @@ class Outcome:
 
 
 class Cohort:
-    """Requests that were sent during one interval. `number` counts cohorts from 0."""
+    """Requests that were sent during one interval. `number` counts cohorts from 0; `since` is when it began, as
+    perf_counter's value."""
 
-    __slots__ = ("found", "number", "rare")
+    __slots__ = ("found", "number", "rare", "since")
 
     def __init__(self, number: int = 0):
         self.number = number
+        self.since = perf_counter()
         self.found: dict[tuple[int, int, bytes], Outcome] = {}
         self.rare: dict[Key, Outcome] = {}
 

@@ -46,7 +46,7 @@ class Session:
         self.drain = DRAIN
         self._over = Event()
         self._watchers: list[Callable[[Digest], None]] = []
-        self._told_until = 0.0
+        self._told_until = self._ticked = 0.0
         self._requests = 0
         self._errors: Counter[str] = Counter()
         self._late = 0
@@ -92,7 +92,7 @@ class Session:
             reason=self.reason,
             requests=self._requests,
             errors=dict(self._errors),
-            seconds=round(self._told_until, 3),
+            seconds=round(self._ticked, 3),
             late=self._late,
             abandoned=self._abandoned,
         )
@@ -109,7 +109,7 @@ class Session:
     def _due(self) -> bool:
         """Return whether most of an interval has passed since the last digest."""
         began = self.load.began
-        return began is not None and perf_counter() - began - self._told_until > self.plan.interval / 2
+        return began is not None and perf_counter() - began - self._ticked > self.plan.interval / 2
 
     def _watch(self) -> None:
         """End the load when it has done its requests or its time, or cannot go on."""
@@ -147,11 +147,12 @@ class Session:
                 raise ValueError(other)
 
     def _tell(self, report: Report) -> None:
-        """Write one digest line (and one of samples) for the time since the last."""
+        """Write one digest line (and one of samples) for the requests that were sent since those of the last."""
         began = self.load.began
         if began is None:
             return
-        age = perf_counter() - began
+        age = self._ticked = perf_counter() - began
+        until = age if report.told_until is None else min(max(report.told_until - began, self._told_until), age)
         digest = report.digest
         errors = errors_of(digest)
         self._requests += digest.count
@@ -165,11 +166,12 @@ class Session:
         for entry in digest.each_entry():
             entries.append(entry)
             gevent.sleep(0)  # encoding takes a while; users read their responses in between
-        second, self._told_until = self._told_until, age
+        second, self._told_until = self._told_until, until
         message = DigestMessage(
             type="digest",
             second=round(second, 3),
-            seconds=round(age - second, 3),
+            seconds=round(until - second, 3),
+            lag=round(age - until, 3),
             users=report.users,
             cpu=report.cpu,
             entries=entries,

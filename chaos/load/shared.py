@@ -40,6 +40,11 @@ class Shared:
         """Return all that has not been reported."""
         return self.pending.last_digest() if self.plan.hold else self.recorder.digest()
 
+    @property
+    def told_until(self) -> float:
+        """Until when, as perf_counter's value, the requests were sent that the last digest told of."""
+        return self.pending.told_until if self.plan.hold else perf_counter()
+
     def begin(self) -> float:
         """Return when the load began, as perf_counter's value; the first call sets it."""
         if self.began is None:

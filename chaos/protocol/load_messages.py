@@ -25,13 +25,15 @@ class Refused(TypedDict):
 
 
 class DigestMessage(TypedDict):
-    """What users saw in `seconds` from `second` on, which counts since the load began. `errors` are requests without a
+    """What became of the requests that users sent in `seconds` from `second` on, which counts since the load began;
+    `lag` is how many seconds ago that was, because a response takes its time. `errors` are requests without a
     response, by kind; `late` counts requests of an open model that found no idle user when they were due. `held` is
     `[phase, task, count]` of responses that have come by now and are in no digest yet."""
 
     type: Literal["digest"]
     second: float
     seconds: float
+    lag: float
     users: int
     cpu: float
     entries: list[EntryRecord]

@@ -31,6 +31,7 @@ def digest_line(message: DigestMessage) -> DigestLine:
     return DigestLine(
         second=message["second"],
         seconds=message["seconds"],
+        lag=message["lag"],
         users=message["users"],
         cpu=message["cpu"],
         entries=tuple(message["entries"]),
