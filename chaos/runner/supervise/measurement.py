@@ -18,10 +18,12 @@ BUSY = 0.95  # share of a core from which a load process is short of CPU
 
 
 class Recording:
-    """The state of a measurement. `judge` is replaced for each level of a search."""
+    """The state of a measurement. `judge` is replaced for each level of a search; `earlier` are those of the levels
+    before, whose last responses may still come."""
 
     def __init__(self, journal: JournalWriter, judge: RunJudge):
         self.journal, self.judge = journal, judge
+        self.earlier: list[RunJudge] = []
         self.counters: GatewayCounters | None = None
         self.requests = 0
         self.answered = 0
@@ -42,7 +44,8 @@ class Recording:
         line = digest_line(message)
         self.journal.write(line)
         digest = Digest.of(line.entries, line.pairs, line.pending, line.parts)
-        self.judge.observe(digest, line.seconds)
+        for judge in (*self.earlier, self.judge):
+            judge.observe(digest, line.seconds)
         self.judge.hold(message["held"])
         self._count(digest)
         if line.seconds > LEAST_FOR_A_RATE:

@@ -90,11 +90,20 @@ class Driver:
                 found = standing.of_phase(phase.name)
                 verdict = found[0].verdict if found else Verdict.NO_TRAFFIC
                 search.record(level, verdict)
+                recording.earlier.append(recording.judge)
                 standing.more = (*self._levels(phase), search.finding(wanted.quantity, wanted.hold.text))
             self.say("info", f"{wanted.quantity.show(level)}: {verdict.value}")
             if ended_by == "load":
                 break
         recording.judge = self.plan.judge()
+
+    def count_levels_again(self) -> None:
+        """Give the findings of a search's levels the counts that they have now. Their last responses come after the
+        next level has begun; a verdict that was reached stays."""
+        recording, standing = self.standing.recording, self.standing
+        found = [each for judge in recording.earlier for each in judge.findings(recording.counters)]
+        latest = {each.id: each for each in found}
+        standing.more = tuple(_with_counts(each, latest.get(each.id)) for each in standing.more)
 
     def _levels(self, phase: RunPhase) -> tuple[Finding, ...]:
         """Return the findings of the levels so far, this one's included, without the search's own."""
@@ -211,3 +220,8 @@ class Driver:
         with contextlib.suppress(Stopped):
             while not self._load_done and time.monotonic() < deadline:
                 await self._next(deadline)
+
+
+def _with_counts(finding: Finding, latest: Finding | None) -> Finding:
+    """Return the latest finding of a claim if its verdict is the one that was reached."""
+    return latest if latest is not None and latest.verdict is finding.verdict else finding

@@ -115,6 +115,7 @@ class Supervisor:
             except Stopped as early:
                 stopped = early
             await driver.finish_load()
+            driver.count_levels_again()
             await self.standing.update_verdicts(driver.gateway, now=True)
             self._warn_of_upstream()
             self._tell_of_switch()

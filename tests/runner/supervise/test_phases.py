@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from support.experiments import experiment, journal, run, virtual_service, write
 
 from chaos.errors import ExitCode
 from chaos.faults import count_of
-from chaos.journal.records import Counters, Phase
+from chaos.journal.records import Counters, DigestLine, Phase
 from chaos.verify.verdict import Verdict
 
 pytestmark = pytest.mark.slow
@@ -93,3 +94,19 @@ def test_a_search_closes_in_on_where_a_hypothesis_breaks(tmp_path: Path) -> None
     assert finding.interval is not None
     low, high = finding.interval
     assert low is not None and high is not None and low <= 0.20 <= high <= 0.41
+
+
+def test_a_level_counts_every_request_that_the_run_has_of_it(tmp_path: Path) -> None:
+    """Its last responses come when the next level has begun: as many as users wait, or a tenth of a short level."""
+    search = {"vary": "web.delay", "from": 50, "to": 90, "hold": "failures < 50%", "resolution": 30}
+    rules = virtual_service(fault={"delay": {"fixedDelay": "0.4s", "percentage": {"value": 50}}})
+    file = write(tmp_path, experiment(search=search, load={"users": 100, "duration": "3s"}), rules)
+    result = run(file, tmp_path)
+    counted = Counter[str]()
+    for line in journal(result.folder):
+        for entry in line.entries if isinstance(line, DigestLine) else ():
+            counted[entry["phase"]] += entry["count"]
+    levels = [finding for finding in result.findings if finding.kind == "hypothesis"]
+    assert levels
+    for finding in levels:
+        assert finding.observed is not None and finding.observed.n == counted[finding.phase]
