@@ -176,6 +176,7 @@ def test_a_run_blocks_until_its_verdict_and_prints_nothing(tmp_path: Path, capfd
     assert again.to_dict()["command"] == ["chaos", "run", file, "--set", "spec.seed=7"]
 
 
+@pytest.mark.slow
 async def test_where_a_loop_runs_a_run_is_awaited(tmp_path: Path) -> None:
     file = write(tmp_path, experiment(load=FEW), virtual_service(abort=0))
     with pytest.raises(RuntimeError, match="run_async"):
@@ -184,6 +185,7 @@ async def test_where_a_loop_runs_a_run_is_awaited(tmp_path: Path) -> None:
     assert (result.requests, result.seed, result.report) == (300, 3, None)
 
 
+@pytest.mark.slow
 def test_a_run_in_a_thread(tmp_path: Path) -> None:
     file = write(tmp_path, experiment(load=FEW), virtual_service(abort=50))
     found: list[chaos.Result] = []
@@ -193,6 +195,7 @@ def test_a_run_in_a_thread(tmp_path: Path) -> None:
     assert (found[0].requests, found[0].verdict) == (300, chaos.Verdict.INCONCLUSIVE)
 
 
+@pytest.mark.slow
 def test_events_are_told_to_whoever_asks(tmp_path: Path) -> None:
     phases = [{"name": name, "requests": 50, "faults": name == "fault"} for name in ("before", "fault")]
     file = write(tmp_path, experiment(phases=phases), virtual_service(abort=50))

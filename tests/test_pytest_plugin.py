@@ -37,6 +37,7 @@ def many(gateway: Gateway, host: str, times: int, path: str = "/") -> list[int]:
         return [s for part in pool.map(lambda _: ask(gateway, host, times // 4, path), range(4)) for s in part]
 
 
+@pytest.mark.slow
 def test_half_of_the_requests_are_aborted_and_the_verdict_says_so(chaos: Chaos) -> None:
     with chaos.rules(host="payments", abort={"percentage": 50, "httpStatus": 503}) as gateway:
         statuses = many(gateway, "payments", 6000)
@@ -94,6 +95,7 @@ def test_an_applications_own_calls_pass_through_http_proxy(chaos: Chaos) -> None
         refused.value.close()
 
 
+@pytest.mark.slow
 def test_the_fixture_comes_with_the_package_and_never_imports_locust(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """

@@ -94,6 +94,7 @@ def test_it_says_that_rules_were_reloaded_and_what_is_wrong_with_them(tmp_path: 
     assert any("120 is not between 0 and 100" in line for line in said)
 
 
+@pytest.mark.slow
 def test_a_service_that_dies_ends_it_with_exit_code_5(tmp_path: Path) -> None:
     with serving(write(tmp_path, experiment(), virtual_service())) as (process, _):
         services = next(pid for pid in descendants(process.pid) if "chaos.services" in command_line(pid))

@@ -89,6 +89,7 @@ def test_a_verdict_that_could_not_be_printed_is_said_on_stderr() -> None:
     assert ended.stderr == "chaos: stdout: No space left on device; the output is not complete\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("document", [("schema",), ("export", "envoy")])
 def test_half_a_document_is_a_failure_unless_its_reader_wanted_no_more(
     document: tuple[str, ...], tmp_path: Path

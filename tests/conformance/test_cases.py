@@ -22,7 +22,9 @@ EMPTY = "apiVersion: chaos/v1alpha1\nkind: Experiment\nspec: {}\n"
 _observed: dict[tuple[str, str], list[Observation]] = {}
 
 with_files = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-with_envoy = [pytest.mark.envoy, pytest.mark.skipif(not available(), reason="no Envoy here")]
+with_envoy = [pytest.mark.envoy, pytest.mark.slow, pytest.mark.skipif(not available(), reason="no Envoy here")]
+FAULT = [pytest.param(path, marks=pytest.mark.representative) if path.stem == "fault" else path for path in FILES]
+and_one_in_make_test = pytest.mark.parametrize("path", FAULT, ids=lambda path: path.stem)
 
 
 @pytest.fixture(scope="module")
@@ -72,13 +74,13 @@ async def test_our_gateway_does_what_the_case_says(path: Path, gateway: Gateway)
 class TestBesideEnvoy:
     pytestmark = with_envoy
 
-    @with_files
+    @and_one_in_make_test
     async def test_envoy_does_what_the_case_says(self, path: Path) -> None:
         cases = load_cases(path)
         wrong = broken(cases, await through_envoy(cases))
         assert not wrong, wrong
 
-    @with_files
+    @and_one_in_make_test
     async def test_our_gateway_and_envoy_agree(self, path: Path, gateway: Gateway) -> None:
         """In status, body, framing, every response header, and all that upstream got; ours is left, Envoy's right."""
         cases = load_cases(path)

@@ -6,6 +6,7 @@ import json
 import random
 from pathlib import Path
 
+import pytest
 from support.journals import write
 
 from chaos.protocol.digest import MOST_NAMES, OTHERS
@@ -43,6 +44,7 @@ def test_names_beyond_the_busiest_are_one_and_nothing_is_lost(tmp_path: Path) ->
     assert f"beyond the {MOST_SHOWN} busiest are shown as {OTHERS}" in shown.events[-1].text
 
 
+@pytest.mark.slow
 def test_a_report_of_many_names_is_small_and_says_what_it_leaves_out(tmp_path: Path) -> None:
     folder = with_ids(tmp_path / "ids" / "20260101-000000", 2_000)
     paths = render(folder)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from support.journals import write
 
 COMMAND = [sys.executable, "-m", "chaos.report"]
@@ -28,6 +29,7 @@ def test_a_waiting_child_renders_what_it_was_started_for_when_stdin_closes(tmp_p
     assert answer["index"] == str(tmp_path / "reports" / "index.html")
 
 
+@pytest.mark.slow
 def test_folders_named_on_stdin_are_answered_one_by_one(tmp_path: Path) -> None:
     """One that cannot be rendered says why, and does not end the child."""
     good = write(tmp_path / "abort50" / "1")

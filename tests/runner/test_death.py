@@ -55,7 +55,6 @@ def test_a_child_that_dies_ends_the_run_with_a_report_and_exit_code_5(victim: st
     assert (the_run(tmp_path) / "report.html").stat().st_size > 10_000
 
 
-@pytest.mark.representative
 def test_a_supervisor_that_is_killed_leaves_no_process_and_a_journal_that_still_makes_a_report(tmp_path: Path) -> None:
     process, children = run_until_measuring(tmp_path)
     assert len(children) >= 3

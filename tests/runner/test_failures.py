@@ -83,6 +83,7 @@ def test_a_service_without_endpoints_is_falsified_and_that_comes_first(tmp_path:
     assert any("shop.example.com has no endpoint" in text for text in events(result))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("verify", "outcome"),
     [({}, "falsified"), ({"failures": "allow"}, "verified"), ({"expect": ["failures < 80%"]}, "verified")],
@@ -99,6 +100,7 @@ def test_an_upstream_that_resets_falsifies_unless_the_user_judges_it(
         assert verdicts(result)["lost"] is not Verdict.FALSIFIED, "the gateway answers 503"
 
 
+@pytest.mark.slow
 def test_responses_that_are_cut_short_are_lost(tmp_path: Path) -> None:
     with third(cut) as origin:
         result = run(before(origin, tmp_path, load={"users": 8, "requests": 3000}), tmp_path)
@@ -107,6 +109,7 @@ def test_responses_that_are_cut_short_are_lost(tmp_path: Path) -> None:
     assert "had no response: connection closed before the end of the response" in result.reasons[0]
 
 
+@pytest.mark.slow
 def test_a_foreign_gateway_that_resets_a_third_is_falsified(tmp_path: Path) -> None:
     with third(reset) as origin:
         result = run(write(tmp_path, experiment(load=LOAD), virtual_service(abort=50)), tmp_path, gateway=origin.url)
@@ -114,6 +117,7 @@ def test_a_foreign_gateway_that_resets_a_third_is_falsified(tmp_path: Path) -> N
     assert lost.verdict is Verdict.FALSIFIED and "had no response: connection" in lost.sentence
 
 
+@pytest.mark.slow
 def test_an_upstream_that_answers_503_itself_may_mean_it_and_is_told_of(tmp_path: Path) -> None:
     async def gone(asked: Asked, writer: asyncio.StreamWriter) -> None:
         writer.write(ok(asked, status="503 Service Unavailable"))
@@ -124,6 +128,7 @@ def test_an_upstream_that_answers_503_itself_may_mean_it_and_is_told_of(tmp_path
     assert any("upstream itself answered" in text and "with 503" in text for text in events(result))
 
 
+@pytest.mark.slow
 def test_plan_says_that_nothing_is_behind(tmp_path: Path) -> None:
     rules = virtual_service("shop.example.com", abort=20)
     load = {**LOAD, "tasks": [{"get": "http://shop.example.com/"}]}

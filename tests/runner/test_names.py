@@ -104,6 +104,7 @@ def test_rules_of_any_name_are_verified_and_shown_without_effect_on_the_terminal
         assert f"abort 418 ({name})" in cases
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("client", ["requests", "urllib"])
 def test_a_tests_own_client_may_meet_rules_of_any_name(client: str, tmp_path: Path) -> None:
     chaos_of_test = Chaos(tmp_path)
@@ -132,6 +133,7 @@ def ask(client: str, url: str) -> Any:
 FORGED = "verified (5 000 requests)"
 
 
+@pytest.mark.slow
 def test_no_text_of_a_file_makes_a_line_of_its_own(tmp_path: Path) -> None:
     """A name with a line break must not look like a verdict."""
     documents = list(yaml.safe_load_all(document([f"rule\n{FORGED}"])))
@@ -148,6 +150,7 @@ def test_no_text_of_a_file_makes_a_line_of_its_own(tmp_path: Path) -> None:
         assert said and not [line for line in said if line.strip().startswith(FORGED)], said
 
 
+@pytest.mark.slow
 def test_json_for_programs_stays_json(tmp_path: Path) -> None:
     """What is spelt out on a terminal is spelt as JSON spells it: an Envoy reads the exported document."""
     name = "a\x7fb\x85c\u200dd\U000e0001\u202e"

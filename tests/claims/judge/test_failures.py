@@ -156,6 +156,7 @@ def test_clients_that_lose_patience_during_a_delay_lose_no_response() -> None:
     assert found["lost"].observed is not None and 9_000 < found["lost"].observed.n < 11_000
 
 
+@pytest.mark.slow
 def test_a_right_gateway_is_wrongly_falsified_by_neither() -> None:
     """At the edge of what is forgiven, judged every second: at most alpha of such runs are wrong."""
     wrong = 0
