@@ -22,7 +22,7 @@ def each_kill() -> Iterator[ParameterSet]:
         yield pytest.param(kill, id=str(kill), marks=[pytest.mark.representative] if number < 3 else [])
 
 
-@pytest.mark.parametrize("kill", each_kill())
+@pytest.mark.parametrize("kill", list(each_kill()))
 def test_nothing_is_left_two_seconds_after_a_kill(kill: Kill, tmp_path: Path) -> None:
     run = KilledRun(tmp_path, kill)
     try:
