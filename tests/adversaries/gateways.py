@@ -187,6 +187,21 @@ def answering(status: int) -> Make:
     return make
 
 
+def retrying(retries: int, failing: float = 0.25) -> Make:
+    """Try again while the upstream fails, up to so many times."""
+
+    def make(dice: Random) -> Gateway:
+        def answer(_: Asked) -> Answer:
+            attempts = 1
+            while (failed := dice.random() < failing) and attempts <= retries:
+                attempts += 1
+            return Answer(status=503 if failed else 200, attempts=attempts)
+
+        return answer
+
+    return make
+
+
 right_abort = abort_where(chance(0.5))
 right_delay = delay_by(lambda _: DELAY)
 right_split = split_where(chance(0.8))

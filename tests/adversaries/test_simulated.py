@@ -11,13 +11,14 @@ from adversaries import gateways as g
 from support.faults import aborting, delaying
 from support.simulated_load import SimulatedLoad, judged
 
-from chaos.claims.effects import Effect
+from chaos.claims.effects import Effect, Retries
 from chaos.verify.verdict import Verdict
 
 WEB = Effect("virtualservice/default/web/0", "web[0]", "web.yaml:9:5", ("GET /",), destinations=(("web:80", 1.0),))
 ABORT = replace(WEB, faults=(aborting(0.5, 400),))
 DELAY = replace(WEB, faults=(delaying(0.5, g.DELAY),))
 BOTH = replace(WEB, faults=(delaying(0.5, g.DELAY), aborting(0.5, 400)))
+RETRYING = replace(WEB, retries=Retries(3, lambda status: status >= 500))
 SPLIT = replace(WEB, destinations=((g.V1, 0.8), (g.V2, 0.2)))
 TASKS = ("GET /", "POST /", "GET /cart")
 
@@ -43,6 +44,10 @@ ADVERSARIES = [
     Adversary("another status", g.answering(503), "dice"),
     Adversary("49 % on two tasks and 100 % on a small one", g.on("GET /small", 1.0, 0.49), "per-task",
               tasks=("GET /",) * 20 + ("POST /",) * 20 + ("GET /small",)),
+    Adversary("44 % on one task and 100 % on a small one", g.on("GET /small", 1.0, 0.44), "per-task",
+              tasks=("GET /",) * 8 + ("GET /small",)),
+    Adversary("every path always or never", g.abort_where(lambda _, a: int(a.task[-1]) % 2 > 0), "per-task",
+              tasks=tuple(f"GET /{place}" for place in range(8))),
     Adversary("GET only", g.on("GET /", 1.0, 0.0), "per-task", tasks=("GET /", "POST /")),
     Adversary("one path of three only", g.on("GET /cart", 1.0, 0.0), "per-task", tasks=TASKS),
     Adversary("one path never", g.on("GET /cart", 0.0, 0.75), "per-task", tasks=TASKS),
@@ -71,6 +76,10 @@ ADVERSARIES = [
     Adversary("one or the other", g.exclusive, "coupled", BOTH),
     Adversary("GET only, both", g.both_where(lambda _, a: (a.task == "GET /", a.task == "GET /")), "per-task", BOTH,
               tasks=("GET /", "POST /")),
+    Adversary("aborted and forwarded all the same", g.answering(200), "dice"),
+    Adversary("2 retries instead of 3", g.retrying(2), "upstream", RETRYING, "failing after 3 retries"),
+    Adversary("4 retries instead of 3", g.retrying(4), "upstream", RETRYING, "failing after 3 retries"),
+    Adversary("loses responses", g.losing(g.right_abort, 0.01, aborted=False), "lost", ABORT, "without a response"),
     Adversary("weights swapped", g.split_where(g.chance(0.2)), "dice", SPLIT, "to web/v1"),
     Adversary("weights by turns in blocks of 40", g.splitting(lambda _: g.Turns(32, 8)), "in-bursts", SPLIT,
               "to web/v1"),
@@ -99,6 +108,7 @@ RIGHT = [
     (DELAY, g.right_delay, TASKS[:1]),
     (BOTH, g.right_both, ("GET /",)),
     (SPLIT, g.right_split, TASKS),
+    (RETRYING, g.retrying(3, 0.5), TASKS),
 ]
 
 
@@ -118,6 +128,7 @@ LOSING = [
 def falsified(effect: Effect, gateway: g.Make, tasks: tuple[str, ...], seed: int, seconds: float) -> list[str]:
     load = SimulatedLoad(gateway(Random(seed)), tasks, users=40, seed=seed)
     found = judged(replace(effect, tasks=tasks), load, seconds)
+    del found["without a response"]  # which the losing ones are, rightly
     return [each.sentence for each in found.values() if each.verdict is Verdict.FALSIFIED]
 
 

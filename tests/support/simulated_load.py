@@ -115,7 +115,7 @@ class SimulatedLoad:
 
 def judged(effect: Effect, load: SimulatedLoad, seconds: float, confidence: float = 0.99) -> dict[str, Finding]:
     """The findings by title when the run is over, judged with each digest on the way."""
-    judge = Judge(expectations([PhaseEffects("", (effect,), own_failures=False)]), confidence)
+    judge = Judge(expectations([PhaseEffects("", (effect,), lost=True)]), confidence)
     findings: list[Finding] = []
     for tick in range(1, round(seconds / INTERVAL) + 1):
         load.until(tick * INTERVAL)
