@@ -16,9 +16,12 @@ from chaos.claims.gateway_ledger import GatewayLedger
 from chaos.claims.hypotheses import sentences
 from chaos.claims.hypotheses.judging import Hypotheses
 from chaos.claims.observations import Observations, Observed, Running
+from chaos.formatting import plural
 from chaos.protocol.counters import GatewayCounters
 from chaos.verify.claim import divide_alpha
 from chaos.verify.verdict import Verdict
+
+STAYS = "and a verdict that was reached stays"
 
 
 class Judge:
@@ -74,10 +77,26 @@ class Judge:
             said = expectation.settled(finding, before.sentence) if expectation else said
             finding = replace(finding, sentence=said)
         elif before is not None and before.verdict is Verdict.FALSIFIED and finding.verdict is not Verdict.FALSIFIED:
-            finding = before
+            finding = replace(
+                finding,
+                verdict=before.verdict,
+                cause=before.cause,
+                interval=before.interval,
+                needed=None,
+                sentence=_still(before),
+            )
         if finding.verdict.decided:
             self._settled[finding.id] = finding
         return finding
+
+
+def _still(refuted: Finding) -> str:
+    """Return the sentence of a claim that was refuted by fewer requests than there are now."""
+    if STAYS in refuted.sentence:
+        return refuted.sentence
+    seen = refuted.observed or refuted.drawn
+    when = f"after {plural(seen.n, 'request')}" if seen is not None else "earlier"
+    return f"{refuted.sentence.removesuffix('.')}; that was known {when}, {STAYS}."
 
 
 def divide(confidence: float, expectations: Sequence[Expectation], hypotheses: int = 0) -> list[float]:

@@ -479,3 +479,17 @@ def test_each_mirror_is_judged_by_its_own_copies_and_those_under_way_count() -> 
         "mirrored to copy": V,
         "mirrored to other": V,
     }
+
+
+def test_a_refuted_claim_stays_refuted_and_shows_the_counts_of_the_run() -> None:
+    """A gateway that is off at first, and so far off the other way later that its whole share is right again."""
+    gateway = SimulatedGateway(abort=lambda second: 0.30 if second < 4 else 0.70)
+    judge = Judge(expectations([PhaseEffects("", (ABORT,))]))
+    found = []
+    for digest in gateway.seconds(8, 1000):
+        judge.observe(digest)
+        found.append(next(each for each in judge.findings(gateway.counters) if each.kind == "abort"))
+    first = next(each for each in found if each.verdict is F)
+    assert first.observed is not None and first.observed.n < 4000
+    assert found[-1].verdict is F
+    assert found[-1].observed is not None and found[-1].observed.n == 8000
