@@ -22,6 +22,7 @@ from chaos.verify.quantile import allowed_ranks
 from chaos.verify.ratio import excludes
 from chaos.verify.verdict import Verdict
 from tests.support.simulated_calls import alike, in_stretches, steady, storms
+from tests.support.simulated_latencies import misses, ranks
 from tests.support.simulated_runs import decided_runs
 from tests.support.simulated_tries import SimulatedTries
 
@@ -187,6 +188,24 @@ def masking() -> Iterator[Row]:
         )
 
 
+def dependent_latencies() -> Iterator[Row]:
+    """The true quantile outside its interval even once, in thirty looks of a minute at 300 requests a second that
+    depend on each other, and how often it would be if each counted as one."""
+    for what, likeness, slow, promised in (
+        ("independent", 0.0, 0.0, True),
+        ("like the one before by 0.5", 0.5, 0.0, True),
+        ("like the one before by 0.9", 0.9, 0.0, True),
+        ("a fifth of the variance is that of slow seconds", 0.0, 0.2, False),
+    ):
+        for level in (0.5, 0.99):
+            random = np.random.default_rng([21, round(likeness * 10), round(slow * 10), round(level * 100)])
+            runs = [ranks(level, random, likeness=likeness, slow=slow) for _ in range(1000)]
+            wrong = [sum(misses(k, 300, level, ALPHA, widened=wider) for k in runs) for wider in (True, False)]
+            note = f"{wrong[1] / 10:.2f} % if each counted as one"
+            kept = promised and (level, likeness) != (0.99, 0.9)
+            yield Row(f"p{level * 100:g}, {what}", 1000, wrong[0], ALPHA if kept else None, note)
+
+
 TABLES = (
     right_gateways,
     edges,
@@ -200,6 +219,7 @@ TABLES = (
     retries,
     ratios,
     masking,
+    dependent_latencies,
 )
 
 

@@ -8,7 +8,7 @@ number of stretches allows."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import sqrt
+from math import inf, sqrt
 
 LEAST = 6
 """Stretches from which a variance is estimated."""
@@ -36,3 +36,26 @@ def lengths(count: int, least: int = LEAST) -> list[int]:
         found.append(length)
         length *= 2
     return found
+
+
+CAUTIOUS = -1.64
+"""What counts as one is estimated too low in one case of twenty."""
+LONG = 8
+"""Stretches of more than one second from which it is estimated."""
+
+
+def alike(seconds: Sequence[tuple[int, int]]) -> float:
+    """Return how many requests count as one independent one, from k of n in each second; inf if one second is all.
+
+    The sums of independent requests have a binomial variance; by so much as theirs is greater, at any length, fewer
+    requests say as much."""
+    hits, total = sum(k for k, _ in seconds), sum(n for _, n in seconds)
+    if len(seconds) < 2 or not total:
+        return inf
+    share = hits / total
+    binomial = share * (1 - share) * total / len(seconds)
+    if not binomial:
+        return 1.0
+    gaps = [k - share * n for k, n in seconds]
+    widest = max(scatter(gaps, length, CAUTIOUS) for length in (1, *lengths(len(gaps), LONG)))
+    return max(1.0, widest / binomial)

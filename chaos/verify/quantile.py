@@ -3,7 +3,8 @@
 If x is the true quantile of level p, the number of requests that took at most x is binomial with proportion p. So the
 ranks that a confidence sequence for proportions allows at p bound the quantile by order statistics (Howard and Ramdas
 2022, "Sequential estimation of quantiles with applications to A/B testing and best-arm identification"). Nothing is
-assumed about the distribution. Latencies come as ascending buckets, and an interval reaches to the outer edges of its
+assumed about the distribution, and of requests that depend on each other as many count as one as
+`chaos.verify.dependence` finds. Latencies come as ascending buckets, and an interval reaches to the outer edges of its
 buckets."""
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from math import inf
+from math import inf, isinf
 
 from chaos.verify.interval import Prior, excludes
 
@@ -68,24 +69,25 @@ class Sample:
         return sum(count for _, high, count in self.buckets if high <= seconds)
 
 
-def quantile_span(sample: Sample, level: float, alpha: float) -> Span:
-    """Return the values that the quantile of this level may have; [0, inf) for an empty sample."""
-    if not sample.n:
+def quantile_span(sample: Sample, level: float, alpha: float, alike: float = 1.0) -> Span:
+    """Return the values that the quantile of this level may have; [0, inf) for an empty sample. `alike` requests count
+    as one, because they depend on each other."""
+    if not sample.n or isinf(alike):
         return Span(0.0, inf)
-    low, high = allowed_ranks(sample.n, level, alpha)
+    low, high = allowed_ranks(sample.n, level, alpha, alike)
     return Span(
         sample.at_rank(low)[0] if low > 0 else 0.0,
         sample.at_rank(high + 1)[1] if high < sample.n else inf,
     )
 
 
-def allowed_ranks(n: int, level: float, alpha: float) -> tuple[int, int]:
+def allowed_ranks(n: int, level: float, alpha: float, alike: float = 1.0) -> tuple[int, int]:
     """Return the least and the greatest number of values at or below the quantile that are not excluded."""
     prior = Prior(max(level * OBSERVATIONS, 0.5), max((1 - level) * OBSERVATIONS, 0.5))
     best = round(level * n)
 
     def excluded(k: int) -> bool:
-        return excludes(prior, k, n, alpha, level)
+        return excludes(prior, k / alike, n / alike, alpha, level)
 
     return _outermost(best, 0, excluded), _outermost(best, n, excluded)
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from chaos.claims.hypotheses.masking import Masking
-from chaos.claims.hypotheses.measure import Expression
+from chaos.claims.hypotheses.measure import Expression, Measure
+from chaos.claims.hypotheses.seconds import Seconds
 from chaos.claims.observations import Observations, Observed
 from chaos.protocol.counters import GatewayCounters, RuleCounters
 from chaos.verify.ratio import Ratio
@@ -51,26 +52,37 @@ class Totals:
 @dataclass(slots=True)
 class Hypothesis:
     """One expression and the counts that are collected for it alone. `window` is what came after `within` seconds,
-    `elapsed` the seconds of the phase so far."""
+    `elapsed` the seconds of the phase so far; `seconds` are the latencies of each side that is a quantile."""
 
     expression: Expression
     id: str
     window: Observed | None = None
     elapsed: int = 0
     totals: Totals = field(default_factory=Totals)
+    seconds: dict[Measure, Seconds] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        sides = (self.expression.left, self.expression.right)
+        self.seconds = {side: Seconds(side) for side in sides if side is not None and side.unit == "seconds"}
 
     def observe(self, digest: Observations) -> None:
-        """Add one second. Only an expression with `within` collects it, once so many seconds of the phase have
-        passed."""
+        """Add one second. An expression with `within` collects it once so many seconds of the phase have passed; any
+        other has only its latencies followed, second by second."""
         expression = self.expression
         if expression.within is None:
+            self._follow(digest)
             return
         if self.window is None:
             self.window = Observed()
         if any(outcome.phase == expression.phase for outcome, _ in digest.items()):
             if self.elapsed >= expression.within:
                 self.window.add(digest)
+                self._follow(digest)
             self.elapsed += 1
+
+    def _follow(self, digest: Observations) -> None:
+        for seconds in self.seconds.values():
+            seconds.add(digest)
 
     def seen(self, known: Known) -> Observed:
         """Return the digests that the expression applies to: those of its window, or all of the run's."""

@@ -4,8 +4,10 @@ If two measures are compared, each has half of alpha."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from math import isinf
+from types import MappingProxyType
 
 from chaos.claims.finding import Finding, Tally
 from chaos.claims.hypotheses.measure import Expression, Measure
@@ -16,22 +18,32 @@ from chaos.verify.interval import VAGUE, interval
 from chaos.verify.quantile import Span, quantile_span
 from chaos.verify.verdict import Verdict
 
+Alike = Mapping[Measure, float]
+"""How many requests count as one in the quantile of a measure, because they depend on each other; 1 if it is not in."""
 
-def judge_expression(finding: Finding, expression: Expression, observed: Observed) -> Finding:
+LATER = 2.0
+"""So many requests count as one at most in a forecast, because few seconds leave open that it is many more."""
+
+
+def judge_expression(
+    finding: Finding, expression: Expression, observed: Observed, alike: Alike = MappingProxyType({})
+) -> Finding:
     """Return the finding with estimate, interval and verdict for a share or a quantile."""
     if expression.right is not None:
-        return _against_other(finding, expression, expression.right, observed)
+        return _against_other(finding, expression, expression.right, observed, alike)
     if expression.left.unit == "share":
         return against_limit(finding, expression, share_of(expression.left, observed))
-    sample = latencies_of(expression.left, observed)
+    sample, together = latencies_of(expression.left, observed), alike.get(expression.left, 1.0)
     if not sample.n:
         return finding
     level = expression.left.level
-    span = quantile_span(sample, level, finding.alpha)
+    span = quantile_span(sample, level, finding.alpha, together)
     finding = with_span(replace(finding, estimate=finite(sample.quantile(level))), span, expression, expression.limit)
-    kept = Tally(sample.at_most(expression.limit), sample.n)
-    claim = above(level) if expression.sense == "below" else below(level)
-    needed = claim.needed(kept.k, kept.n, finding.alpha) if finding.verdict is Verdict.INCONCLUSIVE else None
+    kept, needed = Tally(sample.at_most(expression.limit), sample.n), None
+    if finding.verdict is Verdict.INCONCLUSIVE and not isinf(together):
+        claim, later = above(level) if expression.sense == "below" else below(level), min(together, LATER)
+        needed = claim.needed(kept.k / later, kept.n / later, finding.alpha)
+        needed = None if needed is None else round(needed * later)
     return replace(finding, observed=kept, needed=needed)
 
 
@@ -59,10 +71,12 @@ def against_limit(
     )
 
 
-def _against_other(finding: Finding, expression: Expression, other: Measure, observed: Observed) -> Finding:
+def _against_other(
+    finding: Finding, expression: Expression, other: Measure, observed: Observed, alike: Alike
+) -> Finding:
     """Return the finding of two measures as their ratio, whose limit is the factor. Each side has half of alpha."""
     half = finding.alpha / 2
-    left, right = _span(expression.left, observed, half), _span(other, observed, half)
+    left, right = _span(expression.left, observed, half, alike), _span(other, observed, half, alike)
     if left is None or right is None:
         return finding
     (value, here), (base, there) = left, right
@@ -70,7 +84,7 @@ def _against_other(finding: Finding, expression: Expression, other: Measure, obs
     return with_span(finding, here.over(there), expression, expression.factor)
 
 
-def _span(measure: Measure, observed: Observed, alpha: float) -> tuple[float, Span] | None:
+def _span(measure: Measure, observed: Observed, alpha: float, alike: Alike) -> tuple[float, Span] | None:
     """Return a measure's estimate and its interval; None if no request was seen."""
     if measure.unit == "share":
         tally = share_of(measure, observed)
@@ -79,7 +93,9 @@ def _span(measure: Measure, observed: Observed, alpha: float) -> tuple[float, Sp
         found = interval(VAGUE, tally.k, tally.n, alpha)
         return tally.share, Span(found.low, found.high)
     sample = latencies_of(measure, observed)
-    return (sample.quantile(measure.level), quantile_span(sample, measure.level, alpha)) if sample.n else None
+    if not sample.n:
+        return None
+    return sample.quantile(measure.level), quantile_span(sample, measure.level, alpha, alike.get(measure, 1.0))
 
 
 def with_span(finding: Finding, span: Span, expression: Expression, limit: float) -> Finding:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isinf
+
 from chaos.claims.finding import Finding, Tally
 from chaos.claims.hypotheses.measure import Expression
 from chaos.claims.hypotheses.observed_values import done
@@ -12,6 +14,8 @@ from chaos.formatting import share as percent
 from chaos.units import format_duration
 from chaos.verify.verdict import Verdict
 
+SAID_FROM = 3.0
+"""So many requests count as one even where they are independent, when few seconds have been seen."""
 OPEN = "; whether it is "
 
 
@@ -21,12 +25,13 @@ def nothing(finding: Finding) -> str:
     return f"No request that it applies to was seen{where}."
 
 
-def hypothesis(finding: Finding, expression: Expression, starved: str = "") -> str:
+def hypothesis(finding: Finding, expression: Expression, starved: str = "", alike: float = 1.0) -> str:
     """Return the sentence for a share or a quantile, compared with a limit or another measure. `starved` is the reason
-    why latencies cannot be trusted."""
+    why latencies cannot be trusted, `alike` how many requests count as one because they depend on each other."""
     if finding.verdict is Verdict.NO_TRAFFIC:
         return nothing(finding)
     said = _ratio(finding, expression) if expression.right is not None else _plain(finding, expression)
+    said = f"{said}{_with_alike(between(finding), alike)}"
     if finding.cause == "starved":
         return f"{said}; {starved}, so latencies prove nothing."
     return f"{said}{ending(finding, expression.shown_limit)}"
@@ -35,15 +40,24 @@ def hypothesis(finding: Finding, expression: Expression, starved: str = "") -> s
 def _plain(finding: Finding, expression: Expression) -> str:
     seen = finding.observed or Tally(0, 0)
     if expression.left.unit == "share":
-        return f"{requests(seen, finding)} {done(expression.left)}{between(finding)}"
+        return f"{requests(seen, finding)} {done(expression.left)}"
     value = "has no end" if finding.estimate is None else f"is {format_duration(finding.estimate)}"
-    return f"{expression.left.metric} of {thousands(seen.n)} requests {value}{between(finding)}"
+    return f"{expression.left.metric} of {thousands(seen.n)} requests {value}"
 
 
 def _ratio(finding: Finding, expression: Expression) -> str:
     if finding.estimate is None:
         return f"{expression.left} cannot be compared with {expression.right}: {expression.right} is 0"
-    return f"{expression.left} is {finding.estimate:.3g} times {expression.right}{between(finding)}"
+    return f"{expression.left} is {finding.estimate:.3g} times {expression.right}"
+
+
+def _with_alike(interval: str, alike: float) -> str:
+    """Return the interval in its brackets, with a word on requests that depend on each other if it is wider for it."""
+    if isinf(alike):
+        return f"{interval[:-1]}; one second does not show how much requests depend on each other)"
+    if alike < SAID_FROM:
+        return interval
+    return f"{interval[:-1]}; as they depend on each other, {alike:.2g} requests count as one)"
 
 
 def between(finding: Finding) -> str:

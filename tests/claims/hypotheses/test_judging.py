@@ -61,22 +61,45 @@ def test_a_quantile_against_its_limit(latency: float, verdict: Verdict) -> None:
 
 
 def test_a_99th_percentile_wants_more_than_a_hundred_requests() -> None:
-    found = judged("p99 < 200ms", [second(100)])
+    found = judged("p99 < 200ms", [second(50), second(50, seed=1)])
     assert found.verdict is U and found.needed is not None and 100 < found.needed < 3000
 
 
 def test_requests_that_were_never_answered_are_slow() -> None:
-    digest = second(1000)
-    for _ in range(100):
-        digest.add(Key("", "cart", "", "", 0, error="refused"), 100)
-    found = judged("p95 < 200ms", [digest])
+    digests = [second(1000, seed=seed) for seed in range(4)]
+    for digest in digests:
+        for _ in range(100):
+            digest.add(Key("", "cart", "", "", 0, error="refused"), 100)
+    found = judged("p95 < 200ms", digests)
     assert found.verdict is F and found.estimate is None and "has no end" in found.sentence
 
 
+@pytest.mark.parametrize(("likeness", "wide"), [(0.0, False), (0.5, True), (0.9, True)])
+def test_latencies_that_depend_on_each_other_widen_the_interval_and_it_is_said(likeness: float, wide: bool) -> None:
+    """An autoregressive series of latencies: at 0.5 2.3 requests count as one where the median is concerned."""
+    random = np.random.default_rng(15)
+    level, digests = 0.0, []
+    for _ in range(40):
+        digest = Digest()
+        for noise in random.normal(size=250):
+            level = likeness * level + np.sqrt(1 - likeness**2) * noise
+            digest.add(Key("", "cart", "", "", 200), int(50_000 * np.exp(0.3 * level)))
+        digests.append(digest)
+    found = judged("p50 < 1s", digests)
+    low, high = found.interval or (None, None)
+    assert low is not None and high is not None and low < 0.05 < high
+    assert ("depend on each other" in found.sentence) is wide
+
+
+def test_a_single_second_does_not_tell_how_much_requests_depend_on_each_other() -> None:
+    found = judged("p50 < 1s", [second(5000)])
+    assert found.verdict is U and "one second does not show" in found.sentence
+
+
 def test_a_comparison_of_two_measures() -> None:
-    base = [second(1000, phase="baseline", seed=i) for i in range(3)]
-    slow = [second(1000, phase="fault", latency=0.15, seed=i) for i in range(3)]
-    equal = [second(1000, phase="fault", seed=9 + i) for i in range(3)]
+    base = [second(1000, phase="baseline", seed=i) for i in range(8)]
+    slow = [second(1000, phase="fault", latency=0.15, seed=i) for i in range(8)]
+    equal = [second(1000, phase="fault", seed=20 + i) for i in range(8)]
     worse = judged("fault: p95 < 1.5 * baseline.p95", [*base, *slow])
     same = judged("fault: p95 < 1.5 * baseline.p95", [*base, *equal])
     assert (worse.verdict, same.verdict) == (F, V)
@@ -105,7 +128,7 @@ def test_nothing_seen_is_never_a_success() -> None:
 
 
 def test_a_client_short_of_cpu_proves_nothing_about_latency_but_does_about_shares() -> None:
-    digests = [second(500, seed=i) for i in range(6)]
+    digests = [second(500, seed=i) for i in range(12)]
     late = judged("p99 < 200ms", digests, starved="the client had no CPU left")
     assert (late.verdict, late.cause) == (U, "starved") and "no CPU left" in late.sentence
     assert judged("failures < 5%", digests, starved="the client had no CPU left").verdict is V
