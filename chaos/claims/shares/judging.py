@@ -57,8 +57,14 @@ class Counts:
         drift = self.change[1] or self.drift
         return sentences.Wrong(self.neighbours, drift, self.odd_task, self.users, self.order, self.coupling)
 
+    @property
+    def suspected(self) -> bool:
+        """Whether a guard has found something that alone refutes the claim."""
+        found = (self.odd_task, self.users, self.neighbours, self.order, self.coupling)
+        return self.drift is not None or any(each is not None and each.sure for each in found)
+
     def explanations(self) -> Iterator[Explanation]:
-        """Yield what would explain the counts."""
+        """Yield what would explain the counts, with its gain, which takes some milliseconds."""
         if self.drift is not None or self.change[1] is not None:
             yield Explanation("drift", self.change[0], self.drift is not None)
         if self.odd_task is not None:
@@ -133,41 +139,35 @@ def _counts(
     found = Counts(claim, observed, drawn, evidence.alpha, unknown, left)
     if seen is not None or not found.observed.n or claim.certain:
         return found
-    guard, running = evidence.alpha * GUARD, evidence.running
+    guard, running, where = evidence.alpha * GUARD, evidence.running, _place(expectation, evidence.observed)
     found = replace(
         found,
         drift=_drift(evidence, claim, guard),
         neighbours=_neighbours(expectation, evidence, guard),
         odd_task=odd_task(evidence.observed, expectation.classify, claim, guard, running.lost_tasks),
-        users=_users(expectation, evidence, claim, guard),
+        users=_users(expectation, evidence, where, claim, guard),
     )
     if not lost:  # those that are missing may be the ones that would make the rest independent
         order, coupled = (
-            _order(expectation, evidence, claim, guard),
+            in_order(evidence.observed, Drawn(*where, expectation.draw), claim, guard) if where else None,
             _coupling(expectation, evidence, claim, guard),
         )
         found = replace(found, order=order, coupling=coupled)
-    return replace(found, change=_change(evidence, claim)) if _suspected(found) else found
+    return (
+        replace(found, change=_change(evidence, claim))
+        if found.suspected or found.verdict() is Verdict.FALSIFIED
+        else found
+    )
 
 
-def _suspected(counts: Counts) -> bool:
-    """Return whether something is wrong, so that it is worth while to look for the best explanation."""
-    return counts.verdict() is Verdict.FALSIFIED or any(each.sure for each in counts.explanations())
-
-
-def _users(expectation: Expectation, evidence: Evidence, claim: Claim, alpha: float) -> UnlikeUsers | None:
-    where = _place(expectation, evidence.observed)
+def _users(
+    expectation: Expectation, evidence: Evidence, where: tuple[str, str] | None, claim: Claim, alpha: float
+) -> UnlikeUsers | None:
     if where is None:
         return None
-    pending = evidence.running.lost_tasks.total() - sum(
-        count for outcome, count in evidence.observed if expectation.loses(outcome)
-    )
-    return unlike_users(evidence.observed.parts, where, expectation.draw, claim, alpha, pending)
-
-
-def _order(expectation: Expectation, evidence: Evidence, claim: Claim, alpha: float) -> Order | None:
-    where = _place(expectation, evidence.observed)
-    return in_order(evidence.observed, Drawn(*where, expectation.draw), claim, alpha) if where else None
+    observed, lost = evidence.observed, evidence.running.lost_tasks.total()
+    gone = sum(count for outcome, count in observed if expectation.loses(outcome)) if lost else 0
+    return unlike_users(observed.parts, where, expectation.draw, claim, alpha, lost - gone)
 
 
 def _place(expectation: Expectation, observed: Observed) -> tuple[str, str] | None:
@@ -255,9 +255,10 @@ def _depending(found: Neighbours) -> str:
 
 def _decide(counts: Counts) -> tuple[Verdict, str]:
     """Return the verdict and its cause, which is empty if nothing is wrong."""
-    verdict, explanations = counts.verdict(), list(counts.explanations())
-    sure = [each for each in explanations if each.sure]
-    if verdict is Verdict.FALSIFIED or sure:
+    verdict = counts.verdict()
+    if verdict is Verdict.FALSIFIED or counts.suspected:
+        explanations = list(counts.explanations())
+        sure = [each for each in explanations if each.sure]
         fitting = best(explanations, -log(counts.alpha * GUARD))
         return Verdict.FALSIFIED, fitting or (_cause(counts) if counts.off else best(sure, 0.0)) or "dice"
     if counts.off_dice:

@@ -5,8 +5,8 @@ hit as chance allows. In a gateway that takes turns they are too regular, in one
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import log
 
 from chaos.claims.observations import Observed, PairKey
@@ -15,6 +15,12 @@ from chaos.verify.claim import Claim
 from chaos.verify.homogeneity import Range, exactly, log_mean, regular, successive, unequal
 from chaos.verify.independence import Dependence, dependence
 from chaos.verify.verdict import Verdict
+
+Blocks = Mapping[tuple[int, int], int]
+"""(k, n) -> how many blocks had k hits among n requests."""
+
+Cells = Sequence[int]
+"""How often a miss followed a miss, a hit a miss, a miss a hit, and a hit a hit."""
 
 REGULAR, ALIKE = 0.8, 1.25
 """The variance of blocks, as a part of what chance gives, below and above which they are not as drawn."""
@@ -28,8 +34,13 @@ class Neighbours:
     """Requests on a connection after a hit and after a miss. `constant`: they hardly ever change."""
 
     dependence: Dependence
-    gain: float
+    by_task: tuple[Cells, ...]
     constant: bool
+
+    @property
+    def gain(self) -> float:
+        """Within each task, because what tasks that differ explain is no gain."""
+        return sum(successive(cells, exactly([(cells[1] + cells[3], sum(cells))])) for cells in self.by_task)
 
     @property
     def sure(self) -> bool:
@@ -38,17 +49,34 @@ class Neighbours:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Successive requests: `blocks` of them, the hits of which vary `variance` times as much as by chance, and the
-    shares of hits after a hit and after a miss. `turns_gain` is that of being too regular, `runs_gain` that of being
-    too much alike."""
+    """Successive requests: blocks of them, the hits of which vary `variance` times as much as by chance, and the shares
+    of hits after a hit and after a miss."""
 
-    blocks: int
+    blocks: Blocks
+    cells: Cells
     variance: float
-    after_hit: float
-    after_miss: float
-    turns_gain: float
-    runs_gain: float
     sure: bool
+
+    @property
+    def after_hit(self) -> float:
+        return self.cells[3] / (self.cells[2] + self.cells[3])
+
+    @property
+    def after_miss(self) -> float:
+        return self.cells[1] / (self.cells[0] + self.cells[1])
+
+    @property
+    def turns_gain(self) -> float:
+        """That of being too regular."""
+        return max(regular(self.blocks, _same(self.blocks)), self._following(self.after_hit < self.after_miss))
+
+    @property
+    def runs_gain(self) -> float:
+        """That of being too much alike."""
+        return max(unequal(self.blocks, _same(self.blocks)), self._following(self.after_hit > self.after_miss))
+
+    def _following(self, so: bool) -> float:
+        return successive(self.cells, exactly([(self.cells[1] + self.cells[3], sum(self.cells))])) if so else 0.0
 
 
 def neighbours(observed: Observed, chosen: Callable[[PairKey], bool], turn: Turn | None, alpha: float) -> Neighbours:
@@ -64,34 +92,28 @@ def neighbours(observed: Observed, chosen: Callable[[PairKey], bool], turn: Turn
                 tasks[pair.task] = [a + b for a, b in zip(before, cells, strict=True)]
         by_task = list(tasks.values())
     total = [sum(column) for column in zip(*by_task, strict=True)] or [0, 0, 0, 0]
-    gain = sum(successive(cells, exactly([(cells[1] + cells[3], sum(cells))])) for cells in by_task)
-    return Neighbours(dependence(total, alpha), gain, total[1] + total[2] <= NEVER * sum(total))
+    return Neighbours(dependence(total, alpha), tuple(by_task), total[1] + total[2] <= NEVER * sum(total))
 
 
 def in_order(observed: Observed, drawn: Drawn, claim: Claim, alpha: float) -> Order | None:
     """Return how successive requests differ from independent draws; None without a whole block, or if they do not."""
     blocks = observed.parts.of_blocks(drawn)
     cells = observed.parts.cells(Turn("sent", *drawn))
-    hit, miss = cells[2] + cells[3], cells[0] + cells[1]
-    if not blocks or not hit or not miss:
+    if not blocks or not cells[2] + cells[3] or not cells[0] + cells[1]:
         return None
-    after_hit, after_miss = cells[3] / hit, cells[1] / miss
-    variance = _variance(blocks)
-    if REGULAR < variance < ALIKE and abs(after_hit - after_miss) <= claim.tolerance:
+    found = Order(blocks, cells, _variance(blocks), sure=False)
+    if REGULAR < found.variance < ALIKE and abs(found.after_hit - found.after_miss) <= claim.tolerance:
         return None
-    allowed, same, own = Range(claim.low, claim.high), _same(blocks), exactly([(cells[1] + cells[3], hit + miss)])
+    allowed = Range(claim.low, claim.high)
     evidence = log_mean([unequal(blocks, allowed), regular(blocks, allowed), successive(cells, allowed)])
-    follow = successive(cells, own)
-    turns = max(regular(blocks, same), follow if after_hit < after_miss else 0.0)
-    runs = max(unequal(blocks, same), follow if after_hit > after_miss else 0.0)
-    return Order(sum(blocks.values()), variance, after_hit, after_miss, turns, runs, evidence >= -log(alpha))
+    return replace(found, sure=evidence >= -log(alpha))
 
 
-def _same(blocks: dict[tuple[int, int], int]) -> Range:
+def _same(blocks: Blocks) -> Range:
     return exactly((k * count, n * count) for (k, n), count in blocks.items())
 
 
-def _variance(blocks: dict[tuple[int, int], int]) -> float:
+def _variance(blocks: Blocks) -> float:
     """Return the blocks' variance as a part of that of random draws with their common share."""
     share, count = _same(blocks).low, sum(blocks.values())
     by_chance = share * (1 - share)

@@ -41,21 +41,29 @@ class OddTask:
     task: str
     own: Tally
     others: Tally
-    gain: float
+    parts: tuple[tuple[int, int], ...]
     sure: bool
+
+    @property
+    def gain(self) -> float:
+        same = exactly(self.parts)
+        return max(each_own(self.parts, same), odd_one_out(self.parts, same)[0])
 
 
 @dataclass(frozen=True, slots=True)
 class UnlikeUsers:
-    """Users with shares of their own: the lowest and the highest, and their standard deviation without what chance
-    adds."""
+    """Users with shares of their own: the lowest and the highest."""
 
     users: int
     lowest: Tally
     highest: Tally
-    spread: float
-    gain: float
+    parts: tuple[tuple[int, int], ...]
     sure: bool
+
+    @property
+    def gain(self) -> float:
+        counts, same = Counter(self.parts), exactly(self.parts)
+        return max(unequal(counts, same), odd_one_out(self.parts, same)[0], each_own(self.parts, same))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +73,13 @@ class Coupling:
     other: str
     with_it: Tally
     without: Tally
-    gain: float
+    by_task: tuple[Cells, ...]
     sure: bool
+
+    @property
+    def gain(self) -> float:
+        """Within each task, because what tasks that differ explain is no gain."""
+        return sum(coupled(each, *_shares(each)) for each in self.by_task)
 
 
 def odd_task(
@@ -102,8 +115,8 @@ def odd_task(
     if kind.share is None or claim.low <= kind.share <= claim.high:
         return None
     k, n = sum(part[0] for part in known), sum(part[1] for part in known)
-    gain = max(each_own(parts, exactly(parts)), odd_one_out(parts, exactly(parts))[0])
-    return OddTask(list(by_task)[place], own, Tally(k - own.k, n - own.n), gain, evidence >= -log(alpha))
+    others = Tally(k - own.k, n - own.n)
+    return OddTask(list(by_task)[place], own, others, tuple(parts), evidence >= -log(alpha))
 
 
 def unlike_users(
@@ -124,19 +137,18 @@ def unlike_users(
     if len(counts) < 2:
         return None
     known = [(each.k, each.n) for each in counts.values()]
-    allowed = Range(claim.low, claim.high)
+    unknown, allowed = [lost[user] + (pending > 0) for user in counts], Range(claim.low, claim.high)
+    if not any(unknown) and spread_between(Counter(known)) <= claim.tolerance:
+        return None  # as nearly always: what follows takes milliseconds
 
     def differ(parts: Sequence[tuple[int, int]]) -> float:
         return log_mean([unequal(Counter(parts), allowed), odd_one_out(parts, allowed)[0]])
 
-    evidence, alike = kindest(known, [lost[user] + (pending > 0) for user in counts], allowed, differ)
-    spread = spread_between(Counter(alike))
-    if spread <= claim.tolerance:
+    evidence, alike = kindest(known, unknown, allowed, differ)
+    if spread_between(Counter(alike)) <= claim.tolerance:
         return None
-    same = exactly(alike)
-    gain = max(unequal(Counter(alike), same), odd_one_out(alike, same)[0], each_own(alike, same))
     ordered = sorted((each for each in counts.values() if each.n), key=lambda each: each.k / each.n)
-    return UnlikeUsers(len(counts), ordered[0], ordered[-1], spread, gain, evidence >= -log(alpha))
+    return UnlikeUsers(len(counts), ordered[0], ordered[-1], tuple(alike), evidence >= -log(alpha))
 
 
 def coupling(
@@ -147,7 +159,7 @@ def coupling(
     alpha: float,
 ) -> Coupling | None:
     """Return the counts of the first of two faults with and without the second; None if these differ by no more than is
-    tolerated. What tasks that differ explain is no gain."""
+    tolerated."""
     by_task: dict[str, Cells] = {}
     for outcome, count in observed:
         if concerns(outcome):
@@ -162,8 +174,7 @@ def coupling(
         return None
     ranges = [Range(claim.low, claim.high) for claim in claims]
     sure = coupled(cells, ranges[0], ranges[1]) >= -log(alpha)
-    gain = sum(coupled(each, *_shares(each)) for each in by_task.values())
-    return Coupling(faults[1], with_it, without, gain, sure)
+    return Coupling(faults[1], with_it, without, tuple(by_task.values()), sure)
 
 
 def _shares(cells: Sequence[int]) -> tuple[Range, Range]:
