@@ -38,6 +38,7 @@ def test_a_digest_becomes_the_journals_record() -> None:
         "type": "digest",
         "second": 3,
         "seconds": 0.5,
+        "lag": 0.25,
         "users": 7,
         "cpu": 0.25,
         "entries": [{"task": "cart"}],
@@ -52,6 +53,7 @@ def test_a_digest_becomes_the_journals_record() -> None:
     assert digest_line(said) == DigestLine(
         second=3.0,
         seconds=0.5,
+        lag=0.25,
         users=7,
         cpu=0.25,
         entries=({"task": "cart"},),
