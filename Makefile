@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-ON_TWO_CORES := -n 2 --dist loadfile
+ON_TWO_CORES := -n 2 --dist worksteal
 
 .PHONY: help run test test-all lint types format docs bench fuzz interleave kills calibration clean
 

@@ -246,6 +246,7 @@ except KeyboardInterrupt:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "said", "code"), [(signal.SIGINT, "interrupted\n", 0), (signal.SIGTERM, "", -15)])
 def test_a_signal_ends_the_run_in_good_order_and_is_passed_on(
     tmp_path: Path, number: int, said: str, code: int

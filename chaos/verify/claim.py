@@ -69,13 +69,14 @@ class Claim:
     def interval(self, k: float, n: float, alpha: float, unknown: float = 0) -> Interval:
         """Return the proportions that k of n still allow, with `unknown` further outcomes being hits or not.
 
-        Once the claim is decided they end at its range, because the verdict's own test is sharper."""
+        Once the claim is decided they end at its range, because the verdict's own test is sharper. Not where a single
+        counter-example refuted never or always: the share may still be as small as it was to be."""
         low = interval(self.prior, k, n + unknown, alpha).low
         high = interval(self.prior, k + unknown, n + unknown, alpha).high
         verdict = self.assess(k, n, alpha, unknown)
         if verdict is Verdict.VERIFIED:
             return Interval(max(low, self.low), min(high, self.high))
-        if verdict is Verdict.FALSIFIED:
+        if verdict is Verdict.FALSIFIED and not self.certain:
             return self._outside(k + unknown / 2, n + unknown, low, high)
         return Interval(low, high)
 

@@ -3,10 +3,12 @@ own verdicts, on simulated time. Seeded."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from random import Random
 
 import pytest
+from _pytest.mark import ParameterSet
 from adversaries import gateways as g
 from support.faults import aborting, delaying
 from support.simulated_load import SimulatedLoad, judged
@@ -94,7 +96,15 @@ ADVERSARIES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("adversary", ADVERSARIES, ids=lambda each: each.name)
+def one_of_each_cause_in_make_test() -> Iterator[ParameterSet]:
+    met: set[str] = set()
+    for each in ADVERSARIES:
+        yield pytest.param(each, id=each.name, marks=() if each.cause in met else pytest.mark.representative)
+        met.add(each.cause)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("adversary", list(one_of_each_cause_in_make_test()))
 def test_a_wrong_gateway_is_falsified_and_the_cause_is_named(adversary: Adversary) -> None:
     tasks = tuple(dict.fromkeys(adversary.tasks))
     load = SimulatedLoad(adversary.gateway(Random(1)), adversary.tasks, users=adversary.users, rate=adversary.rate)
@@ -112,6 +122,7 @@ RIGHT = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("effect", "gateway", "tasks"), RIGHT)
 def test_a_right_gateway_is_verified(effect: Effect, gateway: g.Make, tasks: tuple[str, ...]) -> None:
     found = judged(replace(effect, tasks=tasks), SimulatedLoad(gateway(Random(2)), tasks, users=60), 40)

@@ -177,6 +177,7 @@ def test_a_locustfile_is_a_file(name: str, odd_files: Path, capsys: pytest.Captu
     assert line.startswith(f"{file}:3:27: spec.load.locustfile: {odd_files / name}: ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["validate", "plan"])
 def test_a_pipe_that_somebody_writes_to_is_read(command: str, tmp_path: Path) -> None:
     """As `chaos validate <(helm template .)` gives."""

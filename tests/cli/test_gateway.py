@@ -70,6 +70,7 @@ def connected(url: str) -> bool:
     return any(row[1].endswith(f":{port}") and row[3] == "01" for row in rows)
 
 
+@pytest.mark.slow
 def test_it_says_that_rules_were_reloaded_and_what_is_wrong_with_them(tmp_path: Path) -> None:
     """Written again and again: the watch begins a moment after the gateway listens."""
     file = Path(write(tmp_path, experiment(), virtual_service(abort=50)))

@@ -120,6 +120,7 @@ async def test_it_does_so_however_the_octets_are_split(attack: Attack, ours: Sta
 
 
 @pytest.mark.envoy
+@pytest.mark.slow
 @pytest.mark.skipif(not available(), reason="no Envoy here")
 @each
 @pytest.mark.asyncio(loop_scope="module")

@@ -21,7 +21,9 @@ FILES = sorted((Path(__file__).parent / "cases").glob("*.yaml"))
 EMPTY = "apiVersion: chaos/v1alpha1\nkind: Experiment\nspec: {}\n"
 _observed: dict[tuple[str, str], list[Observation]] = {}
 
-with_files = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+WAITING = ("circuit_breakers", "outlier_detection", "traffic_policies")
+QUICK_FIRST = [pytest.param(path, marks=pytest.mark.slow) if path.stem in WAITING else path for path in FILES]
+with_files = pytest.mark.parametrize("path", QUICK_FIRST, ids=lambda path: path.stem)
 with_envoy = [pytest.mark.envoy, pytest.mark.slow, pytest.mark.skipif(not available(), reason="no Envoy here")]
 FAULT = [pytest.param(path, marks=pytest.mark.representative) if path.stem == "fault" else path for path in FILES]
 and_one_in_make_test = pytest.mark.parametrize("path", FAULT, ids=lambda path: path.stem)

@@ -71,6 +71,7 @@ def events(result: RunResult) -> list[str]:
     return [record.text for record in journal(result.folder) if isinstance(record, Event)]
 
 
+@pytest.mark.slow
 def test_a_service_without_endpoints_is_falsified_and_that_comes_first(tmp_path: Path) -> None:
     """Every request that is not aborted is answered with 503 by the gateway itself."""
     rules = virtual_service("shop.example.com", abort=20, status=418)

@@ -1,6 +1,6 @@
 """Whoever is killed, and whenever: nothing is left two seconds later, and the exit code is right.
 
-Ten kills here, three of them in `make test`; `make kills` makes sixty (CHAOS_KILLS, CHAOS_KILLS_SEED)."""
+Ten kills here, the first of them in `make test`; `make kills` makes sixty (CHAOS_KILLS, CHAOS_KILLS_SEED)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COUNT, SEED = int(os.environ.get("CHAOS_KILLS", "10")), int(os.environ.get("CHAO
 
 def each_kill() -> Iterator[ParameterSet]:
     for number, kill in enumerate(kills(COUNT, SEED)):
-        yield pytest.param(kill, id=str(kill), marks=[pytest.mark.representative] if number < 3 else [])
+        yield pytest.param(kill, id=str(kill), marks=[pytest.mark.representative] if number < 1 else [])
 
 
 @pytest.mark.parametrize("kill", list(each_kill()))

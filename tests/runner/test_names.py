@@ -167,6 +167,7 @@ def test_json_for_programs_stays_json(tmp_path: Path) -> None:
     assert exported == printable(exported)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [("plan", "--no-probe"), ("validate",), ("explain",)])
 def test_no_command_hands_escape_sequences_to_the_terminal(command: tuple[str, ...], tmp_path: Path) -> None:
     file = tmp_path / "names.yaml"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -85,6 +86,7 @@ class SimulatedGateway:
         broken = self.random.random(n) < self.broken if self.broken else np.zeros(n, bool)
         latency = self._upstream(n) + delayed * self._added(n)
         before: Key | None = None
+        pairs = Counter[tuple[Key, Key]]()
         for i in range(n):
             left = self.patience is not None and latency[i] > self.patience
             self._count(bool(aborted[i]), bool(delayed[i]), labels[chosen[i]], int(tries[i]), left, bool(broken[i]))
@@ -97,8 +99,10 @@ class SimulatedGateway:
                 key = key._replace(status=503)
             digest.add(key, int(latency[i] * 1e6))
             if before is not None:
-                digest.add_pairs(before, key)
+                pairs[before, key] += 1
             before = key
+        for (earlier, later), count in pairs.items():
+            digest.add_pairs(earlier, later, count)
 
     def _upstream(self, n: int) -> Array:
         if self.upstream is not None:

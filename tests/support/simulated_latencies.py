@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.signal import lfilter
 from scipy.stats import norm
 
 from chaos.verify.dependence import alike
@@ -32,6 +31,8 @@ def ranks(
 def _series(n: int, likeness: float, random: np.random.Generator) -> Array:
     noise = random.normal(size=n) * np.sqrt(1 - likeness**2)
     noise[0] = random.normal()
+    from scipy.signal import lfilter  # takes two seconds to import, which every run of the tests would pay
+
     return lfilter([1], [1, -likeness], noise)  # type: ignore[no-any-return]
 
 

@@ -12,6 +12,7 @@ from chaos.verify.planning import requests_needed, smallest_deviation
 from chaos.verify.verdict import Verdict
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alpha", [0.01, 0.0005])
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.01, 0.1, 0.5, 0.99])
 def test_half_of_all_runs_end_by_the_median_and_nine_in_ten_by_the_other(share: float, alpha: float) -> None:

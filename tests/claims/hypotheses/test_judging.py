@@ -193,6 +193,7 @@ def test_without_ids_nobody_knows_how_many_faults_a_failed_request_met() -> None
     assert few.verdict is U and "x-request-id" in few.sentence
 
 
+@pytest.mark.slow
 def test_masked_is_wrong_in_at_most_1_run_of_100_although_faults_come_together() -> None:
     """200 seeded runs on the edge: an application of three calls that are aborted in 60 % fails in 21.6 %, after three
     aborts, so that 44.9 % of all are masked. More than 11 wrong ones in less than 1 of 10^6."""
@@ -274,6 +275,7 @@ def test_hypotheses_share_alpha_with_the_rest() -> None:
     assert [finding.alpha for finding in judge.findings(None)] == [pytest.approx(0.005)] * 2
 
 
+@pytest.mark.slow
 def test_a_limit_that_is_kept_is_falsified_in_at_most_1_run_of_100() -> None:
     """400 seeded runs on the very limit, judged every second: chance alone shows over 16 in less than 1 of 10^5."""
     random = np.random.default_rng(9)

@@ -95,6 +95,7 @@ def test_a_rule_that_fails_is_found_beside_one_with_a_thousand_times_the_traffic
     assert failures.sentence.startswith("40 of 40 forwarded requests failed by themselves")
 
 
+@pytest.mark.slow
 def test_a_timeout_is_explained_by_a_delay_of_the_phase_and_by_nothing_else() -> None:
     def findings(effect: Effect, **fields: Any) -> Finding:
         return judged(phase(effect, **fields), SimulatedGateway(delay=lambda _: 0.5, broken=0.3, flag="UT"))["failures"]

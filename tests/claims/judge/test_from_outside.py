@@ -115,6 +115,7 @@ class TestSomeAreDelayed:
             found = judged(effect, outside(share, upstream, seed=seed), 3, 3000)
             assert not {each.verdict for each in found.values()} & {F, NONE}
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("upstream", [None, exponential, uniform, two_kinds])
     @pytest.mark.parametrize("share", [0.0, 0.35, 0.65])
     def test_a_wrong_one_is_falsified(self, upstream: Callable[[Any, int], Any] | None, share: float) -> None:

@@ -145,6 +145,7 @@ def test_a_part_of_the_delays_that_is_half_as_long_is_found(short: float) -> Non
     assert "came before 4.75s: the delay is not fixed at 5s" in found.sentence
 
 
+@pytest.mark.slow
 def test_a_slow_machine_does_not_fail_a_right_delay() -> None:
     gateway = SimulatedGateway(delay=lambda _: 0.5, added=0.5, slowness=0.3)
     found = judged(replace(DELAY, faults=(delaying(0.5, 0.5),)), gateway, 30, 2000)
@@ -206,6 +207,7 @@ def test_retries_leave_q_to_the_power_of_their_tries() -> None:
     assert low is not None and high is not None and low <= (residual.estimate or 0.0) <= high
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("failing", "made", "seconds", "said"),
     [
@@ -249,6 +251,7 @@ def test_a_rule_behind_an_application_is_judged_by_the_gateways_own_count() -> N
     assert "gateway's own count" in abort.sentence
 
 
+@pytest.mark.slow
 def test_a_gateway_without_tags_is_judged_from_outside() -> None:
     """Aborts by status and body, delays by their shift; no drawn ledger."""
     both = replace(ABORT, faults=(delaying(0.3, 0.5), *ABORT.faults))
@@ -262,6 +265,7 @@ def test_a_gateway_without_tags_is_judged_from_outside() -> None:
     assert wrong.verdict is F and wrong.drawn is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("gateway", "cause"),
     [
