@@ -35,7 +35,10 @@ class Gateway:
 
     def faults(self) -> bool:
         """Return whether faults are on."""
-        return bool(self._ask("GET", "/faults")["enabled"])
+        enabled = self._ask("GET", "/faults").get("enabled")
+        if not isinstance(enabled, bool):
+            raise OSError(f"the gateway did not say whether faults are on, but {enabled!r}")
+        return enabled
 
     def switch(self, enabled: bool) -> None:
         self._ask("PUT", "/faults", {"enabled": enabled})

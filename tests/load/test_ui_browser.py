@@ -14,15 +14,17 @@ from support.origin import Asked, Origin, ok
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
-async def answer(asked: Asked, writer: asyncio.StreamWriter) -> None:
-    """The gateway and its admin API, as far as the UI knows it."""
-    await asyncio.sleep(0.002)
-    bodies = {"/rules": b'{"rules": []}', "/counters": b'{"phases": {}}', "/faults": b"{}"}
-    writer.write(ok(asked, body=bodies.get(asked.target, b"fine")))
-
-
 @pytest.fixture
 def gateway() -> Iterator[Origin]:
+    """The gateway and its admin API, as far as the UI knows it."""
+    bodies = {"/rules": b'{"rules": []}', "/counters": b'{"phases": {}}', "/faults": b'{"enabled": true}'}
+
+    async def answer(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.002)
+        if asked.method == "PUT":
+            bodies[asked.target] = asked.body
+        writer.write(ok(asked, body=bodies.get(asked.target, b"fine")))
+
     with Origin(answer) as made:
         yield made
 
