@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 ON_TWO_CORES := -n 2 --dist worksteal
 
-.PHONY: help run test test-all lint types format docs bench fuzz interleave kills calibration clean
+.PHONY: help run test test-all lint types format docs bench fuzz interleave kills right calibration clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,6 +44,9 @@ interleave: $(VENV)/.installed-dev  ## resets, timeouts, retries and disconnects
 
 kills: $(VENV)/.installed-dev  ## whole runs, each with something killed at a random moment: nothing may be left
 	CHAOS_KILLS=$${CHAOS_KILLS:-60} $(BIN)/python -m pytest tests/runner/test_kills.py -v
+
+right: $(VENV)/.installed-dev  ## right gateways, ours and Envoy, twenty runs of each kind: none may be falsified (CHAOS_RIGHT_RUNS)
+	CHAOS_RIGHT_RUNS=$${CHAOS_RIGHT_RUNS:-20} $(BIN)/python -m pytest tests/adversaries/test_right_runs.py -v
 
 calibration: $(VENV)/.installed-dev  ## the verdicts' error rates, by simulation, in full
 	$(BIN)/python -m benchmarks.calibration
