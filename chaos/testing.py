@@ -39,7 +39,7 @@ from chaos.runner.plan.checked import Prepared
 from chaos.runner.plan.gateway_rules import gateway_plan
 from chaos.runner.processes.admin import Admin
 from chaos.runner.processes.session import start
-from chaos.verify.claim import CERTAIN_TOLERANCE
+from chaos.verify.claim import certain_tolerance
 from chaos.verify.verdict import Verdict
 
 TASK = "test"
@@ -117,7 +117,7 @@ class Gateway:
         hypotheses = [_parsed(text, tuple(hosts)) for text in expect]
         phase = PhaseEffects("", effects, own_failures=not judge_failures(hypotheses, ""))
         judge = RunJudge(
-            expectations([phase], tolerance=tolerance, certain=max(CERTAIN_TOLERANCE, tolerance / 20)),
+            expectations([phase], tolerance=tolerance, certain=certain_tolerance(tolerance)),
             hypotheses,
             hosts=hosts,
             confidence=confidence,

@@ -186,11 +186,6 @@ class Verify(Model):
     failures: Literal["allow"] | None = None
     """With `allow`, requests that fail by themselves (nothing is behind) and lost responses are not judged."""
 
-    @property
-    def certain(self) -> float:
-        """The tolerance of never and always, in percentage points."""
-        return self.certain_tolerance or max(0.1, self.tolerance / 20)
-
 
 class Ramp(Model):
     """A percentage that rises or falls in steps, each of which is a phase with its own verdicts."""

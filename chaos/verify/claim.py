@@ -164,7 +164,7 @@ class Claim:
             return None
         as_claimed = n == 0 or (self.prior.weight > 0 and self._plausible(k, n, alpha))
         share = self.centre if as_claimed else k / n
-        return _first(lambda more: self.assess(k + more * share, n + more, alpha).decided, limit)
+        return first_that_decides(lambda more: self.assess(k + more * share, n + more, alpha).decided, limit)
 
     def _plausible(self, k: float, n: float, alpha: float) -> bool:
         return not excludes(self.prior, k, n, alpha, self.centre)
@@ -202,6 +202,12 @@ def within(share: float, tolerance: float = DEFAULT_TOLERANCE, certain: float = 
     return Claim(max(0.0, share - reach), min(1.0, share + reach), share, prior, exact)
 
 
+def certain_tolerance(tolerance: float) -> float:
+    """Return how far never and always may be off, beside shares of this tolerance: a twentieth of it, and as much as
+    they leave open by default at least."""
+    return max(CERTAIN_TOLERANCE, tolerance / 20)
+
+
 def below(limit: float) -> Claim:
     """Return the claim that a proportion is at most `limit`."""
     return Claim(0.0, limit, limit, VAGUE)
@@ -230,7 +236,7 @@ def divide_alpha(confidence: float, weights: Sequence[float]) -> list[float]:
     return [(1 - confidence) * weight / total for weight in weights]
 
 
-def _first(decided: Callable[[int], bool], limit: int) -> int | None:
+def first_that_decides(decided: Callable[[int], bool], limit: int) -> int | None:
     """Return the smallest positive number that decides, within a thousandth, by doubling and halving; None beyond
     `limit`."""
     high = 1

@@ -6,7 +6,7 @@ beforehand."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, sqrt
 
@@ -16,7 +16,7 @@ from chaos.claims.hypotheses.measure import Expression, Measure
 from chaos.claims.hypotheses.measures import metric_of
 from chaos.claims.hypotheses.observed_values import has
 from chaos.protocol.digest import Key
-from chaos.verify.claim import Claim, above, below
+from chaos.verify.claim import Claim, above, below, first_that_decides
 
 MOST = 10_000_000
 """Requests beyond which a hypothesis is too close to its limit to be forecast."""
@@ -47,7 +47,9 @@ def hypothesis_line(
     if metric.unit == "seconds":
         level = measure.level or metric.level
         claim = above(level) if expression.sense == "below" else below(level)
-        least = _first(lambda n: claim.assess(n if expression.sense == "below" else 0, n, alpha).decided)
+        least = first_that_decides(
+            lambda n: claim.assess(n if expression.sense == "below" else 0, n, alpha).decided, MOST
+        )
         return HypothesisLine(expression, share, _of_load(least, share), _of_load(least, share), at_least=True)
     expected = _expected(measure, phases, weights)
     if expected is None:
@@ -66,21 +68,7 @@ def _needed(claim: Claim, expected: float, alpha: float, deviations: float) -> i
         share = expected + towards * deviations * sqrt(expected * (1 - expected) / n)
         return claim.assess(min(max(share, 0.0), 1.0) * n, n, alpha).decided
 
-    return _first(decided)
-
-
-def _first(decided: Callable[[int], bool]) -> int | None:
-    """Return the smallest number that decides, within a hundredth; None beyond MOST."""
-    high = 16
-    while not decided(high):
-        high *= 2
-        if high > MOST:
-            return None
-    low = high // 2
-    while high - low > max(1, high // 100):
-        middle = (low + high) // 2
-        low, high = (low, middle) if decided(middle) else (middle, high)
-    return high
+    return first_that_decides(decided, MOST)
 
 
 def _of_load(needed: int | None, share: float) -> int | None:

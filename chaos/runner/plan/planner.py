@@ -34,6 +34,7 @@ from chaos.runner.plan.phases import RunPhase, phases_of
 from chaos.runner.plan.run_plan import RunPlan
 from chaos.runner.plan.search import SearchPlan, plan_search
 from chaos.runner.plan.unreached import unreached
+from chaos.verify.claim import certain_tolerance
 
 
 def plan_run(file: str, options: RunOptions, read: Read = read_text) -> RunPlan:
@@ -49,10 +50,11 @@ def plan_prepared(prepared: Prepared, options: RunOptions) -> RunPlan:
     rules = compile_rules(reading.resources, prepared.registry(), proxy_of(reading))
     tasks, notes = _tasks(prepared, rules)
     open_ended = bool(reading.experiment.spec.load.locustfile) or bool(prepared.services.applications())
-    claims = _claims(reading, rules, tasks, phases_of(reading.experiment.spec))
+    planned = phases_of(reading.experiment.spec)
+    claims = _claims(reading, rules, tasks, planned)
     if options.gateway is not None:
         _check_safeguards(claims.safeguards, reading)
-    ruled = [with_rules(prepared, phase, rules, phase.place) for phase in phases_of(reading.experiment.spec)]
+    ruled = [with_rules(prepared, phase, rules, phase.place) for phase in planned]
     phases = tuple(each.phase for each in ruled)
     hypotheses, safeguards, search = claims.hypotheses, claims.safeguards, _search(prepared, rules, claims.hold)
     judged = reading.experiment.spec.verify.failures != "allow"
@@ -68,7 +70,8 @@ def plan_prepared(prepared: Prepared, options: RunOptions) -> RunPlan:
     )
     tagged = options.gateway is None
     verify = reading.experiment.spec.verify
-    tolerance, certain = verify.tolerance / 100, verify.certain / 100
+    tolerance = verify.tolerance / 100
+    certain = certain_tolerance(tolerance) if verify.certain_tolerance is None else verify.certain_tolerance / 100
     expected = expectations(effects, tolerance=tolerance, certain=certain, tagged=tagged) if search is None else ()
     silent, unjudged = unreached(reading, rules, effects[0].effects, prepared.problems) if search is None else ((), [])
     weights = {task.name: float(task.weight) for task in tasks}
@@ -91,6 +94,7 @@ def plan_prepared(prepared: Prepared, options: RunOptions) -> RunPlan:
         phases,
         effects,
         expected,
+        tuple(lines),
         hypotheses,
         safeguards,
         search,

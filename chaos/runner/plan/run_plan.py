@@ -17,7 +17,7 @@ from chaos.claims.hypotheses.measure import Expression
 from chaos.claims.hypotheses.measures import metric_of
 from chaos.claims.hypotheses.reading import hosts_of
 from chaos.claims.hypotheses.safeguards import Safeguard
-from chaos.claims.judge.forecast import PlanLine, expected_rate, plan_lines
+from chaos.claims.judge.forecast import PlanLine, expected_rate
 from chaos.claims.judge.judge import divide
 from chaos.claims.judge.run_judge import RunJudge
 from chaos.errors import Problem, Severity
@@ -49,7 +49,8 @@ HOLD_SLACK = 1.0
 @dataclass(frozen=True, slots=True, eq=False)
 class RunPlan:
     """One planned run. Shares are fractions, times are seconds. `load` is the experiment's, with as many users as the
-    verdicts take if it does not say; `silent` are findings about rules that no task takes."""
+    verdicts take if it does not say; `lines` are the forecasts of `expected`; `silent` are findings about rules that no
+    task takes."""
 
     prepared: Prepared
     options: RunOptions
@@ -59,6 +60,7 @@ class RunPlan:
     phases: tuple[RunPhase, ...]
     effects: tuple[PhaseEffects, ...]
     expected: tuple[Expectation, ...]
+    lines: tuple[PlanLine, ...]
     hypotheses: tuple[Expression, ...]
     safeguards: tuple[Safeguard, ...]
     search: SearchPlan | None
@@ -203,16 +205,6 @@ class RunPlan:
     def _weights(self) -> dict[str, float]:
         return {task.name: float(task.weight) for task in self.tasks}
 
-    def _plan_lines(self) -> list[PlanLine]:
-        return plan_lines(
-            self.effects,
-            self.expected,
-            self._weights,
-            confidence=self.confidence,
-            hypotheses=len(self.hypotheses),
-            requests=self.phases[0].stop.requests,
-        )
-
     def _hypothesis_lines(self) -> list[HypothesisLine]:
         alpha = divide(self.confidence, self.expected, len(self.hypotheses))[-1] if self.hypotheses else 0.0
         return [hypothesis_line(each, self.effects, self._weights, alpha) for each in self.hypotheses]
@@ -224,7 +216,7 @@ class RunPlan:
         stop = phase.stop
         if not stop.decided or stop.duration is not None or stop.requests is not None or self.hypotheses:
             return None
-        lines = [line for line in self._plan_lines() if line.expectation.phase == phase.name]
+        lines = [line for line in self.lines if line.expectation.phase == phase.name]
         needed = [line.nine_in_ten for line in lines if not line.expectation.unseen]
         if not needed or None in needed or self.search is not None:
             return None
@@ -235,11 +227,10 @@ class RunPlan:
 
         `busiest` is how many requests per second the users send without delays, if it was measured."""
         load = self.load
-        lines = self._plan_lines()
         wait = mean_wait(self.effects[0], self._weights)
         rate = expected_rate(load.users, wait, load.arrival_rate, busiest)
         claims = (
-            *(ClaimForecast.of(line) for line in lines),
+            *(ClaimForecast.of(line) for line in self.lines),
             *(ClaimForecast.of_hypothesis(line) for line in self._hypothesis_lines()),
         )
         needed = [claim.nine_in_ten for claim in claims if claim.nine_in_ten is not None]
