@@ -7,14 +7,16 @@ ChaosError                  one base class; `exit_code` says how the command end
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Literal
+from typing import Any, Literal
 
 from chaos.printable import printable_line
 
 Severity = Literal["error", "warning", "info"]
+Authority = Literal["schema", "admission", "analyzer", "chaos"]
+"""Who says so: the document's schema, Istio's admission webhook, one of Istio's analyzers, or this project."""
 
 
 class ExitCode(IntEnum):
@@ -47,13 +49,52 @@ class Problem:
     """An error, warning or info about one place in one file.
 
     `path` is the field's path as Istio writes it (`spec.http[0].fault.abort`), empty for the file as a whole.
-    `code` is Istio's analyzer code (`IST0130`) or our own short word, for tools that filter."""
+    `code` is Istio's analyzer code (`IST0130`) or our own short word, for tools that filter. `fix` is what to write
+    there instead, where the message proposes something."""
 
     location: Location
     path: str
     message: str
     severity: Severity = "error"
     code: str = ""
+    fix: str | None = None
+
+    @property
+    def by(self) -> Authority:
+        """Who says so. A cluster refuses what `schema` and `admission` call an error, and takes the rest."""
+        if self.code.startswith("IST"):
+            return "analyzer"
+        return "schema" if self.code == "schema" else "admission" if self.code == "admission" else "chaos"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the problem as plain values for JSON, which `from_dict` reads back."""
+        return {
+            "file": self.location.file,
+            "line": self.location.line,
+            "column": self.location.column,
+            "path": self.path,
+            "code": self.code,
+            "severity": self.severity,
+            "by": self.by,
+            "message": self.message,
+            "fix": self.fix,
+        }
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Problem:
+        """Return the problem of a record that `to_dict` made; what is missing there is left empty."""
+        place = Location(str(value.get("file", "rules")), int(value.get("line", 1)), int(value.get("column", 1)))
+        path, message, code = (str(value.get(name, "")) for name in ("path", "message", "code"))
+        severity = value.get("severity")
+        fix = value.get("fix")
+        return cls(
+            place,
+            path,
+            message,
+            severity if severity in ("warning", "info") else "error",
+            code,
+            fix if isinstance(fix, str) else None,
+        )
 
     def __str__(self) -> str:
         """Return the problem as one line, with line breaks in quoted text escaped."""

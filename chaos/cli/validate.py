@@ -41,9 +41,9 @@ def validate(
 
 
 def _as_json(file: str, problems: Sequence[Problem]) -> dict[str, Any]:
-    """Return the problems by severity, each as `file:line:column: path: message`."""
+    """Return the problems by severity."""
     words = {"errors": "error", "warnings": "warning", "infos": "info"}
-    found = {name: [str(each) for each in problems if each.severity == word] for name, word in words.items()}
+    found = {name: [each.to_dict() for each in problems if each.severity == word] for name, word in words.items()}
     return {"file": file, **found}
 
 

@@ -64,6 +64,34 @@ def test_every_experiment_of_ours_is_valid_and_can_be_planned(file: Path, capsys
         assert sum(outcome["share"] for outcome in rule["outcomes"]) == pytest.approx(1.0)
 
 
+def test_validate_for_programs_has_an_object_for_each_finding(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_text(
+        "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: t}\nspec:\n"
+        "  hosts: [web]\n  http:\n  - {route: [{destination: {host: web}}], timeuot: 1s}\n"
+    )
+    assert call(["validate", "--format", "json", str(file)]) == 2
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found["file"] == str(file) and found["warnings"] == found["infos"] == []
+    (finding,) = found["errors"]
+    assert finding == {
+        "file": str(file),
+        "line": 7,
+        "column": 43,
+        "path": "spec.http[0].timeuot",
+        "code": "schema",
+        "severity": "error",
+        "by": "schema",
+        "message": "unknown field `timeuot`; did you mean `timeout`?",
+        "fix": "timeout",
+    }
+    assert call(["validate", str(file)]) == 2
+    shown = capsys.readouterr().out
+    assert shown == f"{file}:7:43: error: spec.http[0].timeuot: unknown field `timeuot`; did you mean `timeout`?\n"
+
+
 def test_plan_tells_shares_and_requests(capsys: pytest.CaptureFixture[str]) -> None:
     assert call(["plan", "--no-probe", str(ROOT / "experiments" / "abort50.yaml")]) == 0
     shown = capsys.readouterr().out

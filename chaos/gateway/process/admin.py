@@ -161,27 +161,14 @@ def _scale(value: Any) -> dict[str, float]:
     return {fault: float(factor) for fault, factor in value.items()}
 
 
-def _problem(error: InvalidInput) -> list[dict[str, Any]]:
-    return [
-        {
-            "file": problem.location.file,
-            "line": problem.location.line,
-            "column": problem.location.column,
-            "path": problem.path,
-            "message": problem.message,
-            "severity": problem.severity,
-        }
-        for problem in error.problems
-    ]
-
-
 @web.middleware
 async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn every error into a JSON response with a sentence."""
     try:
         return await handler(request)
     except InvalidInput as error:
-        return web.json_response({"error": str(error), "problems": _problem(error)}, status=400)
+        problems = [problem.to_dict() for problem in error.problems]
+        return web.json_response({"error": str(error), "problems": problems}, status=400)
     except BadCommand as error:
         return web.json_response({"error": str(error)}, status=400)
     except RecursionError:

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 import uvloop
 
-from chaos.errors import ExitCode, InvalidInput, Location, Problem
+from chaos.errors import ExitCode, InvalidInput, Problem
 from chaos.gateway.process.app import Stop, admin, announce, running
 from chaos.gateway.process.control import perform
 from chaos.gateway.process.options import GatewayOptions
@@ -95,18 +95,7 @@ async def _answer(control: Any, command: dict[str, Any]) -> dict[str, Any]:
     try:
         return {"result": await perform(control, command)}
     except InvalidInput as error:
-        problems = [
-            [
-                problem.location.file,
-                problem.location.line,
-                problem.location.column,
-                problem.path,
-                problem.message,
-                problem.severity,
-            ]
-            for problem in error.problems
-        ]
-        return {"problems": problems}
+        return {"problems": [problem.to_dict() for problem in error.problems]}
 
 
 # ---------------------------------------------------------------------------------------------- the parent
@@ -138,10 +127,7 @@ class Worker:
             raise ConnectionError(f"worker {self.pid} has died")
         answer = json.loads(line)
         if "problems" in answer:
-            raise InvalidInput(
-                Problem(Location(file, at, column), path, message, severity)
-                for file, at, column, path, message, severity in answer["problems"]
-            )
+            raise InvalidInput(map(Problem.from_dict, answer["problems"]))
         return answer["result"]
 
     def tell(self, **command: Any) -> None:

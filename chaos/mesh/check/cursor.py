@@ -9,6 +9,7 @@ from typing import Any
 
 from chaos.errors import Problem, Severity
 from chaos.mesh.model.resources import Resource
+from chaos.mesh.read.shape import Wording
 from chaos.mesh.source.document import Path, one_line
 
 
@@ -26,21 +27,22 @@ class At:
         """Return a cursor further inside."""
         return At(self.resource, (*self.path, *steps), self.problems)
 
-    def error(self, message: str, code: str = "admission") -> None:
+    def error(self, message: str | Wording, code: str = "admission") -> None:
         self._report(message, "error", code)
 
-    def warn(self, message: str, code: str = "admission") -> None:
+    def warn(self, message: str | Wording, code: str = "admission") -> None:
         self._report(message, "warning", code)
 
-    def info(self, message: str, code: str = "") -> None:
+    def info(self, message: str | Wording, code: str = "") -> None:
         self._report(message, "info", code)
 
-    def unless(self, message: str | None) -> None:
+    def unless(self, message: str | Wording | None, code: str = "admission") -> None:
         """Report an error if there is a message; checks of values return one, or None."""
         if message:
-            self.error(message)
+            self.error(message, code)
 
-    def _report(self, message: str, severity: Severity, code: str) -> None:
+    def _report(self, message: str | Wording, severity: Severity, code: str) -> None:
         where = self.resource.locate(self.path)
         path = self.resource.path(self.path)
-        self.problems.append(Problem(where, path, one_line(message), severity, code))
+        fix = message.fix if isinstance(message, Wording) else None
+        self.problems.append(Problem(where, path, one_line(str(message)), severity, code, fix))

@@ -31,7 +31,7 @@ class FileReport:
     @classmethod
     def of(cls, file: str, problems: Iterable[Problem]) -> FileReport:
         """Sort problems by location and split them by severity; equal ones are reported once."""
-        found = sorted(set(problems), key=lambda problem: problem.location)
+        found = sorted(dict.fromkeys(problems), key=lambda problem: problem.location)
 
         def kept(severity: str) -> tuple[Problem, ...]:
             return tuple(problem for problem in found if problem.severity == severity)
@@ -39,12 +39,12 @@ class FileReport:
         return cls(file, kept("error"), kept("warning"), kept("info"))
 
     def as_json(self) -> dict[str, object]:
-        """Return the JSON of `chaos validate --format json`; each finding is `file:line:column: path: message`."""
+        """Return the JSON of `chaos validate --format json`."""
         return {
             "file": self.file,
-            "errors": [str(problem) for problem in self.errors],
-            "warnings": [str(problem) for problem in self.warnings],
-            "infos": [str(problem) for problem in self.infos],
+            "errors": [problem.to_dict() for problem in self.errors],
+            "warnings": [problem.to_dict() for problem in self.warnings],
+            "infos": [problem.to_dict() for problem in self.infos],
         }
 
 

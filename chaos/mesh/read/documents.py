@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from chaos.errors import Problem
+from chaos.errors import Location, Problem, Severity
 from chaos.mesh.model.kubernetes_service import KubernetesService
 from chaos.mesh.model.message import Message, Metadata
 from chaos.mesh.model.resources import Resource, Resources
-from chaos.mesh.read.shape import one_of, shown, suggestion, validate_model
+from chaos.mesh.read.shape import Wording, one_of, shown, suggestion, validate_model
 from chaos.mesh.source.document import Document, Path, field_path, one_line
 
 GROUP = "networking.istio.io"
@@ -56,10 +56,17 @@ class Item:
     def api_version(self) -> Any:
         return self.value.get("apiVersion")
 
-    def problem(self, path: Path, message: str, severity: Any = "error", code: str = "schema") -> Problem:
+    def problem(self, path: Path, message: str | Wording, severity: Any = "error", code: str = "schema") -> Problem:
         """Return a problem at `path` inside this object."""
         full = (*self.prefix, *path)
-        return Problem(self.document.locate(full), field_path(full), one_line(message), severity, code)
+        return _problem(self.document.locate(full), full, message, severity, code)
+
+
+def _problem(
+    location: Location, path: Path, message: str | Wording, severity: Severity = "error", code: str = "schema"
+) -> Problem:
+    fix = message.fix if isinstance(message, Wording) else None
+    return Problem(location, field_path(path), one_line(str(message)), severity, code, fix)
 
 
 def read_resources(documents: Iterable[Document]) -> tuple[Resources, list[Problem]]:
@@ -144,7 +151,7 @@ def _other_kind(item: Item, kind: str, version: str) -> Problem:
     if kind in _BESIDE and not istio:
         return item.problem(("kind",), f"this {kind} is not used; chaos reads {one_of([*KINDS])}", "info", "not-used")
     hint = suggestion(kind, [*KINDS, "Experiment"], f"expected {one_of([*KINDS, 'Experiment'])}")
-    return item.problem(("kind",), f"unknown kind {shown(kind)}{hint}")
+    return item.problem(("kind",), hint.after(f"unknown kind {shown(kind)}"))
 
 
 def _right_version(kind: str) -> str:
@@ -270,11 +277,10 @@ def _unknown_keys(item: Item) -> list[Problem]:
     for key in item.value:
         if key not in known:
             misplaced = key in _spec_fields(item.kind)
-            hint = "; it belongs under `spec`" if misplaced else suggestion(key, known, quote="`")
+            hint = Wording("; it belongs under `spec`") if misplaced else suggestion(key, known, quote="`")
             path = (*item.prefix, key)
             location = item.document.locate_key(path)
-            message = one_line(f"unknown field `{key}`{hint}")
-            problems.append(Problem(location, field_path(path), message, "error", "schema"))
+            problems.append(_problem(location, path, hint.after(f"unknown field `{key}`")))
     return problems
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -18,6 +19,21 @@ from chaos.mesh.source.document import Document, Path, field_path, one_line
 M = TypeVar("M", bound=BaseModel)
 
 MAX_SHOWN = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """The words of a message, or of a part of one, and what they say to write instead, if they do."""
+
+    text: str
+    fix: str | None = None
+
+    def after(self, text: str) -> Wording:
+        """Return a longer message that ends in this one."""
+        return Wording(text + self.text, self.fix)
+
+    def __str__(self) -> str:
+        return self.text
 
 
 def validate_model(
@@ -51,15 +67,15 @@ def nearest(word: str, known: list[str]) -> str | None:
     return plain[close[0]] if close else None
 
 
-def suggestion(word: str, known: Sequence[str] | Mapping[str, str], otherwise: str = "", *, quote: str = "") -> str:
+def suggestion(word: str, known: Sequence[str] | Mapping[str, str], otherwise: str = "", *, quote: str = "") -> Wording:
     """Return `; did you mean X?` for the nearest known name, `; <otherwise>` without one, "" if that is empty too.
 
     A mapping leads from the names that are compared to those that are shown."""
     close = nearest(word, list(known))
     if close is None:
-        return f"; {otherwise}" if otherwise else ""
+        return Wording(f"; {otherwise}" if otherwise else "")
     name = known[close] if isinstance(known, Mapping) else close
-    return f"; did you mean {quote}{name}{quote}?"
+    return Wording(f"; did you mean {quote}{name}{quote}?", name)
 
 
 def one_of(words: list[str]) -> str:
@@ -89,8 +105,8 @@ def _problem(model: type[BaseModel], value: Any, document: Document, prefix: Pat
     path = _path_inside(value, error["loc"], error["type"])
     full = (*prefix, *path)
     locate = document.locate_key if error["type"] == "extra_forbidden" else document.locate
-    message = one_line(_message(model, path, error))
-    return Problem(locate(full), field_path(full), message, "error", "schema")
+    said = _message(model, path, error)
+    return Problem(locate(full), field_path(full), one_line(str(said)), "error", "schema", said.fix)
 
 
 def _path_inside(value: Any, loc: tuple[str | int, ...], kind: str) -> Path:
@@ -107,20 +123,25 @@ def _path_inside(value: Any, loc: tuple[str | int, ...], kind: str) -> Path:
     return tuple(path)
 
 
-def _message(model: type[BaseModel], path: Path, error: Any) -> str:
-    kind, given, context = error["type"], error.get("input"), error.get("ctx", {})
+def _message(model: type[BaseModel], path: Path, error: Any) -> Wording:
+    kind, given = error["type"], error.get("input")
     if kind == "extra_forbidden":
         return _unknown_field(str(path[-1]) if path else "", _fields(model, path[:-1]))
+    if kind in ("literal_error", "enum"):
+        return _wrong_word(given, error["ctx"]["expected"])
+    if kind in _EXPECTED:
+        return _hint(kind, given, path).after(f"expected {_EXPECTED[kind]}, not {shown(given)}")
+    return Wording(_plain_message(error))
+
+
+def _plain_message(error: Any) -> str:
+    kind, given, context = error["type"], error.get("input"), error.get("ctx", {})
     if kind == "missing":
         return "required, but missing"
     if kind == "value_error":
         return str(context["error"])
-    if kind in ("literal_error", "enum"):
-        return _wrong_word(given, context["expected"])
     if kind in _BOUNDS:
         return f"{shown(given)} is {_BOUNDS[kind]} {next(iter(context.values()))}"
-    if kind in _EXPECTED:
-        return f"expected {_EXPECTED[kind]}, not {shown(given)}{_hint(kind, given, path)}"
     return str(error["msg"]).removeprefix("Value error, ")
 
 
@@ -147,18 +168,22 @@ _EXPECTED = {
 }
 
 
-def _hint(kind: str, given: Any, path: Path) -> str:
+def _hint(kind: str, given: Any, path: Path) -> Wording:
     if kind == "model_type" and path[-1:] in (("percentage",), ("mirrorPercentage",)) and not isinstance(given, list):
-        return f"; write {{value: {given}}}"
+        return _write(f"{{value: {given}}}")
     if kind == "string_type" and isinstance(given, bool | int | float):
-        return f'; write "{shown(given)}" in quotes'
+        return _write(f'"{shown(given)}"', " in quotes")
     if kind in ("int_type", "float_type", "bool_type") and isinstance(given, str):
-        return f"; write {given} without quotes" if _fits(kind, given) else ""
+        return _write(given, " without quotes") if _fits(kind, given) else Wording("")
     if kind == "tuple_type" and given is not None and not isinstance(given, list):
-        return "; begin the item with `- `"
+        return Wording("; begin the item with `- `")
     if kind in ("model_type", "dict_type") and isinstance(given, list):
-        return "; leave out the `- `"
-    return ""
+        return Wording("; leave out the `- `")
+    return Wording("")
+
+
+def _write(fix: str, how: str = "") -> Wording:
+    return Wording(f"; write {fix}{how}", fix)
 
 
 def _fits(kind: str, text: str) -> bool:
@@ -171,15 +196,15 @@ def _fits(kind: str, text: str) -> bool:
     return True
 
 
-def _wrong_word(given: Any, expected: str) -> str:
+def _wrong_word(given: Any, expected: str) -> Wording:
     words = [word.strip(" '") for word in expected.replace(" or ", ", ").split(",")]
-    meant = suggestion(given, words) if isinstance(given, str) else ""
-    return f"{shown(given)} is not known; expected {one_of(words)}{meant}"
+    meant = suggestion(given, words) if isinstance(given, str) else Wording("")
+    return meant.after(f"{shown(given)} is not known; expected {one_of(words)}")
 
 
-def _unknown_field(name: str, known: list[str]) -> str:
+def _unknown_field(name: str, known: list[str]) -> Wording:
     otherwise = f"known here: {', '.join(known)}" if known else ""
-    return f"unknown field `{name}`{suggestion(name, known, otherwise, quote='`')}"
+    return suggestion(name, known, otherwise, quote="`").after(f"unknown field `{name}`")
 
 
 def _fields(model: type[BaseModel], path: Path) -> list[str]:

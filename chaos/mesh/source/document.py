@@ -320,7 +320,7 @@ class _Reader:
         self.notes.append(Problem(Location(self.file, *position), path, message, severity, "yaml-boolean"))
 
     def _problem(self, position: Position, path: str, message: str) -> None:
-        self.problems.append(Problem(Location(self.file, *position), path, one_line(message)))
+        self.problems.append(Problem(Location(self.file, *position), path, one_line(message), "error", "schema"))
 
 
 def _around(position: Position, places: dict[str | int, Place]) -> Place:

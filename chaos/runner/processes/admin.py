@@ -85,5 +85,4 @@ class Admin:
 def _problem(value: Any) -> Problem:
     if not isinstance(value, dict):
         return Problem(Location("rules"), "", str(value))
-    location = Location(str(value.get("file", "rules")), int(value.get("line", 1)), int(value.get("column", 1)))
-    return Problem(location, str(value.get("path", "")), str(value.get("message", "")))
+    return Problem.from_dict(value)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from support.mesh import load_resources
 
+from chaos.errors import Location, Problem
 from chaos.mesh.check.report import check, check_documents, refusals
 from chaos.mesh.source.document import read_documents
 
@@ -30,8 +31,12 @@ TEXT = (
 
 def test_a_field_of_the_wrong_shape_does_not_hide_the_other_problems() -> None:
     (report,) = check([("f.yaml", TEXT)])
-    assert report.as_json() == {
-        "file": "f.yaml",
+    said = {
+        "errors": [str(each) for each in report.errors],
+        "warnings": [str(each) for each in report.warnings],
+        "infos": [str(each) for each in report.infos],
+    }
+    assert said == {
         "errors": [
             'f.yaml:5:16: spec.hosts[1]: "a_b.com" is not a host name: "a_b" may only have letters, digits and inner -',
             "f.yaml:7:14: spec.http[0].timeout: 5 is not a duration; write it with a unit: 5s or 5ms",
@@ -123,3 +128,78 @@ def _calls(*functions: Callable[[], object]) -> list[int]:
             sys.setprofile(None)
         counts.append(entered)
     return counts
+
+
+def found(text: str) -> list[dict[str, object]]:
+    (report,) = check([("f.yaml", text)])
+    value = report.as_json()
+    return [each for kind in ("errors", "warnings", "infos") for each in value[kind]]
+
+
+def test_a_finding_for_programs_has_its_place_its_authority_and_a_fix() -> None:
+    text = HEAD + "  hosts: [web]\n  htpp: []\n"
+    (finding,) = found(text)
+    assert finding == {
+        "file": "f.yaml",
+        "line": 6,
+        "column": 3,
+        "path": "spec.htpp",
+        "code": "schema",
+        "severity": "error",
+        "by": "schema",
+        "message": "unknown field `htpp`; did you mean `http`?",
+        "fix": "http",
+    }
+
+
+SUBSETS = (
+    "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: d}\n"
+    "spec: {host: web, subsets: [{name: v1}]}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "by", "fix"),
+    [
+        ("{route: [{destination: {host: web}}], timeuot: 1s}", "spec.http[0].timeuot", "schema", "timeout"),
+        (
+            "{route: [{destination: {host: web}}], retries: {attempts: 1, retryOn: resett}}",
+            "spec.http[0].retries.retryOn",
+            "admission",
+            "reset",
+        ),
+        (
+            "{route: [{destination: {host: web}, weight: -1}]}",
+            "spec.http[0].route[0].weight",
+            "admission",
+            None,
+        ),
+        (
+            "{route: [{destination: {host: web, subset: vv1}}]}",
+            "spec.http[0].route[0].destination.subset",
+            "analyzer",
+            "v1",
+        ),
+        ("{redirect: {uri: /x, redirectCode: 300}}", "spec.http[0].redirect.redirectCode", "chaos", None),
+        (
+            "{match: [{uri: {prefix: a}}], route: [{destination: {host: web}}]}",
+            "spec.http[0].match[0].uri.prefix",
+            "chaos",
+            "/a",
+        ),
+        (
+            "{match: [{method: {exact: get}}], route: [{destination: {host: web}}]}",
+            "spec.http[0].match[0].method.exact",
+            "chaos",
+            "GET",
+        ),
+    ],
+)
+def test_who_says_so_and_what_to_write_instead(rule: str, path: str, by: str, fix: str | None) -> None:
+    said = [each for each in found(HEAD + f"  hosts: [web]\n  http:\n  - {rule}\n{SUBSETS}") if each["path"] == path]
+    assert [(each["by"], each["fix"]) for each in said] == [(by, fix)]
+
+
+def test_a_problem_survives_its_json() -> None:
+    problem = Problem(Location("a.yaml", 3, 4), "spec.hosts[0]", "no", "warning", "IST0101", "web")
+    assert Problem.from_dict(problem.to_dict()) == problem

@@ -22,7 +22,7 @@ from chaos.mesh.model.virtual_service import (
     HTTPRedirect,
     HTTPRewrite,
 )
-from chaos.mesh.read.shape import shown, suggestion
+from chaos.mesh.read.shape import Wording, shown, suggestion
 
 _GRPC_STATUS = list(STATUS_CODES)
 _CORS_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE", "*"]
@@ -65,10 +65,10 @@ def _status(at: At, status: int) -> None:
         at.error(f"{status} is not an HTTP status for a response; use 200 to 599")
 
 
-def _grpc_status(name: str) -> str | None:
+def _grpc_status(name: str) -> Wording | None:
     if name in _GRPC_STATUS:
         return None
-    return f"{shown(name)} is not a gRPC status{suggestion(name, _GRPC_STATUS, 'write it like UNAVAILABLE')}"
+    return suggestion(name, _GRPC_STATUS, "write it like UNAVAILABLE").after(f"{shown(name)} is not a gRPC status")
 
 
 def _delay(at: At, delay: Delay) -> None:
@@ -153,8 +153,9 @@ def validate_cors(at: At, policy: CorsPolicy | None) -> None:
             at.into("allowOrigins", index, "regex").unless(values.regex(origin.regex))
     for index, method in enumerate(policy.allow_methods):
         if method not in _CORS_METHODS:
-            close = method.upper() in _CORS_METHODS and f"; write {method.upper()}"
-            at.into("allowMethods", index).error(f"{shown(method)} is not a method that CORS can allow{close or ''}")
+            message, upper = f"{shown(method)} is not a method that CORS can allow", method.upper()
+            meant = Wording(f"; write {upper}", upper) if upper in _CORS_METHODS else Wording("")
+            at.into("allowMethods", index).error(meant.after(message))
     for field, names in (("allowHeaders", policy.allow_headers), ("exposeHeaders", policy.expose_headers)):
         for index, name in enumerate(names):
             at.into(field, index).unless(values.cors_header_name(name))

@@ -139,7 +139,7 @@ def _cipher_suites(at: At, suites: tuple[str, ...]) -> None:
         if suite in suites[:index]:
             at.into(index).warn(f"{shown(suite)} appears twice; it is ignored", SCHEMA_WARNING)
         elif suite not in ("", "ALL", *_CIPHER_SUITES) and suite[0].isalnum():
-            message = f"{shown(suite)} is not a cipher suite, and is ignored{suggestion(suite, _CIPHER_SUITES)}"
+            message = suggestion(suite, _CIPHER_SUITES).after(f"{shown(suite)} is not a cipher suite, and is ignored")
             at.into(index).warn(message, SCHEMA_WARNING)
 
 

@@ -11,7 +11,7 @@ from chaos.mesh.check.admission import values
 from chaos.mesh.check.cursor import At
 from chaos.mesh.model.message import Message, StringMatch
 from chaos.mesh.model.virtual_service import HTTPMatchRequest, L4MatchAttributes, TLSMatchAttributes
-from chaos.mesh.read.shape import one_of, shown
+from chaos.mesh.read.shape import Wording, one_of, shown
 
 
 def validate_match(at: At, match: HTTPMatchRequest) -> None:
@@ -49,7 +49,8 @@ def validate_gateway_names(at: At, names: tuple[str, ...]) -> None:
     for index, name in enumerate(names):
         if "/" not in name and name.count(".") >= 1:
             short, namespace, *_ = name.split(".")
-            at.into(index).warn(f"{name} is the old way to name a Gateway; write {namespace}/{short}")
+            full = f"{namespace}/{short}"
+            at.into(index).warn(Wording(f"{name} is the old way to name a Gateway; write {full}", full))
         at.into(index).unless(values.gateway_name(name))
 
 
@@ -69,4 +70,4 @@ def only_one(at: At, message: Message, *names: str) -> None:
     """Check the API server's oneOf: at most one of these fields may be set."""
     given = [type(message).model_fields[name].alias or name for name in names if message.has(name)]
     if len(given) > 1:
-        at.error(f"only one of {one_of(given)} can be set")
+        at.error(f"only one of {one_of(given)} can be set", "schema")

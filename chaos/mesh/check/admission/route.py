@@ -18,7 +18,7 @@ from chaos.mesh.check.admission.match import validate_match
 from chaos.mesh.check.cursor import At
 from chaos.mesh.model.message import Destination
 from chaos.mesh.model.virtual_service import HTTPRetry, HTTPRoute, HTTPRouteDestination, RouteDestination
-from chaos.mesh.read.shape import shown, suggestion
+from chaos.mesh.read.shape import Wording, shown, suggestion
 
 RETRY_ON = [
     "5xx",
@@ -99,7 +99,8 @@ def _without(at: At, route: HTTPRoute, action: str, *others: str) -> None:
 def _mirrors(at: At, route: HTTPRoute) -> None:
     if route.mirror_percent is not None:
         at.into("mirrorPercent").unless(values.share(route.mirror_percent))
-        at.into("mirrorPercent").warn(f"deprecated; write mirrorPercentage: {{value: {route.mirror_percent}}}")
+        instead = f"mirrorPercentage: {{value: {route.mirror_percent}}}"
+        at.into("mirrorPercent").warn(Wording(f"deprecated; write {instead}", instead))
     if route.mirror_percentage is not None:
         at.into("mirrorPercentage", "value").unless(values.share(route.mirror_percentage.value))
     if route.mirror is not None:
@@ -159,7 +160,7 @@ def _retries(at: At, retries: HTTPRetry | None) -> None:
         at.into("retryOn").unless(_retry_word(word))
 
 
-def _retry_word(word: str) -> str | None:
+def _retry_word(word: str) -> str | Wording | None:
     if word in RETRY_ON or (_is_number(word) and int(word) in _WITH_REASON):
         return None
     if word != word.strip():
@@ -168,7 +169,7 @@ def _retry_word(word: str) -> str | None:
         return "an empty word; separate the words by single commas, like 5xx,reset,503"
     if _is_number(word):
         return f"{word} is not an HTTP status with a reason phrase, and Istio accepts no other"
-    return f"{shown(word)} is not known to retryOn{suggestion(word, RETRY_ON)}"
+    return suggestion(word, RETRY_ON).after(f"{shown(word)} is not known to retryOn")
 
 
 def _is_number(word: str) -> bool:

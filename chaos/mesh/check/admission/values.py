@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 import re2
 
-from chaos.mesh.read.shape import one_of, shown, suggestion
+from chaos.mesh.read.shape import Wording, one_of, shown, suggestion
 
 MAX_REGEX = 1024  # characters; Istio's stand-in for Envoy's limit on program size
 
@@ -222,12 +222,12 @@ def gateway_name(name: str) -> str | None:
     return None if is_label(short) else f"{shown(short)} is not a Gateway name; use letters, digits and -"
 
 
-def protocol(name: str) -> str | None:
+def protocol(name: str) -> Wording | None:
     """Check a port's protocol; an empty one lets Istio detect it."""
     if not name or name.lower() in _PROTOCOLS:
         return None
     known = [word.upper() for word in _PROTOCOLS]
-    return f"{shown(name)} is not a protocol; expected {one_of(known)}{suggestion(name, known)}"
+    return suggestion(name, known).after(f"{shown(name)} is not a protocol; expected {one_of(known)}")
 
 
 def speaks_http(name: str) -> bool:

@@ -14,7 +14,7 @@ from chaos.mesh.model.message import Destination
 from chaos.mesh.model.resources import Resource, Resources
 from chaos.mesh.model.virtual_service import TCPRoute, TLSRoute, VirtualService
 from chaos.mesh.names import exported, full_name
-from chaos.mesh.read.shape import suggestion
+from chaos.mesh.read.shape import Wording, suggestion
 
 if TYPE_CHECKING:
     from chaos.mesh.model.destination_rule import DestinationRule
@@ -74,7 +74,7 @@ def _host(at: At, destination: Destination, namespace: str, known: KnownServices
     host = destination.host
     service = known.find(host, namespace)
     if service is None:
-        at.into("host").error(f"no service {host} is known{_meant(host, namespace, known)}", NOT_FOUND)
+        at.into("host").error(_meant(host, namespace, known).after(f"no service {host} is known"), NOT_FOUND)
     elif destination.port is None:
         if len(service.ports) > 1:
             ports = ", ".join(map(str, service.ports))
@@ -87,14 +87,15 @@ def _host(at: At, destination: Destination, namespace: str, known: KnownServices
         at.into("port", "number").error(message, NOT_FOUND)
 
 
-def _meant(host: str, namespace: str, known: KnownServices) -> str:
+def _meant(host: str, namespace: str, known: KnownServices) -> Wording:
     parts = host.split(".")
     if 1 < len(parts) < 5 and known.find(f"{parts[0]}.{parts[1]}.svc.cluster.local", namespace):
-        return f": a name with a dot is taken as it is; write {parts[0]}.{parts[1]}.svc.cluster.local"
+        name = f"{parts[0]}.{parts[1]}.svc.cluster.local"
+        return Wording(f": a name with a dot is taken as it is; write {name}", name)
     if len(parts) == 1:
         elsewhere = [name for name in known.names() if name.split(".")[0] == host and name.count(".") == 4]
         if elsewhere:
-            return f" in the namespace {namespace}; did you mean {elsewhere[0]}?"
+            return Wording(f" in the namespace {namespace}; did you mean {elsewhere[0]}?", elsewhere[0])
         names = [name.split(".")[0] for name in known.names()]
     else:
         names = known.names()
@@ -115,7 +116,7 @@ def _subset(at: At, destination: Destination, namespace: str, subsets: Subsets) 
         at.into("subset").info(f"{what} here; without one the response is 503", NOT_FOUND)
         return
     otherwise = f"it has {', '.join(defined)}" if defined else "the response will be 503"
-    at.into("subset").error(f"{what}{suggestion(destination.subset, defined, otherwise)}", NOT_FOUND)
+    at.into("subset").error(suggestion(destination.subset, defined, otherwise).after(what), NOT_FOUND)
 
 
 def _delegate(at: At, root: Resource[VirtualService], resources: Resources, name: str, namespace: str) -> None:

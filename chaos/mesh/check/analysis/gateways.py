@@ -11,7 +11,7 @@ from chaos.mesh.check.admission.values import overlap
 from chaos.mesh.check.cursor import At
 from chaos.mesh.model.resources import Resource, Resources
 from chaos.mesh.names import MESH, qualified
-from chaos.mesh.read.shape import suggestion
+from chaos.mesh.read.shape import Wording, suggestion
 
 if TYPE_CHECKING:
     from chaos.mesh.model.gateway import Gateway
@@ -42,12 +42,12 @@ def _unknown(here: At, wanted: str, known: Collection[str]) -> None:
     Istio's analyzer always calls it an error. Without any Gateway in the files it is a warning here: they are probably
     in another file, and a gateway on a laptop serves the rules without them."""
     if known:
-        here.error(f"no Gateway {wanted}{_meant(wanted, list(known))}", NOT_FOUND)
+        here.error(_meant(wanted, list(known)).after(f"no Gateway {wanted}"), NOT_FOUND)
     else:
         here.warn(f"the Gateway {wanted} is not here; its hosts and ports are not checked", NOT_FOUND)
 
 
-def _meant(wanted: str, known: list[str]) -> str:
+def _meant(wanted: str, known: list[str]) -> Wording:
     """Return a suggestion: the Gateway whose name without namespace is nearest."""
     short = {name.rpartition("/")[2]: name for name in known}
     return suggestion(wanted.rpartition("/")[2], short, f"known are {', '.join(known)}")

@@ -28,5 +28,5 @@ def analyze_service(at: At, service: Resource[KubernetesService]) -> None:
     metadata = At(service, ("metadata", "annotations"), at.problems)
     for name in service.annotations:
         if name.startswith(_GROUP) and name not in _ANNOTATIONS:
-            known = suggestion(name, _ANNOTATIONS)
-            metadata.into(name).warn(f"is not an annotation of Istio, and has no effect{known}", UNKNOWN_ANNOTATION)
+            unknown = suggestion(name, _ANNOTATIONS).after("is not an annotation of Istio, and has no effect")
+            metadata.into(name).warn(unknown, UNKNOWN_ANNOTATION)

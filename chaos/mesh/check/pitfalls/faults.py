@@ -7,6 +7,7 @@ from __future__ import annotations
 from chaos.mesh.check.cursor import At
 from chaos.mesh.model.message import Percent
 from chaos.mesh.model.virtual_service import Delay, HTTPRetry, HTTPRoute
+from chaos.mesh.read.shape import Wording
 from chaos.units import MILLION, format_duration
 from chaos.units import Percent as Share
 
@@ -42,7 +43,8 @@ def fault_pitfalls(at: At, route: HTTPRoute) -> None:
 def _share(at: At, percentage: Percent | None, what: str, deprecated: int = 0) -> None:
     if percentage is None:
         if deprecated:
-            at.into("percent").warn(f"deprecated; write percentage: {{value: {deprecated}}}", DEPRECATED)
+            instead = f"percentage: {{value: {deprecated}}}"
+            at.into("percent").warn(Wording(f"deprecated; write {instead}", instead), DEPRECATED)
         else:
             at.info(f"without a percentage no request is {what}; for all write percentage: {{value: 100}}", "never")
     elif not percentage.has("value"):
@@ -56,7 +58,9 @@ def _share(at: At, percentage: Percent | None, what: str, deprecated: int = 0) -
 def _value(at: At, value: float) -> None:
     if 0 < value < 1:
         one_in = f"{100 / value:.4g}"
-        at.info(f"{value:.10g} means one request in {one_in}; did you mean {value * 100:.10g}?", "small-percentage")
+        meant = f"{value * 100:.10g}"
+        message = Wording(f"{value:.10g} means one request in {one_in}; did you mean {meant}?", meant)
+        at.info(message, "small-percentage")
     kept = Share.of(value).per_million
     if abs(value * 10000 - kept) > 1e-6 and 0 < value <= 100:
         at.info(f"becomes {kept} in {MILLION}, which is {kept / 10000:.10g} %", "lost-digits")

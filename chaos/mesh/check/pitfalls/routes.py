@@ -18,7 +18,7 @@ from chaos.mesh.model.message import StringMatch
 from chaos.mesh.model.resources import Resource, Resources
 from chaos.mesh.model.virtual_service import Headers, HTTPMatchRequest, HTTPRoute, VirtualService
 from chaos.mesh.names import Proxy
-from chaos.mesh.read.shape import shown
+from chaos.mesh.read.shape import Wording, shown
 
 if TYPE_CHECKING:
     from chaos.mesh.model.destination_rule import DestinationRule, TrafficPolicy
@@ -71,7 +71,9 @@ def _match(at: At, match: HTTPMatchRequest) -> None:
     _uri(at.into("uri"), match)
     method = match.method.exact if match.method is not None else None
     if method is not None and method not in _METHODS and method.upper() in _METHODS:
-        at.into("method", "exact").info(f"methods are case-sensitive; write {method.upper()}", "never-matches")
+        at.into("method", "exact").info(
+            Wording(f"methods are case-sensitive; write {method.upper()}", method.upper()), "never-matches"
+        )
     for field, conditions in (("headers", match.headers), ("withoutHeaders", match.without_headers)):
         _regex_anything(at.into(field), conditions, field)
 
@@ -85,8 +87,8 @@ def _uri(at: At, match: HTTPMatchRequest) -> None:
         message = "uri is the path without its query, so this never matches; use queryParams"
         at.into("exact" if uri.exact is not None else "prefix").info(message, "never-matches")
     elif text and not text.startswith("/"):
-        message = f"a path begins with /, so this never matches; write /{text}"
-        at.into("exact" if uri.exact is not None else "prefix").info(message, "never-matches")
+        begun = Wording(f"a path begins with /, so this never matches; write /{text}", f"/{text}")
+        at.into("exact" if uri.exact is not None else "prefix").info(begun, "never-matches")
     if uri.regex is not None and match.ignore_uri_case:
         at.into("regex").info("ignoreUriCase has no effect on a regex; begin it with (?i)", "no-effect")
     if uri.regex is not None and "\\?" in uri.regex:
@@ -119,8 +121,8 @@ def _dotted(at: At, host: str, namespace: str) -> None:
     parts = host.split(".")
     short = len(parts) == 2 and parts[1] == namespace
     if short or (len(parts) in (3, 4) and parts[2:] in (["svc"], ["svc", "cluster"])):
-        message = f"a name with a dot is taken as it is; write {parts[0]}.{parts[1]}.svc.cluster.local"
-        at.info(message, "dotted-name")
+        name = f"{parts[0]}.{parts[1]}.svc.cluster.local"
+        at.info(Wording(f"a name with a dot is taken as it is; write {name}", name), "dotted-name")
 
 
 def _destination_rule(at: At, rule: DestinationRule) -> None:
