@@ -72,8 +72,11 @@ async def test_rules_are_replaced_at_once_or_not_at_all() -> None:
                 "line": 3,
                 "column": 5,
                 "path": "spec.http",
-                "message": "no such field",
+                "code": "",
                 "severity": "error",
+                "by": "chaos",
+                "message": "no such field",
+                "fix": None,
             }
         ]
         assert (await call.proxy.ask(get())).body == b"first"
