@@ -26,7 +26,8 @@ class Request:
     `target` is path and query in origin form, not yet normalised; `authority` is Host as received (or the authority of
     an absolute-form target); `remote` is the client's address without its port; `id` is the x-request-id that is sent
     upstream; `fields` are the headers by name, the last of several lines; `url_scheme` is the scheme of an
-    absolute-form target."""
+    absolute-form target. `flags` are Envoy's response flags of what has been done to it so far (%RESPONSE_FLAGS%), each
+    followed by a comma; the gateway adds to them."""
 
     method: bytes
     target: bytes
@@ -37,6 +38,7 @@ class Request:
     id: bytes = b""
     fields: dict[bytes, bytes] | None = None
     url_scheme: bytes = b""
+    flags: bytes = b""
 
     @classmethod
     def parse(cls, text: str, headers: Iterable[str] | Mapping[str, str] = ()) -> Request:
@@ -155,6 +157,11 @@ class Cluster:
     connect_timeout: float = 10.0
 
 
+DELAY_INJECTED, RETRY_LIMIT_EXCEEDED, RETRY_OVERFLOW = b"DI,", b"URX,", b"UO,"
+"""Values for Request.flags: a fault has delayed it; it would be retried, but was as often as it may be; it would be
+retried, but the cluster has as many retries at a time as it may have."""
+
+
 class Failure(Enum):
     """Why an attempt got no response; the value is Envoy's reset reason."""
 
@@ -269,9 +276,9 @@ class Headwork(Protocol):
         `x-envoy-upstream-service-time`."""
         ...
 
-    def local_reply(self, request: Request, status: int, body: bytes) -> Reply:
+    def local_reply(self, request: Request, status: int, body: bytes, details: bytes = b"") -> Reply:
         """Return the router's own reply (503 NC/UH/UF/UC/UO, 504 UT) with the rule's response operations, CORS, and
-        gRPC's form."""
+        gRPC's form. `details` are Envoy's where the body does not tell them."""
         ...
 
 

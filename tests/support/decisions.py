@@ -43,7 +43,7 @@ class PlainHeadwork:
         kept = [(name, value) for name, value in headers if name not in HOP_BY_HOP and name != b"server"]
         return [*kept, (b"server", b"envoy")]
 
-    def local_reply(self, request: Request, status: int, body: bytes) -> Reply:
+    def local_reply(self, request: Request, status: int, body: bytes, details: bytes = b"") -> Reply:
         return text_reply(status, body)
 
 

@@ -174,7 +174,7 @@ class Headwork(PlainHeadwork):
 
     answers_alike = False
 
-    def local_reply(self, request: Request, status: int, body: bytes) -> Reply:
+    def local_reply(self, request: Request, status: int, body: bytes, details: bytes = b"") -> Reply:
         return _reply(request, status, body)
 
 

@@ -42,6 +42,7 @@ def cluster(
     tcp, http = pool.tcp or TCPSettings(), pool.http or HTTPSettings()
     whole: Message = {
         "name": name,
+        "alt_stat_name": f"{name};",  # the value of %UPSTREAM_CLUSTER%
         "type": "STATIC" if all(is_address(point.address) for point in chosen) else "STRICT_DNS",
         "connect_timeout": duration(10.0 if tcp.connect_timeout is None else tcp.connect_timeout),
         "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [_endpoint(p) for p in chosen]}]},

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
-
 from chaos.engines.envoy.bootstrap import Message, typed
 from chaos.engines.envoy.values import duration
 from chaos.mesh.model.virtual_service import HTTPRetry
+from chaos.mesh.upstream.retry import DEFAULT_RETRY_ON, status_of
 
-DEFAULT_RETRY_ON = "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes"
 _PREVIOUS_HOSTS = {
     "name": "envoy.retry_host_predicates.previous_hosts",
     "typed_config": typed("extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"),
@@ -48,12 +46,8 @@ def _policy(retries: int, words: str, codes: list[int], *, avoid_previous: bool)
 def _split(retry_on: str) -> tuple[str, list[int]]:
     """Return retryOn's words and status codes. Codes turn the condition retriable-status-codes on."""
     parts = [part for part in map(str.strip, retry_on.split(",")) if part]
-    codes = [int(part) for part in parts if _is_code(part)]
-    words = [part for part in parts if not _is_code(part)]
+    codes = [code for part in parts if (code := status_of(part)) is not None]
+    words = [part for part in parts if status_of(part) is None]
     if codes and "retriable-status-codes" not in words:
         words.append("retriable-status-codes")
     return ",".join(words), codes
-
-
-def _is_code(part: str) -> bool:
-    return part.isdecimal() and int(part) in {status.value for status in HTTPStatus}

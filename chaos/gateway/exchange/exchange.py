@@ -37,7 +37,7 @@ from chaos.gateway.exchange.local_reply import (
 from chaos.gateway.exchange.mirror import Mirrors
 from chaos.gateway.exchange.plain_heads import plain_answer
 from chaos.gateway.exchange.request_body import RequestBody
-from chaos.gateway.exchange.retries import Retries, may_retry
+from chaos.gateway.exchange.retries import Retries, refused
 from chaos.gateway.exchange.states import State
 from chaos.gateway.exchange.tags import own_tags, reply_tags
 from chaos.gateway.exchange.tunnel import open_tunnel, switching_head
@@ -47,7 +47,15 @@ from chaos.gateway.state.counters import Ledger
 from chaos.gateway.upstream.balancer import choose
 from chaos.gateway.upstream.connection import Upstream
 from chaos.gateway.upstream.pool import Host, Pool
-from chaos.mesh.decision import Decision, Failure, Forward, Headers, Reply, Request
+from chaos.mesh.decision import (
+    DELAY_INJECTED,
+    Decision,
+    Failure,
+    Forward,
+    Headers,
+    Reply,
+    Request,
+)
 
 
 class Exchange:
@@ -145,6 +153,7 @@ class Exchange:
         if decision.fault:
             worker.faulted.record(worker.phase.name, self.draw_id, self.request, ledger.key, decision.fault)
         if decision.delay:
+            self.request.flags = DELAY_INJECTED
             self._enter(states.DELAYED)
             self._timer = worker.after(decision.delay, self.act)
         else:
@@ -363,10 +372,10 @@ class Exchange:
         self.client.write(data)
         self._hand_back()
 
-    def _fail(self, flag: str, status: int, body: bytes) -> None:
+    def _fail(self, flag: str, status: int, body: bytes, details: bytes = b"") -> None:
         """Answer as Envoy's router does when upstream does not, with the rule's response header operations."""
         self._ledger.failures[flag] += 1
-        self._reply(self._forward_to.headwork.local_reply(self.request, status, body))
+        self._reply(self._forward_to.headwork.local_reply(self.request, status, body, details))
 
     def _is_early(self) -> bool:
         """Return whether a reply precedes the request's body.
@@ -426,13 +435,17 @@ class Exchange:
                 self._back_off(attempt)
                 return
         if failure is Failure.PER_TRY_TIMEOUT:
-            self._fail(failure.flag, 504, TIMED_OUT)
+            self._fail(failure.flag, 504, TIMED_OUT, b"upstream_per_try_timeout")
         else:
             flag = failure.flag if status == 503 else PROTOCOL_ERROR
             self._fail(flag, status, unreachable(reason, self._attempts))
 
     def _may_retry(self) -> bool:
-        return may_retry(self._forward_to.retry, self._attempts, self.body, self._retries, self._pool)
+        """Return whether another attempt may follow one whose outcome is retriable. If not, the reason is noted."""
+        flag = refused(self._forward_to.retry, self._attempts, self.body, self._retries, self._pool)
+        if flag is not None:
+            self.request.flags += flag
+        return flag is None
 
     def _back_off(self, attempt: Attempt, hand_over: Callable[[Upstream], None] | None = None) -> None:
         policy = self._forward_to.retry

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chaos.gateway.exchange.request_body import RequestBody
 from chaos.gateway.upstream.pool import Host, Pool
-from chaos.mesh.decision import RetryPolicy
+from chaos.mesh.decision import RETRY_LIMIT_EXCEEDED, RETRY_OVERFLOW, RetryPolicy
 
 
 class Retries:
@@ -22,10 +22,13 @@ class Retries:
         self._pool.retrying -= 1
 
 
-def may_retry(
+def refused(
     policy: RetryPolicy | None, attempts: int, body: RequestBody | None, retries: Retries | None, pool: Pool
-) -> bool:
-    """Return whether a request may be sent once more after `attempts` attempts, if its last outcome is retriable."""
-    if policy is None or attempts > policy.attempts or not (body is None or body.replayable):
-        return False
-    return retries is not None or pool.retrying < pool.max_retries
+) -> bytes | None:
+    """Return why a request may not be sent once more after `attempts` attempts, although its last outcome is retriable:
+    a flag for Request.flags, or nothing to note. None if it may."""
+    if policy is None or not (body is None or body.replayable):
+        return b""
+    if attempts > policy.attempts:
+        return RETRY_LIMIT_EXCEEDED
+    return None if retries is not None or pool.retrying < pool.max_retries else RETRY_OVERFLOW

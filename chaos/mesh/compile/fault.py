@@ -16,6 +16,7 @@ from chaos.units import Percent
 
 ABORT_BODY = b"fault filter abort"
 NEVER = Percent(0)
+MakeReply = Callable[[Request, Draws], Reply]
 _KEPT = 16  # Abort objects kept per rule, one for each shared reply
 
 
@@ -53,20 +54,23 @@ def _percent(written: WrittenPercent) -> Percent:
 
 class Fault:
     """A fault compiled for the request path: `decide` compares `draw * 1e6` with whole parts, as Envoy does `random %
-    1e6`."""
+    1e6`.
 
-    __slots__ = ("abort_parts", "aborted", "configured", "delay_parts", "seconds")
+    `late` makes the replies to requests that have been delayed, which may say so (%RESPONSE_FLAGS%)."""
 
-    def __init__(self, faults: tuple[RuleFault, ...], reply: Callable[[Request, Draws], Reply] | None):
+    __slots__ = ("abort_parts", "aborted", "aborted_late", "configured", "delay_parts", "seconds")
+
+    def __init__(self, faults: tuple[RuleFault, ...], reply: MakeReply | None, late: MakeReply | None = None):
         self.configured = faults
         delay, abort = fault_of(faults, DelayFault), fault_of(faults, AbortFault)
         self.delay_parts = delay.percent.per_million if delay else 0
         self.seconds = delay.seconds if delay else 0.0
         self.abort_parts = abort.percent.per_million if abort else 0
         self.aborted = _aborted(reply)
+        self.aborted_late = self.aborted if late is reply else _aborted(late)
 
 
-def _aborted(reply: Callable[[Request, Draws], Reply] | None) -> Callable[[Request, Draws], Abort]:
+def _aborted(reply: MakeReply | None) -> Callable[[Request, Draws], Abort]:
     """Return a function that makes the Abort of a request.
 
     An Abort is kept if its reply is shared, so that the same abort is the same object; the gateway compares replies by

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from chaos.mesh.compile.cors import Cors
 from chaos.mesh.compile.retry_headers import STRIPPED, obeyed
 from chaos.mesh.decision import PENDING_TIME, Forward, Headers, Reply, Request, RetryPolicy
-from chaos.mesh.headers.command_operators import Exchange
+from chaos.mesh.headers.command_operators import ORIGINAL_PATH, Exchange
 from chaos.mesh.headers.grpc import is_grpc
 from chaos.mesh.headers.local_reply import operated, render
 from chaos.mesh.headers.operations import FRAMING, WITHOUT_BODY, Level
@@ -27,7 +27,13 @@ _FAILURES = {
     b"no healthy upstream": (b"UH", b"no_healthy_upstream"),
     b"upstream request timeout": (b"UT", b"response_timeout"),
 }
-_RESETS = ((b"overflow", b"UO"), (b"remote connection failure", b"UF"), (b"connection termination", b"UC"))
+_RESETS = {
+    b"overflow": b"UO",
+    b"remote connection failure": b"UF",
+    b"connection timeout": b"UF",
+    b"connection termination": b"UC",
+    b"protocol error": b"UPE",
+}
 
 
 @dataclass(slots=True, eq=False)
@@ -62,7 +68,7 @@ class RouteHeadwork:
         if self.sets_retries:
             headers = [pair for pair in headers if pair[0] not in STRIPPED]
         if forward.original_path is not None:
-            headers = _replaced(headers, b"x-envoy-original-path", forward.original_path)
+            headers = _replaced(headers, ORIGINAL_PATH, forward.original_path)
         if forward.original_host is not None:
             headers = _replaced(headers, b"x-envoy-original-host", forward.original_host)
         if request.method not in WITHOUT_BODY and FRAMING.isdisjoint(request.index()):
@@ -97,10 +103,12 @@ class RouteHeadwork:
         headers.append((b"server", self.proxy.server))
         return headers
 
-    def local_reply(self, request: Request, status: int, body: bytes) -> Reply:
+    def local_reply(self, request: Request, status: int, body: bytes, details: bytes = b"") -> Reply:
         headers: Headers = []
         if self.response_levels:
-            headers = operated([], self.response_levels, lambda kept: self._failed(request, status, body, kept))
+            headers = operated(
+                [], self.response_levels, lambda kept: self._failed(request, status, body, details, kept)
+            )
         reply = render(status, body, headers, self.proxy.server, grpc=is_grpc(request))
         if self.cors:
             left = self.cors.answered(request, list(reply.headers))
@@ -118,11 +126,12 @@ class RouteHeadwork:
         seen.details = b"via_upstream"
         return seen
 
-    def _failed(self, request: Request, status: int, body: bytes, headers: Headers) -> Exchange:
+    def _failed(self, request: Request, status: int, body: bytes, details: bytes, headers: Headers) -> Exchange:
         known = body != b""  # Envoy fails on an unknown cluster before it rewrites anything
         seen = self._rewritten(request) if known else see(self.proxy, request, self.proxy.incoming(request))
         seen.response, seen.status = headers, b"%d" % status
-        seen.flags, seen.details = _failure(body)
+        flag, found = _failure(body)
+        seen.flags, seen.details = request.flags + flag, details or found
         return seen
 
     def _rewritten(self, request: Request) -> Exchange:
@@ -149,6 +158,7 @@ def see(
         remote=proxy.remote(request),
         request_id=request.id,
         cluster=cluster,
+        flags=request.flags[:-1] or b"-",
     )
 
 
@@ -162,8 +172,10 @@ def _replaced(headers: Headers, name: bytes, value: bytes) -> Headers:
 
 
 def _failure(body: bytes) -> tuple[bytes, bytes]:
+    """Return the response flag and details of the router's own reply, whose body says what failed."""
     if body in _FAILURES:
         return _FAILURES[body]
-    flag = next((flag for reason, flag in _RESETS if body.endswith(reason)), b"-")
-    retried = b"retried and the latest" in body
-    return (flag + b",URX" if retried else flag), b"upstream_reset_before_response_started"
+    reason = body.rpartition(b"reset reason: ")[2]
+    told = b"remote_connection_failure|delayed_connect_error:_Connection_refused"
+    details = told if reason == b"remote connection failure" else reason.replace(b" ", b"_")
+    return _RESETS.get(reason, b"-"), b"upstream_reset_before_response_started{%b}" % details

@@ -12,15 +12,15 @@ from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
 from chaos.errors import Location, Problem
-from chaos.faults import AbortFault, fault_of
+from chaos.faults import AbortFault, DelayFault, fault_of
 from chaos.mesh.compile.clusters import Clusters
 from chaos.mesh.compile.cors import compile_cors
-from chaos.mesh.compile.fault import ABORT_BODY, Fault, read_fault
+from chaos.mesh.compile.fault import ABORT_BODY, Fault, MakeReply, read_fault
 from chaos.mesh.compile.forward import Branch, MakeForward, again, forwarder, mirror_share
 from chaos.mesh.compile.headers import RouteHeadwork, see
 from chaos.mesh.compile.match import CompiledMatch
 from chaos.mesh.compile.redirect import DEFAULT_CODE, Locate, compile_location, own_location
-from chaos.mesh.compile.rewrite import PathRewrite, compile_path_rewrite
+from chaos.mesh.compile.rewrite import PathRewrite, compile_path_rewrite, replace_matched
 from chaos.mesh.decision import (
     Action,
     Cluster,
@@ -35,7 +35,7 @@ from chaos.mesh.decision import (
     RetryPolicy,
     Rule,
 )
-from chaos.mesh.headers.command_operators import Exchange
+from chaos.mesh.headers.command_operators import ORIGINAL_PATH, Exchange
 from chaos.mesh.headers.grpc import is_grpc
 from chaos.mesh.headers.local_reply import ReplyMaker, Seen, operated, render
 from chaos.mesh.headers.names import MERGED_REQUEST, MERGED_RESPONSE
@@ -64,8 +64,7 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Route:
-    """One way into a rule: a match entry, and the action. `ordinal` is the index of the rule among all, for its
-    faults."""
+    """One way into a rule: a match entry, and the action. `ordinal` is the index of its fault among all."""
 
     rule: Rule
     ordinal: int
@@ -99,24 +98,40 @@ class RuleCompiler:
         abort = fault_of(faults, AbortFault)
         if abort is None:
             return Fault(faults, None)
-        drawn = self._drawn_destinations()
-        if not any(destination.headers for destination in drawn):
-            reply = self._abort_reply(abort, None)
-            return Fault(faults, lambda request, draws: reply(request))
-        # Envoy draws the destination before its fault filter runs, and applies that destination's operations to aborts.
-        replies = [self._abort_reply(abort, destination.headers) for destination in drawn]
-        place = _drawer([destination.weight for destination in drawn])
-        return Fault(faults, lambda request, draws: replies[place(draws)](request))
+        on_time, late = self._abort_replies(abort, b"FI"), self._abort_replies(abort, b"DI,FI")
+        return Fault(faults, on_time, on_time if fault_of(faults, DelayFault) is None else late)
 
-    def _abort_reply(self, abort: AbortFault, own: WrittenHeaders | None) -> ReplyMaker:
+    def _abort_replies(self, abort: AbortFault, flags: bytes) -> MakeReply:
+        """Return the function that makes the reply of an abort.
+
+        Envoy draws the destination before its fault filter runs, and applies that destination's operations to
+        aborts."""
+        drawn = self._drawn_destinations() or (None,)
+        replies = [self._abort_reply(abort, destination, flags) for destination in drawn]
+        first = replies[0]
+        alike = not any(destination and destination.headers for destination in drawn) and first.is_static
+        if alike or len(replies) == 1:
+            return lambda request, draws: first(request)
+        place = _drawer([destination.weight for destination in drawn if destination])
+        return lambda request, draws: replies[place(draws)](request)
+
+    def _abort_reply(self, abort: AbortFault, to: HTTPRouteDestination | None, flags: bytes) -> ReplyMaker:
         return ReplyMaker(
             abort.status,
             ABORT_BODY,
             server=self.server,
-            levels=self._response_levels(own) if self.branches else (),  # Envoy: only if the route forwards
-            seen=self._seen(b"FI", b"fault_filter_abort"),
+            levels=self._response_levels(to.headers if to else None) if self.branches else (),  # Envoy: if it forwards
+            seen=self._seen(flags, b"fault_filter_abort", self._outbound(to) if to else b""),
             grpc_status=abort.grpc_status,
         )
+
+    def _outbound(self, to: HTTPRouteDestination) -> bytes:
+        """Return the name of a destination's cluster, the value of %UPSTREAM_CLUSTER%; empty if there is no such
+        cluster."""
+        clusters, namespace = self.around.clusters, self.effective.namespace
+        if clusters.find(to.destination, namespace) is None:
+            return b""
+        return outbound_stat(clusters.outbound_name(to.destination, namespace))
 
     def _drawn_destinations(self) -> tuple[HTTPRouteDestination, ...]:
         """Return the destinations that can be drawn: a single one whatever its weight, of several those with a
@@ -138,7 +153,8 @@ class RuleCompiler:
         assert self.route.redirect is not None
         code = self.route.redirect.redirect_code or DEFAULT_CODE
         location = compile_location(self.route.redirect, match.uri, self.around.headers, self.around.listener)
-        reply = self._located(code, b"", location)
+        prefix = self.route.redirect.prefix_rewrite
+        reply = self._located(code, b"", location, replace_matched(match.uri, prefix) if prefix else None)
         return lambda request, path, query, draws: Redirect(reply(request, path, query))
 
     def _direct_response(self) -> Act:
@@ -154,13 +170,23 @@ class RuleCompiler:
         )
         return lambda request, path, query, draws: DirectResponse(reply(request))
 
-    def _located(self, status: int, body: bytes, location: Locate) -> Callable[[Request, bytes, bytes], Reply]:
+    def _located(
+        self, status: int, body: bytes, location: Locate, rewrite: PathRewrite | None = None
+    ) -> Callable[[Request, bytes, bytes], Reply]:
+        """Return a function that makes a reply with a location. Command operators see the path that `rewrite` makes."""
         levels = self._response_levels(None)
         seen = self._seen(b"-", b"direct_response")
 
+        def see_rewritten(request: Request, path: bytes, query: bytes, kept: Headers) -> Exchange:
+            exchange = seen(request, status, kept)
+            if rewrite is not None:
+                exchange.path = rewrite(path) + query
+                exchange.headers.append((ORIGINAL_PATH, path + query))
+            return exchange
+
         def reply(request: Request, path: bytes, query: bytes) -> Reply:
             headers: Headers = [(b"location", location(request, path, query))]
-            headers = operated(headers, levels, lambda kept: seen(request, status, kept))
+            headers = operated(headers, levels, lambda kept: see_rewritten(request, path, query, kept))
             return render(status, body, headers, self.server, grpc=is_grpc(request))
 
         return reply
@@ -206,14 +232,13 @@ class RuleCompiler:
     def _branch(self, written: HTTPRouteDestination, weight: int) -> Branch:
         namespace = self.effective.namespace
         destination = written.destination
-        outbound = self.around.clusters.outbound_name(destination, namespace)
         headwork = RouteHeadwork(
             self.around.headers,
             self._request_levels(written.headers),
             self._response_levels(written.headers),
             compile_cors(self.route.cors_policy, self.server),
             self.retry.per_try_timeout if self.retry else None,
-            f"{outbound};".encode(),  # Istio names clusters with room for a suffix that is empty here
+            self._outbound(written),
         )
         name = self.around.clusters.name(destination, namespace)
         cluster = self.around.clusters.find(destination, namespace)
@@ -279,11 +304,11 @@ class RuleCompiler:
             if problem not in self.around.problems:
                 self.around.problems.append(problem)
 
-    def _seen(self, flags: bytes, details: bytes) -> Seen:
+    def _seen(self, flags: bytes, details: bytes, cluster: bytes = b"") -> Seen:
         headers = self.around.headers
 
         def seen(request: Request, status: int, response: Headers) -> Exchange:
-            exchange = see(headers, request, headers.incoming(request))
+            exchange = see(headers, request, headers.incoming(request), cluster=cluster)
             exchange.response, exchange.status = response, b"%d" % status
             exchange.flags, exchange.details = flags, details
             return exchange
@@ -294,9 +319,14 @@ class RuleCompiler:
 def default_route(rule: Rule, ordinal: int, service: Service, around: Surroundings, match: CompiledMatch) -> Route:
     """Return the only route to a registered service without a VirtualService: no timeout, default retries."""
     host, port = service.host, around.listener
-    headwork = RouteHeadwork(around.headers, (), (), None, None, f"outbound|{port}||{host};".encode())
+    headwork = RouteHeadwork(around.headers, (), (), None, None, outbound_stat(f"outbound|{port}||{host}"))
     branch = Branch(f"{host}:{port}", 1, around.clusters.of_service(service), headwork, None)
     return Route(rule, ordinal, match, forwarder(branch, None, None, compile_retry(None), ()))
+
+
+def outbound_stat(name: str) -> bytes:
+    """Return a cluster's name in statistics (Istio's alt_stat_name), with room for a suffix that is empty here."""
+    return f"{name};".encode()
 
 
 def _with_retry_headers(make: MakeForward, headwork: RouteHeadwork, policy: RetryPolicy | None) -> Act:

@@ -109,7 +109,8 @@ class Rules:
             if fault.delay_parts and draws.fault(DELAY) * 1e6 < fault.delay_parts:
                 delay, drawn = fault.seconds, DELAYED
             if fault.abort_parts and draws.fault(ABORT) * 1e6 < fault.abort_parts:
-                return Decision(fault.aborted(request, draws), route.rule, delay, ABORTED[drawn])
+                aborted = fault.aborted_late if drawn else fault.aborted
+                return Decision(aborted(request, draws), route.rule, delay, ABORTED[drawn])
         return Decision(route.act(request, normal, mark + query, draws), route.rule, delay, drawn)
 
     # ------------------------------------------------------------------ contents
@@ -179,23 +180,26 @@ def compile_rules(resources: Resources, registry: Registry, proxy: Proxy | None 
 class _Compiled:
     """One rule of one listener.
 
-    `ordinal` is its index among all rules. A match entry with a name has a compiler of its own, because header values
-    may contain the name (%ROUTE_NAME%)."""
+    `ordinal` is the index of its fault. A match entry with a name has a compiler and a fault of its own, because header
+    values may contain the name (%ROUTE_NAME%)."""
 
     compiler: RuleCompiler
     ordinal: int
-    by_match: dict[str, RuleCompiler] = field(default_factory=dict)
+    by_match: dict[str, tuple[RuleCompiler, int]] = field(default_factory=dict)
 
     @property
     def rule(self) -> Rule:
         return self.compiler.effective.rule
 
-    def named(self, match: str) -> RuleCompiler:
-        """Return the compiler for match entries of this name."""
+    def named(self, match: str, faults: list[Fault | None]) -> tuple[RuleCompiler, int]:
+        """Return the compiler for match entries of this name, and the index of their fault; a new one is added to
+        `faults`."""
         if not match:
-            return self.compiler
+            return self.compiler, self.ordinal
         if match not in self.by_match:
-            self.by_match[match] = RuleCompiler(self.compiler.effective, self.compiler.around, match)
+            compiler = RuleCompiler(self.compiler.effective, self.compiler.around, match)
+            self.by_match[match] = compiler, len(faults)
+            faults.append(compiler.fault())
         return self.by_match[match]
 
 
@@ -254,8 +258,8 @@ class _Compilation:
             fault = compiler.fault()
             found = compiled[entry.rule] = _Compiled(compiler, self._add(info_of(compiler, fault), fault))
         match = EVERYTHING if entry.match is None else compile_match(entry.match, self.headers)
-        compiler = found.named(entry.match.name if entry.match is not None else "")
-        return Route(found.rule, found.ordinal, match, compiler.act(match), entry.place, entry.location)
+        compiler, ordinal = found.named(entry.match.name if entry.match is not None else "", self.faults)
+        return Route(found.rule, ordinal, match, compiler.act(match), entry.place, entry.location)
 
     def _named(self, effective: EffectiveRule, listener: int) -> EffectiveRule:
         """Return the rule; under a key of its own, `key@8080`, when another listener has it already."""
@@ -267,16 +271,16 @@ class _Compilation:
         """Return the default route of a registered service, for a host without a VirtualService."""
         name = f"{service.host}:{around.listener}"
         rule = Rule(f"service/{name}", name)
-        route = default_route(rule, len(self.infos), service, around, EVERYTHING)
+        route = default_route(rule, len(self.faults), service, around, EVERYTHING)
         self._add(info_of_service(rule, name, self.clusters.get(name)), None)
         return route
 
     def _add(self, info: RuleInfo, fault: Fault | None) -> int:
-        """Add a rule's summary and fault. Returns its ordinal."""
+        """Add a rule's summary and fault. Returns the fault's index."""
         self.infos.append(info)
         self.keys.add(info.key)
         self.faults.append(fault)
-        return len(self.infos) - 1
+        return len(self.faults) - 1
 
 
 def _domains(mesh: ResolvedMesh, hosts: Iterable[CompiledHost]) -> Iterable[tuple[str, int, RouteTable]]:

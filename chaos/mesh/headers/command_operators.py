@@ -34,6 +34,7 @@ class Exchange:
 
 
 Part = Callable[[Exchange], bytes]
+ORIGINAL_PATH = b"x-envoy-original-path"
 
 _COMMAND = re.compile(r"%(?P<percent>%)|%(?P<name>[A-Z_0-9]+)(?:\((?P<argument>[^()]*)\))?(?::(?P<length>\d+))?%")
 
@@ -85,7 +86,7 @@ def _joined(parts: list[bytes | Part]) -> Part:
 
 def _command(found: re.Match[str], constants: dict[str, bytes]) -> bytes | Part:
     name, argument = found["name"], found["argument"]
-    part = constants.get(name) or _PLAIN.get(name) or _with_argument(name, argument or "")
+    part = constants[name] if name in constants else _PLAIN.get(name) or _with_argument(name, argument or "")
     if part is None:
         raise UnsupportedCommand(f"%{name}% has no value here")
     return _truncated(part, int(found["length"])) if found["length"] else part
@@ -151,9 +152,26 @@ def _response_header(header: str) -> Lookup:
 
 
 def _path(argument: str) -> Part:
-    if argument.split(":")[0] == "NQ":
-        return lambda exchange: exchange.path.partition(b"?")[0]
-    return lambda exchange: exchange.path
+    """Return the path with the query (`WQ`) or without (`NQ`): as the client sent it (`ORIG`, only if it was changed),
+    as it is now (`PATH`), or the former if there is one (`ORIG_OR_PATH`, the default)."""
+    query, _, which = argument.partition(":")
+    whole = {"PATH": _current_path, "ORIG": _original_path}.get(which, _first_path)
+    if query == "NQ":
+        return lambda exchange: whole(exchange).partition(b"?")[0]
+    return whole
+
+
+def _current_path(exchange: Exchange) -> bytes:
+    return exchange.path
+
+
+def _original_path(exchange: Exchange) -> bytes:
+    """Return x-envoy-original-path, which rewrites set; a sidecar passes on a client's own, too."""
+    return value_of(exchange.headers, ORIGINAL_PATH) or b""
+
+
+def _first_path(exchange: Exchange) -> bytes:
+    return _original_path(exchange) or exchange.path
 
 
 def _query_parameter(name: bytes) -> Part:

@@ -87,6 +87,11 @@ class ReplyMaker:
             self._plain = render(status, body, left, server)
             self._grpc = render(status, body, left, server, grpc=True, grpc_status=grpc_status)
 
+    @property
+    def is_static(self) -> bool:
+        """Whether no header value has to be computed."""
+        return not self._dynamic
+
     def __call__(self, request: Request) -> Reply:
         grpc = is_grpc(request)
         made = self._grpc if grpc else self._plain

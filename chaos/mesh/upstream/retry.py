@@ -6,6 +6,7 @@ a response, which is there in trailers-only responses."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from chaos.mesh.decision import Failure, Headers, RetryPolicy
@@ -17,6 +18,15 @@ _GRPC_WORDS = {"cancelled": 1, "deadline-exceeded": 4, "resource-exhausted": 8, 
 _GATEWAY_ERRORS = frozenset((502, 503, 504))
 _SERVER_ERRORS = frozenset(range(500, 600))
 _NO_ANSWER = frozenset((Failure.CONNECT, Failure.RESET, Failure.PER_TRY_TIMEOUT))
+
+# Istio accepts the codes for which Go's net/http has a reason phrase; these are all of them.
+_REASONS = "100-103 200-208 226 300-305 307 308 400-418 421-426 428 429 431 451 500-508 510 511"
+_WITH_REASON = frozenset(
+    code
+    for first, _, last in (span.partition("-") for span in _REASONS.split())
+    for code in range(int(first), int(last or first) + 1)
+)
+_NUMBER = re.compile(r"\+?[0-9]{1,9}")  # as Go's strconv.Atoi has it; +503 is a status, too
 
 RetryOn = Callable[[int | Failure, Headers, bool], bool]
 
@@ -77,7 +87,7 @@ def _sets(words: str) -> tuple[frozenset[int], frozenset[Failure], frozenset[byt
             statuses.add(409)
         elif word in _GRPC_WORDS:
             grpc.add(b"%d" % _GRPC_WORDS[word])
-        elif word.isdigit():
+        elif _NUMBER.fullmatch(word):
             statuses.add(int(word))
     return (
         frozenset(statuses),
@@ -86,6 +96,13 @@ def _sets(words: str) -> tuple[frozenset[int], frozenset[Failure], frozenset[byt
         "envoy-ratelimited" in given,
         "reset-before-request" in given,
     )
+
+
+def status_of(word: str) -> int | None:
+    """Return the status that a word of retryOn means, `503` or `+503`; None for a number without a reason phrase, and
+    for other words."""
+    number = int(word) if _NUMBER.fullmatch(word) else 0
+    return number if number in _WITH_REASON else None
 
 
 def _grpc_status(headers: Headers) -> bytes:

@@ -106,6 +106,8 @@ ON_THE_WAY_BACK = [
     ("%REQ(:path)%", "/rw?q=5"),  # the request as it went upstream
     ("%REQ(:authority)%", "rw"),
     ("%REQ(x-envoy-original-path)%", "/p?q=5"),
+    ("%PATH(NQ)% %PATH(WQ)% %PATH(NQ:PATH)% %PATH(WQ:ORIG)%", "/p /p?q=5 /rw /p?q=5"),
+    ("[%ROUTE_NAME%]", "[]"),
     ("%REQ(x-set)%", "1"),
     ("%RESP(x-up)%", "U"),
     ("%RESPONSE_CODE%", "202"),

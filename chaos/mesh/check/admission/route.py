@@ -19,6 +19,7 @@ from chaos.mesh.check.cursor import At
 from chaos.mesh.model.message import Destination
 from chaos.mesh.model.virtual_service import HTTPRetry, HTTPRoute, HTTPRouteDestination, RouteDestination
 from chaos.mesh.read.shape import Wording, shown, suggestion
+from chaos.mesh.upstream.retry import status_of
 
 RETRY_ON = [
     "5xx",
@@ -38,13 +39,6 @@ RETRY_ON = [
     "resource-exhausted",
     "unavailable",
 ]
-# Istio accepts the codes for which Go's net/http has a reason phrase; these are all of them.
-_REASONS = "100-103 200-208 226 300-305 307 308 400-418 421-426 428 429 431 451 500-508 510 511"
-_WITH_REASON = frozenset(
-    code
-    for first, _, last in (span.partition("-") for span in _REASONS.split())
-    for code in range(int(first), int(last or first) + 1)
-)
 
 
 def validate_route(at: At, route: HTTPRoute, *, delegate: bool) -> None:
@@ -161,7 +155,7 @@ def _retries(at: At, retries: HTTPRetry | None) -> None:
 
 
 def _retry_word(word: str) -> str | Wording | None:
-    if word in RETRY_ON or (_is_number(word) and int(word) in _WITH_REASON):
+    if word in RETRY_ON or status_of(word) is not None:
         return None
     if word != word.strip():
         return f"{shown(word)} has a space; separate the words by commas alone, like 5xx,reset,503"

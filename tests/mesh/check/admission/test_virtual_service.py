@@ -265,6 +265,8 @@ ROUTES = [
         None,
     ),
     ("retries: {attempts: 1, retryOn: ''}", None),
+    ("retries: {attempts: 1, retryOn: '+503,0503'}", None),
+    ("retries: {attempts: 1, retryOn: '-503'}", "error http[0].retries.retryOn:"),
     ("retries: {attempts: 1, retryOn: '503, 500'}", 'error http[0].retries.retryOn: " 500" has a space'),
     ("retries: {attempts: 1, retryOn: '5xx,'}", "error http[0].retries.retryOn: an empty word"),
     (
