@@ -9,7 +9,7 @@ from typing import Any
 from chaos.experiment.model import Experiment
 from chaos.mesh.model.message import Message, Metadata
 from chaos.mesh.model.schema import model_schema
-from chaos.mesh.read.documents import GROUP, KINDS, VERSIONS, model_of
+from chaos.mesh.read.kinds import GROUP, KINDS, VERSIONS, model_of
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

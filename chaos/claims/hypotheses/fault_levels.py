@@ -12,7 +12,7 @@ from typing import Any
 from chaos.claims.hypotheses.search import Quantity
 from chaos.faults import FaultKind
 from chaos.mesh.names import full_name
-from chaos.mesh.read.documents import GROUP
+from chaos.mesh.read.kinds import GROUP
 from chaos.mesh.source.writing import to_yaml_stream
 from chaos.units import format_duration
 

@@ -30,6 +30,7 @@ class KnownService:
     labels: list[Labels] | None = None
     export_to: tuple[str, ...] = ()
     others: list[KnownService] = field(default_factory=list)
+    selector: Labels = field(default_factory=dict)  # of a ServiceEntry whose endpoints are workloads
 
     def seen_from(self, namespace: str) -> bool:
         """Return whether the service, or another declaration of the same host, is exported to a namespace."""
@@ -80,7 +81,9 @@ def _of_entry(entry: Resource[Any]) -> Iterator[KnownService]:
     labels = [workload.labels for workload in spec.endpoints] if spec.endpoints else None
     for host in spec.hosts:
         ports = [port.number for port in spec.ports]
-        yield KnownService(full_name(host, entry.namespace), entry.namespace, ports, labels, spec.export_to)
+        selector = spec.workload_selector.labels if spec.workload_selector is not None else {}
+        name = full_name(host, entry.namespace)
+        yield KnownService(name, entry.namespace, ports, labels, spec.export_to, selector=selector)
 
 
 def _of_document(value: Any) -> list[KnownService]:

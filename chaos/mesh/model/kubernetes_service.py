@@ -27,6 +27,8 @@ class KubernetesPort(_Lenient):
     """Port that callers use, 1..65535."""
     protocol: Literal["TCP", "UDP", "SCTP"] = "TCP"
     """Transport."""
+    target_port: int | Text = 0
+    """Port of the pods, a number or the name of a container's port; `port` when absent."""
     app_protocol: Text = ""
     """What the port speaks: http, https, grpc, tcp, kubernetes.io/h2c ..."""
 

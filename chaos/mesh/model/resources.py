@@ -70,14 +70,15 @@ class Resource(Generic[T]):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Resources:
-    """All resources, each kind in the order of the files. Iteration yields Istio's kinds; `services` are Kubernetes'
-    own."""
+    """All resources, each kind in the order of the files. Iteration yields Istio's kinds; `services` and
+    `workloads` (Pods, and what makes them from a template) are Kubernetes' own."""
 
     virtual_services: tuple[Resource[VirtualService], ...] = ()
     destination_rules: tuple[Resource[DestinationRule], ...] = ()
     service_entries: tuple[Resource[ServiceEntry], ...] = ()
     gateways: tuple[Resource[Gateway], ...] = ()
     services: tuple[Resource[KubernetesService], ...] = ()
+    workloads: tuple[Resource[Message], ...] = ()
 
     def __iter__(self) -> Iterator[Resource[Any]]:
         yield from self.virtual_services
@@ -95,6 +96,12 @@ class Resources:
         def kind(name: str) -> tuple[Resource[Any], ...]:
             return tuple(resource for resource in resources if resource.kind == name)
 
+        own = ("VirtualService", "DestinationRule", "ServiceEntry", "Gateway", "Service")
         return cls(
-            kind("VirtualService"), kind("DestinationRule"), kind("ServiceEntry"), kind("Gateway"), kind("Service")
+            kind("VirtualService"),
+            kind("DestinationRule"),
+            kind("ServiceEntry"),
+            kind("Gateway"),
+            kind("Service"),
+            tuple(resource for resource in resources if resource.kind not in own),
         )

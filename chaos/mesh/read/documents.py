@@ -15,27 +15,21 @@ from chaos.errors import Location, Problem, Severity
 from chaos.mesh.model.kubernetes_service import KubernetesService
 from chaos.mesh.model.message import Message, Metadata
 from chaos.mesh.model.resources import Resource, Resources
+from chaos.mesh.read.kinds import (
+    EXPERIMENT,
+    GROUP,
+    KINDS,
+    POLICIES,
+    VERSIONS,
+    is_kubernetes,
+    model_of,
+    skipped_policy,
+    summary,
+    unknown_kind,
+)
 from chaos.mesh.read.shape import Wording, one_of, shown, suggestion, validate_model
 from chaos.mesh.source.document import Document, Path, field_path, one_line
 
-GROUP = "networking.istio.io"
-VERSIONS = ("v1", "v1beta1", "v1alpha3")
-KINDS = ("VirtualService", "DestinationRule", "ServiceEntry", "Gateway")
-SERVICE = "Service"  # Kubernetes' own: it says which ports a host has and what they speak
-EXPERIMENT = "chaos/v1alpha1"
-
-# Istio's other kinds change what requests do: without them the result would be wrong, so they are errors.
-_UNSUPPORTED = {
-    "AuthorizationPolicy", "EnvoyFilter", "PeerAuthentication", "ProxyConfig", "RequestAuthentication", "Sidecar",
-    "Telemetry", "WasmPlugin", "WorkloadEntry", "WorkloadGroup",
-}  # fmt: skip
-# Kubernetes' own objects are often in the same file; they have no effect here.
-_BESIDE = {
-    "ClusterRole", "ClusterRoleBinding", "ConfigMap", "CronJob", "DaemonSet", "Deployment", "EndpointSlice",
-    "HorizontalPodAutoscaler", "Ingress", "Job", "Namespace", "NetworkPolicy", "PersistentVolume",
-    "PersistentVolumeClaim", "Pod", "PodDisruptionBudget", "ReplicaSet", "Role", "RoleBinding", "Secret",
-    "ServiceAccount", "StatefulSet", "Endpoints",
-}  # fmt: skip
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 
@@ -85,51 +79,67 @@ def read_resources(documents: Iterable[Document]) -> tuple[Resources, list[Probl
 
 
 def items(documents: Iterable[Document], problems: list[Problem]) -> Iterator[Item]:
-    """Yield every object that should be an Istio resource; values that are not objects, and unknown kinds, are added to
-    `problems`."""
+    """Yield every object that is read; values that are not objects, and what is said of kinds that are not read, are
+    added to `problems`."""
+    others: dict[str, list[Item]] = {}
     for document in documents:
-        yield from _items(document, (), document.value, problems)
+        for item in _objects(document, (), document.value, problems):
+            problem = _strange(item)
+            if problem is not None:
+                problems.append(problem)
+            elif _is_read(item):
+                yield item
+            elif item.kind != "Experiment":
+                others.setdefault(document.file, []).append(item)
+    problems += [
+        found[0].problem(("kind",), summary(item.kind for item in found), "info", "not-used")
+        for found in others.values()
+    ]
 
 
-def _items(document: Document, prefix: Path, value: Any, problems: list[Problem]) -> Iterator[Item]:
+def _objects(document: Document, prefix: Path, value: Any, problems: list[Problem]) -> Iterator[Item]:
+    """Yield the objects of a document: itself, or the items of a List."""
     if not isinstance(value, dict):
         message = f"expected a mapping with apiVersion, kind, metadata and spec, not {shown(value)}"
         problems.append(Problem(document.locate(prefix), field_path(prefix), message, "error", "schema"))
         return
     item = Item(document, prefix, value)
-    if item.kind == "List" and not prefix:
-        yield from _listed(item, problems)
-    elif (problem := _strange(item)) is not None:
-        problems.append(problem)
-    elif item.kind != "Experiment":
+    if item.kind != "List" or prefix:
         yield item
-
-
-def _listed(item: Item, problems: list[Problem]) -> Iterator[Item]:
-    children = item.value.get("items")
+        return
+    children = value.get("items")
     if not isinstance(children, list):
         problems.append(item.problem(("items",), f"expected a list, not {shown(children)}"))
         return
     for index, child in enumerate(children):
-        yield from _items(item.document, ("items", index), child, problems)
+        yield from _objects(document, ("items", index), child, problems)
+
+
+def _is_read(item: Item) -> bool:
+    return item.kind in KINDS or is_kubernetes(item.kind, item.api_version)
 
 
 def _strange(item: Item) -> Problem | None:
-    """Return the problem with an object's apiVersion or kind, or None; an info for objects that are skipped."""
+    """Return the problem with an object's apiVersion or kind, or what is said of one of Istio's that is skipped."""
     kind, version = item.kind, item.api_version
     if not isinstance(kind, str) or not kind:
         return item.problem(("kind",), f"expected {one_of([*KINDS, 'Experiment'])}, not {shown(kind)}")
     if not isinstance(version, str) or not version:
         return item.problem(("apiVersion",), f"expected {_right_version(kind)}, not {shown(version)}")
-    if kind == SERVICE and version == "v1":
-        return None
     if kind in KINDS:
         return _wrong_version(item, kind, version)
     if kind == "Experiment":
         if version == EXPERIMENT:
             return None
         return item.problem(("apiVersion",), f"{shown(version)} is not known for an Experiment; write {EXPERIMENT}")
-    return _other_kind(item, kind, version)
+    if is_kubernetes(kind, version):
+        return None
+    if wrong := unknown_kind(kind, version):
+        return item.problem(("kind",), wrong)
+    if kind in POLICIES and version.partition("/")[0].endswith("istio.io"):
+        message, severity = skipped_policy(kind, item.value)
+        return item.problem(("kind",), message, severity, "not-used")
+    return None
 
 
 def _wrong_version(item: Item, kind: str, version: str) -> Problem | None:
@@ -142,49 +152,14 @@ def _wrong_version(item: Item, kind: str, version: str) -> Problem | None:
     return item.problem(("apiVersion",), f"{shown(version)} is not known for a {kind}; write {_right_version(kind)}")
 
 
-def _other_kind(item: Item, kind: str, version: str) -> Problem:
-    istio = version.partition("/")[0].endswith("istio.io")
-    if kind in _UNSUPPORTED and istio:
-        return item.problem(
-            ("kind",), f"chaos does not implement {kind}: requests would go another way than in the cluster"
-        )
-    if kind in _BESIDE and not istio:
-        return item.problem(("kind",), f"this {kind} is not used; chaos reads {one_of([*KINDS])}", "info", "not-used")
-    hint = suggestion(kind, [*KINDS, "Experiment"], f"expected {one_of([*KINDS, 'Experiment'])}")
-    return item.problem(("kind",), hint.after(f"unknown kind {shown(kind)}"))
-
-
 def _right_version(kind: str) -> str:
     return EXPERIMENT if kind == "Experiment" else f"{GROUP}/v1 (or v1beta1, v1alpha3)"
-
-
-def model_of(kind: str) -> type[Message]:
-    """Return the model of a kind's spec. It is imported on first use: most files have VirtualServices alone."""
-    if kind == "VirtualService":
-        from chaos.mesh.model.virtual_service import VirtualService
-
-        return VirtualService
-    if kind == "DestinationRule":
-        from chaos.mesh.model.destination_rule import DestinationRule
-
-        return DestinationRule
-    if kind == SERVICE:
-        from chaos.mesh.model.kubernetes_service import KubernetesService
-
-        return KubernetesService
-    if kind == "ServiceEntry":
-        from chaos.mesh.model.service_entry import ServiceEntry
-
-        return ServiceEntry
-    from chaos.mesh.model.gateway import Gateway
-
-    return Gateway
 
 
 def read_resource(item: Item) -> tuple[Resource[Any] | None, list[Problem]]:
     """Return one resource, or None and every problem of its shape."""
     metadata, problems = read_metadata(item)
-    if item.kind != SERVICE:
+    if item.kind in KINDS:
         problems += _unknown_keys(item)
     model = model_of(item.kind)
     spec, found = validate_model(model, spec_of(item), item.document, (*item.prefix, "spec"))

@@ -16,12 +16,12 @@ from chaos.mesh.read.documents import (
     Item,
     duplicates,
     items,
-    model_of,
     read_metadata,
     read_resource,
     resource_at,
     spec_of,
 )
+from chaos.mesh.read.kinds import model_of
 from chaos.mesh.read.shape import broken_paths
 from chaos.mesh.source.document import Document, Path, field_path
 

@@ -6,6 +6,7 @@ depth, and the size of expanded aliases are limited. Knows nothing of Istio."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +34,11 @@ _TAGGED: dict[str, tuple[type, ...]] = {
     "map": (dict,),
     "seq": (list,),
 }
+
+# A colon before `]`, `}` or a comma, as in `[2001:db8::]`: text to kubectl, an error to libyaml, which reads a mark.
+_COLON = re.compile(r"""(?<=[^\s"'\]}]):(?=[],[{}])""")
+_COLON_PROBLEM = "found unexpected ':'"
+_MARK = "\ue03a"
 
 
 @dataclass(slots=True, eq=False)
@@ -165,6 +171,7 @@ class _Reader:
     anchors: dict[str, tuple[Any, Place]] = field(default_factory=dict)
     path: list[str | int] = field(default_factory=list)
     nodes: int = 0
+    marked: bool = False  # whether _COLON is written as _MARK
 
     def read(self, text: str) -> Documents:
         documents: list[Document] = []
@@ -178,6 +185,8 @@ class _Reader:
                     if value is not None:
                         documents.append(Document(self.file, len(documents), value, place))
         except yaml.MarkedYAMLError as error:
+            if not self.marked and error.problem == _COLON_PROBLEM:
+                return _Reader(self.file, marked=True).read(_COLON.sub(_MARK, text))
             self._problem(_position(error.problem_mark or error.context_mark), "", _one_line(error))
         except yaml.YAMLError as error:
             self._problem(_reader_position(error, text), "", f"not YAML: {' '.join(str(error).split())}")
@@ -285,7 +294,7 @@ class _Reader:
         return []
 
     def _scalar(self, event: yaml.ScalarEvent, position: Position) -> Scalar:
-        text = str(event.value)
+        text = str(event.value).replace(_MARK, ":") if self.marked else str(event.value)
         tag = event.tag
         if tag is None:
             return self._plain(text, position) if event.implicit[0] else text

@@ -8,7 +8,7 @@ import pytest
 
 from chaos.mesh.model.message import Message
 from chaos.mesh.model.schema import attribute_texts, model_schema
-from chaos.mesh.read.documents import KINDS, model_of
+from chaos.mesh.read.kinds import KINDS, model_of
 
 
 @pytest.mark.parametrize("kind", KINDS)

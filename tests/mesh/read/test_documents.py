@@ -149,3 +149,55 @@ def test_load_resources_raises_all_of_it() -> None:
     with pytest.raises(InvalidInput) as caught:
         load_resources(HEAD + "  http:\n" + ROUTE + "    timeout: 5\n    retires: 3\n")
     assert len(caught.value.problems) == 2
+
+
+def istio(kind: str, spec: str, group: str = "security.istio.io/v1") -> str:
+    return f"apiVersion: {group}\nkind: {kind}\nmetadata: {{name: p}}\nspec: {spec}\n"
+
+
+POLICIES = [
+    (istio("PeerAuthentication", "{mtls: {mode: STRICT}}"), "warning: this PeerAuthentication is not played: with STRICT"),
+    (istio("PeerAuthentication", "{portLevelMtls: {80: {mode: STRICT}}}"), "warning: this PeerAuthentication"),
+    (istio("PeerAuthentication", "{mtls: {mode: PERMISSIVE}}"), "info: this PeerAuthentication is skipped"),
+    (istio("AuthorizationPolicy", "{}"), "warning: this AuthorizationPolicy is not played: a cluster answers 403"),
+    (istio("AuthorizationPolicy", "{action: AUDIT}"), "info: this AuthorizationPolicy"),
+    (istio("RequestAuthentication", "{jwtRules: [{issuer: a}]}"), "warning: this RequestAuthentication"),
+    (istio("RequestAuthentication", "{}"), "info: this RequestAuthentication"),
+    (istio("EnvoyFilter", "{configPatches: [{}]}", "networking.istio.io/v1alpha3"), "warning: this EnvoyFilter"),
+    (istio("WasmPlugin", "{url: a}", "extensions.istio.io/v1alpha1"), "warning: this WasmPlugin"),
+    (istio("Telemetry", "{}", "telemetry.istio.io/v1"), "info: this Telemetry is skipped: it changes no response"),
+    (istio("ProxyConfig", "{}", "networking.istio.io/v1beta1"), "info: this ProxyConfig"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "expected"), POLICIES)
+def test_istios_policies_are_skipped(text: str, expected: str) -> None:
+    """With a warning where they would change a response."""
+    (problem,) = read_resources(read_documents(text, "f.yaml"))[1]
+    assert f"{problem.severity}: {problem.message}".startswith(expected)
+
+
+def test_all_other_kinds_of_a_file_share_a_line() -> None:
+    kinds = (
+        "v1 Node",
+        "v1 ConfigMap",
+        "v1 ConfigMap",
+        "apiextensions.k8s.io/v1 CustomResourceDefinition",
+        "cert-manager.io/v1 Certificate",
+        "monitoring.coreos.com/v1 ServiceMonitor",
+    )
+    text = "---\n".join(istio(kind, "{}", group) for group, _, kind in (each.partition(" ") for each in kinds))
+    (problem,) = read_resources(read_documents(text, "f.yaml"))[1]
+    assert (
+        str(problem)
+        == "f.yaml:2:7: kind: not used here: Node, 2 ConfigMap, CustomResourceDefinition, Certificate and ServiceMonitor"
+    )
+    assert problem.severity == "info"
+
+
+def test_a_broken_label_of_a_pod_is_located() -> None:
+    text = (
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {template: {metadata: {labels: {app: 1}}}}"
+    )
+    (problem,) = read_resources(read_documents(text, "f.yaml"))[1]
+    assert str(problem).startswith("f.yaml:4:44: spec.template.metadata.labels.app: expected a string, not 1")

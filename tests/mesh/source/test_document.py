@@ -180,3 +180,16 @@ def test_text_may_come_as_utf_8_with_a_mark_or_as_utf_16() -> None:
 def test_paths_are_written_as_istio_writes_them() -> None:
     assert field_path(("spec", "http", 0, "headers", "end-user")) == "spec.http[0].headers.end-user"
     assert field_path(("labels", "app.kubernetes.io/name")) == 'labels["app.kubernetes.io/name"]'
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("a: [2001:db8::]", {"a": ["2001:db8::"]}),
+        ("a: [b::, c]", {"a": ["b::", "c"]}),
+        ('a: [b::]\nc: {"d":[1]}', {"a": ["b::"], "c": {"d": [1]}}),
+    ],
+)
+def test_a_colon_before_the_end_of_an_item_is_text(text: str, value: object) -> None:
+    """YAML forbids it, kubectl reads it so."""
+    assert [document.value for document in read_documents(text, "f.yaml")] == [value]

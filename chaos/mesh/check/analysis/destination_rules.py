@@ -1,14 +1,16 @@
 """Check DestinationRules against the services: unknown hosts (IST0174), subsets that select no endpoint (IST0173).
 
-And TLS without a CA, for the host (IST0128) and for a port (IST0129). Source: istio analyzers
-destinationrule/{subset,ca-certificates}.go."""
+The endpoints of a Kubernetes Service are the pods that the files name, if they name any. And TLS without a CA, for the
+host (IST0128) and for a port (IST0129). Source: istio analyzers destinationrule/{subset,ca-certificates}.go."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from chaos.mesh.check.cursor import At
 from chaos.mesh.check.known_services import KnownServices
+from chaos.mesh.check.workloads import Workload
 from chaos.mesh.model.resources import Resource
 
 if TYPE_CHECKING:
@@ -17,9 +19,17 @@ if TYPE_CHECKING:
 UNKNOWN_HOST, SELECTS_NOTHING = "IST0174", "IST0173"
 UNVERIFIED, UNVERIFIED_PORT = "IST0128", "IST0129"
 
+_PLACES = frozenset((
+    "kubernetes.io/hostname", "topology.kubernetes.io/region", "topology.kubernetes.io/zone",
+    "topology.istio.io/subzone", "topology.istio.io/cluster", "topology.istio.io/network",
+))  # fmt: skip
+"""Labels that a pod has from where it runs."""
 
-def analyze_destination_rules(at: At, rule: Resource[DestinationRule], known: KnownServices) -> None:
-    """Report on one DestinationRule; `at` points at its spec."""
+
+def analyze_destination_rules(
+    at: At, rule: Resource[DestinationRule], known: KnownServices, pods: Sequence[Workload]
+) -> None:
+    """Report on one DestinationRule; `at` points at its spec. `pods` are those that the files name."""
     _tls(at, rule)
     if not known:
         return
@@ -29,11 +39,14 @@ def analyze_destination_rules(at: At, rule: Resource[DestinationRule], known: Kn
         if not host.startswith("*"):
             at.into("host").warn(f"no service {host} is known; the rule has no effect", UNKNOWN_HOST)
         return
+    labels = service.labels if service.labels is not None else [pod.labels for pod in pods] or None
     for index, subset in enumerate(rule.spec.subsets):
-        if service.labels is None or any(subset.labels.items() <= labels.items() for labels in service.labels):
+        wanted = {**service.selector, **subset.labels}
+        if labels is None or not _PLACES.isdisjoint(wanted) or any(wanted.items() <= each.items() for each in labels):
             continue
-        wanted = ", ".join(f"{key}={value}" for key, value in subset.labels.items())
-        at.into("subsets", index).error(f"no endpoint of {host} has the labels {wanted}", SELECTS_NOTHING)
+        what = "endpoint" if service.labels is not None else "pod"
+        message = f"no {what} of {host} has the labels {', '.join(f'{key}={value}' for key, value in wanted.items())}"
+        at.into("subsets", index).error(message, SELECTS_NOTHING)
 
 
 def _tls(at: At, rule: Resource[DestinationRule]) -> None:

@@ -4,13 +4,14 @@ Source: istio analyzers virtualservice/conflictingmeshgatewayhosts.go, gateway/c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chaos.mesh.check.admission.values import overlap
 from chaos.mesh.check.admission.virtual_service import bound_to_mesh
 from chaos.mesh.check.cursor import At
+from chaos.mesh.check.workloads import Workload, selected
 from chaos.mesh.model.resources import Resource, Resources
 from chaos.mesh.names import full_name
 
@@ -25,9 +26,10 @@ EVERYBODY = "*"
 Cursor = Callable[[Resource[Any]], At]
 
 
-def analyze_hosts(at: Cursor, resources: Resources) -> None:
+def analyze_hosts(at: Cursor, resources: Resources, pods: Sequence[Workload] = ()) -> None:
+    """Report on all resources together; `pods` are those that the files name."""
     _virtual_services(at, [_Claim.of(each) for each in resources.virtual_services if bound_to_mesh(each.spec)])
-    _gateways(at, resources.gateways)
+    _gateways(at, resources.gateways, pods)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,7 +95,7 @@ def _claimed(service: Resource[VirtualService], index: int, rivals: list[Resourc
     return f"{service.spec.hosts[index]} belongs to {others}{more} too; for a sidecar only {counts} counts"
 
 
-def _gateways(at: Cursor, gateways: tuple[Resource[Gateway], ...]) -> None:
+def _gateways(at: Cursor, gateways: tuple[Resource[Gateway], ...], pods: Sequence[Workload]) -> None:
     """Report Gateways with the same pods, port and address that admit the same host."""
     admitted: dict[tuple[Any, ...], list[Resource[Gateway]]] = {}
     for gateway in gateways:
@@ -101,14 +103,27 @@ def _gateways(at: Cursor, gateways: tuple[Resource[Gateway], ...]) -> None:
             admitted.setdefault(key, []).append(gateway)
     for gateway in gateways:
         for index, keys in _admitted(gateway):
-            rivals = {str(rival): key for key in keys for rival in admitted[key] if rival is not gateway}
-            for rival, (*_, port, host) in rivals.items():
+            rivals = {
+                str(rival): key
+                for key in keys
+                for rival in admitted[key]
+                if rival is not gateway and _same_pods(gateway.spec.selector, rival.spec.selector, pods)
+            }
+            for rival, (_, port, host) in rivals.items():
                 at(gateway).into("servers", index).error(
                     f"{rival} admits {host} on port {port} too", CONFLICTING_GATEWAYS
                 )
 
 
+def _same_pods(one: Mapping[str, str], other: Mapping[str, str], pods: Sequence[Workload]) -> bool:
+    """Return whether two selectors are equal, or one is a part of the other and some pod meets both."""
+    if one == other:
+        return True
+    if not (one.items() <= other.items() or other.items() <= one.items()):
+        return False
+    return bool(selected(pods, {**one, **other}))
+
+
 def _admitted(gateway: Resource[Gateway]) -> Iterator[tuple[int, list[tuple[Any, ...]]]]:
-    selector = tuple(sorted(gateway.spec.selector.items()))
     for index, server in enumerate(gateway.spec.servers):
-        yield index, [(selector, server.bind, server.port.number, host) for host in server.hosts]
+        yield index, [(server.bind, server.port.number, host) for host in server.hosts]

@@ -48,7 +48,7 @@ def entry(host: str = "web.default.svc.cluster.local", ports: str = "80", labels
 
 def gateway(hosts: str = "['*']", name: str = "gw", namespace: str = "default") -> str:
     server = f"{{port: {{number: 80, name: http, protocol: HTTP}}, hosts: {hosts}}}"
-    return document("Gateway", f"{{selector: {{a: b}}, servers: [{server}]}}", name, namespace)
+    return document("Gateway", f"{{selector: {{istio: ingressgateway}}, servers: [{server}]}}", name, namespace)
 
 
 def rule(host: str = "web", subsets: str = "v1", labels: str = "version: v1", **metadata: str) -> str:
