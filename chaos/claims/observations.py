@@ -91,11 +91,13 @@ class Seen:
 class Observed:
     """The sum of all digests so far, and the number of requests per outcome in each stretch of time. Requests that are
     in flight have an outcome in the stretches alone, with the error PENDING, and a negative number when they have
-    ended. `held` responses, by phase and task, have come as well, and are in no digest yet."""
+    ended; `pending` are those that still are, by phase and task. `held` responses have come as well, and are in no
+    digest yet."""
 
     def __init__(self) -> None:
         self.held: Mapping[tuple[str, str], int] = {}
         self.outcomes: dict[Outcome, Seen] = {}
+        self.pending: Counter[tuple[str, str]] = Counter()
         self.pairs: dict[PairKey, list[int]] = {}
         self.parts = Parts()
         self.stretches: list[list[tuple[Outcome, int]]] = []
@@ -114,6 +116,7 @@ class Observed:
             mine = self.pairs.setdefault(pair, [0, 0, 0, 0])
             mine[:] = [a + b for a, b in zip(mine, cells, strict=True)]
         self.parts.merge(digest.parts)
+        self.pending.update(digest.pending)
         stretch += [
             (Key(phase, task, "", "", 0, error=PENDING), more) for (phase, task), more in digest.pending.items()
         ]

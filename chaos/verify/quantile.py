@@ -69,14 +69,14 @@ class Sample:
         return sum(count for _, high, count in self.buckets if high <= seconds)
 
 
-def quantile_span(sample: Sample, level: float, alpha: float, alike: float = 1.0) -> Span:
+def quantile_span(sample: Sample, level: float, alpha: float, alike: float = 1.0, unknown: int = 0) -> Span:
     """Return the values that the quantile of this level may have; [0, inf) for an empty sample. `alike` requests count
-    as one, because they depend on each other."""
+    as one, because they depend on each other; `unknown` further values may be the least or the greatest of all."""
     if not sample.n or isinf(alike):
         return Span(0.0, inf)
-    low, high = allowed_ranks(sample.n, level, alpha, alike)
+    low, high = allowed_ranks(sample.n + unknown, level, alpha, alike)
     return Span(
-        sample.at_rank(low)[0] if low > 0 else 0.0,
+        sample.at_rank(low - unknown)[0] if low > unknown else 0.0,
         sample.at_rank(high + 1)[1] if high < sample.n else inf,
     )
 

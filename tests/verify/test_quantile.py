@@ -37,6 +37,14 @@ def test_an_interval_reaches_to_the_outer_edges_of_its_buckets() -> None:
     assert Sample([(1.0, 2.0, 10)]).quantile(0.5) == 1.5
 
 
+def test_values_that_are_unknown_may_be_the_least_or_the_greatest() -> None:
+    known = sample([index / 10_000 for index in range(10_000)])
+    exact, wide = quantile_span(known, 0.99, 0.01), quantile_span(known, 0.99, 0.01, unknown=100)
+    assert wide.low < exact.low < exact.high < wide.high == inf
+    median = quantile_span(known, 0.5, 0.01, unknown=100)
+    assert median.low < 0.49 < 0.51 < median.high < 0.55
+
+
 def test_requests_known_to_be_quick_enough_are_counted() -> None:
     latencies = Sample([(0.1, 0.2, 5), (0.2, 0.3, 4), (0.4, 0.5, 1)])
     assert latencies.at_most(0.3) == 9 and latencies.at_most(0.25) == 5

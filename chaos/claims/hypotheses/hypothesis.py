@@ -85,8 +85,12 @@ class Hypothesis:
             seconds.add(digest)
 
     def seen(self, known: Known) -> Observed:
-        """Return the digests that the expression applies to: those of its window, or all of the run's."""
-        return self.window if self.window is not None else known.observed
+        """Return the digests that the expression applies to: those of its window, or all of the run's. A request in
+        flight may be of the window whenever it was sent."""
+        if self.window is None:
+            return known.observed
+        self.window.pending = known.observed.pending
+        return self.window
 
 
 def rules_of(

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from chaos.claims.finding import Finding, Tally
 from chaos.claims.hypotheses.measure import Expression, Measure
-from chaos.claims.hypotheses.observed_values import latencies_of, share_of
+from chaos.claims.hypotheses.observed_values import latencies_of, pending_of, share_of
 from chaos.claims.observations import Observed
 from chaos.verify.claim import above, below
 from chaos.verify.interval import VAGUE, interval
@@ -32,15 +32,22 @@ def judge_expression(
     if expression.right is not None:
         return _against_other(finding, expression, expression.right, observed, alike)
     if expression.left.unit == "share":
-        return against_limit(finding, expression, share_of(expression.left, observed))
-    sample, together = latencies_of(expression.left, observed), alike.get(expression.left, 1.0)
-    if not sample.n:
+        return against_limit(
+            finding, expression, share_of(expression.left, observed), pending_of(expression.left, observed)
+        )
+    return _quantile_against_limit(finding, expression, observed, alike.get(expression.left, 1.0))
+
+
+def _quantile_against_limit(finding: Finding, expression: Expression, observed: Observed, together: float) -> Finding:
+    sample, unknown = latencies_of(expression.left, observed), pending_of(expression.left, observed)
+    if not sample.n + unknown:
         return finding
     level = expression.left.level
-    span = quantile_span(sample, level, finding.alpha, together)
-    finding = with_span(replace(finding, estimate=finite(sample.quantile(level))), span, expression, expression.limit)
+    estimate = finite(sample.quantile(level)) if sample.n else None
+    span = quantile_span(sample, level, finding.alpha, together, unknown)
+    finding = with_span(replace(finding, estimate=estimate, unknown=unknown), span, expression, expression.limit)
     kept, needed = Tally(sample.at_most(expression.limit), sample.n), None
-    if finding.verdict is Verdict.INCONCLUSIVE and not isinf(together):
+    if finding.verdict is Verdict.INCONCLUSIVE and not unknown and not isinf(together):
         claim, later = above(level) if expression.sense == "below" else below(level), min(together, LATER)
         needed = claim.needed(kept.k / later, kept.n / later, finding.alpha)
         needed = None if needed is None else round(needed * later)
@@ -80,22 +87,30 @@ def _against_other(
     if left is None or right is None:
         return finding
     (value, here), (base, there) = left, right
-    finding = replace(finding, unit="ratio", estimate=finite(value / base) if base else None)
+    unknown = pending_of(expression.left, observed) + pending_of(other, observed)
+    finding = replace(finding, unit="ratio", estimate=finite(value / base) if base else None, unknown=unknown)
     return with_span(finding, here.over(there), expression, expression.factor)
 
 
 def _span(measure: Measure, observed: Observed, alpha: float, alike: Alike) -> tuple[float, Span] | None:
-    """Return a measure's estimate and its interval; None if no request was seen."""
+    """Return a measure's estimate and its interval; None if no request has ended."""
+    unknown = pending_of(measure, observed)
     if measure.unit == "share":
         tally = share_of(measure, observed)
         if tally.share is None:
             return None
-        found = interval(VAGUE, tally.k, tally.n, alpha)
-        return tally.share, Span(found.low, found.high)
+        return tally.share, _share_span(tally, alpha, unknown)
     sample = latencies_of(measure, observed)
     if not sample.n:
         return None
-    return sample.quantile(measure.level), quantile_span(sample, measure.level, alpha, alike.get(measure, 1.0))
+    together = alike.get(measure, 1.0)
+    return sample.quantile(measure.level), quantile_span(sample, measure.level, alpha, together, unknown)
+
+
+def _share_span(tally: Tally, alpha: float, unknown: int) -> Span:
+    """Return the shares that are possible, whatever `unknown` further requests were."""
+    n = tally.n + unknown
+    return Span(interval(VAGUE, tally.k, n, alpha).low, interval(VAGUE, tally.k + unknown, n, alpha).high)
 
 
 def with_span(finding: Finding, span: Span, expression: Expression, limit: float) -> Finding:

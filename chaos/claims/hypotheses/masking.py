@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from heapq import nlargest
 from typing import Any
 
 from chaos.claims.finding import Tally
@@ -29,11 +30,12 @@ ENOUGH = 50
 @dataclass(frozen=True, slots=True)
 class Followed:
     """Faults that were followed to their user: `faults.k` of `faults.n` are masked. They were met by `requests` user
-    requests, none of which met more than `most`."""
+    requests, none of which met more than `most`. `unknown` faults at most may belong to requests in flight."""
 
     faults: Tally
     requests: int
     most: int
+    unknown: int = 0
 
 
 class Masking:
@@ -57,8 +59,11 @@ class Masking:
             if len(self._ended) < MOST:
                 self._ended[identifier[:ID_LENGTH]] = task, bool(error) or failed(status)
 
-    def followed(self, phase: str | None, rules: Collection[str], task: str | None = None) -> Followed:
-        """Return the aborts of these rules that were met by sampled requests of the task (None: of any)."""
+    def followed(
+        self, phase: str | None, rules: Collection[str], task: str | None = None, pending: int = 0
+    ) -> Followed:
+        """Return the aborts of these rules that were met by sampled requests of the task (None: of any), of which
+        `pending` are in flight."""
         met: Counter[str] = Counter()
         for (where, rule), found in self._aborted.items():
             if rule in rules and (phase is None or where == phase):
@@ -66,7 +71,9 @@ class Masking:
         counted = [(self._ended[each][1], count) for each, count in met.items() if self._is_of(each, task)]
         masked = sum(count for noticed, count in counted if not noticed)
         total = sum(count for _, count in counted)
-        return Followed(Tally(masked, total), len(counted), max((count for _, count in counted), default=1))
+        open_ = nlargest(pending, (count for each, count in met.items() if each not in self._ended)) if pending else []
+        most = max((count for _, count in counted), default=1)
+        return Followed(Tally(masked, total), len(counted), most, sum(open_))
 
     def strangers(self, phase: str | None, rules: Collection[str]) -> bool:
         """Return whether there are so many aborts that some would have the id of a sampled request, if ids were passed

@@ -10,7 +10,7 @@ from chaos.claims.finding import Tally
 from chaos.claims.hypotheses.measure import Measure
 from chaos.claims.observations import Observed, Outcome
 from chaos.faults import FaultKind
-from chaos.protocol.digest import BY_HAND, failed
+from chaos.protocol.digest import ANY_TASK, BY_HAND, failed
 from chaos.verify.quantile import Sample
 
 
@@ -39,8 +39,11 @@ SHARES: Mapping[str, Share] = {
 def concerns(measure: Measure, outcome: Outcome) -> bool:
     """Return whether an outcome is of the measure's phase and task. Without a phase, all but those while somebody had
     switched the faults."""
-    in_phase = outcome.phase != BY_HAND if measure.phase is None else outcome.phase == measure.phase
-    return in_phase and (measure.task is None or outcome.task == measure.task)
+    return _in_phase(measure, outcome.phase) and (measure.task is None or outcome.task == measure.task)
+
+
+def _in_phase(measure: Measure, phase: str) -> bool:
+    return phase != BY_HAND if measure.phase is None else phase == measure.phase
 
 
 def share_of(measure: Measure, observed: Observed) -> Tally:
@@ -67,6 +70,15 @@ def has(measure: Measure, outcome: Outcome) -> bool:
 def lost_of(measure: Measure, observed: Observed) -> int:
     """Return how many of the measure's requests had no response."""
     return observed.tally(lambda outcome: outcome.status == 0 if concerns(measure, outcome) else None).k
+
+
+def pending_of(measure: Measure, observed: Observed) -> int:
+    """Return how many requests of the measure are in flight, or may be of it: nobody knows yet how they end."""
+    return sum(
+        max(0, count)
+        for (phase, task), count in observed.pending.items()
+        if _in_phase(measure, phase) and (measure.task is None or task in (measure.task, ANY_TASK))
+    )
 
 
 def done(measure: Measure) -> str:

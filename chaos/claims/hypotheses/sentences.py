@@ -8,7 +8,7 @@ from chaos.claims.finding import Finding, Tally
 from chaos.claims.hypotheses.measure import Expression
 from chaos.claims.hypotheses.observed_values import done
 from chaos.claims.shares.sentences import requests
-from chaos.formatting import THIN, spread
+from chaos.formatting import THIN, plural, spread
 from chaos.formatting import count as thousands
 from chaos.formatting import share as percent
 from chaos.units import format_duration
@@ -30,6 +30,8 @@ def hypothesis(finding: Finding, expression: Expression, starved: str = "", alik
     why latencies cannot be trusted, `alike` how many requests count as one because they depend on each other."""
     if finding.verdict is Verdict.NO_TRAFFIC:
         return nothing(finding)
+    if finding.unknown and finding.estimate is None and not (finding.observed or Tally(0, 0)).n:
+        return f"None of {plural(finding.unknown, 'request')} has ended, so nothing is known about them."
     said = _ratio(finding, expression) if expression.right is not None else _plain(finding, expression)
     said = f"{said}{_with_alike(between(finding), alike)}"
     if finding.cause == "starved":
@@ -57,12 +59,15 @@ def _with_alike(interval: str, alike: float) -> str:
         return f"{interval[:-1]}; one second does not show how much requests depend on each other)"
     if alike < SAID_FROM:
         return interval
-    return f"{interval[:-1]}; as they depend on each other, {alike:.2g} requests count as one)"
+    together = f"{alike:.2g}" if alike < 10 else thousands(round(alike))
+    return f"{interval[:-1]}; as they depend on each other, {together} requests count as one)"
 
 
 def between(finding: Finding) -> str:
+    """Return the interval in brackets, with the number of requests whose outcome is unknown, which widen it."""
     low, high = finding.interval or (None, None)
-    return f" ({_value(finding, low)} to {_value(finding, high)})"
+    unknown = f"; of {thousands(finding.unknown)} more nobody can tell" if finding.unknown else ""
+    return f" ({_value(finding, low)} to {_value(finding, high)}{unknown})"
 
 
 def _value(finding: Finding, value: float | None) -> str:

@@ -16,7 +16,7 @@ from chaos.claims.hypotheses.hypothesis import Hypothesis, Known, Total, Totals,
 from chaos.claims.hypotheses.limits import with_span
 from chaos.claims.hypotheses.measure import Measure
 from chaos.claims.hypotheses.measures.metric import Metric
-from chaos.claims.hypotheses.observed_values import concerns, share_of
+from chaos.claims.hypotheses.observed_values import concerns, pending_of, share_of
 from chaos.claims.hypotheses.sentences import between, ending, nothing
 from chaos.claims.observations import Observed
 from chaos.formatting import count as thousands
@@ -67,8 +67,8 @@ def _total(known: Known, measure: Measure) -> Total:
         for (phase, task), count in observed.held.items()
         if measure.phase in (None, phase) and measure.task in (None, task)
     )
-    users = share_of(Measure("failures", measure.phase, measure.task), observed).n + held
-    return Total(observed.moment(len(observed.ends)), calls, sum(c["requests"] for c in counted), users)
+    told = share_of(Measure("failures", measure.phase, measure.task), observed).n + pending_of(measure, observed)
+    return Total(observed.moment(len(observed.ends)), calls, sum(c["requests"] for c in counted), told + held)
 
 
 def _through_the_gateway(measure: Measure, observed: Observed) -> bool:

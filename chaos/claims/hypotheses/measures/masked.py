@@ -11,7 +11,7 @@ from chaos.claims.hypotheses.limits import against_limit
 from chaos.claims.hypotheses.masking import Followed
 from chaos.claims.hypotheses.measure import Measure
 from chaos.claims.hypotheses.measures.metric import Metric
-from chaos.claims.hypotheses.observed_values import share_of
+from chaos.claims.hypotheses.observed_values import pending_of, share_of
 from chaos.claims.hypotheses.sentences import between, ending
 from chaos.claims.shares.sentences import share_of as shown_share
 from chaos.claims.shares.sentences import target_of
@@ -35,10 +35,10 @@ class Masked(Metric):
         """Return the finding, by the faults that were followed to their users; not judged if ids are not passed on."""
         expression = hypothesis.expression
         rules, phase, task = known.hosts.get(expression.left.argument, ()), expression.phase, expression.left.task
-        found = known.masking.followed(phase, rules, task)
+        found = known.masking.followed(phase, rules, task, pending_of(expression.left, known.observed))
         finding = replace(finding, ledgers=("drawn", "observed"))
         if found.faults.n:
-            judged = against_limit(finding, expression, found.faults, alike=found.most)
+            judged = against_limit(finding, expression, found.faults, found.unknown, found.most)
             return replace(judged, sentence=_sentence(judged, found))
         aborted = sum(count_of(FaultKind.ABORT, counts["faults"]) for counts in rules_of(known.earlier, phase, rules))
         if not aborted:

@@ -10,7 +10,7 @@ from chaos.claims.hypotheses import observed_values, sentences
 from chaos.claims.hypotheses.hypothesis import Hypothesis, Known, rules_of
 from chaos.claims.hypotheses.limits import against_limit, judge_expression
 from chaos.claims.hypotheses.measures.metric import Metric
-from chaos.claims.hypotheses.observed_values import lost_of, share_of
+from chaos.claims.hypotheses.observed_values import lost_of, pending_of, share_of
 from chaos.claims.shares.lost import with_lost
 
 
@@ -39,7 +39,8 @@ def _judge_fault(finding: Finding, hypothesis: Hypothesis, known: Known, fault: 
     seen = share_of(expression.left, observed)
     whole = expression.left.task is None and hypothesis.window is None
     left = _left(known, expression.phase, fault) if whole else None
-    tally, unknown, _ = with_lost(Tally(seen.k, seen.n - lost), lost, left)
+    pending = pending_of(expression.left, observed)
+    tally, unknown, _ = with_lost(Tally(seen.k, seen.n - lost), lost + pending, left)
     return against_limit(finding, expression, tally, unknown)
 
 
