@@ -27,6 +27,11 @@ class At:
         """Return a cursor further inside."""
         return At(self.resource, (*self.path, *steps), self.problems)
 
+    @property
+    def unread(self) -> bool:
+        """Whether the resource is not what the document says here; whatever is said would be a guess."""
+        return self.resource.gaps.meet(self.path)
+
     def error(self, message: str | Wording, code: str = "admission") -> None:
         self._report(message, "error", code)
 
@@ -42,6 +47,8 @@ class At:
             self.error(message, code)
 
     def _report(self, message: str | Wording, severity: Severity, code: str) -> None:
+        if self.unread:
+            return
         where = self.resource.locate(self.path)
         path = self.resource.path(self.path)
         fix = message.fix if isinstance(message, Wording) else None

@@ -57,15 +57,22 @@ class KnownServices:
 
     def find(self, host: str, namespace: str) -> KnownService | None:
         """Return the service that a name means in a resource of this namespace, or None."""
+        named = self._named(host, namespace)
+        return next((service for service in named if service.seen_from(namespace)), None)
+
+    def hidden(self, host: str, namespace: str) -> KnownService | None:
+        """Return the service that would be meant, were it exported to this namespace, or None."""
+        return next((service for service in self._named(host, namespace) if not service.seen_from(namespace)), None)
+
+    def names(self, namespace: str) -> list[str]:
+        """Return the full names of the services that this namespace sees."""
+        return [name for name, service in self.services.items() if service.seen_from(namespace)]
+
+    def _named(self, host: str, namespace: str) -> Iterator[KnownService]:
         name = full_name(host, namespace)
         for candidate in (name, *(wide for wide in self._wide if covers(wide, name))):
-            service = self.services.get(candidate)
-            if service is not None and service.seen_from(namespace):
-                return service
-        return None
-
-    def names(self) -> list[str]:
-        return list(self.services)
+            if candidate in self.services:
+                yield self.services[candidate]
 
 
 def known_services(resources: Resources, documents: Iterable[Document]) -> KnownServices:
@@ -79,8 +86,9 @@ def known_services(resources: Resources, documents: Iterable[Document]) -> Known
 def _of_entry(entry: Resource[Any]) -> Iterator[KnownService]:
     spec = entry.spec
     labels = [workload.labels for workload in spec.endpoints] if spec.endpoints else None
+    unsure = entry.gaps.meet(("spec", "ports"))
     for host in spec.hosts:
-        ports = [port.number for port in spec.ports]
+        ports = [] if unsure else [port.number for port in spec.ports]
         selector = spec.workload_selector.labels if spec.workload_selector is not None else {}
         name = full_name(host, entry.namespace)
         yield KnownService(name, entry.namespace, ports, labels, spec.export_to, selector=selector)

@@ -60,7 +60,7 @@ def check_documents(files: Iterable[Documents]) -> list[Problem]:
     found = [problem for each in files for problem in (*each.problems, *each.notes)]
     salvaged = salvage(documents)
     found += salvaged.problems
-    found += salvaged.apart(findings(salvaged.resources, documents))
+    found += findings(salvaged.resources, documents)
     return found
 
 
@@ -75,7 +75,8 @@ def refusals(resources: Resources) -> list[Problem]:
 
 
 def _once(problems: list[Problem]) -> list[Problem]:
-    """Drop infos about a place that an error or warning is about already."""
+    """Drop what is said twice, and infos about a place that an error or warning is about already."""
+    problems = list({(*_place(problem), problem.message): problem for problem in problems}.values())
     worse = {(problem.location, problem.path) for problem in problems if problem.severity != "info"}
     return [p for p in problems if p.severity != "info" or _place(p) not in worse]
 

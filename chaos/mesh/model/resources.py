@@ -4,7 +4,7 @@ The rest of `mesh` works on `Resources`; `read/documents.py` reads documents int
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -25,9 +25,30 @@ T = TypeVar("T", bound=Message, covariant=True)
 _LATEST = datetime.max.replace(tzinfo=UTC)
 
 
+class Gaps:
+    """The places at which a document has no right value, so that its resource has something else there."""
+
+    __slots__ = ("_around", "_paths")
+
+    def __init__(self, paths: Iterable[Path] = ()):
+        self._paths = frozenset(paths)
+        self._around = frozenset(path[:length] for path in self._paths for length in range(len(path)))
+
+    def meet(self, path: Path) -> bool:
+        """Return whether there is a gap at this path, in it, or around it."""
+        if not self._paths:
+            return False
+        return path in self._around or any(path[:length] in self._paths for length in range(len(path) + 1))
+
+
+_NO_GAPS = Gaps()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Resource(Generic[T]):
-    """One Istio resource. `prefix` is its path inside its document: empty, or `items[i]` of a List."""
+    """One Istio resource. `prefix` is its path inside its document: empty, or `items[i]` of a List.
+
+    `gaps` is empty in every resource that is used for more than checking."""
 
     kind: str
     api_version: str
@@ -39,6 +60,7 @@ class Resource(Generic[T]):
     creation_timestamp: datetime | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
+    gaps: Gaps = _NO_GAPS
 
     @property
     def file(self) -> str:

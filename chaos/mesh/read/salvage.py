@@ -1,17 +1,18 @@
-"""Read a resource in spite of errors: fields of the wrong shape are removed and the rest is checked.
+"""Read a resource in spite of errors: something of the right shape stands in for what is wrong, the rest is checked.
 
-So one pass shows all problems: a mistyped timeout in the first rule does not hide a bad regex in the third. This is for
-checking only; nothing is ever run from a salvaged resource."""
+So one pass shows all problems: a mistyped timeout in the first rule does not hide a bad regex in the third, and a
+destination without a host does not hide the next one. Nothing is said about what stands in (`Resource.gaps`). This is
+for checking only; nothing is ever run from a salvaged resource."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from chaos.errors import Location, Problem
-from chaos.mesh.model.message import Message
-from chaos.mesh.model.resources import Resource, Resources
+from chaos.errors import Problem
+from chaos.mesh.model.message import Metadata
+from chaos.mesh.model.resources import Gaps, Resource, Resources
 from chaos.mesh.read.documents import (
     Item,
     duplicates,
@@ -22,86 +23,119 @@ from chaos.mesh.read.documents import (
     spec_of,
 )
 from chaos.mesh.read.kinds import model_of
-from chaos.mesh.read.shape import broken_paths
-from chaos.mesh.source.document import Document, Path, field_path
+from chaos.mesh.read.shape import Misfit, misfits
+from chaos.mesh.source.document import Document, Path
 
-_ROUNDS = 4  # removing one field can cause another problem, for example a list that is now too short
+_ROUNDS, _FINE_ROUNDS = 12, 8
+"""What stands in for a message may lack fields itself, and so on inwards. The last rounds give up whole fields."""
+
+_OUTSIDE = ("apiVersion", "kind", "metadata", "spec", "status")
+
+_STAND_INS: dict[str, Any] = {
+    "string_type": "",
+    "int_type": 0,
+    "float_type": 0.0,
+    "bool_type": False,
+    "tuple_type": [],
+    "list_type": [],
+    "value_error": "1s",  # a duration, the one required field with a format of its own
+}
 
 
 @dataclass(slots=True)
 class Salvaged:
-    """The resources, every problem of shape, and the places from which a field was removed."""
+    """The resources and every problem of shape."""
 
     resources: Resources = field(default_factory=Resources)
     problems: list[Problem] = field(default_factory=list)
-    incomplete: set[tuple[Location, str]] = field(default_factory=set)
-
-    def apart(self, problems: Iterable[Problem]) -> list[Problem]:
-        """Return the problems without those at places from which a field was removed, which may be the only reason for
-        them."""
-        return [problem for problem in problems if (problem.location, problem.path) not in self.incomplete]
 
 
 def salvage(documents: Iterable[Document]) -> Salvaged:
-    """Read all resources of the documents; those with errors lose the fields that are at fault."""
+    """Read all resources of the documents, those with errors too."""
     salvaged = Salvaged()
     resources: list[Resource[Any]] = []
     for item in items(documents, salvaged.problems):
         resource, found = read_resource(item)
         salvaged.problems += found
-        resource = resource or _rest(item, salvaged)
+        resource = resource or _rest(item)
         if resource is not None:
             resources.append(resource)
-    salvaged.problems += duplicates(resources)
+    salvaged.problems += duplicates([each for each in resources if each.name])
     salvaged.resources = Resources.of(resources)
     return salvaged
 
 
-def _rest(item: Item, salvaged: Salvaged) -> Resource[Any] | None:
-    metadata, _ = read_metadata(item)
-    if metadata is None:
-        return None
-    model, value = model_of(item.kind), spec_of(item)
-    for _ in range(_ROUNDS):
-        broken = broken_paths(model, value)
-        if not broken:
-            return resource_at(item, metadata, _whole(model, value))
-        for path in broken:
-            _note(item, ("spec", *path), salvaged)
-            cut = _cut(path)
-            if not cut:
-                return None
-            value = _without(value, cut)
+def _rest(item: Item) -> Resource[Any] | None:
+    """Return the resource with stand-ins, or None if none fits."""
+    metadata, bad = read_metadata(item)
+    mended = _Mended(_copy(spec_of(item)))
+    gaps: set[Path] = {("spec", key) for key in item.value if key not in _OUTSIDE}
+    if bad:
+        gaps.add(("metadata",))
+    model = model_of(item.kind)
+    for number in range(_ROUNDS):
+        found = misfits(model, mended.value)
+        if not found:
+            spec = model.model_validate(mended.value, by_alias=True, by_name=False)
+            return replace(resource_at(item, metadata or Metadata(), spec), gaps=Gaps(gaps))
+        for misfit in found:
+            path = misfit.path if number < _FINE_ROUNDS else misfit.path[:1]
+            gaps.add(("spec", *path))
+            if misfit.kind == "extra_forbidden" and misfit.meant not in ("", *(_inside(mended.value, path[:-1]) or ())):
+                gaps.add(("spec", *path[:-1], misfit.meant))
+            mended.mend(path, misfit)
     return None
 
 
-def _whole(model: type[Message], value: Any) -> Message:
-    return model.model_validate(value, by_alias=True, by_name=False)
+def _copy(value: Any) -> Any:
+    """Return a copy in which nothing stands at two places, as what an alias expands to does."""
+    if isinstance(value, dict):
+        return {key: _copy(item) for key, item in value.items()}
+    return [_copy(item) for item in value] if isinstance(value, list) else value
 
 
-def _note(item: Item, path: Path, salvaged: Salvaged) -> None:
-    for length in range(1, len(path) + 1):
-        full = (*item.prefix, *path[:length])
-        salvaged.incomplete.add((item.document.locate(full), field_path(full)))
+@dataclass(slots=True)
+class _Mended:
+    """A spec in the making, and the places at which something stands in."""
+
+    value: Any
+    placed: set[Path] = field(default_factory=set)
+
+    def mend(self, path: Path, misfit: Misfit) -> None:
+        """Put something else at a place that does not fit: an entry of a list stays one, so that the others keep their
+        index; a field that may be absent is removed."""
+        if not path:
+            self.value = {}
+            return
+        holder, step = _inside(self.value, path[:-1]), path[-1]
+        if isinstance(holder, list) and isinstance(step, int) and step < len(holder):
+            holder[step] = misfit.meant or _STAND_INS.get(misfit.kind, {})
+        elif isinstance(holder, dict):
+            self._mend_field(holder, step, path, misfit)
+
+    def _mend_field(self, holder: dict[str | int, Any], step: str | int, path: Path, misfit: Misfit) -> None:
+        wrong = holder.get(step)
+        if misfit.kind == "extra_forbidden":
+            holder.pop(step, None)
+        elif misfit.meant:
+            holder[step] = misfit.meant
+        elif misfit.kind == "missing":
+            holder[step] = {}
+            self.placed.add(path)
+        elif path in self.placed:
+            holder[step] = _STAND_INS.get(misfit.kind, {})
+        elif misfit.kind in ("tuple_type", "list_type") and wrong is not None:
+            holder[step] = [wrong]
+            self.placed.add(path)
+        else:
+            holder.pop(step, None)
 
 
-def _cut(path: Path) -> Path:
-    """Return the path to remove: the field, or the whole list for one of its entries, so that no other entry changes
-    its index."""
-    while path and isinstance(path[-1], int):
-        path = path[:-1]
-    return path
-
-
-def _without(value: Any, path: Path) -> Any:
-    """Return a copy of the value without the field at `path`; unchanged when the path leads nowhere."""
-    step, *rest = path
-    try:
-        inside = value[step]
-    except (KeyError, IndexError, TypeError):
-        return value
-    if isinstance(value, list):
-        return [_without(inside, tuple(rest)) if index == step else item for index, item in enumerate(value)]
-    if not rest:
-        return {key: item for key, item in value.items() if key != step}
-    return {**value, step: _without(inside, tuple(rest))}
+def _inside(value: Any, path: Path) -> Any:
+    """Return the value at `path`, None where the path leads nowhere."""
+    for step in path:
+        try:
+            value = value[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value

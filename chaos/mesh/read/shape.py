@@ -47,15 +47,30 @@ def validate_model(
         return None, list(dict.fromkeys(found))
 
 
-def broken_paths(model_cls: type[BaseModel], value: Any) -> list[Path]:
-    """Return the paths inside `value` to remove so that it may fit the model; empty when it fits.
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """A place where a value does not fit its model. `kind` is pydantic's word for why; `meant` is the word, or the name
+    of the field, that was probably meant there, or empty."""
 
-    For a required field that is missing, that is the mapping which lacks it."""
+    path: Path
+    kind: str
+    meant: str = ""
+
+
+def misfits(model_cls: type[BaseModel], value: Any) -> list[Misfit]:
+    """Return every place where the value does not fit the model; empty when it fits. A missing field has its own
+    path."""
     try:
         model_cls.model_validate(value, by_alias=True, by_name=False)
     except ValidationError as error:
-        return [_path_inside(value, item["loc"], "") for item in error.errors(include_url=False)]
+        return [_misfit(model_cls, value, item) for item in error.errors(include_url=False)]
     return []
+
+
+def _misfit(model: type[BaseModel], value: Any, error: Any) -> Misfit:
+    kind, path = error["type"], _path_inside(value, error["loc"], error["type"])
+    meant = _message(model, path, error).fix if kind in ("literal_error", "extra_forbidden") else None
+    return Misfit(path, kind, meant or "")
 
 
 def nearest(word: str, known: list[str]) -> str | None:
@@ -72,9 +87,9 @@ def suggestion(word: str, known: Sequence[str] | Mapping[str, str], otherwise: s
 
     A mapping leads from the names that are compared to those that are shown."""
     close = nearest(word, list(known))
-    if close is None:
+    name = None if close is None else known[close] if isinstance(known, Mapping) else close
+    if name is None or name == word:
         return Wording(f"; {otherwise}" if otherwise else "")
-    name = known[close] if isinstance(known, Mapping) else close
     return Wording(f"; did you mean {quote}{name}{quote}?", name)
 
 

@@ -133,7 +133,7 @@ def _port_of(address: str) -> str:
 def _dns(at: At, entry: ServiceEntry) -> None:
     if not entry.endpoints:
         for index, host in enumerate(entry.hosts):
-            if values.fqdn(host):
+            if values.fqdn(host) and not values.wildcard_domain(host):
                 message = f"{shown(host)} cannot be looked up; name it in full, or give endpoints"
                 at.into("hosts", index).error(message)
                 break

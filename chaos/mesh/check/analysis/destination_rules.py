@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from chaos.mesh.check.analysis.destinations import unexported
 from chaos.mesh.check.cursor import At
 from chaos.mesh.check.known_services import KnownServices
 from chaos.mesh.check.workloads import Workload
@@ -37,7 +38,9 @@ def analyze_destination_rules(
     service = known.find(host, rule.namespace)
     if service is None:
         if not host.startswith("*"):
-            at.into("host").warn(f"no service {host} is known; the rule has no effect", UNKNOWN_HOST)
+            hidden = unexported(host, rule.namespace, known)
+            message = hidden or f"no service {host} is known"
+            at.into("host").warn(f"{message}; the rule has no effect", UNKNOWN_HOST)
         return
     labels = service.labels if service.labels is not None else [pod.labels for pod in pods] or None
     for index, subset in enumerate(rule.spec.subsets):

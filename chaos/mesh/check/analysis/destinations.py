@@ -28,10 +28,19 @@ class Subsets:
 
     def __init__(self, rules: Iterable[Resource[DestinationRule]]):
         self.by_host: dict[str, list[str]] = {}
+        self._unsure: set[str] = set()
         for rule in rules:
+            if not rule.spec.host:  # it is missing
+                continue
+            if rule.gaps.meet(("spec", "subsets")):
+                self._unsure.add(full_name(rule.spec.host, rule.namespace))
             names = self.by_host.setdefault(full_name(rule.spec.host, rule.namespace), [])
             names += [subset.name for subset in rule.spec.subsets]
         self._wide = [host for host in self.by_host if host.startswith("*")]
+
+    def unsure(self, host: str) -> bool:
+        """Return whether a rule for the host could not be read as far as its subsets go."""
+        return any(covers(each, host) for each in self._unsure)
 
     def of(self, host: str) -> list[str]:
         wide = [name for each in self._wide if covers(each, host) for name in self.by_host[each]]
@@ -74,7 +83,10 @@ def _host(at: At, destination: Destination, namespace: str, known: KnownServices
     host = destination.host
     service = known.find(host, namespace)
     if service is None:
-        at.into("host").error(_meant(host, namespace, known).after(f"no service {host} is known"), NOT_FOUND)
+        message = unexported(host, namespace, known) or _meant(host, namespace, known).after(
+            f"no service {host} is known"
+        )
+        at.into("host").error(message, NOT_FOUND)
     elif destination.port is None:
         if len(service.ports) > 1:
             ports = ", ".join(map(str, service.ports))
@@ -87,19 +99,31 @@ def _host(at: At, destination: Destination, namespace: str, known: KnownServices
         at.into("port", "number").error(message, NOT_FOUND)
 
 
+def unexported(host: str, namespace: str, known: KnownServices) -> str | None:
+    """Return the message for a service that exists, but not for this namespace; None for any other."""
+    hidden = known.hidden(host, namespace)
+    if hidden is None:
+        return None
+    reach = ", ".join({".": hidden.namespace, "~": "nobody"}.get(each, each) for each in hidden.export_to)
+    return f"{host} belongs to the namespace {hidden.namespace} and is exported to {reach}, not to {namespace}"
+
+
 def _meant(host: str, namespace: str, known: KnownServices) -> Wording:
-    parts = host.split(".")
+    parts, names = host.split("."), known.names(namespace)
+    otherwise = f"known are {_some(names)}" if names else ""
     if 1 < len(parts) < 5 and known.find(f"{parts[0]}.{parts[1]}.svc.cluster.local", namespace):
         name = f"{parts[0]}.{parts[1]}.svc.cluster.local"
         return Wording(f": a name with a dot is taken as it is; write {name}", name)
     if len(parts) == 1:
-        elsewhere = [name for name in known.names() if name.split(".")[0] == host and name.count(".") == 4]
+        elsewhere = [name for name in names if name.split(".")[0] == host and name.count(".") == 4]
         if elsewhere:
             return Wording(f" in the namespace {namespace}; did you mean {elsewhere[0]}?", elsewhere[0])
-        names = [name.split(".")[0] for name in known.names()]
-    else:
-        names = known.names()
-    return suggestion(host, names, f"known are {_some(known.names())}")
+        return suggestion(host, {name.split(".")[0]: _short(name, namespace) for name in names}, otherwise)
+    return suggestion(host, names, otherwise)
+
+
+def _short(name: str, namespace: str) -> str:
+    return name.removesuffix(f".{namespace}.svc.cluster.local")
 
 
 def _some(names: list[str]) -> str:
@@ -108,8 +132,9 @@ def _some(names: list[str]) -> str:
 
 
 def _subset(at: At, destination: Destination, namespace: str, subsets: Subsets) -> None:
-    defined = subsets.of(full_name(destination.host, namespace))
-    if destination.subset in defined:
+    host = full_name(destination.host, namespace)
+    defined = subsets.of(host)
+    if destination.subset in defined or subsets.unsure(host):
         return
     what = f"no DestinationRule for {destination.host} has a subset {destination.subset}"
     if not subsets.by_host:

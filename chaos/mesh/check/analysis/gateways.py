@@ -29,7 +29,8 @@ def analyze_gateways(at: At, service: Resource[VirtualService], resources: Resou
         here, wanted = at.into("gateways", index), qualified(name, service.namespace)
         if wanted not in gateways:
             _unknown(here, wanted, gateways)
-            here.warn(f"no Gateway {wanted}, so none admits {', '.join(service.spec.hosts)}", HOST_NOT_ADMITTED)
+            if service.spec.hosts and not at.into("hosts").unread:
+                here.warn(f"no Gateway {wanted}, so none admits {', '.join(service.spec.hosts)}", HOST_NOT_ADMITTED)
         elif not _admits(gateways[wanted], service):
             hosts = ", ".join(host for server in gateways[wanted].spec.servers for host in server.hosts)
             message = f"the Gateway {wanted} admits {hosts or 'no host'}: none of {', '.join(service.spec.hosts)}"
@@ -54,6 +55,8 @@ def _meant(wanted: str, known: list[str]) -> Wording:
 
 
 def _admits(gateway: Resource[Gateway], service: Resource[VirtualService]) -> bool:
+    if gateway.gaps.meet(("spec", "servers")) or service.gaps.meet(("spec", "hosts")):
+        return True  # as far as can be known
     for server in gateway.spec.servers:
         for host in server.hosts:
             namespace, slash, name = host.rpartition("/")

@@ -40,6 +40,8 @@ def _unreachable(at: At, routes: tuple[_Route, ...], prefixes: list[_Prefix]) ->
             here.warn(
                 f"no request reaches this rule: rule {_name(routes, open_route)} before it takes all", UNREACHABLE
             )
+        if here.into("match").unread:
+            continue
         if not route.match:
             open_route = number
         elif open_route is None:

@@ -53,6 +53,8 @@ def reach_pitfalls(at: At, service: VirtualService) -> None:
     open_before = False  # after a rule without matches, Istio's own warning (IST0130) is enough
     for number, route in enumerate(service.http):
         here = at.into("http", number)
+        if here.into("match").unread:
+            continue
         covered = [wide.rule(match) for match in route.match]
         if covered and all(covered):
             if not open_before:
