@@ -118,6 +118,12 @@ class Expectation(ABC):
         can."""
         return "a response does not show it"
 
+    @property
+    def earliest(self) -> float:
+        """The seconds that a response takes at least if it satisfies the claim, however quick everything is; 0.0 where
+        time does not tell. One that took less is tagged with what did not happen."""
+        return 0.0
+
     def concerns(self, outcome: Outcome) -> bool:
         """Return whether an outcome is a response to one of its requests."""
         return outcome.status != 0 and self._asked(outcome)

@@ -43,7 +43,7 @@ class Finding:
     the gateway alone, because their clients left first. `confidence` is the run's, `alpha` this finding's part of 1 -
     confidence. `needed` estimates how many more requests would decide an inconclusive finding. `cause` is a short word
     for what is wrong, empty if nothing is: dice, hidden, count, per-connection, per-task, by-turns, in-bursts, coupled,
-    drift, drawn-twice, delay, routing, upstream, starved, traffic, lost, unseen."""
+    drift, drawn-twice, tagged-only, delay, routing, upstream, starved, traffic, lost, unseen."""
 
     id: str
     kind: str

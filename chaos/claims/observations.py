@@ -76,6 +76,13 @@ class Observations(Protocol):
     def pending(self) -> Mapping[tuple[str, str], int]: ...
 
 
+EARLY = "early"
+"""What is added to the fault of responses that are tagged as delayed and came before their delay can have been over."""
+
+Bucket = tuple[float, float, int]
+Earliest = Callable[[Outcome], float]
+"""Returns how many seconds a response of an outcome takes at least if its tags are true, 0.0 where nothing is known."""
+
 Classify = Callable[[Outcome], bool | None]
 """Returns whether an outcome satisfies the claim; None if the claim does not apply to it."""
 
@@ -92,9 +99,13 @@ class Observed:
     """The sum of all digests so far, and the number of requests per outcome in each stretch of time. Requests that are
     in flight have an outcome in the stretches alone, with the error PENDING, and a negative number when they have
     ended; `pending` are those that still are, by phase and task. `held` responses have come as well, and are in no
-    digest yet."""
+    digest yet.
 
-    def __init__(self) -> None:
+    Responses that came before `earliest` have an outcome of their own, with EARLY in its fault."""
+
+    def __init__(self, earliest: Earliest = lambda _: 0.0) -> None:
+        self._earliest = earliest
+        self._limits: dict[Outcome, float] = {}
         self.held: Mapping[tuple[str, str], int] = {}
         self.outcomes: dict[Outcome, Seen] = {}
         self.pending: Counter[tuple[str, str]] = Counter()
@@ -106,12 +117,13 @@ class Observed:
     def add(self, digest: Observations, seconds: float = 1.0) -> None:
         """Add the digest of one more stretch of the run, so many seconds long."""
         stretch: list[tuple[Outcome, int]] = []
-        for outcome, measured in digest.items():
-            seen = self.outcomes.setdefault(outcome, Seen())
-            seen.count += measured.count
-            for low, high, count in measured.latency.buckets():
-                seen.buckets[low, high] = seen.buckets.get((low, high), 0) + count
-            stretch.append((outcome, measured.count))
+        for told, measured in digest.items():
+            for outcome, more, buckets in self._by_time(told, measured):
+                seen = self.outcomes.setdefault(outcome, Seen())
+                seen.count += more
+                for low, high, count in buckets:
+                    seen.buckets[low, high] = seen.buckets.get((low, high), 0) + count
+                stretch.append((outcome, more))
         for pair, cells in digest.pairs.items():
             mine = self.pairs.setdefault(pair, [0, 0, 0, 0])
             mine[:] = [a + b for a, b in zip(mine, cells, strict=True)]
@@ -122,6 +134,19 @@ class Observed:
         ]
         self.stretches.append(stretch)
         self.ends.append(self.ends[-1] + seconds if self.ends else seconds)
+
+    def _by_time(self, outcome: Outcome, measured: Measured) -> Iterator[tuple[Outcome, int, Iterable[Bucket]]]:
+        """Yield an outcome's responses with their number and latencies, the early ones by themselves."""
+        limit = self._limits.get(outcome)
+        if limit is None:
+            limit = self._limits[outcome] = self._earliest(outcome)
+        buckets = list(measured.latency.buckets())
+        early = [bucket for bucket in buckets if bucket[1] <= limit]
+        before = sum(count for _, _, count in early)
+        if before:
+            yield _early(outcome), before, early
+        if before < measured.count:
+            yield outcome, measured.count - before, buckets[len(early) :]
 
     def __iter__(self) -> Iterator[tuple[Outcome, int]]:
         return ((outcome, seen.count) for outcome, seen in self.outcomes.items())
@@ -198,6 +223,19 @@ class Running:
         if found is None:
             found = self._known[outcome] = self._classify(outcome), self._loses(outcome)
         return found
+
+
+def _early(outcome: Outcome) -> Key:
+    """Return an outcome of early responses."""
+    return Key(
+        outcome.phase,
+        outcome.task,
+        outcome.route,
+        outcome.destination,
+        outcome.status,
+        f"{outcome.fault},{EARLY}",
+        outcome.attempts,
+    )
 
 
 def _tally(outcomes: Iterable[tuple[Outcome, int]], classify: Classify) -> Tally:

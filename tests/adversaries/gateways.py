@@ -33,6 +33,20 @@ def delay_by(seconds: Callable[[Random], float]) -> Make:
     return make
 
 
+def tagging(late: Callable[[Random, Asked, bool], float], aborted: float = 0.0) -> Make:
+    """Tag half of the requests as delayed; `late` says by how many seconds one is late that is tagged, or not."""
+
+    def make(dice: Random) -> Gateway:
+        def answer(asked: Asked) -> Answer:
+            said = dice.random() < 0.5
+            seconds = late(dice, asked, said)
+            return Answer(aborted=dice.random() < aborted, delayed=DELAY if said else 0.0, late=seconds)
+
+        return answer
+
+    return make
+
+
 def split_where(first: Callable[[Random, Asked], bool]) -> Make:
     return lambda dice: lambda asked: Answer(destination=V1 if first(dice, asked) else V2)
 
@@ -207,6 +221,10 @@ right_delay = delay_by(lambda _: DELAY)
 right_split = split_where(chance(0.8))
 right_both = both_where(lambda dice, _: (dice.random() < 0.5, dice.random() < 0.5))
 short_delays = delay_by(lambda dice: DELAY if dice.random() < 0.75 else DELAY / 2)
+tagged_only = tagging(lambda dice, _, said: DELAY if said and dice.random() < 0.5 else 0.0)
+tagged_in_the_end = tagging(lambda _, asked, said: DELAY if said and asked.at < 8 else 0.0)
+both_tagged_only = tagging(lambda dice, _, said: DELAY if said and dice.random() < 0.5 else 0.0, aborted=0.5)
+jittery_clients = tagging(lambda dice, _, said: said * (DELAY - 0.001 * dice.random()) + dice.expovariate(50))
 jitter = delay_by(lambda dice: DELAY * dice.uniform(0.5, 1.5))
 coupled = both_where(lambda dice, _: (hit := dice.random() < 0.5, hit))
 exclusive = both_where(lambda dice, _: (hit := dice.random() < 0.5, not hit))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from chaos.claims.hypotheses.masking import Masking
 from chaos.claims.hypotheses.measure import Expression, Measure
 from chaos.claims.hypotheses.seconds import Seconds
-from chaos.claims.observations import Observations, Observed
+from chaos.claims.observations import Earliest, Observations, Observed
 from chaos.protocol.counters import GatewayCounters, RuleCounters
 from chaos.verify.ratio import Ratio
 
@@ -52,10 +52,12 @@ class Totals:
 @dataclass(slots=True)
 class Hypothesis:
     """One expression and the counts that are collected for it alone. `window` is what came after `within` seconds,
-    `elapsed` the seconds of the phase so far; `seconds` are the latencies of each side that is a quantile."""
+    `elapsed` the seconds of the phase so far; `seconds` are the latencies of each side that is a quantile. Responses
+    before `earliest` have tags that are not true."""
 
     expression: Expression
     id: str
+    earliest: Earliest = lambda _: 0.0
     window: Observed | None = None
     elapsed: int = 0
     totals: Totals = field(default_factory=Totals)
@@ -73,7 +75,7 @@ class Hypothesis:
             self._follow(digest)
             return
         if self.window is None:
-            self.window = Observed()
+            self.window = Observed(self.earliest)
         if any(outcome.phase == expression.phase for outcome, _ in digest.items()):
             if self.elapsed >= expression.within:
                 self.window.add(digest)

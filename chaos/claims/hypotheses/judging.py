@@ -10,7 +10,7 @@ from chaos.claims.hypotheses.hypothesis import Hosts, Hypothesis, Known
 from chaos.claims.hypotheses.masking import Masking
 from chaos.claims.hypotheses.measure import Expression
 from chaos.claims.hypotheses.measures import metric_of
-from chaos.claims.observations import Observations, Observed
+from chaos.claims.observations import Earliest, Observations, Observed
 from chaos.protocol.counters import GatewayCounters
 from chaos.verify.verdict import Verdict
 
@@ -19,9 +19,16 @@ class Hypotheses:
     """All hypotheses of an experiment. `observe` and `findings` are called as those of Judge. `tagged` is False if the
     gateway sends no tags and has no counters: what only these show is not judged."""
 
-    def __init__(self, expressions: Sequence[Expression], hosts: Hosts | None = None, *, tagged: bool = True):
+    def __init__(
+        self,
+        expressions: Sequence[Expression],
+        hosts: Hosts | None = None,
+        *,
+        tagged: bool = True,
+        earliest: Earliest = lambda _: 0.0,
+    ):
         self.all = tuple(
-            Hypothesis(expression, f"expect#{number}#{expression.text}")
+            Hypothesis(expression, f"expect#{number}#{expression.text}", earliest)
             for number, expression in enumerate(expressions)
         )
         self.hosts = hosts or {}

@@ -8,7 +8,7 @@ from math import inf
 
 from chaos.claims.finding import Tally
 from chaos.claims.hypotheses.measure import Measure
-from chaos.claims.observations import Observed, Outcome
+from chaos.claims.observations import EARLY, Observed, Outcome
 from chaos.faults import FaultKind
 from chaos.protocol.digest import ANY_TASK, BY_HAND, failed
 from chaos.verify.quantile import Sample
@@ -25,7 +25,10 @@ class Share:
 
 
 def _faulted(kind: FaultKind) -> Share:
-    return Share(lambda outcome: kind in outcome.fault, f"were {kind.happened}", kind.value)
+    def has(outcome: Outcome) -> bool:
+        return kind in outcome.fault and not (kind is FaultKind.DELAY and EARLY in outcome.fault)
+
+    return Share(has, f"were {kind.happened}", kind.value)
 
 
 SHARES: Mapping[str, Share] = {

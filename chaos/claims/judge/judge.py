@@ -15,7 +15,7 @@ from chaos.claims.finding import Finding
 from chaos.claims.gateway_ledger import GatewayLedger
 from chaos.claims.hypotheses import sentences
 from chaos.claims.hypotheses.judging import Hypotheses
-from chaos.claims.observations import Observations, Observed, Running
+from chaos.claims.observations import Earliest, Observations, Observed, Outcome, Running
 from chaos.formatting import plural
 from chaos.protocol.counters import GatewayCounters
 from chaos.verify.claim import divide_alpha
@@ -39,7 +39,7 @@ class Judge:
         alphas = divide(confidence, self.expectations, len(self.hypotheses.all))
         self._alphas = dict(zip((each.id for each in self.expectations), alphas, strict=False))
         self._hypothesis_alpha = alphas[-1] if self.hypotheses.all else 0.0
-        self.observed = Observed()
+        self.observed = Observed(earliest_of(self.expectations))
         self._running = {each.id: Running(each.classify, each.loses) for each in self.expectations}
         self._settled: dict[str, Finding] = {}
 
@@ -97,6 +97,16 @@ def _still(refuted: Finding) -> str:
     seen = refuted.observed or refuted.drawn
     when = f"after {plural(seen.n, 'request')}" if seen is not None else "earlier"
     return f"{refuted.sentence.removesuffix('.')}; that was known {when}, {STAYS}."
+
+
+def earliest_of(expectations: Sequence[Expectation]) -> Earliest:
+    """Return the function that says how many seconds a response of an outcome takes at least, if its tags are true."""
+    timed = [each for each in expectations if each.earliest]
+
+    def earliest(outcome: Outcome) -> float:
+        return min((each.earliest for each in timed if each.classify(outcome)), default=0.0)
+
+    return earliest
 
 
 def divide(confidence: float, expectations: Sequence[Expectation], hypotheses: int = 0) -> list[float]:

@@ -1,5 +1,8 @@
 """The claim *delay*: this share of the rule's requests is delayed. By how much is the claim of `added_delay`.
 
+A tag alone delays nothing: a response that came before its delay can have been over was not delayed, whatever it says.
+Where nothing should be delayed the tag is enough of a counter-example.
+
 Source: HTTPFaultInjection.Delay in virtual_service.proto."""
 
 from __future__ import annotations
@@ -13,7 +16,8 @@ from chaos.claims.evidence import Evidence
 from chaos.claims.expectation import Expectation
 from chaos.claims.finding import Finding, Tally
 from chaos.claims.gateway_ledger import GatewayLedger, Left, drawn_for_left, met
-from chaos.claims.observations import Outcome
+from chaos.claims.observations import EARLY, Outcome
+from chaos.claims.shares.by_latency import near
 from chaos.claims.shares.from_outside import judge_delayed
 from chaos.claims.shares.judging import judge_share
 from chaos.claims.shares.sentences import settled
@@ -47,8 +51,14 @@ class DelayClaim(Expectation):
     def hidden(self) -> str:
         return "" if self.share else "a slow response may be the upstream's own doing"
 
+    @property
+    def earliest(self) -> float:
+        return max(0.0, self.seconds - near(self.seconds)) if self.tagged and self.share else 0.0
+
     def _tagged(self, outcome: Outcome) -> bool | None:
-        return "delay" in outcome.fault if outcome.route == self.rule_name else None
+        if outcome.route != self.rule_name:
+            return None
+        return "delay" in outcome.fault and EARLY not in outcome.fault
 
     def drawn(self, ledger: GatewayLedger) -> Tally | None:
         return ledger.tally(self.phase, self.rule, delayed)

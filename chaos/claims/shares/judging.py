@@ -18,6 +18,7 @@ from chaos.claims.finding import Finding, Ledger, Tally
 from chaos.claims.observations import Observed, Outcome, PairKey, Running
 from chaos.claims.shares import sentences
 from chaos.claims.shares.causes import Explanation, best
+from chaos.claims.shares.early import Early, early
 from chaos.claims.shares.lost import with_lost
 from chaos.claims.shares.order import Neighbours, Order, in_order, neighbours
 from chaos.claims.shares.parts import Coupling, OddTask, UnlikeUsers, coupling, odd_task, unlike_users
@@ -38,6 +39,7 @@ class Counts:
     alpha: float
     unknown: int = 0
     left: int = 0
+    early: Early | None = None
     neighbours: Neighbours | None = None
     drift: Drift | None = None
     change: tuple[float, Drift | None] = (0.0, None)
@@ -55,7 +57,7 @@ class Counts:
     def wrong(self) -> sentences.Wrong:
         """The findings of the guards, for the sentence."""
         drift = self.change[1] or self.drift
-        return sentences.Wrong(self.neighbours, drift, self.odd_task, self.users, self.order, self.coupling)
+        return sentences.Wrong(self.neighbours, drift, self.odd_task, self.users, self.order, self.coupling, self.early)
 
     @property
     def suspected(self) -> bool:
@@ -94,6 +96,11 @@ class Counts:
         """Whether the share of all requests is not as claimed."""
         share = self.own.share
         return share is not None and not self.claim.low <= share <= self.claim.high
+
+    @property
+    def feigned(self) -> bool:
+        """Whether requests are missing because they are only tagged."""
+        return self.early is not None and self.early.explains(self.own, self.claim)
 
     @property
     def off_dice(self) -> bool:
@@ -136,7 +143,8 @@ def _counts(
     answered = evidence.running.follow(evidence.observed)
     lost = sum(evidence.running.lost)
     observed, unknown, left = with_lost(seen or answered, lost, expectation.left(evidence.ledger))
-    found = Counts(claim, observed, drawn, evidence.alpha, unknown, left)
+    tagged_only = early(expectation, evidence.observed)
+    found = Counts(claim, observed, drawn, evidence.alpha, unknown, left, tagged_only)
     if seen is not None or not found.observed.n or claim.certain:
         return found
     guard, running, where = evidence.alpha * GUARD, evidence.running, _place(expectation, evidence.observed)
@@ -256,6 +264,8 @@ def _depending(found: Neighbours) -> str:
 def _decide(counts: Counts) -> tuple[Verdict, str]:
     """Return the verdict and its cause, which is empty if nothing is wrong."""
     verdict = counts.verdict()
+    if verdict is Verdict.FALSIFIED and counts.feigned:
+        return verdict, "tagged-only"
     if verdict is Verdict.FALSIFIED or counts.suspected:
         explanations = list(counts.explanations())
         sure = [each for each in explanations if each.sure]

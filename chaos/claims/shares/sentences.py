@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chaos.claims.finding import Finding, Tally
+from chaos.claims.shares.early import Early
 from chaos.claims.shares.order import Neighbours, Order
 from chaos.claims.shares.parts import Coupling, OddTask, UnlikeUsers
 from chaos.formatting import count as thousands
 from chaos.formatting import exact, plural, spread
 from chaos.formatting import share as percent
 from chaos.protocol.parts import BLOCK
+from chaos.units import format_duration
 from chaos.verify.drift import Drift
 from chaos.verify.verdict import Verdict
 
@@ -19,7 +21,7 @@ ONCE = "The gateway seems to draw once per connection instead of once per reques
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """The findings of the guards of a share, each None if it found nothing."""
+    """The findings of the guards of a share, and the responses that are only tagged; each None if there is nothing."""
 
     neighbours: Neighbours | None = None
     drift: Drift | None = None
@@ -27,6 +29,7 @@ class Wrong:
     users: UnlikeUsers | None = None
     order: Order | None = None
     coupling: Coupling | None = None
+    early: Early | None = None
 
 
 def requests(tally: Tally, finding: Finding) -> str:
@@ -87,12 +90,19 @@ def _wrong(finding: Finding, wrong: Wrong) -> str:
         return _per_task(target, wrong.odd_task, finding)
     if finding.cause == "coupled" and wrong.coupling is not None:
         return _coupled(wrong.coupling, finding)
+    if finding.cause == "tagged-only" and wrong.early is not None:
+        return _tagged_only(target, wrong.early)
     return {
         "drawn-twice": f", not {target}: two draws of {target} would give this; the fault seems to be drawn twice.",
         "dice": f", not {target}" + (f"; the gateway itself drew {drawn}, so its dice are off." if drawn else "."),
         "hidden": f", not {target}, though the gateway drew {drawn}: something on the way to the clients hid it.",
         "count": f" where {target} is configured, and the gateway counted {drawn}: one of the two counts is off.",
     }.get(finding.cause, f", not {target}.")
+
+
+def _tagged_only(target: str, early: Early) -> str:
+    more, least = plural(early.count, "response"), format_duration(early.least)
+    return f", not {target}: {more} tagged so came before {least}, so that their tags are not true."
 
 
 def _per_task(target: str, odd: OddTask, finding: Finding) -> str:

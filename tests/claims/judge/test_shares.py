@@ -18,6 +18,7 @@ from chaos.claims.gateway_ledger import Left
 from chaos.claims.hypotheses.expression import parse_expression
 from chaos.claims.hypotheses.judging import Hypotheses
 from chaos.claims.judge.judge import Judge, divide
+from chaos.claims.judge.run_judge import RunJudge
 from chaos.claims.shares.lost import with_lost
 from chaos.verify.verdict import Verdict
 
@@ -393,6 +394,58 @@ class TestWhoGivesUp:
         gateway = SimulatedGateway(delay=lambda _: 0.5, patience=0.3, tagged=False)
         delay = judged(replace(DELAY, patience=0.3), gateway, 20, 500)["delay"]
         assert (delay.verdict, delay.cause) == (U, "lost")
+
+
+class TestTagsThatAreNotTrue:
+    """A response that is tagged as delayed and came before the delay can have been over was not delayed."""
+
+    def test_half_of_the_delays_are_tagged_and_do_not_happen(self) -> None:
+        gateway = SimulatedGateway(delay=lambda _: 0.5, short=0.5, added=0.1, slowness=0.001)
+        delay = judged(replace(DELAY, faults=(delaying(0.5, 0.1),)), gateway, 10, 500)["delay"]
+        assert (delay.verdict, delay.cause) == (F, "tagged-only") and delay.drawn is not None and delay.drawn.k > 0
+        assert "came before 95ms, so that their tags are not true" in delay.sentence
+
+    def test_one_refutes_that_everything_is_delayed(self) -> None:
+        gateway = SimulatedGateway(delay=lambda _: 1.0, short=0.001)
+        delay = judged(replace(DELAY, faults=(delaying(1.0, 5.0),)), gateway, 10, 500)["delay"]
+        assert (delay.verdict, delay.cause) == (F, "tagged-only")
+
+    def test_twice_as_many_tags_as_delays_are_as_many_delays_as_configured(self) -> None:
+        gateway = SimulatedGateway(delay=lambda _: 0.6, short=0.5)
+        found = judged(replace(DELAY, faults=(delaying(0.3, 5.0),)), gateway, 30, 500)
+        assert found["delay"].observed is not None and found["delay"].observed.share == pytest.approx(0.3, abs=0.02)
+        assert (found["delay"].cause, found["added-delay"].verdict) == ("count", F)
+
+    def test_where_nothing_should_be_delayed_a_tag_refutes(self) -> None:
+        judge = Judge(expectations([PhaseEffects("", (DELAY,), faults=False)]))
+        judge.observe(SimulatedGateway(delay=lambda _: 0.1, short=1.0).second(0, 500))
+        assert next(each for each in judge.findings(None) if each.kind == "delay").verdict is F
+
+    def test_each_phase_has_its_own_delay(self) -> None:
+        """A ramp: what is long enough in the first phase is not in the second."""
+        phases = [
+            PhaseEffects(name, (replace(DELAY, faults=(delaying(0.5, added),)),))
+            for name, added in (("short", 0.1), ("long", 0.4))
+        ]
+        judge = Judge(expectations(phases))
+        for name in ("short", "long"):
+            gateway = SimulatedGateway(delay=lambda _: 0.5, added=0.1, phase=name)
+            for digest in gateway.seconds(20, 500):
+                judge.observe(digest)
+        found = {each.phase: each for each in judge.findings(None) if each.kind == "delay"}
+        assert {name: each.verdict for name, each in found.items()} == {"short": V, "long": F}
+        assert found["long"].observed == Tally(0, 10_000) and found["long"].cause == "tagged-only"
+
+    @pytest.mark.parametrize("text", ["fault: delayed > 20%", "fault: delayed > 20% within 1s"])
+    def test_a_hypothesis_counts_as_the_claim_does(self, text: str) -> None:
+        phases = [PhaseEffects("fault", (DELAY,))]
+        judge = RunJudge(expectations(phases), [parse_expression(text)])
+        for digest in SimulatedGateway(delay=lambda _: 0.3, short=0.5, phase="fault").seconds(10, 500):
+            judge.observe(digest)
+            judge.second(digest)
+        found = {each.kind: each for each in judge.findings(None)}
+        assert found["hypothesis"].verdict is F
+        assert found["hypothesis"].estimate == pytest.approx(found["delay"].estimate, abs=0.01)
 
 
 @pytest.mark.parametrize(
