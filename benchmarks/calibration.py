@@ -13,6 +13,8 @@ import numpy as np
 from benchmarks.homogeneity import on_right_gateways, on_wrong_gateways
 from benchmarks.row import Row
 from chaos.verify.claim import split_alpha, within
+from chaos.verify.dependence import alike as alike_by_latency
+from chaos.verify.dependence import alike_if_shown
 from chaos.verify.drift import find_drift
 from chaos.verify.independence import dependence
 from chaos.verify.interval import VAGUE
@@ -22,7 +24,7 @@ from chaos.verify.quantile import allowed_ranks
 from chaos.verify.ratio import excludes
 from chaos.verify.verdict import Verdict
 from tests.support.simulated_calls import alike, in_stretches, steady, storms
-from tests.support.simulated_latencies import misses, ranks
+from tests.support.simulated_latencies import alone, around, misses, ranks
 from tests.support.simulated_runs import decided_runs
 from tests.support.simulated_tries import SimulatedTries
 
@@ -200,10 +202,28 @@ def dependent_latencies() -> Iterator[Row]:
         for level in (0.5, 0.99):
             random = np.random.default_rng([21, round(likeness * 10), round(slow * 10), round(level * 100)])
             runs = [ranks(level, random, likeness=likeness, slow=slow) for _ in range(1000)]
-            wrong = [sum(misses(k, 300, level, ALPHA, widened=wider) for k in runs) for wider in (True, False)]
+            prior = around(level)
+            wrong = [sum(misses(k, 300, level, ALPHA, prior, of) for k in runs) for of in (alike_by_latency, alone)]
             note = f"{wrong[1] / 10:.2f} % if each counted as one"
             kept = promised and (level, likeness) != (0.99, 0.9)
             yield Row(f"p{level * 100:g}, {what}", 1000, wrong[0], ALPHA if kept else None, note)
+
+
+def dependent_shares() -> Iterator[Row]:
+    """The true share outside its interval even once, in thirty looks of a minute at 300 requests a second whose
+    failures depend on each other, and how often it would be if each counted as one."""
+    for what, likeness, slow, promised in (
+        ("independent", 0.0, 0.0, True),
+        ("like the one before by 0.5", 0.5, 0.0, False),
+        ("like the one before by 0.9", 0.9, 0.0, False),
+        ("a twentieth of the variance is that of whole seconds", 0.0, 0.05, False),
+    ):
+        for share in (0.02, 0.5):
+            random = np.random.default_rng([22, round(likeness * 10), round(slow * 100), round(share * 100)])
+            runs = [ranks(share, random, likeness=likeness, slow=slow) for _ in range(1000)]
+            wrong = [sum(misses(k, 300, share, ALPHA, VAGUE, of) for k in runs) for of in (alike_if_shown, alone)]
+            note = f"{wrong[1] / 10:.2f} % if each counted as one"
+            yield Row(f"{share * 100:g} %, {what}", 1000, wrong[0], ALPHA if promised else None, note)
 
 
 TABLES = (
@@ -220,6 +240,7 @@ TABLES = (
     ratios,
     masking,
     dependent_latencies,
+    dependent_shares,
 )
 
 

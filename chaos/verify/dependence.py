@@ -49,13 +49,42 @@ def alike(seconds: Sequence[tuple[int, int]]) -> float:
 
     The sums of independent requests have a binomial variance; by so much as theirs is greater, at any length, fewer
     requests say as much."""
-    hits, total = sum(k for k, _ in seconds), sum(n for _, n in seconds)
+    return _factor(seconds, CAUTIOUS)
+
+
+def alike_if_shown(seconds: Sequence[tuple[int, int]]) -> float:
+    """Return what `alike` does if the seconds scatter more than independent requests would, by more than chance; 1.0 if
+    they do not. For requests that are independent as a rule, of which none should be given away for a suspicion."""
+    return max(1.0, _factor(seconds, CAUTIOUS)) if _factor(seconds, -CAUTIOUS) > 1 else 1.0
+
+
+def alike_in_parts(parts: Sequence[Sequence[tuple[int, int]]], *, shown: bool = False) -> float:
+    """Return `alike` (or `alike_if_shown`) of a run in parts that may differ, such as phases: within each of them
+    requests are compared with its own share alone, and it counts as its part of the binomial variance does."""
+    of_one = alike_if_shown if shown else alike
+    each = [(of_one(seconds), _variance(seconds)) for seconds in parts]
+    known = [(factor, weight) for factor, weight in each if factor < inf]
+    whole = sum(weight for _, weight in known)
+    if not whole:
+        return 1.0 if known or shown else inf
+    return sum(factor * weight for factor, weight in known) / whole
+
+
+def _factor(seconds: Sequence[tuple[int, int]], quantile: float) -> float:
+    """Return the greatest estimate of any length of stretches, at this quantile of what their number allows."""
+    total = sum(n for _, n in seconds)
     if len(seconds) < 2 or not total:
-        return inf
-    share = hits / total
-    binomial = share * (1 - share) * total / len(seconds)
+        return inf if quantile < 0 else 0.0
+    share = sum(k for k, _ in seconds) / total
+    binomial = _variance(seconds) / len(seconds)
     if not binomial:
         return 1.0
     gaps = [k - share * n for k, n in seconds]
-    widest = max(scatter(gaps, length, CAUTIOUS) for length in (1, *lengths(len(gaps), LONG)))
+    widest = max(scatter(gaps, length, quantile) for length in (1, *lengths(len(gaps), LONG)))
     return max(1.0, widest / binomial)
+
+
+def _variance(seconds: Sequence[tuple[int, int]]) -> float:
+    """Return the binomial variance of the hits of all seconds together."""
+    hits, total = sum(k for k, _ in seconds), sum(n for _, n in seconds)
+    return hits / total * (total - hits) if total else 0.0

@@ -1,13 +1,13 @@
-"""How many requests of each second took at most the true quantile, for latencies that depend on each other."""
+"""How many requests of each second took at most the true quantile, or failed, if they depend on each other."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from scipy.stats import norm
 
-from chaos.verify.dependence import alike
 from chaos.verify.interval import Prior, excludes
 from chaos.verify.quantile import OBSERVATIONS
 
@@ -36,13 +36,25 @@ def _series(n: int, likeness: float, random: np.random.Generator) -> Array:
     return lfilter([1], [1, -likeness], noise)  # type: ignore[no-any-return]
 
 
-def misses(k: Array, rate: int, level: float, alpha: float, *, widened: bool = True) -> bool:
-    """Return whether the true quantile is ever outside its interval, looked at from the second second on."""
-    prior = Prior(max(level * OBSERVATIONS, 0.5), max((1 - level) * OBSERVATIONS, 0.5))
+def around(level: float) -> Prior:
+    """Return the prior of a quantile's interval."""
+    return Prior(max(level * OBSERVATIONS, 0.5), max((1 - level) * OBSERVATIONS, 0.5))
+
+
+def alone(seconds: Sequence[tuple[int, int]]) -> float:
+    """Count each request as one."""
+    return 1.0
+
+
+def misses(
+    k: Array, rate: int, level: float, alpha: float, prior: Prior, alike: Callable[[Sequence[tuple[int, int]]], float]
+) -> bool:
+    """Return whether the true quantile or share is ever outside its interval, looked at from the second second on, if
+    as many requests count as one as `alike` says."""
     seconds = [(int(each), rate) for each in k]
     rank = np.cumsum(k)
     for count in range(2, len(seconds) + 1, 2):
-        factor = alike(seconds[:count]) if widened else 1.0
+        factor = alike(seconds[:count])
         if excludes(prior, int(rank[count - 1]) / factor, count * rate / factor, alpha, level):
             return True
     return False

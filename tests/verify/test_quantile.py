@@ -7,8 +7,9 @@ from math import inf
 import numpy as np
 import pytest
 
+from chaos.verify.dependence import alike
 from chaos.verify.quantile import Sample, Span, allowed_ranks, quantile_span
-from tests.support.simulated_latencies import misses, ranks
+from tests.support.simulated_latencies import around, misses, ranks
 
 
 def sample(values: list[float]) -> Sample:
@@ -72,7 +73,7 @@ def test_it_holds_the_true_quantile_of_latencies_that_depend_on_each_other(level
     """150 seeded runs of a minute, looked at thirty times: by chance over 9: below 1 in 10^5."""
     random = np.random.default_rng([15, round(level * 100), round(likeness * 10)])
     runs = [ranks(level, random, likeness=likeness) for _ in range(150)]
-    assert sum(misses(k, 300, level, 0.01) for k in runs) <= 9
+    assert sum(misses(k, 300, level, 0.01, around(level), alike) for k in runs) <= 9
 
 
 def test_spans_subtract_and_divide() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from chaos.claims.hypotheses.masking import Masking
 from chaos.claims.hypotheses.measure import Expression, Measure
-from chaos.claims.hypotheses.seconds import Seconds
+from chaos.claims.hypotheses.seconds import Seconds, has_seconds
 from chaos.claims.observations import Earliest, Observations, Observed
 from chaos.protocol.counters import GatewayCounters, RuleCounters
 from chaos.verify.ratio import Ratio
@@ -52,8 +52,8 @@ class Totals:
 @dataclass(slots=True)
 class Hypothesis:
     """One expression and the counts that are collected for it alone. `window` is what came after `within` seconds,
-    `elapsed` the seconds of the phase so far; `seconds` are the latencies of each side that is a quantile. Responses
-    before `earliest` have tags that are not true."""
+    `elapsed` the seconds of the phase so far; `seconds` are the counts of each side, second by second. Responses before
+    `earliest` have tags that are not true."""
 
     expression: Expression
     id: str
@@ -65,11 +65,11 @@ class Hypothesis:
 
     def __post_init__(self) -> None:
         sides = (self.expression.left, self.expression.right)
-        self.seconds = {side: Seconds(side) for side in sides if side is not None and side.unit == "seconds"}
+        self.seconds = {side: Seconds(side) for side in sides if side is not None and has_seconds(side)}
 
     def observe(self, digest: Observations) -> None:
         """Add one second. An expression with `within` collects it once so many seconds of the phase have passed; any
-        other has only its latencies followed, second by second."""
+        other has only its counts followed, second by second."""
         expression = self.expression
         if expression.within is None:
             self._follow(digest)

@@ -19,7 +19,7 @@ from chaos.verify.quantile import Span, quantile_span
 from chaos.verify.verdict import Verdict
 
 Alike = Mapping[Measure, float]
-"""How many requests count as one in the quantile of a measure, because they depend on each other; 1 if it is not in."""
+"""How many requests of a measure count as one, because they depend on each other; 1 if it is not in."""
 
 LATER = 2.0
 """So many requests count as one at most in a forecast, because few seconds leave open that it is many more."""
@@ -32,9 +32,8 @@ def judge_expression(
     if expression.right is not None:
         return _against_other(finding, expression, expression.right, observed, alike)
     if expression.left.unit == "share":
-        return against_limit(
-            finding, expression, share_of(expression.left, observed), pending_of(expression.left, observed)
-        )
+        seen, unknown = share_of(expression.left, observed), pending_of(expression.left, observed)
+        return against_limit(finding, expression, seen, unknown, alike.get(expression.left, 1.0))
     return _quantile_against_limit(finding, expression, observed, alike.get(expression.left, 1.0))
 
 
@@ -94,23 +93,22 @@ def _against_other(
 
 def _span(measure: Measure, observed: Observed, alpha: float, alike: Alike) -> tuple[float, Span] | None:
     """Return a measure's estimate and its interval; None if no request has ended."""
-    unknown = pending_of(measure, observed)
+    unknown, together = pending_of(measure, observed), alike.get(measure, 1.0)
     if measure.unit == "share":
         tally = share_of(measure, observed)
         if tally.share is None:
             return None
-        return tally.share, _share_span(tally, alpha, unknown)
+        return tally.share, _share_span(tally, alpha, unknown, together)
     sample = latencies_of(measure, observed)
     if not sample.n:
         return None
-    together = alike.get(measure, 1.0)
     return sample.quantile(measure.level), quantile_span(sample, measure.level, alpha, together, unknown)
 
 
-def _share_span(tally: Tally, alpha: float, unknown: int) -> Span:
+def _share_span(tally: Tally, alpha: float, unknown: int, alike: float) -> Span:
     """Return the shares that are possible, whatever `unknown` further requests were."""
-    n = tally.n + unknown
-    return Span(interval(VAGUE, tally.k, n, alpha).low, interval(VAGUE, tally.k + unknown, n, alpha).high)
+    k, n, more = tally.k / alike, tally.n / alike, unknown / alike
+    return Span(interval(VAGUE, k, n + more, alpha).low, interval(VAGUE, k + more, n + more, alpha).high)
 
 
 def with_span(finding: Finding, span: Span, expression: Expression, limit: float) -> Finding:

@@ -26,9 +26,11 @@ class Share(Metric):
         share = observed_values.SHARES.get(self.name)
         if share is not None and share.fault and expression.right is None:
             finding = _judge_fault(finding, hypothesis, known, share.fault)
-        else:
-            finding = judge_expression(finding, expression, hypothesis.seen(known))
-        return replace(finding, sentence=sentences.hypothesis(finding, hypothesis.expression))
+            return replace(finding, sentence=sentences.hypothesis(finding, hypothesis.expression))
+        alike = {side: each.alike_in_share() for side, each in hypothesis.seconds.items()}
+        finding = judge_expression(finding, expression, hypothesis.seen(known), alike)
+        most = max(alike.values(), default=1.0)
+        return replace(finding, sentence=sentences.hypothesis(finding, hypothesis.expression, alike=most))
 
 
 def _judge_fault(finding: Finding, hypothesis: Hypothesis, known: Known, fault: str) -> Finding:
