@@ -12,7 +12,6 @@ from chaos.experiment.read import Reading
 from chaos.experiment.tasks import LoadTask
 from chaos.mesh.compile.rules import Rules
 from chaos.mesh.explain.asking import nothing_here, service_called
-from chaos.mesh.resolve.virtual_hosts import http_listeners
 
 
 def listener_problems(reading: Reading, rules: Rules, tasks: Iterable[LoadTask]) -> list[Problem]:
@@ -32,7 +31,7 @@ def _proxy_port(reading: Reading, rules: Rules) -> list[Problem]:
     port = reading.experiment.spec.proxy.port
     if port is None or rules.proxy.is_gateway:
         return []
-    ports = http_listeners(rules.registry.services.values())
+    ports = rules.mesh.http_ports
     if port in ports or not ports:
         return []
     message = f"listener {port} does not exist: HTTP ports here are {', '.join(map(str, ports))}"

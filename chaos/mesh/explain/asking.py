@@ -72,7 +72,7 @@ def nothing_here(rules: Rules, authority: bytes) -> str:
     port = rules.listener_of(authority)
     service = service_called(rules, authority)
     if service is not None:
-        return _not_on(service, port)
+        return _hidden(rules, service, port) or _not_on(service, port)
     if rules.mesh.only is None and port not in {listener.port for listener in rules.mesh.listeners}:
         return _no_listener(rules, port)
     return f"no virtual host is called {without_port(authority).decode('latin-1')}"
@@ -81,12 +81,27 @@ def nothing_here(rules: Rules, authority: bytes) -> str:
 def service_called(rules: Rules, authority: bytes) -> Service | None:
     """Return the registered service that this Host names, whatever its ports; None for an unknown name."""
     name = without_port(authority).decode("latin-1").lower()
-    services = rules.registry.services.values()
+    services = rules.mesh.unscoped.services.values()
     return next((each for each in services if name in each.aliases(rules.proxy.namespace)), None)
 
 
+def _hidden(rules: Rules, service: Service, port: int) -> str:
+    """Return that a Sidecar hides a service on this listener; empty if none does."""
+    scope = rules.mesh.scope
+    here = scope.at(port) if scope is not None else None
+    if scope is None or not service.speaks_http(port) or (here is not None and here.registry.get(service.host)):
+        return ""
+    owner = "." if service.namespace == scope.source.namespace else service.namespace
+    place = scope.source.locate(("spec", "egress"))
+    return f"{scope.source} ({place}) hides {_short(service)}; add {owner}/{service.host} to its egress hosts"
+
+
+def _short(service: Service) -> str:
+    return service.host.split(".", 1)[0] if service.host.endswith(".svc.cluster.local") else service.host
+
+
 def _not_on(service: Service, port: int) -> str:
-    name = service.host.split(".", 1)[0] if service.host.endswith(".svc.cluster.local") else service.host
+    name = _short(service)
     if port in service.ports:
         protocol = service.ports[port].protocol
         return f"{name} speaks {protocol} on port {port}: HTTP rules are never applied there"

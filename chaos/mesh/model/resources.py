@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from chaos.mesh.model.gateway import Gateway
     from chaos.mesh.model.kubernetes_service import KubernetesService
     from chaos.mesh.model.service_entry import ServiceEntry
+    from chaos.mesh.model.sidecar import Sidecar
     from chaos.mesh.model.virtual_service import VirtualService
 
 T = TypeVar("T", bound=Message, covariant=True)
@@ -99,6 +100,7 @@ class Resources:
     destination_rules: tuple[Resource[DestinationRule], ...] = ()
     service_entries: tuple[Resource[ServiceEntry], ...] = ()
     gateways: tuple[Resource[Gateway], ...] = ()
+    sidecars: tuple[Resource[Sidecar], ...] = ()
     services: tuple[Resource[KubernetesService], ...] = ()
     workloads: tuple[Resource[Message], ...] = ()
 
@@ -107,6 +109,7 @@ class Resources:
         yield from self.destination_rules
         yield from self.service_entries
         yield from self.gateways
+        yield from self.sidecars
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -118,12 +121,13 @@ class Resources:
         def kind(name: str) -> tuple[Resource[Any], ...]:
             return tuple(resource for resource in resources if resource.kind == name)
 
-        own = ("VirtualService", "DestinationRule", "ServiceEntry", "Gateway", "Service")
+        own = ("VirtualService", "DestinationRule", "ServiceEntry", "Gateway", "Sidecar", "Service")
         return cls(
             kind("VirtualService"),
             kind("DestinationRule"),
             kind("ServiceEntry"),
             kind("Gateway"),
+            kind("Sidecar"),
             kind("Service"),
             tuple(resource for resource in resources if resource.kind not in own),
         )

@@ -15,7 +15,7 @@ from chaos.mesh.read.shape import Wording, one_of, shown, suggestion
 
 GROUP = "networking.istio.io"
 VERSIONS = ("v1", "v1beta1", "v1alpha3")
-KINDS = ("VirtualService", "DestinationRule", "ServiceEntry", "Gateway")
+KINDS = ("VirtualService", "DestinationRule", "ServiceEntry", "Gateway", "Sidecar")
 SERVICE = "Service"  # Kubernetes' own: it says which ports a host has and what they speak
 EXPERIMENT = "chaos/v1alpha1"
 WORKLOADS = {
@@ -46,8 +46,6 @@ def unknown_kind(kind: str, version: str) -> Wording | None:
     group, slash, _ = version.rpartition("/")
     if kind in POLICIES and (group.endswith(".istio.io") or group == "istio.io"):
         return None
-    if kind == "Sidecar" and group == GROUP:
-        return Wording("chaos does not implement Sidecar: requests would go another way than in the cluster")
     if group in _ISTIO_GROUPS or group == "chaos" or (not slash and kind not in _CORE):
         hint = suggestion(kind, [*KINDS, "Experiment"], f"expected {one_of([*KINDS, 'Experiment'])}")
         return hint.after(f"unknown kind {shown(kind)}")
@@ -147,6 +145,10 @@ def model_of(kind: str) -> type[Message]:
         from chaos.mesh.model.gateway import Gateway
 
         return Gateway
+    if kind == "Sidecar":
+        from chaos.mesh.model.sidecar import Sidecar
+
+        return Sidecar
     return _kubernetes_model(kind)
 
 

@@ -157,4 +157,9 @@ def _ignored(resource: Resource[VirtualService], host: str, winner: Resource[Vir
 def http_listeners(services: Iterable[Service]) -> list[int]:
     """Return the ports on which some service speaks HTTP: 80 first, then the others in order."""
     ports = {port for service in services for port in service.ports if service.speaks_http(port)}
+    return in_order(ports)
+
+
+def in_order(ports: Iterable[int]) -> list[int]:
+    """Return ports in the order of listeners: 80 first, then the others."""
     return sorted(ports, key=lambda port: (port != HTTP_PORT, port))

@@ -111,9 +111,8 @@ def test_a_wrong_shape_is_explained(line: str, expected: str) -> None:
 ENVELOPES = [
     ("[a]", "1:1: expected a mapping with apiVersion, kind, metadata and spec, not a list"),
     ("just words", '1:1: expected a mapping with apiVersion, kind, metadata and spec, not "just words"'),
-    ("a: 1", "1:1: kind: expected VirtualService, DestinationRule, ServiceEntry, Gateway or Experiment, not null"),
+    ("a: 1", "1:1: kind: expected VirtualService, DestinationRule, ServiceEntry, Gateway, Sidecar or Experiment, not null"),
     (HEAD.replace("VirtualService", "VirtualServcie"), '2:7: kind: unknown kind "VirtualServcie"; did you mean VirtualService?'),
-    (HEAD.replace("VirtualService", "Sidecar"), "2:7: kind: chaos does not implement Sidecar"),
     (HEAD.replace("io/v1", "io/v2"), '1:13: apiVersion: "networking.istio.io/v2" is not known for a VirtualService; write networking.istio.io/v1'),
     (HEAD.replace("networking.istio.io/v1", "v1"), '1:13: apiVersion: "v1" is not known for a VirtualService'),
     (HEAD.replace("metadata: {name: t}", "metadata: {}"), "3:1: metadata.name: required, but missing"),

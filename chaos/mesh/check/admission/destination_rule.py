@@ -81,7 +81,7 @@ def _policy(at: At, policy: TrafficPolicy | None) -> None:
 
 def _policies(at: At, policy: TrafficPolicy | PortTrafficPolicy) -> None:
     _outlier(at.into("outlierDetection"), policy.outlier_detection)
-    _pool(at.into("connectionPool"), policy.connection_pool)
+    validate_connection_pool(at.into("connectionPool"), policy.connection_pool)
     validate_load_balancer(at.into("loadBalancer"), policy.load_balancer, policy.outlier_detection)
     _tls(at.into("tls"), policy.tls)
 
@@ -111,7 +111,8 @@ def _percent(value: int) -> str | None:
     return None if 0 <= value <= 100 else f"{value} is not between 0 and 100"
 
 
-def _pool(at: At, pool: ConnectionPoolSettings | None) -> None:
+def validate_connection_pool(at: At, pool: ConnectionPoolSettings | None) -> None:
+    """Report on limits; `at` points at them."""
     if pool is None:
         return
     if pool.http is None and pool.tcp is None:

@@ -45,7 +45,8 @@ def _server(at: At, server: Server) -> None:
         at.into("hosts", index).unless(_host(host))
     good = _port(at.into("port"), server.port, server.bind)
     _bind(at, server)
-    _tls(at.into("tls"), server.tls)
+    if server.tls is not None:
+        validate_server_tls(at.into("tls"), server.tls)
     if good:
         _tls_fits(at, server)
     if server.tls is not None and server.tls.https_redirect and not values.speaks_http(server.port.protocol):
@@ -56,15 +57,16 @@ def _host(host: str) -> str | None:
     """Check `host`, `namespace/host`, `./host` or `*/host`."""
     namespace, slash, name = host.partition("/")
     if not slash:
-        return _host_name(host)
+        return host_name(host)
     if not namespace or not name:
         return f"{shown(host)} lacks its namespace or host; write namespace/host"
     if namespace not in ("*", ".") and not values.is_label(namespace):
         return f"{shown(namespace)} is not a namespace; write namespace/host, ./host or */host"
-    return _host_name(name)
+    return host_name(name)
 
 
-def _host_name(name: str) -> str | None:
+def host_name(name: str) -> str | None:
+    """Check the host of a Gateway's server or of a Sidecar's egress listener, without its namespace."""
     if name != "*" and "." not in name:
         return f"the short name {shown(name)} is refused here; write it in full, like {name or 'web'}.example.com"
     problem = values.wildcard_domain(name)
@@ -108,9 +110,8 @@ def _tls_fits(at: At, server: Server) -> None:
         at.into("tls").error("a plain HTTP server may only have httpsRedirect; for TLS use the protocol HTTPS")
 
 
-def _tls(at: At, tls: ServerTLSSettings | None) -> None:
-    if tls is None:
-        return
+def validate_server_tls(at: At, tls: ServerTLSSettings) -> None:
+    """Report on TLS towards callers; `at` points at it."""
     _schema(at, tls)
     _cipher_suites(at.into("cipherSuites"), tls.cipher_suites)
     if tls.min_protocol_version in ("TLSV1_0", "TLSV1_1") and not tls.cipher_suites:

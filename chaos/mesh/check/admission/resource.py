@@ -43,6 +43,10 @@ def _validate(at: At, resource: Resource[Any]) -> None:
         from chaos.mesh.check.admission.service_entry import validate_service_entry
 
         validate_service_entry(at, spec, namespace, resource.labels)
+    elif resource.kind == "Sidecar":
+        from chaos.mesh.check.admission.sidecar import validate_sidecar
+
+        validate_sidecar(at, spec, namespace)
     else:
         from chaos.mesh.check.admission.gateway import validate_gateway
 

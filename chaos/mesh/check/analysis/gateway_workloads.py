@@ -34,13 +34,14 @@ def analyze_gateway_workloads(at: At, gateway: Resource[Gateway], pods: Sequence
     if not found and not _is_istios(selector):
         _nobody(at.into("selector"), selector, pods)
         return
-    ports = _ports(found, services)
-    if not found:
-        ports = dict.fromkeys(_INGRESS_PORTS) if selector.items() <= _INGRESS.items() else {}
+    if not found and not selector.items() <= _INGRESS.items():
+        return
+    ports = sorted(_ports(found, services)) if found else list(_INGRESS_PORTS)
+    having = f"; they have {', '.join(map(str, ports))}" if ports else ""
     for index, server in enumerate(gateway.spec.servers):
-        if ports and server.port.number not in ports and server.port.number:
-            having = ", ".join(map(str, sorted(ports)))
-            message = f"no Service of the pods with {written(selector)} leads to {server.port.number}; known: {having}"
+        number = server.port.number
+        if number and number not in ports:
+            message = f"no Service here leads to port {number} of the pods with {written(selector)}{having}"
             at.into("servers", index, "port", "number").warn(message, NO_SUCH_PORT)
 
 

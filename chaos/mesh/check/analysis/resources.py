@@ -21,6 +21,7 @@ from chaos.mesh.check.analysis.lost_subsets import analyze_lost_subsets
 from chaos.mesh.check.analysis.pods import analyze_pod
 from chaos.mesh.check.analysis.routes import analyze_routes
 from chaos.mesh.check.analysis.services import analyze_service
+from chaos.mesh.check.analysis.sidecars import analyze_sidecars
 from chaos.mesh.check.cursor import At
 from chaos.mesh.check.known_services import known_services
 from chaos.mesh.check.pitfalls.binding import proxy_played
@@ -54,6 +55,7 @@ def analyze(resources: Resources, documents: Iterable[Document] = ()) -> list[Pr
     analyze_lost_subsets(at, resources.virtual_services)
     analyze_hosts(at, resources, pods)
     analyze_entries(at, resources.service_entries)
+    analyze_sidecars(at, resources.sidecars, pods, known)
     for each in resources.services:
         analyze_service(at(each), each)
     for pod in pods:

@@ -19,6 +19,7 @@ from chaos.mesh.model.resources import Resource, Resources
 from chaos.mesh.model.virtual_service import Headers, HTTPMatchRequest, HTTPRoute, VirtualService
 from chaos.mesh.names import Proxy
 from chaos.mesh.read.shape import Wording, shown
+from chaos.mesh.resolve.sidecars import sidecar_of
 
 if TYPE_CHECKING:
     from chaos.mesh.model.destination_rule import DestinationRule, TrafficPolicy
@@ -29,19 +30,21 @@ _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS
 def pitfalls(resources: Resources, proxy: Proxy) -> list[Problem]:
     """Return the infos on all resources; `proxy` is the one that the gateway plays."""
     problems: list[Problem] = []
+    sidecar = sidecar_of(resources.sidecars, proxy)
     for service in resources.virtual_services:
-        _virtual_service(At(service, ("spec",), problems), service, proxy)
+        at = At(service, ("spec",), problems)
+        _virtual_service(at, service)
+        binding_pitfalls(at, service, proxy, sidecar)
     for rule in resources.destination_rules:
         _destination_rule(At(rule, ("spec",), problems), rule.spec)
     return problems
 
 
-def _virtual_service(at: At, service: Resource[VirtualService], proxy: Proxy) -> None:
+def _virtual_service(at: At, service: Resource[VirtualService]) -> None:
     spec = service.spec
     for kind, routes in (("tls", spec.tls), ("tcp", spec.tcp)):
         if routes:
             at.into(kind).info(f"{kind} routes are checked, but the gateway of chaos serves HTTP alone", "not-served")
-    binding_pitfalls(at, service, proxy)
     reach_pitfalls(at, spec)
     for index, route in enumerate(spec.http):
         here = at.into("http", index)
