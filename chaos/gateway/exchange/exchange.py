@@ -41,7 +41,7 @@ from chaos.gateway.exchange.retries import Retries, refused
 from chaos.gateway.exchange.states import State
 from chaos.gateway.exchange.tags import own_tags, reply_tags
 from chaos.gateway.exchange.tunnel import open_tunnel, switching_head
-from chaos.gateway.exchange.upstream_head import FIRST_ATTEMPT, last_line, upstream_head
+from chaos.gateway.exchange.upstream_head import FIRST_ATTEMPT, last_line, upstream_head, with_time_left
 from chaos.gateway.exchange.wire import CRLF, END_OF_HEAD, SERVICE_TIMES, service_time
 from chaos.gateway.state.counters import Ledger
 from chaos.gateway.upstream.balancer import choose
@@ -56,6 +56,7 @@ from chaos.mesh.decision import (
     Reply,
     Request,
 )
+from chaos.mesh.headers.grpc import is_grpc
 
 
 class Exchange:
@@ -459,6 +460,9 @@ class Exchange:
 
     def _retry(self) -> None:
         self._rewind()
+        if self._timeout is not None:
+            left = self._timeout.when() - self._worker.now()
+            self._head = with_time_left(self._head, left, grpc=is_grpc(self.request))
         request = self.request if self._cookie is None else self._cookie.request
         host = choose(self._pool, request, self._retries.avoided if self._retries is not None else ())
         if host is None:

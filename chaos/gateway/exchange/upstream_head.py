@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 from chaos.gateway.exchange.framing import CHUNKED, frame_request
 from chaos.gateway.exchange.request_body import RequestBody
 from chaos.gateway.exchange.wire import CRLF, FIELD
 from chaos.mesh.decision import Forward, Request
+from chaos.mesh.headers.grpc import timeout_header
 from chaos.mesh.headers.operations import WITHOUT_BODY
+
+_EXPECTED = re.compile(rb"(\r\nx-envoy-expected-rq-timeout-ms: )(\d+)\r\n")
+_GRPC_TIMEOUT = re.compile(rb"(\r\ngrpc-timeout: )[^\r]*\r\n")
 
 FIRST_ATTEMPT = b"x-envoy-attempt-count: 1\r\n\r\n"
 
@@ -29,6 +35,18 @@ def upstream_head(
             framing += b"connection: Upgrade\r\nupgrade: websocket\r\n"
     line = (request.method, b" ", forward.target, b" HTTP/1.1\r\n")
     return b"".join((*line, CRLF.join(map(FIELD, headers)), CRLF, framing))
+
+
+def with_time_left(head: bytes, seconds: float, *, grpc: bool) -> bytes:
+    """Return the head of a retried request whose timeout ends in so many seconds; a gRPC server is told, too.
+
+    It says at most what is left, and never 0, which would mean no end (Envoy's setTimeoutHeaders)."""
+    found = _EXPECTED.search(head)
+    if found is None:
+        return head
+    left = min(int(found[2]), max(1, int(seconds * 1000)))
+    head = _EXPECTED.sub(rb"\g<1>%d\r\n" % left, head)
+    return _GRPC_TIMEOUT.sub(rb"\g<1>%b\r\n" % timeout_header(left), head) if grpc else head
 
 
 def last_line(number: int) -> bytes:

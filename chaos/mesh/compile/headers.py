@@ -13,7 +13,7 @@ from chaos.mesh.compile.cors import Cors
 from chaos.mesh.compile.retry_headers import STRIPPED, obeyed
 from chaos.mesh.decision import PENDING_TIME, Forward, Headers, Reply, Request, RetryPolicy
 from chaos.mesh.headers.command_operators import ORIGINAL_PATH, Exchange
-from chaos.mesh.headers.grpc import is_grpc
+from chaos.mesh.headers.grpc import is_grpc, timeout_header
 from chaos.mesh.headers.local_reply import operated, render
 from chaos.mesh.headers.operations import FRAMING, WITHOUT_BODY, Level
 from chaos.mesh.headers.proxy import SERVICE_TIME, ProxyHeaders
@@ -85,10 +85,10 @@ class RouteHeadwork:
 
     def _with_timeout(self, request: Request, headers: Headers, timeout: float | None) -> Headers:
         """Add the time that upstream has: the smaller of timeout and perTryTimeout, for gRPC also as grpc-timeout."""
-        expected = b"%d" % round(min(filter(None, (timeout, self.per_try_timeout))) * 1000)
+        expected = round(min(filter(None, (timeout, self.per_try_timeout))) * 1000)
         if is_grpc(request):
-            headers = _replaced(headers, b"grpc-timeout", expected + b"m")
-        headers.append((b"x-envoy-expected-rq-timeout-ms", expected))
+            headers = _replaced(headers, b"grpc-timeout", timeout_header(expected))
+        headers.append((b"x-envoy-expected-rq-timeout-ms", b"%d" % expected))
         return headers
 
     def downstream_headers(self, request: Request, status: int, headers: Headers) -> Headers:

@@ -49,6 +49,7 @@ def is_grpc(request: Request) -> bool:
     return value[16:17] in (b"", b"+") and value_of(request.headers, b"content-type") == value
 
 
+_MOST = 99_999_999
 _TIMEOUT = re.compile(rb"(\d{1,8})([HMSmun])")
 _UNIT_SECONDS = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
 
@@ -60,6 +61,19 @@ def client_timeout(headers: Headers) -> float | None:
             milliseconds = int(found[1]) * _UNIT_SECONDS[found[2]] * 1000
             return math.ceil(round(milliseconds, 6)) / 1000 or None
     return None
+
+
+def timeout_header(milliseconds: int) -> bytes:
+    """Return the value of grpc-timeout, in the smallest unit in which it has at most eight digits (Envoy's
+    toGrpcTimeout)."""
+    if milliseconds <= _MOST:
+        return b"%dm" % milliseconds
+    seconds = milliseconds // 1000
+    for unit in (b"S", b"M"):
+        if seconds <= _MOST:
+            return b"%d%b" % (seconds, unit)
+        seconds //= 60
+    return b"%dH" % min(seconds, _MOST)
 
 
 def limited_timeout(headers: Headers, limit: float | None) -> float | None:

@@ -599,6 +599,29 @@ async def test_the_route_timeout_spans_all_tries() -> None:
 # ------------------------------------------------------------------------------------------------ retries
 
 
+@pytest.mark.parametrize("grpc", [False, True], ids=["plain", "grpc"])
+async def test_a_retry_says_what_is_left_of_the_timeout(grpc: bool) -> None:
+    """The tests' header work leaves these headers as the client sends them."""
+    clock = Clock()
+    retry = retrying(3, Failure.PER_TRY_TIMEOUT, per_try_timeout=1.0, backoff_base=0.0)
+    told = ["x-envoy-expected-rq-timeout-ms: 1000", "grpc-timeout: 1000m"]
+    kind = ["content-type: application/grpc"] if grpc else []
+    async with (
+        upstream(hangs) as web,
+        gateway(to(cluster(web.port), retry=retry, timeout=2.5), clock=clock) as proxy,
+    ):
+        waiting = asyncio.create_task(proxy.ask(get("/", *told, *kind)))
+        for number in range(1, 4):
+            await until(lambda number=number: len(web.heads) == number)  # type: ignore[misc]
+            clock.advance(1.0)  # the attempt is over; with the third, the request
+        await waiting
+        left = [500, 1000, 1000]
+        for head in web.heads:
+            milliseconds = left.pop()
+            assert b"x-envoy-expected-rq-timeout-ms: %d\r\n" % milliseconds in head
+            assert b"grpc-timeout: %dm\r\n" % (milliseconds if grpc else 1000) in head
+
+
 async def test_attempts_are_retries_after_the_first_try() -> None:
     async with upstream(always(GONE)) as web, gateway(to(cluster(web.port), retry=retrying(3, 503))) as proxy:
         answer = await proxy.ask(get())
