@@ -109,25 +109,41 @@ class Balancing(Enum):
 
 @dataclass(frozen=True, slots=True)
 class HashKey:
-    """What consistentHash hashes; exactly one field is set. `cookie_ttl` is in seconds, None without a ttl."""
+    """What consistentHash hashes: a header, a cookie, the client's address or a query parameter. `cookie_ttl` is in
+    seconds, None without a ttl; the other fields of cookies are for one that is made here."""
 
     header: bytes | None = None
     cookie: bytes | None = None
     cookie_path: bytes = b""
     cookie_ttl: float | None = None
+    cookie_attributes: tuple[tuple[bytes, bytes], ...] = ()
     source_ip: bool = False
     query_parameter: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
+class RetryBudget:
+    """How many retries there may be at a time: a share of the requests, but at least a number."""
+
+    share: float
+    minimum: int
+
+    def limit(self, requests: int) -> int:
+        """Return the limit while so many requests are in flight or wait for a connection."""
+        return max(int(self.share * requests), self.minimum)
+
+
+@dataclass(frozen=True, slots=True)
 class CircuitBreakers:
-    """Limits per cluster; None means unlimited (Istio sets Envoy's defaults to 2^32-1)."""
+    """Limits per cluster; None means unlimited (Istio sets Envoy's defaults to 2^32-1). A retry budget takes the place
+    of `max_retries`."""
 
     max_connections: int | None = None
     max_pending_requests: int | None = None
     max_requests: int | None = None
     max_requests_per_connection: int | None = None
     max_retries: int | None = None
+    retry_budget: RetryBudget | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +160,25 @@ class OutlierDetection:
     min_health_percent: int = 0
 
 
+_LEAST = 1e-9  # an endpoint's turn comes, however late
+
+
+@dataclass(frozen=True, slots=True)
+class Warmup:
+    """How a new endpoint's weight grows (Envoy's slow start). `window` in seconds, `minimum` a fraction."""
+
+    window: float
+    minimum: float = 0.1
+    aggression: float = 1.0
+
+    def factor(self, age: float) -> float:
+        """Return the share of its weight that an endpoint counts with, so many seconds after it has joined."""
+        if age >= self.window:
+            return 1.0
+        passed = max(age, 0.001) / self.window
+        return float(max(self.minimum, _LEAST, passed if self.aggression == 1 else passed ** (1 / self.aggression)))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Cluster:
     """The endpoints behind one host, port and subset, and the policy for using them (DestinationRule, merged)."""
@@ -151,10 +186,10 @@ class Cluster:
     name: str  # `host:port` or `host:port/subset`; the key of the gateway's state for it, and x-chaos-destination
     endpoints: tuple[Endpoint, ...]
     balancing: Balancing = Balancing.LEAST_REQUEST
-    hash_key: HashKey | None = None
     breakers: CircuitBreakers = CircuitBreakers()
     outlier_detection: OutlierDetection | None = None
     connect_timeout: float = 10.0
+    warmup: Warmup | None = None
 
 
 DELAY_INJECTED, RETRY_LIMIT_EXCEEDED, RETRY_OVERFLOW = b"DI,", b"URX,", b"UO,"
@@ -287,7 +322,9 @@ class Forward:
     """Send the request upstream. A `cluster` of None is an unknown service, port or subset (503, empty, NC); one
     without endpoints is 503 UH.
 
-    `target` is the path and query for upstream, `authority` the Host. `mirrors` are the clusters whose draw came up."""
+    `target` is the path and query for upstream, `authority` the Host. `mirrors` are the clusters whose draw came up.
+    `hash_keys` together choose the endpoint where the cluster is balanced by consistent hash; without any it is chosen
+    at random."""
 
     cluster: Cluster | None
     target: bytes
@@ -298,6 +335,7 @@ class Forward:
     mirrors: tuple[Cluster, ...] = ()
     original_path: bytes | None = None
     original_host: bytes | None = None
+    hash_keys: tuple[HashKey, ...] = ()
 
 
 Action = Forward | Abort | Redirect | DirectResponse | Preflight | NoRoute | BadRequest

@@ -202,6 +202,43 @@ def test_limits_are_lifted_where_none_is_set() -> None:
     assert {threshold[name] for name in ("max_pending_requests", "max_requests", "max_retries")} == {UNLIMITED}
 
 
+SLOW_STARTS = [
+    ("simple: ROUND_ROBIN, warmup: {duration: 30s}", "round_robin_lb_config", (1.0, 10.0)),
+    ("warmup: {duration: 30s, minimumPercent: 0, aggression: 2}", "least_request_lb_config", (2.0, 0.0)),
+]
+
+
+@pytest.mark.parametrize(("text", "name", "values"), SLOW_STARTS)
+def test_a_warm_up_is_slow_start(text: str, name: str, values: tuple[float, float]) -> None:
+    """As istiod writes it, runtime key included."""
+    rule = destination_rule(f"trafficPolicy: {{loadBalancer: {{{text}}}}}")
+    found = clusters(rule)["outbound|80||web.default.svc.cluster.local"]
+    assert found[name]["slow_start_config"] == {
+        "slow_start_window": "30s",
+        "aggression": {"default_value": values[0], "runtime_key": "("},
+        "min_weight_percent": {"value": values[1]},
+    }
+
+
+def test_an_old_warm_up_says_its_window_alone_and_random_has_none() -> None:
+    old = destination_rule("trafficPolicy: {loadBalancer: {warmupDurationSecs: 10s}}")
+    found = clusters(old)["outbound|80||web.default.svc.cluster.local"]
+    assert found["least_request_lb_config"] == {"slow_start_config": {"slow_start_window": "10s"}}
+    rule = destination_rule("trafficPolicy: {loadBalancer: {simple: RANDOM, warmup: {duration: 30s}}}")
+    found = clusters(rule)["outbound|80||web.default.svc.cluster.local"]
+    assert not [name for name in found if name.endswith("_lb_config") and name != "common_lb_config"]
+
+
+def test_a_retry_budget_needs_no_connection_pool() -> None:
+    rule = destination_rule("trafficPolicy: {retryBudget: {percent: 30, budgetInterval: 2s}}")
+    (threshold,) = clusters(rule)["outbound|80||web.default.svc.cluster.local"]["circuit_breakers"]["thresholds"]
+    assert threshold["retry_budget"] == {
+        "budget_percent": {"value": 30.0},
+        "min_retry_concurrency": 3,
+        "budget_interval": "2s",
+    }
+
+
 def test_a_subsets_policy_replaces_the_hosts_field_by_field() -> None:
     rule = destination_rule(
         "trafficPolicy: {loadBalancer: {simple: RANDOM}, outlierDetection: {consecutive5xxErrors: 1}}, "

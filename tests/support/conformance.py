@@ -11,7 +11,8 @@ A file of cases is one small mesh and a table of requests:
     resources: [...]                           Istio documents
     serial: true                               one request after the other (for rules that have a memory)
     requests:
-    - {name, send: GET /path, host, headers, body, plan, respond, raw, burst, pause, any_endpoint, settle, expect, kept}
+    - {name, send: GET /path, host, headers, body, plan, respond, raw, burst, in_turn, pause, settle, any_endpoint,
+       expect, kept}
 
 `expect` is what Istio and Envoy are known to do; each key is optional:
     200 or a text                   the status, or 200 with this body
@@ -21,7 +22,8 @@ A file of cases is one small mesh and a table of requests:
     sent, unsent                    request headers upstream must have got, or must not
     tries                           how many requests upstream got (mirrored copies counted)
     took                            seconds, at least; at most 0.75 more
-    statuses                        with `burst`: how often each status came
+    statuses                        with `burst` or `in_turn`: how often each status came
+    endpoints, spread               how often each endpoint was asked, and how many were: a number or [least, most]
 Besides, everything that a proxy lets through, adds, changes or drops is compared between our gateway and Envoy.
 `kept` is a difference that is there on purpose, in a word; then `expect` is what Envoy does, and `ours`, with the same
 keys, what our gateway does instead. docs/fidelity.md has the reasons.
@@ -58,6 +60,7 @@ def _own_address() -> str:
         return str(probe.getsockname()[0])
 
 
+_MADE_VALUE = re.compile(r'"[0-9a-f]{16}"')
 _OWN_ADDRESS = re.escape(_own_address())
 _PORT = re.compile(r"PORT\(([^)]+)\)")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -72,6 +75,7 @@ class Request:
     id: str
     expect: Mapping[str, Any]
     burst: int = 1
+    in_turn: int = 1
     pause: float = 0.0
     settle: float = 0.0
     any_endpoint: bool = False
@@ -140,14 +144,15 @@ def load_cases(path: Path) -> Cases:
 
 
 def _request(id_: str, entry: dict[str, Any]) -> Request:
-    known = {"name", "send", "host", "headers", "body", "plan", "respond", "raw", "burst", "pause", "settle",
+    known = {"name", "send", "host", "headers", "body", "plan", "respond", "raw", "burst", "in_turn", "pause", "settle",
              "any_endpoint", "expect", "kept", "ours"}  # fmt: skip
     assert not set(entry) - known, f"{entry['name']}: unknown keys {set(entry) - known}"
     data = entry["raw"].replace("{id}", id_).encode("latin-1") if "raw" in entry else _encoded(id_, entry)
     assert ("kept" in entry) == ("ours" in entry), f"{entry['name']}: a difference that is kept says what ours is"
     return Request(
         str(entry.get("name") or entry.get("send")), data, id_, _expectation(entry.get("expect", {})),
-        entry.get("burst", 1), entry.get("pause", 0.0), entry.get("settle", 0.0), entry.get("any_endpoint", False),
+        entry.get("burst", 1), entry.get("in_turn", 1), entry.get("pause", 0.0), entry.get("settle", 0.0),
+        entry.get("any_endpoint", False),
         _expectation(entry["ours"]) if "ours" in entry else None,
     )  # fmt: skip
 
@@ -196,7 +201,7 @@ async def run_cases(cases: Cases, port: int, upstreams: Upstreams, *, at_once: i
             if request.burst > 1:
                 answers = list(await asyncio.gather(*(send(port, request.data) for _ in range(request.burst))))
             else:
-                answers = [await send(port, request.data)]
+                answers = [await send(port, request.data) for _ in range(request.in_turn)]
             await asyncio.sleep(request.settle)
             return Observation(answers, list(upstreams.seen.get(request.id, ())))
 
@@ -261,6 +266,8 @@ def by_name(headers: Headers, any_endpoint: bool) -> dict[str, list[str]]:
 def _shown(name: str, value: str) -> str:
     if name == "x-envoy-upstream-service-time":
         return "<milliseconds>"
+    if name == "set-cookie":
+        return _MADE_VALUE.sub('"<made>"', value)
     if name == "x-request-id" and _UUID.fullmatch(value):
         return "<uuid>"
     if name in ("x-forwarded-for", "x-envoy-external-address"):
@@ -302,11 +309,18 @@ def unmet(expect: Mapping[str, Any], observation: Observation) -> list[str]:
         "tries": len(seen),
         "statuses": dict(statuses),
     }
+    asked = Counter(request.endpoint for request in seen)
+    counted = {name: asked[name] for name in expect.get("endpoints", ())} | {"spread": len(asked)}
+    ranges = dict(expect.get("endpoints", {})) | ({"spread": expect["spread"]} if "spread" in expect else {})
     wrong = [
         f"expected {key} {expect[key]!r}, got {value!r}"
         for key, value in got.items()
         if key in expect and expect[key] != value
     ]
+    for key, wanted_range in ranges.items():
+        least, most = wanted_range if isinstance(wanted_range, list) else (wanted_range, wanted_range)
+        if not least <= counted[key] <= most:
+            wrong.append(f"expected {key} {least} to {most} times, got {counted[key]}: {dict(asked)}")
     for key, values in (("headers", answer.values), ("sent", last.values if last else lambda _: [])):
         for name, value in (expect.get(key) or {}).items():
             wanted = [str(item) for item in value] if isinstance(value, list) else [str(value)]
@@ -317,6 +331,6 @@ def unmet(expect: Mapping[str, Any], observation: Observation) -> list[str]:
     took = expect.get("took")
     if took is not None and not took - 0.02 <= answer.seconds <= took + SLACK:
         wrong.append(f"expected to take {took} to {took + SLACK} s, took {answer.seconds:.2f} s")
-    unknown = set(expect) - {*got, "headers", "absent", "sent", "unsent", "took"}
+    unknown = set(expect) - {*got, "headers", "absent", "sent", "unsent", "took", "endpoints", "spread"}
     assert not unknown, f"unknown expectations: {unknown}"
     return wrong

@@ -13,17 +13,17 @@ from chaos.mesh.model.destination_rule import (
     HTTPSettings,
     LoadBalancerSettings,
     OutlierDetection,
-    PortTrafficPolicy,
+    RetryBudget,
     Subset,
     TCPSettings,
-    TrafficPolicy,
 )
 from chaos.mesh.names import is_address
 from chaos.mesh.resolve.destination_rules import MergedRule
-from chaos.mesh.upstream.policy import endpoints_with
+from chaos.mesh.upstream.policy import DEFAULT_POLICY, Policy, endpoints_with, read_policy
 
 _UNLIMITED = 2**32 - 1
 _SIMPLE = {"RANDOM": "RANDOM", "ROUND_ROBIN": "ROUND_ROBIN"}
+_WITH_SLOW_START = {"ROUND_ROBIN": "round_robin_lb_config", "LEAST_REQUEST": "least_request_lb_config"}
 
 
 def cluster_name(host: str, port: int, subset: str) -> str:
@@ -37,7 +37,8 @@ def cluster(
     """Return the cluster of one port of a service, or of one subset of it."""
     name = cluster_name(host, port, subset.name if subset else "")
     chosen = endpoints_with(tuple(endpoints), subset.labels if subset else {})
-    policy = effective_policy(rule.traffic_policy if rule else None, subset.traffic_policy if subset else None, port)
+    policy = read_policy(rule.traffic_policy, port, DEFAULT_POLICY) if rule else DEFAULT_POLICY
+    policy = read_policy(subset.traffic_policy, port, policy) if subset else policy
     pool = policy.connection_pool or ConnectionPoolSettings()
     tcp, http = pool.tcp or TCPSettings(), pool.http or HTTPSettings()
     whole: Message = {
@@ -58,40 +59,6 @@ def cluster(
     if policy.outlier_detection is not None:
         whole["outlier_detection"] = _outlier_detection(policy.outlier_detection)
     return whole
-
-
-def effective_policy(host: TrafficPolicy | None, subset: TrafficPolicy | None, port: int) -> TrafficPolicy:
-    """Return the host's policy with the subset's fields in their place, after ports are settled
-    (MergeSubsetTrafficPolicy)."""
-    base, _ = _for_port(host, port)
-    if subset is None:
-        return base
-    over, whole = _for_port(subset, port)
-    names = ("connection_pool", "outlier_detection", "load_balancer")
-    changes = {name: getattr(over, name) for name in names if whole or getattr(over, name) is not None}
-    if over.retry_budget is not None:
-        changes["retry_budget"] = over.retry_budget
-    return base.model_copy(update=changes)
-
-
-def _for_port(policy: TrafficPolicy | None, port: int) -> tuple[TrafficPolicy, bool]:
-    """Return the policy for a port, and whether the port has settings of its own, which replace all of the policy's
-    fields."""
-    if policy is None:
-        return TrafficPolicy(), False
-    for settings in policy.port_level_settings:
-        if settings.port is not None and settings.port.number == port:
-            return _as_policy(policy, settings), True
-    return policy, False
-
-
-def _as_policy(policy: TrafficPolicy, settings: PortTrafficPolicy) -> TrafficPolicy:
-    return TrafficPolicy(
-        load_balancer=settings.load_balancer,
-        connection_pool=settings.connection_pool,
-        outlier_detection=settings.outlier_detection,
-        retry_budget=policy.retry_budget,
-    )
 
 
 def hash_policy(consistent_hash: ConsistentHashLB | None) -> Message | None:
@@ -120,7 +87,7 @@ def _endpoint(point: Endpoint) -> Message:
     return {"endpoint": {"address": address}, "load_balancing_weight": max(point.weight, 1)}
 
 
-def _thresholds(tcp: TCPSettings, http: HTTPSettings, policy: TrafficPolicy) -> Message:
+def _thresholds(tcp: TCPSettings, http: HTTPSettings, policy: Policy) -> Message:
     """Return the limits. Istio lifts Envoy's own; 0 and absent both mean unlimited."""
     threshold: Message = {
         "max_connections": tcp.max_connections or _UNLIMITED,
@@ -128,21 +95,44 @@ def _thresholds(tcp: TCPSettings, http: HTTPSettings, policy: TrafficPolicy) -> 
         "max_requests": http.http2_max_requests or _UNLIMITED,
         "max_retries": http.max_retries or _UNLIMITED,
     }
-    budget = policy.retry_budget
-    if budget is not None and policy.connection_pool is not None:
-        threshold["retry_budget"] = {
-            "budget_percent": {"value": 20.0 if budget.percent is None else budget.percent},
-            "min_retry_concurrency": budget.min_retry_concurrency or 3,
-        }
+    if policy.retry_budget is not None:
+        threshold["retry_budget"] = _retry_budget(policy.retry_budget)
     return threshold
+
+
+def _retry_budget(budget: RetryBudget) -> Message:
+    found: Message = {
+        "budget_percent": {"value": 20.0 if budget.percent is None else budget.percent},
+        "min_retry_concurrency": budget.min_retry_concurrency or 3,
+    }
+    if budget.budget_interval is not None:
+        found["budget_interval"] = duration(budget.budget_interval)
+    return found
 
 
 def _balancing(settings: LoadBalancerSettings | None) -> Message:
     consistent_hash = settings.consistent_hash if settings else None
     if consistent_hash is not None:
         return _hashing(consistent_hash)
-    simple = settings.simple if settings else None
-    return {"lb_policy": _SIMPLE.get(simple or "", "LEAST_REQUEST")}
+    policy = _SIMPLE.get((settings.simple if settings else None) or "", "LEAST_REQUEST")
+    found: Message = {"lb_policy": policy}
+    slow_start = _slow_start(settings) if settings else None
+    if slow_start is not None and policy in _WITH_SLOW_START:
+        found[_WITH_SLOW_START[policy]] = {"slow_start_config": slow_start}
+    return found
+
+
+def _slow_start(settings: LoadBalancerSettings) -> Message | None:
+    """Return the warm-up of new endpoints, or None (setWarmup)."""
+    warmup = settings.warmup
+    if warmup is None:
+        old = settings.warmup_duration_secs
+        return {"slow_start_window": duration(old)} if old is not None else None
+    return {
+        "slow_start_window": duration(warmup.duration),
+        "aggression": {"default_value": 1.0 if warmup.aggression is None else warmup.aggression, "runtime_key": "("},
+        "min_weight_percent": {"value": 10.0 if warmup.minimum_percent is None else warmup.minimum_percent},
+    }
 
 
 def _hashing(consistent_hash: ConsistentHashLB) -> Message:

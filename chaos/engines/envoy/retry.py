@@ -12,6 +12,13 @@ _PREVIOUS_HOSTS = {
     "typed_config": typed("extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"),
 }
 
+_PREVIOUS_PRIORITIES = {
+    "name": "envoy.retry_priorities.previous_priorities",
+    "typed_config": typed(
+        "extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig", update_frequency=2
+    ),
+}
+
 
 def retry_policy(retries: HTTPRetry | None, *, consistent_hash: bool = False) -> Message | None:
     """Return the policy; None when the rule switches retries off. With a consistent hash, retries go to the same
@@ -29,6 +36,8 @@ def retry_policy(retries: HTTPRetry | None, *, consistent_hash: bool = False) ->
     policy = _policy(retries.attempts, words, codes, avoid_previous=avoid_previous)
     if retries.per_try_timeout is not None:
         policy["per_try_timeout"] = duration(retries.per_try_timeout)
+    if retries.retry_remote_localities:
+        policy["retry_priority"] = _PREVIOUS_PRIORITIES
     if retries.backoff is not None:
         policy["retry_back_off"] = {"base_interval": duration(retries.backoff)}
     return policy

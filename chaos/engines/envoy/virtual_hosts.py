@@ -8,12 +8,12 @@ from __future__ import annotations
 from chaos.engines.envoy.bootstrap import Message
 from chaos.engines.envoy.clusters import cluster_name, hash_policy
 from chaos.engines.envoy.routes import default_route, routes
-from chaos.mesh.model.destination_rule import ConsistentHashLB, TrafficPolicy
 from chaos.mesh.model.gateway import Gateway
 from chaos.mesh.model.message import Destination
 from chaos.mesh.model.resources import Resource
 from chaos.mesh.names import HTTP_PORT, admitted_hosts, covers, full_name
 from chaos.mesh.resolve.gateway_hosts import name_of
+from chaos.mesh.resolve.hashing import consistent_hash
 from chaos.mesh.resolve.mesh import Listener, ResolvedMesh
 from chaos.mesh.resolve.virtual_hosts import VirtualHost
 
@@ -54,17 +54,7 @@ class MeshDestinations:
     def _hash_policy(self, host: str, wanted: str, port: int | None) -> Message | None:
         service = self._mesh.registry.get(host)
         rule = self._mesh.destination_rules.find(host, service.namespace if service else "")
-        if rule is None:
-            return None
-        found = rule.subset(wanted) if wanted else None
-        subset = found.traffic_policy if found else None
-        nearest = (
-            _port_hash(subset, port),
-            _own_hash(subset),
-            _port_hash(rule.traffic_policy, port),
-            _own_hash(rule.traffic_policy),
-        )
-        return hash_policy(next(filter(None, nearest), None))
+        return hash_policy(consistent_hash(rule, wanted, port))
 
 
 def virtual_hosts(mesh: ResolvedMesh, gateways: tuple[Resource[Gateway], ...]) -> list[Message]:
@@ -119,15 +109,3 @@ def _redirected(mesh: ResolvedMesh, gateways: tuple[Resource[Gateway], ...]) -> 
         if server.port.number == mesh.only and server.tls is not None and server.tls.https_redirect
         for host in admitted_hosts(server.hosts, gateway.namespace, gateway.namespace)
     }
-
-
-def _own_hash(policy: TrafficPolicy | None) -> ConsistentHashLB | None:
-    settings = policy.load_balancer if policy is not None else None
-    return settings.consistent_hash if settings is not None else None
-
-
-def _port_hash(policy: TrafficPolicy | None, port: int | None) -> ConsistentHashLB | None:
-    for settings in policy.port_level_settings if policy is not None else ():
-        if settings.port is not None and settings.port.number == port and settings.load_balancer is not None:
-            return settings.load_balancer.consistent_hash
-    return None

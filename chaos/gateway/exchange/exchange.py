@@ -18,7 +18,7 @@ import random
 from collections.abc import Callable
 
 from chaos.gateway.exchange import states
-from chaos.gateway.exchange.affinity import NewCookie, new_cookie
+from chaos.gateway.exchange.affinity import NewCookies, new_cookies
 from chaos.gateway.exchange.answer import Answer, interim_heads, shared_head
 from chaos.gateway.exchange.attempt import Attempt
 from chaos.gateway.exchange.client import Client
@@ -44,7 +44,7 @@ from chaos.gateway.exchange.tunnel import open_tunnel, switching_head
 from chaos.gateway.exchange.upstream_head import FIRST_ATTEMPT, last_line, upstream_head, with_time_left
 from chaos.gateway.exchange.wire import CRLF, END_OF_HEAD, SERVICE_TIMES, service_time
 from chaos.gateway.state.counters import Ledger
-from chaos.gateway.upstream.balancer import choose
+from chaos.gateway.upstream.balancer import choose, hash_value
 from chaos.gateway.upstream.connection import Upstream
 from chaos.gateway.upstream.pool import Host, Pool
 from chaos.mesh.decision import (
@@ -63,7 +63,7 @@ class Exchange:
     """A request and its response. Its attributes are set in steps, because an aborted request needs few of them."""
 
     __slots__ = (
-        "_answer", "_attempts", "_cookie", "_forward_to", "_forwarded", "_head", "_ledger", "_mirrors",
+        "_answer", "_attempts", "_cookies", "_forward_to", "_forwarded", "_head", "_ledger", "_mirrors",
         "_pool", "_retries", "_timeout", "_timer", "_websocket", "_worker", "attempt", "body", "client",
         "close", "decision", "draw_id", "framed", "refusal", "request", "state",
     )  # fmt: skip
@@ -77,7 +77,7 @@ class Exchange:
     _head: bytes  # of the upstream request, without its last line (upstream_head.last_line)
     _attempts: int  # so far
     _timeout: asyncio.TimerHandle | None  # the route's
-    _cookie: NewCookie | None
+    _cookies: NewCookies | None
     _mirrors: Mirrors | None
     _retries: Retries | None
     _answer: Answer | None
@@ -186,7 +186,7 @@ class Exchange:
         self._forwarded = True
         self._forward_to = forward
         self._attempts = 0
-        self._timeout = self._cookie = self._mirrors = self._retries = self._answer = None
+        self._timeout = self._cookies = self._mirrors = self._retries = self._answer = None
         request, body, worker, cluster = self.request, self.body, self._worker, forward.cluster
         if cluster is None:
             self._fail(NO_CLUSTER, 503, b"")
@@ -194,9 +194,11 @@ class Exchange:
         pool = self._pool = worker.pool(cluster)
         if forward.timeout is not None and (body is None or body.complete):
             self._timeout = worker.after(forward.timeout, self._timed_out)
-        if cluster.hash_key is not None:
-            self._cookie = new_cookie(request, cluster.hash_key)
-        host = choose(pool, request if self._cookie is None else self._cookie.request)
+        if forward.hash_keys:
+            self._cookies = new_cookies(request, forward.hash_keys, self.client.transport)
+            host = choose(pool, (), hash_value(forward.hash_keys, self._hashed))
+        else:
+            host = choose(pool)
         if host is None:
             self._fail(NO_ENDPOINT, 503, NO_HEALTHY_UPSTREAM)
             return
@@ -204,6 +206,11 @@ class Exchange:
         if forward.mirrors:
             self._mirrors = Mirrors(worker, request, forward, head, body, self.client.local)
         self._attempt(host)
+
+    @property
+    def _hashed(self) -> Request:
+        """The request as consistent hashing sees it."""
+        return self.request if self._cookies is None else self._cookies.request
 
     def _attempt(self, host: Host) -> None:
         self._attempts += 1
@@ -283,7 +290,7 @@ class Exchange:
             # The rest of a request that is not all here would be read as the next one.
             self.close = self.close or not self.complete or self._last()
             lines += CLOSE if self.close else b""
-        return lines if self._cookie is None else lines + self._cookie.line
+        return lines if self._cookies is None else lines + self._cookies.lines
 
     # ------------------------------------------------------------------------------------------ the end
 
@@ -463,8 +470,8 @@ class Exchange:
         if self._timeout is not None:
             left = self._timeout.when() - self._worker.now()
             self._head = with_time_left(self._head, left, grpc=is_grpc(self.request))
-        request = self.request if self._cookie is None else self._cookie.request
-        host = choose(self._pool, request, self._retries.avoided if self._retries is not None else ())
+        keys, avoided = self._forward_to.hash_keys, self._retries.avoided if self._retries is not None else ()
+        host = choose(self._pool, avoided, hash_value(keys, self._hashed) if keys else None)
         if host is None:
             self._fail(NO_ENDPOINT, 503, NO_HEALTHY_UPSTREAM)
         else:

@@ -44,7 +44,7 @@ class Mirrors:
     ):
         """Send `head` to every mirror that has an endpoint; `own` is this proxy's address."""
         head_only, timeout = request.method == b"HEAD", forward.timeout
-        hosts = [choose(worker.pool(cluster), request) for cluster in forward.mirrors]
+        hosts = [choose(worker.pool(cluster)) for cluster in forward.mirrors]
         copied = mirrored_head(head, own, timeout)
         self._copies = [Mirror(worker, host, copied, head_only, timeout) for host in hosts if host is not None]
         self._ended = body is None

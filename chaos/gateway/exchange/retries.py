@@ -8,8 +8,8 @@ from chaos.mesh.decision import RETRY_LIMIT_EXCEEDED, RETRY_OVERFLOW, RetryPolic
 
 
 class Retries:
-    """A request's place among its cluster's retried requests (Envoy's max_retries): taken with the first retry, given
-    back when the request is over."""
+    """A request's place among its cluster's retried requests (Envoy's max_retries, or its retry budget): taken with the
+    first retry, given back when the request is over."""
 
     __slots__ = ("_pool", "avoided")
 
@@ -31,4 +31,4 @@ def refused(
         return b""
     if attempts > policy.attempts:
         return RETRY_LIMIT_EXCEEDED
-    return None if retries is not None or pool.retrying < pool.max_retries else RETRY_OVERFLOW
+    return None if pool.has_retries_left(0 if retries is None else 1) else RETRY_OVERFLOW

@@ -6,19 +6,21 @@ from __future__ import annotations
 import hashlib
 import random
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from chaos.gateway.upstream.pool import Host, Pool
-from chaos.mesh.decision import Balancing, HashKey, Request
+from chaos.gateway.upstream.schedule import Schedule, Weight
+from chaos.mesh.decision import Balancing, HashKey, Headers, Request
 
 HOST_PICKS = 5  # picks that try to avoid earlier attempts' endpoints (Istio: hostSelectionRetryMaxAttempts)
 # Points of the lightest endpoint. Fixed, whatever the number of endpoints, so that a new one moves only its own keys.
 RING_POINTS = 512
+RING_LIMIT = 65_536  # points of all endpoints, whatever their weights
 
 
-def choose(pool: Pool, request: Request, avoid: Sequence[Host] = ()) -> Host | None:
+def choose(pool: Pool, avoid: Sequence[Host] = (), hashed: bytes | None = None) -> Host | None:
     """Return the endpoint for the next attempt, None when the cluster has none. Up to HOST_PICKS picks look for one
-    that is not in `avoid`."""
+    that is not in `avoid`. `hashed` is what consistent hashing hashes; without it any endpoint will do."""
     hosts = pool.hosts
     if len(hosts) == 1 and hosts[0].detector is None:
         return hosts[0]
@@ -28,10 +30,10 @@ def choose(pool: Pool, request: Request, avoid: Sequence[Host] = ()) -> Host | N
         return None
     pick = _POLICIES[pool.cluster.balancing]
     for attempt in range(HOST_PICKS if avoid else 0):
-        host = pick(pool, hosts, request, attempt)
+        host = pick(pool, hosts, hashed, attempt)
         if host not in avoid:
             return host
-    return pick(pool, hosts, request, 0)
+    return pick(pool, hosts, hashed, 0)
 
 
 def healthy(pool: Pool) -> tuple[Host, ...]:
@@ -44,48 +46,61 @@ def healthy(pool: Pool) -> tuple[Host, ...]:
     return hosts
 
 
-def _least_request(pool: Pool, hosts: tuple[Host, ...], request: Request, attempt: int) -> Host:
-    """Pick two endpoints at random and take the less busy one (Mitzenmacher 2001). With weights, pick in proportion to
-    weight / (active + 1)."""
+def _least_request(pool: Pool, hosts: tuple[Host, ...], hashed: bytes | None, attempt: int) -> Host:
+    """Pick two endpoints at random and take the less busy one (Mitzenmacher 2001). With weights, endpoints have turns
+    in proportion to weight / (active + 1)."""
     if len(hosts) == 1:
         return hosts[0]
-    if pool.weighted:
-        return random.choices(hosts, [host.weight / (host.active + 1) for host in hosts])[0]
+    if pool.scheduled:
+        return _schedule(pool, hosts, _idle_weight).take()
     first, second = random.choice(hosts), random.choice(hosts)
     return second if second.active < first.active else first
 
 
-def _round_robin(pool: Pool, hosts: tuple[Host, ...], request: Request, attempt: int) -> Host:
-    """Take endpoints in turn, from a random start; with weights every endpoint has as many turns as its weight, spread
-    out."""
-    turns: Sequence[Host] = _turns(hosts) if pool.weighted else hosts
+def _round_robin(pool: Pool, hosts: tuple[Host, ...], hashed: bytes | None, attempt: int) -> Host:
+    """Take endpoints in turn, from a random start; with weights, as many turns as their weight, spread out."""
+    if pool.scheduled:
+        return _schedule(pool, hosts, _weight).take()
     if pool.turn < 0:
-        pool.turn = random.randrange(len(turns))
-    host = turns[pool.turn % len(turns)]
+        pool.turn = random.randrange(len(hosts))
+    host = hosts[pool.turn % len(hosts)]
     pool.turn += 1
     return host
 
 
-def _turns(hosts: tuple[Host, ...]) -> list[Host]:
-    """Return one cycle of a weighted round robin: the k-th turn of a host falls at (k + 0.5) / weight of the cycle."""
-    turns = [((k + 0.5) / host.weight, index, host) for index, host in enumerate(hosts) for k in range(host.weight)]
-    return [host for *_, host in sorted(turns, key=lambda turn: turn[:2])]
+def _schedule(pool: Pool, hosts: tuple[Host, ...], weight: Weight) -> Schedule:
+    """Return the pool's schedule; a new one when its healthy endpoints have changed."""
+    schedule = pool.schedule
+    if not isinstance(schedule, Schedule) or schedule.hosts != hosts:
+        schedule = pool.schedule = Schedule(hosts, weight)
+    return schedule
 
 
-def _random(pool: Pool, hosts: tuple[Host, ...], request: Request, attempt: int) -> Host:
-    return random.choices(hosts, [host.weight for host in hosts])[0] if pool.weighted else random.choice(hosts)
+def _weight(host: Host) -> float:
+    """Return an endpoint's weight, less while it is warming up."""
+    warmup = host.pool.cluster.warmup
+    if warmup is None:
+        return host.weight
+    return host.weight * warmup.factor(host.pool.now() - host.since)
 
 
-def _consistent_hash(pool: Pool, hosts: tuple[Host, ...], request: Request, attempt: int) -> Host:
+def _idle_weight(host: Host) -> float:
+    return _weight(host) / (host.active + 1)
+
+
+def _random(pool: Pool, hosts: tuple[Host, ...], hashed: bytes | None, attempt: int) -> Host:
+    """Take any endpoint; weights do not count (Envoy's RandomLoadBalancer)."""
+    return random.choice(hosts)
+
+
+def _consistent_hash(pool: Pool, hosts: tuple[Host, ...], hashed: bytes | None, attempt: int) -> Host:
     """Look the request's hash up on a ring over all endpoints; an ejected one's share falls to its neighbours.
 
     A later attempt hashes another value and so looks elsewhere."""
-    key = pool.cluster.hash_key
-    value = hash_value(key, request) if key is not None else None
-    if value is None:
+    if hashed is None:
         return random.choice(hosts)
     points, owners = _ring(pool)
-    at = bisect_left(points, _point(value if not attempt else value + b"#%d" % attempt))
+    at = bisect_left(points, _point(hashed if not attempt else hashed + b"#%d" % attempt))
     for step in range(len(owners)):
         host = owners[(at + step) % len(owners)]
         if host in hosts:
@@ -93,22 +108,26 @@ def _consistent_hash(pool: Pool, hosts: tuple[Host, ...], request: Request, atte
     return hosts[0]
 
 
-def hash_value(key: HashKey, request: Request) -> bytes | None:
-    """Return the bytes of the request that are hashed; None when the request has no such header, cookie or
+def hash_value(keys: Iterable[HashKey], request: Request) -> bytes | None:
+    """Return the bytes of the request that are hashed, of all keys together; None when it has no such header, cookie or
     parameter."""
+    values = [(place, value) for place, key in enumerate(keys) if (value := _value(key, request))]
+    return b"".join(b"%d:%d:%b" % (place, len(value), value) for place, value in values) or None
+
+
+def _value(key: HashKey, request: Request) -> bytes | None:
     if key.header is not None:
-        values = [value for name, value in request.headers if name == key.header]
-        return b",".join(values) if values else None
+        return b",".join(sorted(value for name, value in request.headers if name == key.header))
     if key.cookie is not None:
-        return cookie_of(request, key.cookie)
+        return cookie_of(request.headers, key.cookie)
     if key.source_ip:
         return request.remote
     return _query_parameter(request.target, key.query_parameter or b"")
 
 
-def cookie_of(request: Request, name: bytes) -> bytes | None:
+def cookie_of(headers: Headers, name: bytes) -> bytes | None:
     """Return the value of a request's cookie, without quotes; None when there is none of this name."""
-    for header, value in request.headers:
+    for header, value in headers:
         if header == b"cookie":
             for part in value.split(b";"):
                 key, equals, text = part.strip().partition(b"=")
@@ -133,11 +152,12 @@ def _ring(pool: Pool) -> tuple[list[int], list[Host]]:
 
 
 def _make_ring(hosts: tuple[Host, ...]) -> tuple[list[int], list[Host]]:
-    lightest = min(host.weight for host in hosts)
+    weights = [host.weight for host in hosts]
+    for_each = min(RING_POINTS / min(weights), RING_LIMIT / sum(weights))
     marks: list[tuple[int, int]] = []
     for index, host in enumerate(hosts):
         name = f"{host.endpoint.address}:{host.endpoint.port}".encode()
-        copies = RING_POINTS * host.weight // lightest
+        copies = max(1, int(host.weight * for_each))
         marks += [(_point(b"%b_%d" % (name, copy)), index) for copy in range(copies)]
     marks.sort()
     return [point for point, _ in marks], [hosts[index] for _, index in marks]
@@ -147,7 +167,7 @@ def _point(value: bytes) -> int:
     return int.from_bytes(hashlib.blake2b(value, digest_size=8).digest())
 
 
-_POLICIES: dict[Balancing, Callable[[Pool, tuple[Host, ...], Request, int], Host]] = {
+_POLICIES: dict[Balancing, Callable[[Pool, tuple[Host, ...], bytes | None, int], Host]] = {
     Balancing.LEAST_REQUEST: _least_request,
     Balancing.ROUND_ROBIN: _round_robin,
     Balancing.RANDOM: _random,

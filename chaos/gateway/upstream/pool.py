@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from chaos.gateway.upstream.connection import Owner, Upstream
 from chaos.gateway.upstream.outlier_detection import Detector
-from chaos.mesh.decision import Cluster, Endpoint, Failure, OutlierDetection
+from chaos.mesh.decision import Cluster, Endpoint, Failure, OutlierDetection, Warmup
 
 IDLE_SECONDS = 60.0  # upstream connections close after serving nothing for this long, or up to twice as long
 
@@ -29,6 +29,7 @@ class Host:
         "idle",
         "members",
         "pool",
+        "since",
         "waiting",
         "weight",
     )
@@ -37,6 +38,7 @@ class Host:
         self.pool = pool
         self.endpoint = endpoint
         self.weight = endpoint.weight
+        self.since = pool.now()  # it belongs to the cluster
         self.idle: list[Upstream] = []
         self.members: set[Upstream] = set()
         self.waiting: deque[Owner] = deque()
@@ -201,7 +203,6 @@ class Pool:
         self.hosts: tuple[Host, ...] = ()
         self.waiting = self.connections = self.retrying = 0
         self.turn = -1  # round robin; below zero until the random start is drawn
-        self.ring: object = None  # the balancer's; None until it is needed
         self.retired = False
         self._tasks: set[asyncio.Task[None]] = set()
         self.adopt(cluster)
@@ -219,8 +220,9 @@ class Pool:
                 connection.close()
         self.cluster = cluster
         self.hosts = tuple(hosts)
-        self.ring = None
-        self.weighted = len({host.weight for host in hosts}) > 1
+        self.ring: object = None  # the balancer's, as `schedule` is; None until it is needed
+        self.schedule: object = None
+        self.scheduled = len({host.weight for host in hosts}) > 1 or self._warming_up(cluster.warmup)
         limits = cluster.breakers
         self.max_connections = limits.max_connections or _UNLIMITED
         self.max_waiting = limits.max_pending_requests or _UNLIMITED
@@ -229,6 +231,9 @@ class Pool:
         self.limited = limits.max_requests is not None
         self.max_retries = _UNLIMITED if limits.max_retries is None else limits.max_retries
         self._watch(cluster.outlier_detection)
+
+    def _warming_up(self, warmup: Warmup | None) -> bool:
+        return warmup is not None and any(self.now() - host.since <= warmup.window for host in self.hosts)
 
     def _watch(self, policy: OutlierDetection | None) -> None:
         """Give every host its detector. An endpoint's health record is kept as long as the policy is the same."""
@@ -239,6 +244,13 @@ class Pool:
                 host.detector = Detector(self.hosts, policy, self.now)
             else:
                 host.detector.group = self.hosts
+
+    def has_retries_left(self, held: int) -> bool:
+        """Return whether one more request may be retried, for one that already holds a place among the retries (1) or
+        does not (0): it gives its place back first, as in Envoy."""
+        budget = self.cluster.breakers.retry_budget
+        limit = self.max_retries if budget is None else budget.limit(self.active() + self.waiting)
+        return self.retrying - held < limit
 
     def active(self) -> int:
         """Return the number of requests in flight."""

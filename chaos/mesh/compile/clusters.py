@@ -4,11 +4,12 @@ Source: istio GetDestinationCluster (route.go), buildOutboundClusters (cluster.g
 
 from __future__ import annotations
 
-from chaos.mesh.decision import Cluster
+from chaos.mesh.decision import Cluster, HashKey
 from chaos.mesh.model.message import Destination
 from chaos.mesh.names import full_name
 from chaos.mesh.resolve.destination_rules import DestinationRules
-from chaos.mesh.upstream.policy import DEFAULT_POLICY, endpoints_with, make_cluster, read_policy
+from chaos.mesh.resolve.hashing import consistent_hash
+from chaos.mesh.upstream.policy import DEFAULT_POLICY, endpoints_with, hash_key, make_cluster, read_policy
 from chaos.mesh.upstream.registry import Registry, Service
 
 
@@ -54,6 +55,22 @@ class Clusters:
         port or subset."""
         host = full_name(destination.host, namespace)
         return self._cluster(self._registry.destination(host), self.port(host, destination), destination)
+
+    def hash_key(self, destination: Destination, namespace: str) -> HashKey | None:
+        """Return what a destination's requests are hashed by, or None; the settings of a port count if the destination
+        names it."""
+        port = destination.port.number if destination.port is not None else None
+        return self._hash_key(full_name(destination.host, namespace), destination.subset, port)
+
+    def hash_key_of(self, service: Service) -> HashKey | None:
+        """Return what the requests of a service's default route are hashed by, which always names the port."""
+        return self._hash_key(service.host, "", self._listener)
+
+    def _hash_key(self, host: str, subset: str, port: int | None) -> HashKey | None:
+        service = self._registry.get(host)
+        rule = self._rules.find(host, service.namespace if service else "")
+        written = consistent_hash(rule, subset, port)
+        return hash_key(written) if written is not None else None
 
     def of_service(self, service: Service) -> Cluster | None:
         """Return the cluster of a service's default route on this listener; None if it does not have this port."""

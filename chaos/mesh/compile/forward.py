@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from chaos.faults import FaultKind
 from chaos.mesh.compile.headers import RouteHeadwork
 from chaos.mesh.compile.rewrite import PathRewrite
-from chaos.mesh.decision import Cluster, Draws, Forward, Request, RetryPolicy
+from chaos.mesh.decision import Cluster, Draws, Forward, HashKey, Request, RetryPolicy
 from chaos.mesh.headers.grpc import is_grpc, limited_timeout
 from chaos.mesh.model.message import Percent
 from chaos.mesh.paths import normalise
@@ -28,6 +28,7 @@ class Branch:
     cluster: Cluster | None
     headwork: RouteHeadwork
     host: bytes | None  # rewritten Host
+    hash_keys: tuple[HashKey, ...] = ()
     shown_host: bytes | None = b""  # for x-envoy-original-host; b"" means the request's own, None no header
 
 
@@ -47,9 +48,10 @@ def forwarder(
 ) -> MakeForward:
     """Return a function that makes the Forward of a request to one destination.
 
-    Most rules have no rewrite and no mirrors; for them it is a shorter function."""
+    Most rules have no rewrite, no mirrors and no consistent hash; for them it is a shorter function."""
     cluster, headwork, host, shown_host = branch.cluster, branch.headwork, branch.host, branch.shown_host
-    if rewrite is None and host is None and not mirrors:
+    hash_keys = branch.hash_keys
+    if rewrite is None and host is None and not mirrors and not hash_keys:
         return lambda request, path, query, draws: Forward(
             cluster, path + query, request.authority, headwork, _timeout(request, timeout), retry
         )
@@ -65,6 +67,7 @@ def forwarder(
             _drawn(mirrors, draws) if mirrors else (),
             None if rewrite is None else path + query,
             None if host is None or shown_host is None else shown_host or request.authority,
+            hash_keys,
         )
 
     return forward

@@ -23,10 +23,12 @@ from chaos.mesh.compile.redirect import DEFAULT_CODE, Locate, compile_location, 
 from chaos.mesh.compile.rewrite import PathRewrite, compile_path_rewrite, replace_matched
 from chaos.mesh.decision import (
     Action,
+    Balancing,
     Cluster,
     DirectResponse,
     Draws,
     Forward,
+    HashKey,
     Headers,
     Preflight,
     Redirect,
@@ -83,7 +85,8 @@ class RuleCompiler:
         self.route: HTTPRoute = effective.route
         self.around = around
         self.server = around.headers.server
-        self.retry = compile_retry(self.route.retries)
+        self.hash_keys = self._hash_keys()
+        self.retry = compile_retry(self.route.retries, hashed=len(self.route.route) == 1 and bool(self.hash_keys))
         self.timeout = self.route.timeout or None
         self.mirrors = self._mirrors()
         self.branches = self._branches()
@@ -243,7 +246,14 @@ class RuleCompiler:
         name = self.around.clusters.name(destination, namespace)
         cluster = self.around.clusters.find(destination, namespace)
         host, shown = self._hosts(written.headers)
-        return Branch(name, weight, cluster, headwork, host.encode() if host else None, shown)
+        keys = self.hash_keys if _is_hashed(cluster) else ()
+        return Branch(name, weight, cluster, headwork, host.encode() if host else None, keys, shown)
+
+    def _hash_keys(self) -> tuple[HashKey, ...]:
+        """Return what the rule's requests are hashed by: the keys of all destinations that can be drawn."""
+        clusters, namespace = self.around.clusters, self.effective.namespace
+        keys = (clusters.hash_key(each.destination, namespace) for each in self._drawn_destinations())
+        return tuple(key for key in keys if key is not None)
 
     def _hosts(self, own: WrittenHeaders | None) -> tuple[str | None, bytes | None]:
         """Return the Host to send (None for the request's own), and the value of x-envoy-original-host as
@@ -320,8 +330,14 @@ def default_route(rule: Rule, ordinal: int, service: Service, around: Surroundin
     """Return the only route to a registered service without a VirtualService: no timeout, default retries."""
     host, port = service.host, around.listener
     headwork = RouteHeadwork(around.headers, (), (), None, None, outbound_stat(f"outbound|{port}||{host}"))
-    branch = Branch(f"{host}:{port}", 1, around.clusters.of_service(service), headwork, None)
+    cluster, key = around.clusters.of_service(service), around.clusters.hash_key_of(service)
+    keys = (key,) if key is not None and _is_hashed(cluster) else ()
+    branch = Branch(f"{host}:{port}", 1, cluster, headwork, None, keys)
     return Route(rule, ordinal, match, forwarder(branch, None, None, compile_retry(None), ()))
+
+
+def _is_hashed(cluster: Cluster | None) -> bool:
+    return cluster is not None and cluster.balancing is Balancing.CONSISTENT_HASH
 
 
 def outbound_stat(name: str) -> bytes:

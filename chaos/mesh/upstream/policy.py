@@ -8,18 +8,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from chaos.mesh.decision import Balancing, CircuitBreakers, Cluster, Endpoint, HashKey, OutlierDetection
+from chaos.mesh.decision import (
+    Balancing,
+    CircuitBreakers,
+    Cluster,
+    Endpoint,
+    HashKey,
+    OutlierDetection,
+    RetryBudget,
+    Warmup,
+)
 from chaos.mesh.model.destination_rule import (
     ConnectionPoolSettings,
     ConsistentHashLB,
     LoadBalancerSettings,
-    PortTrafficPolicy,
     TrafficPolicy,
 )
 from chaos.mesh.model.destination_rule import OutlierDetection as WrittenOutlierDetection
+from chaos.mesh.model.destination_rule import RetryBudget as WrittenRetryBudget
 
 _CONNECT_TIMEOUT = 10.0
 _ENVOY_LOCAL_ORIGIN_FAILURES = 5
+_BUDGET_PERCENT, _BUDGET_CONCURRENCY = 20.0, 3
 _BALANCING = {
     "ROUND_ROBIN": Balancing.ROUND_ROBIN,
     "RANDOM": Balancing.RANDOM,
@@ -29,11 +39,12 @@ _BALANCING = {
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The three parts that subsets and ports replace as wholes; None is Istio's default. TLS has no meaning here."""
+    """The parts that subsets and ports replace as wholes; None is Istio's default. TLS has no meaning here."""
 
     load_balancer: LoadBalancerSettings | None = None
     connection_pool: ConnectionPoolSettings | None = None
     outlier_detection: WrittenOutlierDetection | None = None
+    retry_budget: WrittenRetryBudget | None = None
 
 
 DEFAULT_POLICY = Policy()
@@ -42,23 +53,22 @@ DEFAULT_POLICY = Policy()
 def read_policy(written: TrafficPolicy | None, port: int, base: Policy) -> Policy:
     """Return `written` over `base`.
 
-    Each field replaces the whole field; settings for this port replace all fields, also those that they leave out
-    (istio MergeSubsetTrafficPolicy)."""
+    Each field replaces the whole field; settings for this port replace all fields, also those that they leave out, and
+    `written`'s retry budget with them (istio MergeSubsetTrafficPolicy)."""
     if written is None:
         return base
     merged = Policy(
         written.load_balancer or base.load_balancer,
         written.connection_pool or base.connection_pool,
         written.outlier_detection or base.outlier_detection,
+        written.retry_budget or base.retry_budget,
     )
     for settings in written.port_level_settings:
         if settings.port is not None and settings.port.number == port:
-            merged = _of_port(settings)
+            return Policy(
+                settings.load_balancer, settings.connection_pool, settings.outlier_detection, base.retry_budget
+            )
     return merged
-
-
-def _of_port(settings: PortTrafficPolicy) -> Policy:
-    return Policy(settings.load_balancer, settings.connection_pool, settings.outlier_detection)
 
 
 def endpoints_with(endpoints: tuple[Endpoint, ...], labels: Mapping[str, str]) -> tuple[Endpoint, ...]:
@@ -74,16 +84,28 @@ def make_cluster(name: str, endpoints: tuple[Endpoint, ...], policy: Policy) -> 
         name,
         endpoints,
         balancing=_BALANCING.get((balancer and balancer.simple) or "", Balancing.LEAST_REQUEST),
-        breakers=_breakers(policy.connection_pool),
+        breakers=_breakers(policy.connection_pool, policy.retry_budget),
         outlier_detection=_outlier_detection(policy.outlier_detection),
         connect_timeout=_connect_timeout(policy.connection_pool),
+        warmup=_warmup(balancer),
     )
     if balancer and balancer.consistent_hash:
-        return replace(cluster, balancing=Balancing.CONSISTENT_HASH, hash_key=_hash_key(balancer.consistent_hash))
+        return replace(cluster, balancing=Balancing.CONSISTENT_HASH)
     return cluster
 
 
-def _breakers(pool: ConnectionPoolSettings | None) -> CircuitBreakers:
+def _warmup(balancer: LoadBalancerSettings | None) -> Warmup | None:
+    """Return the warm-up of endpoints, which only ROUND_ROBIN and LEAST_REQUEST have."""
+    if balancer is None or balancer.consistent_hash or balancer.simple == "RANDOM":
+        return None
+    written = balancer.warmup
+    if written is None:
+        return Warmup(balancer.warmup_duration_secs) if balancer.warmup_duration_secs is not None else None
+    minimum = 10.0 if written.minimum_percent is None else written.minimum_percent
+    return Warmup(written.duration, minimum / 100, 1.0 if written.aggression is None else written.aggression)
+
+
+def _breakers(pool: ConnectionPoolSettings | None, budget: WrittenRetryBudget | None) -> CircuitBreakers:
     """Return the limits; 0 and absent are unlimited."""
     tcp, http = pool and pool.tcp, pool and pool.http
     return CircuitBreakers(
@@ -92,7 +114,13 @@ def _breakers(pool: ConnectionPoolSettings | None) -> CircuitBreakers:
         max_requests=_limit(http.http2_max_requests if http else 0),
         max_requests_per_connection=_limit(http.max_requests_per_connection if http else 0),
         max_retries=_limit(http.max_retries if http else 0),
+        retry_budget=_budget(budget) if budget is not None else None,
     )
+
+
+def _budget(written: WrittenRetryBudget) -> RetryBudget:
+    percent = _BUDGET_PERCENT if written.percent is None else written.percent
+    return RetryBudget(percent / 100, written.min_retry_concurrency or _BUDGET_CONCURRENCY)
 
 
 def _limit(number: int) -> int | None:
@@ -125,12 +153,18 @@ def _given(number: int | None, default: int) -> int:
     return default if number is None else number
 
 
-def _hash_key(written: ConsistentHashLB) -> HashKey:
+def hash_key(written: ConsistentHashLB) -> HashKey | None:
+    """Return what is hashed; None for `useSourceIp: false`, which hashes nothing."""
     if written.http_header_name:
         return HashKey(header=written.http_header_name.lower().encode())
     if (cookie := written.http_cookie) is not None:
-        path = cookie.path.encode()
-        return HashKey(cookie=cookie.name.encode(), cookie_path=path, cookie_ttl=cookie.ttl)
+        attributes = tuple((each.name.encode(), each.value.encode()) for each in cookie.attributes)
+        return HashKey(
+            cookie=cookie.name.encode(),
+            cookie_path=cookie.path.encode(),
+            cookie_ttl=cookie.ttl,
+            cookie_attributes=attributes,
+        )
     if written.http_query_parameter_name:
         return HashKey(query_parameter=written.http_query_parameter_name.encode())
-    return HashKey(source_ip=True)
+    return HashKey(source_ip=True) if written.use_source_ip else None

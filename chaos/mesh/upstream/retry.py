@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 from chaos.mesh.decision import Failure, Headers, RetryPolicy
 from chaos.mesh.model.virtual_service import HTTPRetry
@@ -31,20 +32,23 @@ _NUMBER = re.compile(r"\+?[0-9]{1,9}")  # as Go's strconv.Atoi has it; +503 is a
 RetryOn = Callable[[int | Failure, Headers, bool], bool]
 
 
-def compile_retry(retries: HTTPRetry | None) -> RetryPolicy | None:
+def compile_retry(retries: HTTPRetry | None, *, hashed: bool = False) -> RetryPolicy | None:
     """Return the policy; None when nothing is retried (`attempts: 0`). Without retries in the rule Istio's default
-    applies."""
+    applies.
+
+    Where the only destination is `hashed`, retries go to the endpoint that the hash names, unless the rule says
+    otherwise."""
     if retries is None:
-        return DEFAULT_POLICY
+        return HASHED_DEFAULT_POLICY if hashed else DEFAULT_POLICY
     if retries.attempts <= 0:
         return None
-    words = retries.retry_on or DEFAULT_RETRY_ON
+    words, ignored = retries.retry_on or DEFAULT_RETRY_ON, retries.retry_ignore_previous_hosts
     return RetryPolicy(
         attempts=retries.attempts,
         retry_on=compile_retry_on(words),
         per_try_timeout=retries.per_try_timeout or None,
         backoff_base=retries.backoff or 0.025,
-        avoid_previous_hosts=retries.retry_ignore_previous_hosts is not False,
+        avoid_previous_hosts=not hashed if ignored is None else ignored,
         description=words,
     )
 
@@ -110,3 +114,4 @@ def _grpc_status(headers: Headers) -> bytes:
 
 
 DEFAULT_POLICY = RetryPolicy(DEFAULT_ATTEMPTS, compile_retry_on(DEFAULT_RETRY_ON), description=DEFAULT_RETRY_ON)
+HASHED_DEFAULT_POLICY = replace(DEFAULT_POLICY, avoid_previous_hosts=False)

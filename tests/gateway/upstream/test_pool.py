@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
+from support.clock import Clock
 from support.decisions import cluster, retrying, to
 from support.raw_client import Answer
 from support.scripted import OK, InProcess, Peer, always, always_ok, gateway, get, until, upstream
 
-from chaos.mesh.decision import CircuitBreakers, Failure, OutlierDetection
+from chaos.mesh.decision import Balancing, CircuitBreakers, Failure, OutlierDetection, RetryBudget, Warmup
 
 OVERFLOW = b"upstream connect error or disconnect/reset before headers. reset reason: overflow"
 
@@ -17,7 +19,8 @@ OVERFLOW = b"upstream connect error or disconnect/reset before headers. reset re
 class Gate:
     """An upstream that answers when it is told to."""
 
-    def __init__(self) -> None:
+    def __init__(self, answer: bytes = OK) -> None:
+        self.answer = answer
         self.open = asyncio.Event()
         self.busy = self.most = 0
 
@@ -28,7 +31,7 @@ class Gate:
             self.most = max(self.most, self.busy)
             await self.open.wait()
             self.busy -= 1
-            await peer.send(OK)
+            await peer.send(self.answer)
 
 
 async def _at_once(proxy: InProcess, count: int) -> list[asyncio.Task[Answer]]:
@@ -181,6 +184,49 @@ async def test_max_retries_limits_the_requests_that_are_retried_at_a_time() -> N
         first.writer.transport.abort()
         await until(lambda: len(proxy.worker.connections) == 0)
         assert proxy.pools()["web.default.svc.cluster.local:80"].retrying == 0
+
+
+@pytest.mark.parametrize(("minimum", "retried"), [(1, 1), (2, 2)])
+async def test_a_retry_budget_is_a_share_of_the_requests_but_at_least_a_number(minimum: int, retried: int) -> None:
+    """Of four at once a quarter, or two; a retry that waits for its back-off is no request. It replaces max_retries."""
+    gate = Gate(b"HTTP/1.1 503 X\r\ncontent-length: 0\r\n\r\n")
+    limits = CircuitBreakers(max_retries=50, retry_budget=RetryBudget(0.25, minimum))
+    retry = retrying(1, 503, backoff_base=30.0)
+    async with (
+        upstream(gate.script) as web,
+        gateway(to(cluster(web.port, breakers=limits), retry=retry)) as proxy,
+    ):
+        asked = await _at_once(proxy, 4)
+        await until(lambda: gate.busy == 4)
+        gate.open.set()
+        await until(lambda: proxy.counts()["upstream_failures"] == 4)
+        assert proxy.pools()["web.default.svc.cluster.local:80"].retrying == retried
+        await until(lambda: sum(each.done() for each in asked) == 4 - retried)
+        for each in asked:
+            each.cancel()
+
+
+async def test_an_endpoint_that_new_rules_add_warms_up() -> None:
+    clock = Clock()
+    settings: dict[str, Any] = {"balancing": Balancing.ROUND_ROBIN, "warmup": Warmup(60.0, 0.1)}
+    async with (
+        upstream() as old,
+        upstream() as new,
+        gateway(to(cluster(old.port, **settings)), clock=clock) as proxy,
+    ):
+        await proxy.ask(get())
+        clock.advance(100.0)
+        proxy.worker.use(to(cluster(old.port, new.port, **settings)))
+        for _ in range(22):
+            assert (await proxy.ask(get())).status == 200
+        assert len(new.heads) in (1, 2, 3)
+        clock.advance(61.0)
+        for _ in range(20):  # its next turn may still be as far off as it was
+            await proxy.ask(get())
+        before = len(new.heads)
+        for _ in range(20):
+            await proxy.ask(get())
+        assert len(new.heads) - before in (9, 10, 11)
 
 
 async def test_new_rules_keep_what_is_known_of_an_endpoints_health() -> None:

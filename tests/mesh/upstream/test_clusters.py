@@ -6,7 +6,16 @@ import pytest
 from support.mesh import forwarded, request, rules_of, virtual_service
 
 from chaos.mesh.compile.rules import Rules
-from chaos.mesh.decision import Balancing, CircuitBreakers, Cluster, HashKey, OutlierDetection, Request
+from chaos.mesh.decision import (
+    Balancing,
+    CircuitBreakers,
+    Cluster,
+    HashKey,
+    OutlierDetection,
+    Request,
+    RetryBudget,
+    Warmup,
+)
 from chaos.mesh.names import Proxy
 
 SERVICES = {"web:80": [{"version": "v1"}, {"version": "v1", "zone": "a"}, {"version": "v2"}], "web:81": [{}]}
@@ -79,15 +88,75 @@ HASHES = [
     ("httpHeaderName: X-User", HashKey(header=b"x-user")),
     ("httpCookie: {name: c, path: /p, ttl: 60s}", HashKey(cookie=b"c", cookie_path=b"/p", cookie_ttl=60.0)),
     ("httpCookie: {name: c}", HashKey(cookie=b"c")),
+    (
+        "httpCookie: {name: c, attributes: [{name: SameSite, value: Lax}, {name: Secure}]}",
+        HashKey(cookie=b"c", cookie_attributes=((b"SameSite", b"Lax"), (b"Secure", b""))),
+    ),
     ("useSourceIp: true", HashKey(source_ip=True)),
+    ("useSourceIp: false", None),
     ("httpQueryParameterName: q", HashKey(query_parameter=b"q")),
 ]
 
 
 @pytest.mark.parametrize(("text", "key"), HASHES)
-def test_consistent_hashing(text: str, key: HashKey) -> None:
-    found = cluster(destination_rule(f"trafficPolicy: {{loadBalancer: {{consistentHash: {{{text}}}}}}}"))
-    assert (found.balancing, found.hash_key) == (Balancing.CONSISTENT_HASH, key)
+def test_consistent_hashing(text: str, key: HashKey | None) -> None:
+    rules = compiled(destination_rule(f"trafficPolicy: {{loadBalancer: {{consistentHash: {{{text}}}}}}}"))
+    forward = forwarded(rules)
+    assert forward.cluster is not None
+    assert (forward.cluster.balancing, forward.hash_keys) == (Balancing.CONSISTENT_HASH, (key,) if key else ())
+
+
+HASHED_BY_PORT = """
+trafficPolicy:
+  loadBalancer: {consistentHash: {httpHeaderName: x-host}}
+  portLevelSettings: [{port: {number: 80}, loadBalancer: {simple: RANDOM}}]
+"""
+
+
+def test_a_port_with_another_balancer_hashes_nothing() -> None:
+    """Nor does it keep the host's hash, which Istio still gives the route."""
+    assert forwarded(compiled(destination_rule(HASHED_BY_PORT))).hash_keys == ()
+    assert forwarded(compiled(destination_rule(HASHED_BY_PORT), port=81)).hash_keys == (HashKey(header=b"x-host"),)
+
+
+WARMUPS = [
+    ("warmup: {duration: 30s}", Warmup(30.0, 0.1, 1.0)),
+    ("warmup: {duration: 30s, minimumPercent: 0, aggression: 2}", Warmup(30.0, 0.0, 2.0)),
+    ("simple: ROUND_ROBIN, warmup: {duration: 30s, minimumPercent: 50}", Warmup(30.0, 0.5, 1.0)),
+    ("warmupDurationSecs: 10s", Warmup(10.0)),
+    ("warmup: {duration: 30s}, warmupDurationSecs: 10s", Warmup(30.0)),
+    ("simple: RANDOM, warmup: {duration: 30s}", None),
+    ("consistentHash: {httpHeaderName: x}, warmup: {duration: 30s}", None),
+]
+
+
+@pytest.mark.parametrize(("text", "warmup"), WARMUPS)
+def test_warm_up(text: str, warmup: Warmup | None) -> None:
+    assert cluster(destination_rule(f"trafficPolicy: {{loadBalancer: {{{text}}}}}")).warmup == warmup
+
+
+BUDGETS = """
+trafficPolicy:
+  retryBudget: {percent: 30, minRetryConcurrency: 1}
+  portLevelSettings: [{port: {number: 81}, loadBalancer: {simple: RANDOM}}]
+subsets:
+- {name: own, trafficPolicy: {retryBudget: {}}}
+- {name: ported, trafficPolicy: {portLevelSettings: [{port: {number: 80}, loadBalancer: {simple: RANDOM}}]}}
+"""
+BUDGET_OF = [
+    ("", 80, RetryBudget(0.3, 1)),
+    ("", 81, None),
+    ("own", 80, RetryBudget(0.2, 3)),
+    ("own", 81, RetryBudget(0.2, 3)),
+    ("ported", 80, RetryBudget(0.3, 1)),
+    ("ported", 81, None),
+]
+
+
+@pytest.mark.parametrize(("subset", "port", "budget"), BUDGET_OF)
+def test_retry_budgets(subset: str, port: int, budget: RetryBudget | None) -> None:
+    """As istiod has them: the settings of a port drop the host's budget, a subset's budget counts on every port."""
+    assert cluster(destination_rule(BUDGETS), subset=subset, port=port).breakers.retry_budget == budget
 
 
 def test_limits() -> None:
