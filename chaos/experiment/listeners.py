@@ -11,7 +11,7 @@ from chaos.errors import Problem
 from chaos.experiment.read import Reading
 from chaos.experiment.tasks import LoadTask
 from chaos.mesh.compile.rules import Rules
-from chaos.mesh.explain.asking import nothing_here, service_called
+from chaos.mesh.explain.asking import no_listener, nothing_here, service_called
 
 
 def listener_problems(reading: Reading, rules: Rules, tasks: Iterable[LoadTask]) -> list[Problem]:
@@ -34,5 +34,4 @@ def _proxy_port(reading: Reading, rules: Rules) -> list[Problem]:
     ports = rules.mesh.http_ports
     if port in ports or not ports:
         return []
-    message = f"listener {port} does not exist: HTTP ports here are {', '.join(map(str, ports))}"
-    return [reading.problem(("spec", "proxy", "port"), message, code="no-listener")]
+    return [reading.problem(("spec", "proxy", "port"), no_listener(port, ports), code="no-listener")]

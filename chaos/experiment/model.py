@@ -7,12 +7,14 @@ JSON Schema.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from chaos.experiment.values import Address, Percentage, Seconds, Switch, Text
 from chaos.mesh.model.message import Message, camel_case
+from chaos.mesh.request_line import wrong_port
 
 API_VERSION = "chaos/v1alpha1"
 KIND = "Experiment"
@@ -141,6 +143,8 @@ class Task(Model):
         target = getattr(self, given[0])
         if not target.startswith(("http://", "https://")) or target.rstrip("/").endswith(":"):
             raise ValueError(f"{target!r} is not a URL; write it like http://webserver/path")
+        if wrong := wrong_port(re.split("[/?#]", target.partition("://")[2], maxsplit=1)[0]):
+            raise ValueError(f"{target!r}: {wrong}")
         return self
 
     @property

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from chaos.errors import InvalidInput
+from chaos.mesh.names import HTTP_PORT
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _SOURCE = "REQUEST"  # what problems call the place, as the usage of `chaos explain` does
@@ -60,9 +61,23 @@ def _parts(url: str) -> tuple[str, bytes, bytes]:
     authority, target = rest[:at], rest[at:]
     if not authority:
         raise InvalidInput.at(_SOURCE, f"{url!r} has no host; write the URL like http://webserver/path")
+    if wrong := wrong_port(authority):
+        raise InvalidInput.at(_SOURCE, f"{url!r}: {wrong}")
     if not target.startswith("/"):
         target = "/" + target
     return scheme, authority.encode(), target.encode()
+
+
+def wrong_port(authority: str) -> str:
+    """Return what is wrong with the port that an authority names; empty if it names a right one, or none."""
+    host, colon, port = authority.rpartition("@")[2].rpartition(":")
+    if not colon or "]" in port:
+        return ""
+    if not port:
+        return f"the port is missing; write {host} or {host}:{HTTP_PORT}"
+    if not port.isascii() or not port.isdigit() or not 1 <= int(port[:9]) <= 65535:
+        return f"{port} is not a port; ports are 1 to 65535"
+    return ""
 
 
 def _header(line: str) -> tuple[bytes, bytes]:

@@ -146,3 +146,12 @@ def test_a_setting_that_cannot_be_made_is_refused(text):
 )
 def test_a_file_without_a_name_of_its_own_is_named_after_itself(file, name):
     assert stem(file) == name
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [("http://web:99999/", "99999 is not a port; ports are 1 to 65535"), ("http://web:x", "x is not a port")],
+)
+def test_a_task_with_a_port_that_is_none_is_located(url: str, expected: str) -> None:
+    (problem,) = read_experiment([("e.yaml", document(f"load: {{tasks: [{{get: '{url}'}}]}}"))]).problems
+    assert problem.path == "spec.load.tasks[0]" and expected in problem.message

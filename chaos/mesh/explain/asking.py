@@ -30,6 +30,7 @@ from chaos.mesh.decision import (
 from chaos.mesh.draws import FixedDraws
 from chaos.mesh.explain.explanation import Considered, Explanation, Fate, Skipped, Tested
 from chaos.mesh.paths import normalise
+from chaos.mesh.request_line import wrong_port
 from chaos.mesh.upstream.registry import Service
 
 _HOSTS_SHOWN = 12
@@ -70,11 +71,15 @@ def nothing_here(rules: Rules, authority: bytes) -> str:
     """Return why no virtual host has requests with this Host: no such listener, no HTTP of the service there, or an
     unknown name."""
     port = rules.listener_of(authority)
+    if rules.mesh.only is None and (wrong := wrong_port(authority.decode("latin-1"))):
+        return wrong
+    if missing := _no_played_listener(rules):
+        return missing
     service = service_called(rules, authority)
     if service is not None:
-        return _hidden(rules, service, port) or _not_on(service, port)
+        return _hidden(rules, service, port) or _not_on(service, port, fixed=rules.mesh.only is not None)
     if rules.mesh.only is None and port not in {listener.port for listener in rules.mesh.listeners}:
-        return _no_listener(rules, port)
+        return no_listener(port, (listener.port for listener in rules.mesh.listeners))
     return f"no virtual host is called {without_port(authority).decode('latin-1')}"
 
 
@@ -100,7 +105,7 @@ def _short(service: Service) -> str:
     return service.host.split(".", 1)[0] if service.host.endswith(".svc.cluster.local") else service.host
 
 
-def _not_on(service: Service, port: int) -> str:
+def _not_on(service: Service, port: int, *, fixed: bool) -> str:
     name = _short(service)
     if port in service.ports:
         protocol = service.ports[port].protocol
@@ -110,12 +115,21 @@ def _not_on(service: Service, port: int) -> str:
         return f"{name} has no HTTP on any port"
     several = "ports are" if len(ports) > 1 else "port is"
     shown = ", ".join(map(str, ports))
-    return f"{name} has no HTTP on port {port}: its {several} {shown}; ask for http://{name}:{ports[0]}/"
+    right = f"ask for http://{name}:{ports[0]}/" if not fixed else f"spec.proxy.port is {port}, for all requests"
+    return f"{name} has no HTTP on port {port}: its {several} {shown}; {right}"
 
 
-def _no_listener(rules: Rules, port: int) -> str:
-    ports = ", ".join(str(listener.port) for listener in rules.mesh.listeners) or "none"
-    return f"listener {port} does not exist: HTTP ports here are {ports}"
+def _no_played_listener(rules: Rules) -> str:
+    """Return that the only listener of a sidecar does not exist in the mesh; empty if it does."""
+    ports = rules.mesh.http_ports
+    if rules.mesh.only is None or rules.proxy.is_gateway or not ports or rules.mesh.only in ports:
+        return ""
+    return no_listener(rules.mesh.only, ports)
+
+
+def no_listener(port: int, ports: Iterable[int]) -> str:
+    """Return that a port is no listener, and which ports are."""
+    return f"listener {port} does not exist: HTTP ports here are {', '.join(map(str, ports)) or 'none'}"
 
 
 def _sources(host: CompiledHost | None) -> tuple[tuple[str, str], ...]:

@@ -144,7 +144,9 @@ def _lines(explanation: Explanation) -> Iterator[str]:
 def _host(explanation: Explanation) -> Iterator[str]:
     if explanation.virtual_host is None:
         offered = ", ".join(explanation.known_hosts)
-        yield f"  listener {explanation.listener}: {explanation.nothing_here}"
+        said = explanation.nothing_here
+        named = said.startswith("listener ") or not explanation.listener
+        yield f"  {said}" if named else f"  listener {explanation.listener}: {said}"
         if offered:
             yield f"  known: {offered}"
         return

@@ -174,7 +174,7 @@ def read_resource(item: Item) -> tuple[Resource[Any] | None, list[Problem]]:
 def _bad_service(spec: KubernetesService) -> Iterator[tuple[Path, str]]:
     """Yield what the API server refuses in a Service's ports: path and message."""
     if not spec.ports and not spec.is_headless and spec.type != "ExternalName":
-        yield ("ports",), "required, but missing: a Service needs at least one port"
+        yield ("ports",), "required, but missing: a Service needs a port, like {port: 80, name: http}"
     if spec.type == "ExternalName" and not spec.external_name:
         yield ("externalName",), "required, but missing: the name that this Service stands for"
     for index, port in enumerate(spec.ports):
@@ -272,6 +272,6 @@ def duplicates(resources: list[Resource[Any]]) -> list[Problem]:
         earlier = first.setdefault((resource.kind, resource.namespace, resource.name), resource)
         if earlier is not resource:
             name = ("metadata", "name")
-            message = f"a second {resource}; the first is at {earlier.locate(name)}"
+            message = f"a second {resource}; the first is at {earlier.locate(name)}, and kubectl would replace it"
             problems.append(Problem(resource.locate(name), resource.path(name), message, "error", "duplicate"))
     return problems

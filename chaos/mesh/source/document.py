@@ -15,6 +15,7 @@ import yaml
 
 from chaos.errors import Location, Problem, Severity
 from chaos.mesh.source.scalars import Scalar, is_trap, resolve, whole
+from chaos.mesh.source.templates import RENDER_FIRST, template_line
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 64
@@ -124,7 +125,9 @@ def read_documents(text: str | bytes, file: str) -> Documents:
         return Documents(file, problems=(Problem(Location(file), "", refused),))
     decoded = _decode(text)
     if isinstance(decoded, str):
-        return _Reader(file).read(decoded)
+        read = _Reader(file).read(decoded)
+        place = template_line(decoded, any_action=bool(read.problems)) if "{{" in decoded else None
+        return read if place is None else Documents(file, problems=(Problem(Location(file, *place), "", RENDER_FIRST),))
     line, message = decoded
     return Documents(file, problems=(Problem(Location(file, line), "", message),))
 

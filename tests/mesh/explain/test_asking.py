@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from support.mesh import web
@@ -147,3 +148,28 @@ BAD = [
 def test_a_bad_request_says_what_would_be_right(text: str, headers: tuple[str, ...], message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         Request.parse(text, headers)
+
+
+WRONG_PORTS = [
+    ("http://web:99999/", "99999 is not a port; ports are 1 to 65535"),
+    ("http://web:abc/", "abc is not a port"),
+    ("http://web:0/", "0 is not a port"),
+    ("http://[::1]:99999/", "99999 is not a port"),
+    ("http://web:/", "the port is missing; write web or web:80"),
+]
+
+
+@pytest.mark.parametrize(("url", "expected"), WRONG_PORTS)
+def test_a_port_that_is_none_is_refused(url: str, expected: str) -> None:
+    with pytest.raises(InvalidInput, match=re.escape(expected)):
+        explained(url)
+
+
+def test_a_host_header_without_a_right_port_reaches_no_listener() -> None:
+    assert "\n  abc is not a port; ports are 1 to 65535\n" in str(explained("http://web/", "host: web:abc"))
+
+
+def test_a_listener_that_does_not_exist_is_named_with_those_that_do() -> None:
+    found = str(explained("http://web:81/x", rules=web(RULES, services={"other:81": [{}], "web:80": [{}]})))
+    assert "listener 81: web has no HTTP on port 81: its port is 80; ask for http://web:80/" in found
+    assert "\n  listener 82 does not exist: HTTP ports here are 80\n" in str(explained("http://nobody:82/"))

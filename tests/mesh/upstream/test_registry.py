@@ -98,7 +98,7 @@ def test_an_external_name_is_another_name_of_its_service() -> None:
 
 
 BAD = [
-    ("ports: []", "spec.ports: required, but missing: a Service needs at least one port"),
+    ("ports: []", "spec.ports: required, but missing: a Service needs a port, like {port: 80, name: http}"),
     ("ports: [{port: 0}]", "spec.ports[0].port: 0 is not a port; write a number from 1 to 65535"),
     ("ports: [{port: 70000}]", "spec.ports[0].port: 70000 is not a port; write a number from 1 to 65535"),
     ("ports: [{port: 80}, {port: 81}]", "spec.ports[0]: needs a name: a Service with several ports names each of them"),

@@ -8,10 +8,11 @@ from __future__ import annotations
 from chaos.mesh.check.cursor import At
 from chaos.mesh.model.kubernetes_service import KubernetesService
 from chaos.mesh.model.resources import Resource
-from chaos.mesh.read.shape import shown
+from chaos.mesh.read.shape import shown, suggestion
 from chaos.mesh.upstream.protocols import SNIFFED, protocol_of_service_port
 
 PORT_NAME, EXTERNAL_NAME = "IST0118", "IST0150"
+_WORDS = ["http", "http2", "https", "grpc", "grpc-web", "tcp", "tls", "mongo", "redis", "mysql"]
 
 
 def analyze_service(at: At, service: Resource[KubernetesService]) -> None:
@@ -25,6 +26,7 @@ def analyze_service(at: At, service: Resource[KubernetesService]) -> None:
             message = f"{said} makes it TCP, which may take other traffic of this port along; write it like http-web"
             here.warn(message, EXTERNAL_NAME)
         elif spoken == SNIFFED and port.app_protocol:
-            here.info(f"{said} is no protocol that Istio knows; the proxy detects it", PORT_NAME)
+            hint = suggestion(port.app_protocol, _WORDS)
+            here.info(hint.after(f"{said} is no protocol that Istio knows; the proxy detects it"), PORT_NAME)
         elif spoken == SNIFFED:
             here.info(f"the name {said} says no protocol; write it like http-{port.name or 'web'}", PORT_NAME)

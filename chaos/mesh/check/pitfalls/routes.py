@@ -19,6 +19,7 @@ from chaos.mesh.model.resources import Resource, Resources
 from chaos.mesh.model.virtual_service import Headers, HTTPMatchRequest, HTTPRoute, VirtualService
 from chaos.mesh.names import Proxy
 from chaos.mesh.read.shape import Wording, shown
+from chaos.mesh.request_line import wrong_port
 from chaos.mesh.resolve.sidecars import sidecar_of
 
 if TYPE_CHECKING:
@@ -72,6 +73,9 @@ def _route(at: At, route: HTTPRoute, namespace: str) -> None:
 
 def _match(at: At, match: HTTPMatchRequest) -> None:
     _uri(at.into("uri"), match)
+    authority = match.authority.exact if match.authority is not None else None
+    if authority and (wrong := wrong_port(authority)):
+        at.into("authority", "exact").info(f"no request asks for it: {wrong}", "never-matches")
     method = match.method.exact if match.method is not None else None
     if method is not None and method not in _METHODS and method.upper() in _METHODS:
         at.into("method", "exact").info(
