@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, WithJsonSchema, model_validator
 
+from chaos.mesh.source.scalars import BareWord
 from chaos.units import parse_duration
 
 
@@ -41,12 +42,24 @@ def _with_unit(value: Any) -> str:
     return f": {value}s or {value}ms" if number else ", like 5s, 100ms or 1m30s"
 
 
+def _boolean(value: Any) -> Any:
+    """Return the boolean of a bare `y` or `n`; anything else stays."""
+    return value.boolean if isinstance(value, BareWord) else value
+
+
+def _label(value: Any) -> Any:
+    if isinstance(value, BareWord):
+        raise ValueError(f'a bare {value} is a boolean to kubectl, which refuses it here; write "{value}" in quotes')
+    return value
+
+
 DURATION_PATTERN = (
     r"^[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(h|ms|m|s|us|µs|ns)(([0-9]+(\.[0-9]*)?|\.[0-9]+)(h|ms|m|s|us|µs|ns))*$"
 )
 
 Text = Annotated[str, Strict()]
-Flag = Annotated[bool, Strict()]
+Flag = Annotated[bool, BeforeValidator(_boolean), Strict()]
+Label = Annotated[str, BeforeValidator(_label), Strict()]
 Int32 = Annotated[int, Strict(), Field(ge=-(2**31), le=2**31 - 1)]
 UInt32 = Annotated[int, Strict(), Field(ge=0, le=2**32 - 1)]
 UInt64 = Annotated[int, Strict(), Field(ge=0, le=2**64 - 1)]
@@ -130,8 +143,8 @@ class Metadata(Message):
     name: Text = ""
     generate_name: Text = ""
     namespace: Text = ""
-    labels: dict[str, Text] = {}
-    annotations: dict[str, Text] = {}
+    labels: dict[str, Label] = {}
+    annotations: dict[str, Label] = {}
     creation_timestamp: Text | None = None
     uid: Any = None
     resource_version: Any = None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pydantic import ConfigDict, Field
 
-from chaos.mesh.model.message import Message, Text, UInt32
+from chaos.mesh.model.message import Label, Message, Text, UInt32
 
 
 class _Lenient(Message):
@@ -55,9 +55,9 @@ class Pod(_Lenient):
 class TemplateMetadata(_Lenient):
     """metadata of the Pods that are made."""
 
-    labels: dict[str, Text] = {}
+    labels: dict[str, Label] = {}
     """Their labels."""
-    annotations: dict[str, Text] = {}
+    annotations: dict[str, Label] = {}
     """Their annotations."""
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from chaos.errors import Location, Problem, Severity
-from chaos.mesh.source.scalars import Scalar, is_trap, resolve, whole
+from chaos.mesh.source.scalars import BareWord, Scalar, is_trap, resolve, whole
 from chaos.mesh.source.templates import RENDER_FIRST, template_line
 
 MAX_BYTES = 1 << 20
@@ -310,9 +310,11 @@ class _Reader:
 
     def _plain(self, text: str, position: Position) -> Scalar:
         if is_trap(text):
-            word = "true" if text in "yY" else "false"
-            message = f'kubectl reads a bare `{text}` as the boolean {word}; write "{text}" in quotes for the string'
+            found = BareWord(text)
+            word = "true" if found.boolean else "false"
+            message = f'kubectl reads a bare `{text}` as the boolean; write {word}, or "{text}" in quotes for the text'
             self._note(position, field_path(tuple(self.path)), message, "info")
+            return found
         value = resolve(text)
         if isinstance(value, float) and not abs(value) < float("inf"):
             self._problem(position, field_path(tuple(self.path)), f"{text} is not a finite number")

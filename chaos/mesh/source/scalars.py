@@ -1,9 +1,10 @@
 """What a bare YAML word means to kubectl: the rules of sigs.k8s.io/yaml (go-yaml v2), not PyYAML's.
 
 The differences matter: `0o17` and `1e3` are numbers, `12:30` is a string (PyYAML: 750), dates stay strings, and a float
-without a fraction becomes an integer on its way through JSON (`50.0` is 50). One difference to kubectl is kept: a
-bare `y` or `n` is a string here, as in YAML 1.2 and most readers; kubectl takes it for a boolean, and `is_trap` lets
-the reader say so."""
+without a fraction becomes an integer on its way through JSON (`50.0` is 50).
+
+A bare `y` or `n` is a `BareWord`: a boolean where one stands, as to kubectl, and else a text, as in YAML 1.2 and to
+most programs that write YAML, PyYAML among them; kubectl refuses it there."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ _WORDS: dict[str, Scalar] = {
     **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), -math.inf),
     **dict.fromkeys((".nan", ".NaN", ".NAN"), math.nan),
 }
-_TRAPS = frozenset("yYnN")
+_TRAPS = {"y": True, "Y": True, "n": False, "N": False}
 _DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9_]*)")
 _BASED = re.compile(r"([-+]?)0(b[01_]+|o[0-7_]+|x[0-9a-fA-F_]+|[0-7_]+)", re.IGNORECASE)
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
@@ -57,6 +58,17 @@ def whole(number: float) -> int | float:
     return int(number) if number.is_integer() and abs(number) < 2**64 else number
 
 
+class BareWord(str):
+    """A bare `y` or `n`."""
+
+    __slots__ = ()
+
+    @property
+    def boolean(self) -> bool:
+        """What kubectl reads."""
+        return _TRAPS[self]
+
+
 def is_trap(word: str) -> bool:
-    """Return whether kubectl reads this bare word as a boolean although it is a string here."""
+    """Return whether kubectl reads this bare word as a boolean although most programs take it for a text."""
     return word in _TRAPS

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from chaos.mesh.source.scalars import is_trap, resolve
+from chaos.mesh.source.scalars import BareWord, is_trap, resolve
 
 
 class _Dumper(yaml.SafeDumper):
@@ -25,6 +25,7 @@ def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
 
 
 _Dumper.add_representer(str, _text)
+_Dumper.add_representer(BareWord, _text)
 
 
 def to_yaml(*documents: Any) -> str:

@@ -200,3 +200,21 @@ def test_a_broken_label_of_a_pod_is_located() -> None:
     )
     (problem,) = read_resources(read_documents(text, "f.yaml"))[1]
     assert str(problem).startswith("f.yaml:4:44: spec.template.metadata.labels.app: expected a string, not 1")
+
+
+@pytest.mark.parametrize(("word", "ignored"), [("y", True), ("Y", True), ("n", False), ("N", False), ("on", True)])
+def test_a_bare_word_is_a_boolean_where_one_stands(word: str, ignored: bool) -> None:
+    """kubectl reads it so everywhere; where a text stands, programs that write YAML mean the text."""
+    match = f"match: [{{ignoreUriCase: {word}, uri: {{prefix: y}}}}]"
+    resources = load_resources(HEAD + "  http:\n" + ROUTE + f"    {match}\n")
+    (entry,) = resources.virtual_services[0].spec.http[0].match
+    assert entry.uri is not None
+    assert (entry.ignore_uri_case, entry.uri.prefix) == (ignored, "y")
+
+
+def test_a_bare_word_as_a_label_is_refused() -> None:
+    text = HEAD.replace("{name: t}", "{name: t, labels: {x: y}}")
+    assert (
+        'f.yaml:3:33: metadata.labels.x: a bare y is a boolean to kubectl, which refuses it here; write "y" in quotes'
+        in problems(text)
+    )

@@ -49,3 +49,8 @@ def test_a_text_stays_a_text_as_value_and_as_key(text: str) -> None:
 @given(st.dictionaries(PRINTABLE, PRINTABLE | st.integers(-(2**53), 2**53) | st.booleans() | st.none(), max_size=4))
 def test_whatever_it_is(value: dict[str, object]) -> None:
     assert back({"spec": value}) == {"spec": value}
+
+
+def test_a_bare_word_is_written_in_quotes() -> None:
+    (document,) = read_documents("a: y", "f.yaml")
+    assert to_yaml(document.value) == 'a: "y"\n'
