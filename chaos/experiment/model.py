@@ -45,7 +45,7 @@ class Proxy(Model):
 class ServiceEndpoint(Model):
     address: Address
     labels: dict[str, Text] = {}
-    weight: int = Field(default=1, ge=1)
+    weight: int = Field(default=1, ge=1, le=2**32 - 1)
 
 
 class Readiness(Model):
