@@ -45,6 +45,8 @@ class Proxy(Model):
 class ServiceEndpoint(Model):
     address: Address
     labels: dict[str, Text] = {}
+    workload: str | None = Field(default=None, min_length=1)
+    """Name of a Pod, Deployment or the like in the files, `name` or `namespace/name`, whose labels it has, too."""
     weight: int = Field(default=1, ge=1, le=2**32 - 1)
 
 

@@ -7,7 +7,7 @@ Listed endpoints have addresses; built-in services and programs get theirs when 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count, repeat
 
@@ -18,6 +18,8 @@ from chaos.mesh.decision import Endpoint
 from chaos.mesh.model.resources import Resources
 from chaos.mesh.model.virtual_service import HTTPRoute
 from chaos.mesh.names import HTTP_PORT, Proxy, full_name, is_address, is_wildcard
+from chaos.mesh.read.shape import suggestion
+from chaos.mesh.resolve.workloads import Workload, called, workloads
 from chaos.mesh.upstream.registry import Registry, parse_host_port
 
 _VERSION = re.compile(r"v\d+(?:$|[-.])")
@@ -145,16 +147,18 @@ def plan_services(reading: Reading) -> ServicePlan:
     problems: list[Problem] = []
     protocols: dict[Place, str] = {}
     entries = entry_hosts(reading.resources)
+    pods = workloads(reading.resources)
     for key, service in spec.services.items():
         try:
             place = _place(key, spec.proxy.namespace, entries)
         except ValueError as error:
             problems.append(reading.problem(("spec", "services", key), str(error)))
             continue
+        problems += _unknown_workloads(reading, key, service, pods)
         if place in places:
             problems.append(reading.problem(("spec", "services", key), f"{place} is listed twice"))
         else:
-            places[place] = tuple(_instances(place, service))
+            places[place] = tuple(_instances(place, service, pods))
             protocols[place] = service.protocol
     return ServicePlan(places, (), tuple(problems), protocols)
 
@@ -174,11 +178,23 @@ def _place(key: str, namespace: str, entries: frozenset[str]) -> Place:
     return Place(full_name(host.rstrip("."), namespace), port or HTTP_PORT)
 
 
-def _instances(place: Place, service: Service) -> Iterator[Instance]:
+def _unknown_workloads(reading: Reading, key: str, service: Service, pods: Sequence[Workload]) -> Iterator[Problem]:
+    for index, endpoint in enumerate(service.endpoints or ()):
+        if endpoint.workload is not None and called(pods, endpoint.workload) is None:
+            known = [each.source.name for each in pods]
+            hint = suggestion(endpoint.workload, known, f"known are {', '.join(known)}" if known else "")
+            path = ("spec", "services", key, "endpoints", index, "workload")
+            yield reading.problem(
+                path, str(hint.after(f"no Pod, Deployment or the like is called {endpoint.workload}"))
+            )
+
+
+def _instances(place: Place, service: Service, pods: Sequence[Workload]) -> Iterator[Instance]:
     name = short_name(place.host)
     if service.endpoints is not None:
         for number, endpoint in enumerate(service.endpoints, 1):
-            labels = tuple(sorted(endpoint.labels.items()))
+            named = called(pods, endpoint.workload) if endpoint.workload is not None else None
+            labels = tuple(sorted({**(named.labels if named is not None else {}), **endpoint.labels}.items()))
             key = f"{place}/{name}-{number}"
             yield Instance(key, f"{name}-{number}", "endpoint", labels, endpoint.weight, endpoint.address)
     elif service.command is not None:

@@ -120,3 +120,27 @@ def test_only_services_with_ports_of_their_own_can_be_exported():
     loose = read({"services": {"web": {"builtin": "webserver"}}})
     with pytest.raises(InvalidInput, match="give the service a port"):
         fixed_addresses(loose, plan_services(loose))
+
+
+DEPLOYMENT = (
+    "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web-v2}\n"
+    "spec: {template: {metadata: {labels: {app: web, version: v2}}}}\n"
+)
+
+
+def test_an_endpoint_has_the_labels_of_the_workload_that_it_names():
+    endpoint = "{address: '127.0.0.1:9001', workload: web-v2, labels: {app: other}}"
+    text = f"apiVersion: chaos/v1alpha1\nkind: Experiment\nspec: {{services: {{web: {{endpoints: [{endpoint}]}}}}}}\n"
+    plan = plan_services(read_experiment([("e.yaml", text + DEPLOYMENT)]))
+    (instance,) = plan.instances()
+    assert dict(instance.labels) == {"app": "other", "version": "v2"}
+
+
+def test_a_workload_that_is_not_there_is_located():
+    endpoint = "{address: '127.0.0.1:9001', workload: web-v3}"
+    text = f"apiVersion: chaos/v1alpha1\nkind: Experiment\nspec: {{services: {{web: {{endpoints: [{endpoint}]}}}}}}\n"
+    (problem,) = plan_services(read_experiment([("e.yaml", text + DEPLOYMENT)])).problems
+    assert str(problem).startswith("e.yaml:3:")
+    assert "web.endpoints[0].workload: no Pod, Deployment or the like is called web-v3; did you mean web-v2?" in str(
+        problem
+    )

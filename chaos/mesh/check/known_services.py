@@ -5,7 +5,7 @@ not say which services its cluster has, so no name can be called unknown."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from chaos.mesh.check.admission.values import covers
 from chaos.mesh.model.kubernetes_service import EXPORT_TO
 from chaos.mesh.model.resources import Resource, Resources
 from chaos.mesh.names import HTTP_PORT, exported, full_name
+from chaos.mesh.resolve.workloads import Workload, called, workloads
 from chaos.mesh.source.document import Document
 from chaos.mesh.upstream.registry import parse_host_port
 
@@ -78,8 +79,9 @@ class KnownServices:
 def known_services(resources: Resources, documents: Iterable[Document]) -> KnownServices:
     """Return all services that the resources and documents name."""
     found = [service for entry in resources.service_entries for service in _of_entry(entry)]
+    pods = workloads(resources)
     for document in documents:
-        found += _of_document(document.value)
+        found += _of_document(document.value, pods)
     return KnownServices(found)
 
 
@@ -94,16 +96,16 @@ def _of_entry(entry: Resource[Any]) -> Iterator[KnownService]:
         yield KnownService(name, entry.namespace, ports, labels, spec.export_to, selector=selector)
 
 
-def _of_document(value: Any) -> list[KnownService]:
+def _of_document(value: Any, pods: Sequence[Workload]) -> list[KnownService]:
     """Return the services of a Kubernetes Service, a List of them, or an Experiment. Malformed ones are skipped: their
     own readers report them."""
     kind = _get(value, "kind")
     if kind == "List":
         items = _get(value, "items")
-        return [service for item in items if isinstance(items, list) for service in _of_document(item)]
+        return [service for item in items if isinstance(items, list) for service in _of_document(item, pods)]
     if kind == "Service":
         return _of_service(value)
-    return _of_experiment(value) if kind == "Experiment" else []
+    return _of_experiment(value, pods) if kind == "Experiment" else []
 
 
 def _of_service(value: Any) -> list[KnownService]:
@@ -118,27 +120,29 @@ def _of_service(value: Any) -> list[KnownService]:
     return [KnownService(full_name(name, namespace), namespace, whole, None, export_to)]
 
 
-def _of_experiment(value: Any) -> list[KnownService]:
+def _of_experiment(value: Any, pods: Sequence[Workload]) -> list[KnownService]:
     services = _get(value, "spec", "services")
     namespace = _get(value, "spec", "proxy", "namespace") or "default"
     if not isinstance(services, dict) or not isinstance(namespace, str):
         return []
-    return [service for key, item in services.items() for service in _listed(key, item, namespace)]
+    return [service for key, item in services.items() for service in _listed(key, item, namespace, pods)]
 
 
-def _listed(key: str, item: Any, namespace: str) -> Iterator[KnownService]:
+def _listed(key: str, item: Any, namespace: str, pods: Sequence[Workload]) -> Iterator[KnownService]:
     try:
         host, port = parse_host_port(key)
     except ValueError:
         return
     endpoints = _get(item, "endpoints")
-    labels = [_labels(endpoint) for endpoint in endpoints] if isinstance(endpoints, list) else None
+    labels = [_labels(endpoint, pods) for endpoint in endpoints] if isinstance(endpoints, list) else None
     yield KnownService(full_name(host, namespace), namespace, [port or HTTP_PORT], labels)
 
 
-def _labels(endpoint: Any) -> Labels:
-    labels = _get(endpoint, "labels")
-    return {key: str(value) for key, value in labels.items()} if isinstance(labels, dict) else {}
+def _labels(endpoint: Any, pods: Sequence[Workload]) -> Labels:
+    labels, name = _get(endpoint, "labels"), _get(endpoint, "workload")
+    named = called(pods, name) if isinstance(name, str) else None
+    written = {key: str(value) for key, value in labels.items()} if isinstance(labels, dict) else {}
+    return {**(named.labels if named is not None else {}), **written}
 
 
 def _get(value: Any, *path: str) -> Any:

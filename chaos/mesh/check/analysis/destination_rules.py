@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from chaos.mesh.check.analysis.destinations import unexported
 from chaos.mesh.check.cursor import At
 from chaos.mesh.check.known_services import KnownServices
-from chaos.mesh.check.workloads import Workload
 from chaos.mesh.model.resources import Resource
+from chaos.mesh.resolve.workloads import Workload
 
 if TYPE_CHECKING:
     from chaos.mesh.model.destination_rule import ClientTLSSettings, DestinationRule

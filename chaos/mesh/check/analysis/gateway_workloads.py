@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from chaos.mesh.check.analysis.gateways import NOT_FOUND
 from chaos.mesh.check.cursor import At
-from chaos.mesh.check.workloads import Workload, selected
 from chaos.mesh.model.gateway import Gateway
 from chaos.mesh.model.kubernetes_service import KubernetesPort, KubernetesService
 from chaos.mesh.model.resources import Resource
+from chaos.mesh.resolve.workloads import Workload, selected
 
 NO_SUCH_PORT = "IST0162"
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from chaos.mesh.check.admission.values import overlap
 from chaos.mesh.check.admission.virtual_service import bound_to_mesh
 from chaos.mesh.check.cursor import At
-from chaos.mesh.check.workloads import Workload, selected
 from chaos.mesh.model.resources import Resource, Resources
 from chaos.mesh.names import full_name
+from chaos.mesh.resolve.workloads import Workload, selected
 
 if TYPE_CHECKING:
     from chaos.mesh.model.gateway import Gateway

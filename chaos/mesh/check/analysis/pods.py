@@ -5,8 +5,8 @@ Source: istio analyzers deployment/pod.go, which looks at Pods and Deployments."
 from __future__ import annotations
 
 from chaos.mesh.check.cursor import At
-from chaos.mesh.check.workloads import Workload
 from chaos.mesh.model.workload import SecurityContext
+from chaos.mesh.resolve.workloads import Workload
 
 PROXY_USER_ID = 1337
 RUNS_AS_PROXY = "IST0144"

@@ -25,9 +25,9 @@ from chaos.mesh.check.analysis.sidecars import analyze_sidecars
 from chaos.mesh.check.cursor import At
 from chaos.mesh.check.known_services import known_services
 from chaos.mesh.check.pitfalls.binding import proxy_played
-from chaos.mesh.check.workloads import workloads
 from chaos.mesh.model.resources import Resource, Resources
 from chaos.mesh.resolve.gateway_hosts import name_of, proxy_in_full
+from chaos.mesh.resolve.workloads import workloads
 from chaos.mesh.source.document import Document
 
 

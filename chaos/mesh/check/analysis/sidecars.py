@@ -11,12 +11,12 @@ from typing import Any
 from chaos.mesh.check.analysis.gateway_workloads import written
 from chaos.mesh.check.cursor import At
 from chaos.mesh.check.known_services import KnownService, KnownServices
-from chaos.mesh.check.workloads import Workload, selected
 from chaos.mesh.model.resources import Resource
 from chaos.mesh.model.sidecar import Sidecar
 from chaos.mesh.names import CLUSTER_DOMAIN, ROOT_NAMESPACE
 from chaos.mesh.read.shape import suggestion
 from chaos.mesh.resolve.sidecars import Imports
+from chaos.mesh.resolve.workloads import Workload, selected
 
 NOT_FOUND, SAME_WORKLOAD, SAME_NAMESPACE = "IST0101", "IST0110", "IST0111"
 

@@ -33,6 +33,12 @@ def workloads(resources: Resources) -> tuple[Workload, ...]:
     return tuple(workload for each in resources.workloads for workload in _of(each))
 
 
+def called(found: Iterable[Workload], name: str) -> Workload | None:
+    """Return the workload of this name, `name` or `namespace/name`; None without one. Of several the first counts."""
+    owner, slash, short = name.rpartition("/")
+    return next((each for each in found if each.source.name == short and (not slash or each.namespace == owner)), None)
+
+
 def selected(found: Iterable[Workload], labels: Labels, namespace: str | None = None) -> list[Workload]:
     """Return those with all of these labels, in one namespace or, with None, in any."""
     return [
