@@ -64,7 +64,7 @@ BAD = {
         "spec.http[0].redirect.redirectCode: Envoy has no redirect 305",
     ),
     "same name twice": (f"{SERVICE}---\n{SERVICE}".encode(), "a second VirtualService default/web"),
-    "duplicate key": (SERVICE.replace("spec:", "spec: {}\nspec:").encode(), ":5:1: "),
+    "duplicate key": (experiment("{services: {}, services: {}}").encode(), "the key appears twice"),
 }
 
 

@@ -6,7 +6,7 @@ not say which services its cluster has, so no name can be called unknown."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chaos.mesh.check.admission.values import covers
@@ -20,60 +20,76 @@ from chaos.mesh.upstream.registry import parse_host_port
 Labels = Mapping[str, str]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class KnownService:
-    """A service by its full name. `labels` has those of each endpoint; None where the files cannot tell. `others` are
-    further declarations of the same host."""
+    """A service by its full name. `labels` has those of each endpoint; None where the files cannot tell. `listed` is an
+    Experiment's `services`, which say where a service is, and not which ports it has in its cluster."""
 
     host: str
     namespace: str
-    ports: list[int] = field(default_factory=list)
-    labels: list[Labels] | None = None
+    ports: tuple[int, ...] = ()
+    labels: tuple[Labels, ...] | None = None
     export_to: tuple[str, ...] = ()
-    others: list[KnownService] = field(default_factory=list)
     selector: Labels = field(default_factory=dict)  # of a ServiceEntry whose endpoints are workloads
+    listed: bool = False
+
+    @property
+    def public(self) -> bool:
+        return not self.export_to or "*" in self.export_to
 
     def seen_from(self, namespace: str) -> bool:
-        """Return whether the service, or another declaration of the same host, is exported to a namespace."""
-        mine = exported(self.export_to, self.namespace, namespace)
-        return mine or any(each.seen_from(namespace) for each in self.others)
+        """Return whether the service is exported to a namespace."""
+        return exported(self.export_to, self.namespace, namespace)
 
 
 class KnownServices:
-    """Services by full name; wildcard hosts of ServiceEntries cover others."""
+    """Every declaration of each service, by full name; wildcard hosts of ServiceEntries cover others."""
 
     def __init__(self, services: Iterable[KnownService]):
-        self.services: dict[str, KnownService] = {}
+        self._declared: dict[str, list[KnownService]] = {}
         for service in services:
-            known = self.services.setdefault(service.host, service)
-            if known is not service:
-                known.ports += [port for port in service.ports if port not in known.ports]
-                known.labels = None if known.labels is None or service.labels is None else known.labels + service.labels
-                known.others.append(service)
-
-        self._wide = sorted((host for host in self.services if host.startswith("*")), key=len, reverse=True)
+            self._declared.setdefault(service.host, []).append(service)
+        self._wide = sorted((host for host in self._declared if host.startswith("*")), key=len, reverse=True)
 
     def __bool__(self) -> bool:
-        return bool(self.services)
+        return bool(self._declared)
 
     def find(self, host: str, namespace: str) -> KnownService | None:
         """Return the service that a name means in a resource of this namespace, or None."""
-        named = self._named(host, namespace)
-        return next((service for service in named if service.seen_from(namespace)), None)
+        for declared in self._named(host, namespace):
+            seen = [each for each in declared if each.seen_from(namespace)]
+            if seen:
+                return _one(seen)
+        return None
 
     def hidden(self, host: str, namespace: str) -> KnownService | None:
-        """Return the service that would be meant, were it exported to this namespace, or None."""
-        return next((service for service in self._named(host, namespace) if not service.seen_from(namespace)), None)
+        """Return a service that would be meant, were it exported to this namespace, or None."""
+        return next((declared[0] for declared in self._named(host, namespace)), None)
+
+    def seen_from(self, namespace: str) -> list[KnownService]:
+        """Return every declaration that this namespace sees."""
+        return [each for declared in self._declared.values() for each in declared if each.seen_from(namespace)]
 
     def names(self, namespace: str) -> list[str]:
         """Return the full names of the services that this namespace sees."""
-        return [name for name, service in self.services.items() if service.seen_from(namespace)]
+        return list(dict.fromkeys(each.host for each in self.seen_from(namespace)))
 
-    def _named(self, host: str, namespace: str) -> Iterator[KnownService]:
+    def _named(self, host: str, namespace: str) -> Iterator[list[KnownService]]:
         name = full_name(host, namespace)
         for candidate in (name, *(wide for wide in self._wide if covers(wide, name))):
-            if candidate in self.services:
-                yield self.services[candidate]
+            if candidate in self._declared:
+                yield self._declared[candidate]
+
+
+def _one(seen: list[KnownService]) -> KnownService:
+    """Return what several declarations of a host come to: the ports of the last one that everybody sees, as Istio's
+    analyzers have it, and the endpoints of all."""
+    declared = [each for each in seen if not each.listed]
+    chosen = ([each for each in declared if each.public] or declared or seen)[-1]
+    listed = tuple(dict.fromkeys(port for each in seen for port in each.ports))
+    known = [each.labels for each in seen if each.labels is not None]
+    labels = tuple(label for each in known for label in each) if len(known) == len(seen) else None
+    return replace(chosen, ports=chosen.ports if declared else listed, labels=labels)
 
 
 def known_services(resources: Resources, documents: Iterable[Document]) -> KnownServices:
@@ -87,13 +103,13 @@ def known_services(resources: Resources, documents: Iterable[Document]) -> Known
 
 def _of_entry(entry: Resource[Any]) -> Iterator[KnownService]:
     spec = entry.spec
-    labels = [workload.labels for workload in spec.endpoints] if spec.endpoints else None
+    labels = tuple(workload.labels for workload in spec.endpoints) if spec.endpoints else None
     unsure = entry.gaps.meet(("spec", "ports"))
     for host in spec.hosts:
-        ports = [] if unsure else [port.number for port in spec.ports]
+        ports = () if unsure else tuple(port.number for port in spec.ports)
         selector = spec.workload_selector.labels if spec.workload_selector is not None else {}
         name = full_name(host, entry.namespace)
-        yield KnownService(name, entry.namespace, ports, labels, spec.export_to, selector=selector)
+        yield KnownService(name, entry.namespace, ports, labels, spec.export_to, selector)
 
 
 def _of_document(value: Any, pods: Sequence[Workload]) -> list[KnownService]:
@@ -116,7 +132,7 @@ def _of_service(value: Any) -> list[KnownService]:
     numbers = [_get(port, "port") for port in ports] if isinstance(ports, list) else []
     wanted = _get(value, "metadata", "annotations", EXPORT_TO)
     export_to = tuple(each.strip() for each in wanted.split(",")) if isinstance(wanted, str) else ()
-    whole = [number for number in numbers if isinstance(number, int)]
+    whole = tuple(number for number in numbers if isinstance(number, int))
     return [KnownService(full_name(name, namespace), namespace, whole, None, export_to)]
 
 
@@ -134,8 +150,8 @@ def _listed(key: str, item: Any, namespace: str, pods: Sequence[Workload]) -> It
     except ValueError:
         return
     endpoints = _get(item, "endpoints")
-    labels = [_labels(endpoint, pods) for endpoint in endpoints] if isinstance(endpoints, list) else None
-    yield KnownService(full_name(host, namespace), namespace, [port or HTTP_PORT], labels)
+    labels = tuple(_labels(endpoint, pods) for endpoint in endpoints) if isinstance(endpoints, list) else None
+    yield KnownService(full_name(host, namespace), namespace, (port or HTTP_PORT,), labels, listed=True)
 
 
 def _labels(endpoint: Any, pods: Sequence[Workload]) -> Labels:

@@ -121,6 +121,8 @@ def _problem(model: type[BaseModel], value: Any, document: Document, prefix: Pat
     full = (*prefix, *path)
     locate = document.locate_key if error["type"] == "extra_forbidden" else document.locate
     said = _message(model, path, error)
+    if error["type"] == "string_type" and (word := document.word(full)):
+        said = _write(f'"{word}"', " in quotes").after(f"expected a string, not {shown(error['input'])}")
     return Problem(locate(full), field_path(full), one_line(str(said)), "error", "schema", said.fix)
 
 

@@ -6,9 +6,10 @@ depth, and the size of expanded aliases are limited. Knows nothing of Istio."""
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
@@ -24,17 +25,18 @@ MAX_NODES = 200_000
 Path = tuple[str | int, ...]
 Position = tuple[int, int]
 
+_OURS = "chaos/"  # the group of an Experiment
+_REPEATED = "repeated-key"
+
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"
 _TAGGED: dict[str, tuple[type, ...]] = {
-    "str": (str,),
     "int": (int,),
     "float": (int, float),
     "bool": (bool,),
     "null": (type(None),),
-    "map": (dict,),
-    "seq": (list,),
 }
+"""The tags of scalars that say which value is meant; of all others go-yaml makes a text."""
 
 # A colon before `]`, `}` or a comma, as in `[2001:db8::]`: text to kubectl, an error to libyaml, which reads a mark.
 _COLON = re.compile(r"""(?<=[^\s"'\]}]):(?=[],[{}])""")
@@ -50,6 +52,7 @@ class Place:
     value: Position
     children: dict[str | int, Place] | None = None
     size: int = 1  # nodes inside, aliases expanded
+    word: str = ""  # how it is written, where kubectl reads a bare word as a boolean
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,6 +73,10 @@ class Document:
     def locate_key(self, path: Path) -> Location:
         """Return where the field's key is; the nearest parent's when it is missing."""
         return self._at(self._find(path).key)
+
+    def word(self, path: Path) -> str:
+        """Return the bare word there that kubectl reads as a boolean, such as `on` or `y`; empty for anything else."""
+        return self._find(path).word
 
     def _find(self, path: Path) -> Place:
         place = self.place
@@ -184,7 +191,10 @@ class _Reader:
                 if isinstance(event, yaml.DocumentStartEvent):
                     self.anchors.clear()
                     self.path.clear()
+                    noted = len(self.notes)
                     value, place = self._node(next(events), events, 0)
+                    if isinstance(value, dict) and str(value.get("apiVersion")).startswith(_OURS):
+                        self._refuse_repeated(noted)
                     if value is not None:
                         documents.append(Document(self.file, len(documents), value, place))
         except yaml.MarkedYAMLError as error:
@@ -213,7 +223,8 @@ class _Reader:
             value, place = self._sequence(position, events, depth)
         else:
             value, place = self._scalar(event, position), Place(position, position)
-        self._check_tag(event, value, position)
+            if event.tag is None and event.implicit[0] and (isinstance(value, bool) or is_trap(event.value)):
+                place.word = str(event.value)
         if event.anchor is not None:
             self.anchors[event.anchor] = value, place
         return value, place
@@ -258,13 +269,11 @@ class _Reader:
                 merged += self._merge_sources(value, place)
             else:
                 if key in places:
-                    first = places[key].key[0]
-                    self._problem(
-                        key_position, field_path(tuple(self.path)), f"the key appears twice, first in line {first}"
-                    )
+                    message = f"the key appears twice, first in line {places[key].key[0]}; the last one counts"
+                    self._note(key_position, field_path(tuple(self.path)), message, "warning", _REPEATED)
                 values[key] = value
                 stands = key_position if value is None else place.value
-                places[key] = Place(key_position, stands, place.children, place.size)
+                places[key] = Place(key_position, stands, place.children, place.size, place.word)
             self.path.pop()
         _merge(values, places, merged)
         return values, _around(position, places)
@@ -298,15 +307,26 @@ class _Reader:
 
     def _scalar(self, event: yaml.ScalarEvent, position: Position) -> Scalar:
         text = str(event.value).replace(_MARK, ":") if self.marked else str(event.value)
-        tag = event.tag
-        if tag is None:
+        if event.tag is None:
             return self._plain(text, position) if event.implicit[0] else text
-        if tag == _TAG + "str" or tag == "!":
+        return self._tagged(text, event.tag.removeprefix(_TAG), position)
+
+    def _tagged(self, text: str, tag: str, position: Position) -> Scalar:
+        if tag == "binary":
+            return self._binary(text, position)
+        if tag not in _TAGGED:
             return text
-        value = resolve(text)
-        if tag == _TAG + "float" and isinstance(value, int) and not isinstance(value, bool):
-            return whole(float(value))
-        return value
+        value = BareWord(text).boolean if is_trap(text) else resolve(text)
+        if not isinstance(value, _TAGGED[tag]) or (isinstance(value, bool) and tag != "bool"):
+            self._problem(position, field_path(tuple(self.path)), f"the tag !!{tag} does not fit here; leave it out")
+        return whole(float(value)) if tag == "float" and isinstance(value, int) else value
+
+    def _binary(self, text: str, position: Position) -> str:
+        try:
+            return base64.b64decode(text, validate=True).decode(errors="replace")
+        except ValueError:
+            self._problem(position, field_path(tuple(self.path)), "tagged !!binary, but it is not base64")
+            return text
 
     def _plain(self, text: str, position: Position) -> Scalar:
         if is_trap(text):
@@ -321,17 +341,20 @@ class _Reader:
             return 0
         return value
 
-    def _check_tag(self, event: Any, value: Any, position: Position) -> None:
-        tag = event.tag
-        if tag is None or tag == "!":
-            return
-        name = tag.removeprefix(_TAG)
-        if not isinstance(value, _TAGGED.get(name, ())):
-            shown = f"!!{name}" if tag.startswith(_TAG) else tag
-            self._problem(position, field_path(tuple(self.path)), f"the tag {shown} does not fit here; leave it out")
+    def _refuse_repeated(self, noted: int) -> None:
+        """Make errors of the repeated keys among the latest notes: only of a document that kubectl reads is it known
+        which one counts."""
+        found = self.notes[noted:]
+        self.notes[noted:] = [each for each in found if each.code != _REPEATED]
+        for each in found:
+            if each.code == _REPEATED:
+                said = each.message.partition(";")[0]
+                self.problems.append(replace(each, message=said, severity="error", code="schema"))
 
-    def _note(self, position: Position, path: str, message: str, severity: Severity) -> None:
-        self.notes.append(Problem(Location(self.file, *position), path, message, severity, "yaml-boolean"))
+    def _note(
+        self, position: Position, path: str, message: str, severity: Severity, code: str = "yaml-boolean"
+    ) -> None:
+        self.notes.append(Problem(Location(self.file, *position), path, one_line(message), severity, code))
 
     def _problem(self, position: Position, path: str, message: str) -> None:
         self.problems.append(Problem(Location(self.file, *position), path, one_line(message), "error", "schema"))

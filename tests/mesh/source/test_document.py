@@ -83,13 +83,14 @@ BROKEN: list[tuple[str | bytes, str]] = [
     (b"\x89PNG\r\n\x1a\n\0\0", "f.yaml:1:1: not a text file: byte 0 is not utf-8"),
     ("a: &a [*a]", "f.yaml:1:8: alias *a has no anchor &a that is complete before it"),
     ("a: *b", "f.yaml:1:4: alias *b has no anchor &b that is complete before it"),
-    ("a: 1\nb: 2\na: 3", "f.yaml:3:1: a: the key appears twice, first in line 1"),
-    ("x: {a: 1, a: 2}", "f.yaml:1:11: x.a: the key appears twice, first in line 1"),
+    ("apiVersion: chaos/v1alpha1\na: 2\na: 3", "f.yaml:3:1: a: the key appears twice, first in line 2"),
+    ("{apiVersion: chaos/v1alpha1, x: {a: 1, a: 2}}", "f.yaml:1:40: x.a: the key appears twice, first in line 1"),
     ("? [a]\n: 1", "f.yaml:1:3: a key must be a string, not a list"),
     ("a:\n  ~: 1", "f.yaml:2:3: a: a key must be a string, not null"),
     ("a: .nan", "f.yaml:1:4: a: .nan is not a finite number"),
     ("a: [1, -.inf]", "f.yaml:1:8: a[1]: -.inf is not a finite number"),
-    ("a: !!python/name:os.system x", "f.yaml:1:4: a: the tag !!python/name:os.system does not fit here; leave it out"),
+    ("a: !!binary x", "f.yaml:1:4: a: tagged !!binary, but it is not base64"),
+    ("a: !!float y", "f.yaml:1:4: a: the tag !!float does not fit here; leave it out"),
     ("a: !!int x", "f.yaml:1:4: a: the tag !!int does not fit here; leave it out"),
     ("[" * 1000, f"f.yaml:1:{MAX_DEPTH + 2}: nested more than {MAX_DEPTH} deep"),
     ("a: " + "x" * 10_000_000, "f.yaml:1:1: 10.0 MB is too large for rules; the limit is 1 MiB"),
@@ -109,7 +110,7 @@ def test_an_alias_bomb_is_refused_without_being_expanded() -> None:
 
 
 def test_all_problems_of_a_stream_at_once_and_the_good_documents_beside_them() -> None:
-    documents = read("a: 1\na: 2\n---\nb: .inf\n---\nc: 1\n---\nd: [")
+    documents = read("a: 1\n[]: 2\n---\nb: .inf\n---\nc: 1\n---\nd: [")
     assert [problem.location.line for problem in documents.problems] == [2, 4, 9]
     assert [document.value for document in documents][-1] == {"c": 1}
 
@@ -121,6 +122,38 @@ def test_aliases_and_merges_are_expanded() -> None:
         "c": {"k": 1, "l": 3},
         "d": {"m": 1, "o": 2},
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("!foo x", "x"),
+        ("!!python/name:os.system x", "x"),
+        ("!!str 5", "5"),
+        ("! 5", "5"),
+        ('!!int "5"', 5),
+        ("!!float 5", 5),
+        ("!!bool y", True),
+        ("!!null ~", None),
+        ("!!binary aGVsbG8=", "hello"),
+        ("!!timestamp 2020-01-01", "2020-01-01"),
+        ("!!map 5", "5"),
+        ("!foo {a: !bar [1]}", {"a": [1]}),
+        ("!!str [1]", [1]),
+    ],
+)
+def test_a_tag_means_what_it_means_to_kubectl(text: str, expected: object) -> None:
+    """Of a scalar's tags five have a meaning; go-yaml makes a text of any other, and looks at none of a collection."""
+    assert value(f"a: {text}") == {"a": expected}
+
+
+def test_of_a_repeated_key_the_last_one_counts_as_for_kubectl() -> None:
+    documents = read("a: 1\nb: 2\na: {c: 1, c: 2}")
+    assert documents.documents[0].value == {"a": {"c": 2}, "b": 2} and documents.problems == ()
+    assert [f"{note.severity} {note}" for note in documents.notes] == [
+        "warning f.yaml:3:11: a.c: the key appears twice, first in line 3; the last one counts",
+        "warning f.yaml:3:1: a: the key appears twice, first in line 1; the last one counts",
+    ]
 
 
 def test_keys_become_texts_as_in_json() -> None:

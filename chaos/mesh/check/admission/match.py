@@ -35,23 +35,32 @@ def _named(at: At, conditions: Mapping[str, StringMatch], star: bool = False) ->
 
 def validate_selectors(at: At, match: HTTPMatchRequest | TLSMatchAttributes | L4MatchAttributes) -> None:
     """Check what all kinds of match have in common: port, sourceLabels, gateways, sourceNamespace."""
-    if match.has("port"):
+    if match.port:  # 0 is read as absent
         at.into("port").unless(values.port(match.port))
     for name, problem in values.labels(match.source_labels):
         at.into("sourceLabels", name).error(problem)
-    validate_gateway_names(at.into("gateways"), match.gateways)
-    if match.source_namespace and not values.is_label(match.source_namespace):
+    validate_gateway_names(at.into("gateways"), match.gateways, warned=isinstance(match, TLSMatchAttributes))
+    http = isinstance(match, HTTPMatchRequest)  # Istio looks at no other
+    if http and match.source_namespace and not values.is_label(match.source_namespace):
         message = f"{shown(match.source_namespace)} is not a namespace; use letters, digits and -"
         at.into("sourceNamespace").error(message)
 
 
-def validate_gateway_names(at: At, names: tuple[str, ...]) -> None:
+def validate_gateway_names(at: At, names: tuple[str, ...], *, warned: bool = True) -> None:
+    """Check names of Gateways, up to the first without a slash: Istio looks no further.
+
+    Unless `warned`, Istio loses its own warning of a name in the old way, and it is an info."""
     for index, name in enumerate(names):
-        if "/" not in name and name.count(".") >= 1:
+        here = at.into(index)
+        here.unless(values.gateway_name(name))
+        if "/" in name:
+            continue
+        if "." in name:
             short, namespace, *_ = name.split(".")
             full = f"{namespace}/{short}"
-            at.into(index).warn(Wording(f"{name} is the old way to name a Gateway; write {full}", full))
-        at.into(index).unless(values.gateway_name(name))
+            message = Wording(f"{name} is the old way to name a Gateway; write {full}", full)
+            here.warn(message) if warned else here.info(message, "old-name")
+        return
 
 
 def string_match(at: At, match: StringMatch | None, *, empty_prefix: bool = False) -> None:

@@ -97,17 +97,20 @@ def _claimed(service: Resource[VirtualService], index: int, rivals: list[Resourc
 
 
 def _gateways(at: Cursor, gateways: tuple[Resource[Gateway], ...], pods: Sequence[Workload]) -> None:
-    """Report Gateways with the same pods, port and address that admit the same host."""
+    """Report Gateways with the same pods, port and address that admit the same host.
+
+    Of several servers of a Gateway on one port, Istio compares the last one with the servers of others."""
     admitted: dict[tuple[Any, ...], list[Resource[Gateway]]] = {}
     for gateway in gateways:
-        for key in dict.fromkeys(key for _, keys in _admitted(gateway) for key in keys):
+        last = {gateway.spec.servers[index].port.number: keys for index, keys in _admitted(gateway)}
+        for key in dict.fromkeys(key for keys in last.values() for key in keys):
             admitted.setdefault(key, []).append(gateway)
     for gateway in gateways:
         for index, keys in _admitted(gateway):
             rivals = {
                 str(rival): key
                 for key in keys
-                for rival in admitted[key]
+                for rival in admitted.get(key, ())
                 if rival is not gateway and _same_pods(gateway.spec.selector, rival.spec.selector, pods)
             }
             for rival, (_, port, host) in rivals.items():

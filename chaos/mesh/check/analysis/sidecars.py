@@ -68,7 +68,7 @@ def _imports(at: At, sidecar: Resource[Sidecar], known: KnownServices) -> None:
         host.startswith("./") for each in sidecar.spec.egress for host in each.hosts
     ):
         return  # it is read for each namespace that has no Sidecar of its own
-    seen = [each for each in known.services.values() if each.seen_from(sidecar.namespace)]
+    seen = known.seen_from(sidecar.namespace)
     every = [host for each in sidecar.spec.egress for host in each.hosts]
     if every and seen and not _takes(every, sidecar.namespace, seen):
         at.warn(_nothing(sidecar.namespace, seen), "hides-all")

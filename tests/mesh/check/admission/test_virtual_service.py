@@ -71,6 +71,7 @@ SERVICE = [
     (f"{{hosts: [a.com], gateways: [a/b/c], http: [{{{TO_WEB}}}]}}", "error gateways[0]:"),
     (f"{{hosts: [a.com], gateways: [/gw], http: [{{{TO_WEB}}}]}}", "error gateways[0]:"),
     (f"{{hosts: [a.com], gateways: [n_s/gw], http: [{{{TO_WEB}}}]}}", 'error gateways[0]: "n_s" is not a namespace'),
+    (f"{{hosts: [a.com], gateways: [gw, g_w, a.b.c], http: [{{{TO_WEB}}}]}}", None),
     (f"{{hosts: [a.com], gateways: [g_w], http: [{{{TO_WEB}}}]}}", "error gateways[0]:"),
     (f"{{hosts: [a.com], gateways: ['*'], http: [{{{TO_WEB}}}]}}", "error gateways[0]:"),
     (
@@ -165,7 +166,8 @@ MATCHES = [
     ("queryParams: {'a b': {exact: c}}", None),
     ("headers: {'@request.auth.claims.sub': {exact: a}}", "error"),
     ("headers: {'@request.auth.claims': {exact: a}}", "error"),
-    ("port: 0", "error http[0].match[0].port: 0 is not a port"),
+    ("port: 0", None),
+    ("port: 65536", "error http[0].match[0].port: 65536 is not a port"),
     ("port: 70000", "error http[0].match[0].port: 70000 is not a port"),
     ("port: 65535", None),
     ("sourceLabels: {app: web, app.kubernetes.io/name: web, empty: ''}", None),
@@ -176,6 +178,9 @@ MATCHES = [
     ("sourceNamespace: a.b", "error http[0].match[0].sourceNamespace:"),
     ("gateways: [mesh, a/b]", None),
     ("gateways: [a/*]", "error http[0].match[0].gateways[0]:"),
+    ("gateways: [mesh, a_b]", None),  # Istio looks no further than the first name without a slash
+    ("gateways: [a/b, a_b]", "error http[0].match[0].gateways[1]:"),
+    ("gateways: [gw.ns]", "info http[0].match[0].gateways[0]: gw.ns is the old way to name a Gateway; write ns/gw"),
     ("ignoreUriCase: true, name: o, statPrefix: s", None),
 ]
 

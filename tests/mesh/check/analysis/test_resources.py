@@ -279,9 +279,89 @@ def test_any_entry_of_a_host_that_is_seen_here_will_do() -> None:
     assert found(one, two, service("{route: [{destination: {host: api.example.com}}]}")) == []
 
 
+HTTP, OTHER = "{number: 80, name: http, protocol: HTTP}", "{number: 8080, name: other, protocol: HTTP}"
+TO_API = service("{route: [{destination: {host: api.example.com}}]}")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ((f"{HTTP}, {OTHER}", ", exportTo: [other]"), (HTTP, "")),
+        ((HTTP, ""), (f"{HTTP}, {OTHER}", ", exportTo: [other]")),
+        ((OTHER, ""), (HTTP, "")),  # of two that everybody sees the last one counts
+        ((f"{HTTP}, {OTHER}", ", exportTo: [.]"), (HTTP, "")),  # one that everybody sees, before one for here alone
+    ],
+)
+def test_the_ports_of_a_host_are_those_of_one_entry(first: tuple[str, str], second: tuple[str, str]) -> None:
+    """Asked of Istio: no IST0112, as the entry that counts has one port."""
+    one, two = (
+        ENTRY.format(name=name, port=port, more=more) for name, (port, more) in zip("ab", (first, second), strict=True)
+    )
+    assert found(one, two, TO_API) == []
+
+
+@pytest.mark.parametrize(
+    ("export_to", "reach"), [("other", "other"), (".", "shop"), ("other, more", "other, more"), ("'~'", "nobody")]
+)
+def test_a_service_of_another_namespace_is_not_unknown(export_to: str, reach: str) -> None:
+    """It was `not known; did you mean` itself."""
+    entry = ENTRY.format(name="a, namespace: shop", port=HTTP, more=f", exportTo: [{export_to}]")
+    why = f"api.example.com belongs to the namespace shop and is exported to {reach}, not to default"
+    assert found(entry, TO_API, document("DestinationRule", "{host: api.example.com}")) == [
+        f"IST0101 error: spec.http[0].route[0].destination.host: {why}",
+        f"IST0174 warning: spec.host: {why}; the rule has no effect",
+    ]
+
+
+def test_nobody_is_told_to_write_what_he_has_written() -> None:
+    """`web` is the first word of web.example.com, and so it was proposed."""
+    entry = ENTRY.format(name="a", port=HTTP, more="").replace("api.", "web.")
+    assert found(entry, service(f"{{{to()}}}")) == [
+        "IST0101 error: spec.http[0].route[0].destination.host: no service web is known; did you mean web.example.com?"
+    ]
+
+
+def test_of_several_servers_of_a_gateway_on_a_port_the_last_one_is_compared() -> None:
+    """Asked of Istio: no IST0145 for a host that both have in an earlier server."""
+
+    def servers(name: str, *hosts: str) -> str:
+        each = ", ".join(
+            f"{{port: {{number: 80, name: http-{host[0]}, protocol: HTTP}}, hosts: [{host}]}}" for host in hosts
+        )
+        return document("Gateway", f"{{selector: {{istio: ingressgateway}}, servers: [{each}]}}", name)
+
+    assert found(servers("one", "a.com", "b.com"), servers("two", "a.com", "c.com")) == []
+    assert [each.split(":")[0] for each in found(servers("one", "a.com"), servers("two", "a.com"))] == [
+        "IST0145 error"
+    ] * 2
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
+        (service("{match: [{uri: {prefix: /a}, ignoreUriCase: y}], " + OPEN + "}"), ""),
+        (
+            service("{match: [{uri: {prefix: /a}, ignoreUriCase: 'y'}], " + OPEN + "}"),
+            'expected true or false, not "y"',
+        ),
+        (
+            service("{headers: {request: {set: {a: on}}}, " + OPEN + "}"),
+            'expected a string, not true; write "on" in quotes',
+        ),
+        (service("{headers: {request: {set: {a: y}}}, " + OPEN + "}"), ""),
+        (
+            document(
+                "VirtualService", "{hosts: [web], tcp: [{match: [{sourceNamespace: A_B, port: 0}], " + OPEN + "}]}"
+            ),
+            "",
+        ),
+        (
+            document(
+                "VirtualService",
+                "{hosts: [web], tls: [{match: [{sniHosts: [web], sourceNamespace: A_B}], " + OPEN + "}]}",
+            ),
+            "",
+        ),
         (service("{timeuot: , " + OPEN + "}"), "unknown field `timeuot`; did you mean `timeout`?"),
         (service("{timeout: , " + OPEN + "}"), ""),
         (
