@@ -17,6 +17,8 @@ from chaos.mesh.model.message import Message, Metadata
 from chaos.mesh.model.resources import Resource, Resources
 from chaos.mesh.read.kinds import (
     EXPERIMENT,
+    GATEWAY_API,
+    GATEWAY_API_ROUTES,
     GROUP,
     KINDS,
     POLICIES,
@@ -29,6 +31,7 @@ from chaos.mesh.read.kinds import (
 )
 from chaos.mesh.read.shape import Wording, one_of, shown, suggestion, validate_model
 from chaos.mesh.source.document import Document, Path, field_path, one_line
+from chaos.mesh.source.templates import RENDER_FIRST, is_template
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
@@ -127,7 +130,7 @@ def _strange(item: Item) -> Problem | None:
     if not isinstance(version, str) or not version:
         return item.problem(("apiVersion",), f"expected {_right_version(kind)}, not {shown(version)}")
     if kind in KINDS:
-        return _wrong_version(item, kind, version)
+        return _wrong_version(item, kind, version) or _unrendered(item)
     if kind == "Experiment":
         if version == EXPERIMENT:
             return None
@@ -136,19 +139,36 @@ def _strange(item: Item) -> Problem | None:
         return None
     if wrong := unknown_kind(kind, version):
         return item.problem(("kind",), wrong)
+    if kind in GATEWAY_API_ROUTES and version.partition("/")[0] == GATEWAY_API:
+        return item.problem(
+            ("kind",), f"this {kind} of the Kubernetes Gateway API is not played", "warning", "not-used"
+        )
     if kind in POLICIES and version.partition("/")[0].endswith("istio.io"):
         message, severity = skipped_policy(kind, item.value)
         return item.problem(("kind",), message, severity, "not-used")
     return None
 
 
+def _unrendered(item: Item) -> Problem | None:
+    """Return the problem with an object that is a template's, although it is YAML: its actions stand in quotes."""
+    path = _template_in(item.value)
+    return None if path is None else item.problem(path, RENDER_FIRST)
+
+
+def _template_in(value: Any) -> Path | None:
+    if isinstance(value, str):
+        return () if "{{" in value and is_template(value) else None
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return next(((key, *path) for key, item in inside if (path := _template_in(item)) is not None), None)
+
+
 def _wrong_version(item: Item, kind: str, version: str) -> Problem | None:
     group, _, number = version.rpartition("/")
     if group == GROUP and number in VERSIONS:
         return None
-    if kind == "Gateway" and group == "gateway.networking.k8s.io":
+    if kind == "Gateway" and group == GATEWAY_API:
         message = f"this is a Gateway of the Kubernetes Gateway API; chaos reads Istio's ({GROUP}/v1)"
-        return item.problem(("apiVersion",), message)
+        return item.problem(("apiVersion",), message, "warning", "not-used")
     return item.problem(("apiVersion",), f"{shown(version)} is not known for a {kind}; write {_right_version(kind)}")
 
 

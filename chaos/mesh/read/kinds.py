@@ -24,6 +24,9 @@ WORKLOADS = {
 }  # fmt: skip
 """Kinds that are Pods or make some, each with its group (`v1` for the core group): they say which labels there are."""
 
+GATEWAY_API = "gateway.networking.k8s.io"
+GATEWAY_API_ROUTES = ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute")
+
 _ISTIO_GROUPS = (GROUP, "security.istio.io", "telemetry.istio.io", "extensions.istio.io")
 _CORE = {
     "Binding", "ComponentStatus", "ConfigMap", "Endpoints", "Event", "LimitRange", "Namespace", "Node",

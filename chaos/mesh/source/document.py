@@ -133,7 +133,7 @@ def read_documents(text: str | bytes, file: str) -> Documents:
     decoded = _decode(text)
     if isinstance(decoded, str):
         read = _Reader(file).read(decoded)
-        place = template_line(decoded, any_action=bool(read.problems)) if "{{" in decoded else None
+        place = template_line(decoded) if read.problems and "{{" in decoded else None
         return read if place is None else Documents(file, problems=(Problem(Location(file, *place), "", RENDER_FIRST),))
     line, message = decoded
     return Documents(file, problems=(Problem(Location(file, line), "", message),))

@@ -1,4 +1,4 @@
-"""Find out that a text is a Helm template that was not rendered: it may be no YAML, and its values are not there."""
+"""Find out that a text is a Helm template that was not rendered: it is no YAML then, or its values are not there."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ _OF_HELM = re.compile(
 _OF_TEMPLATES = re.compile(r"^\s*(if|else|end|range|with|/\*)|^\s*[.$]")
 
 
-def template_line(text: str, *, any_action: bool) -> tuple[int, int] | None:
-    """Return line and column of the first action that only Helm understands, None without one.
+def is_template(text: str) -> bool:
+    """Return whether a text has an action that only Helm understands. Other actions of a Go template may be meant: the
+    annotations of a Prometheus rule have some."""
+    return any(_OF_HELM.search(match["inside"]) for match in _ACTION.finditer(text))
 
-    With `any_action` every action of a Go template counts: in a text that is YAML those may stand in texts, such as the
-    annotations of a Prometheus rule."""
+
+def template_line(text: str) -> tuple[int, int] | None:
+    """Return line and column of the first action of a template in a text that is no YAML; None without one."""
     for match in _ACTION.finditer(text):
         begin = text.rfind("\n", 0, match.start()) + 1
-        if "#" in text[begin : match.start()]:
-            continue
         inside = match["inside"]
-        if _OF_HELM.search(inside) or (any_action and _OF_TEMPLATES.search(inside)):
+        if "#" not in text[begin : match.start()] and (_OF_HELM.search(inside) or _OF_TEMPLATES.search(inside)):
             return text.count("\n", 0, match.start()) + 1, match.start() - begin + 1
     return None

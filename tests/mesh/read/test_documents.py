@@ -218,3 +218,9 @@ def test_a_bare_word_as_a_label_is_refused() -> None:
         'f.yaml:3:33: metadata.labels.x: a bare y is a boolean to kubectl, which refuses it here; write "y" in quotes'
         in problems(text)
     )
+
+
+@pytest.mark.parametrize("kind", ["Gateway", "HTTPRoute", "GRPCRoute"])
+def test_the_gateway_api_is_skipped_with_a_warning(kind: str) -> None:
+    (problem,) = read_resources(read_documents(istio(kind, "{}", "gateway.networking.k8s.io/v1"), "f.yaml"))[1]
+    assert (problem.severity, problem.code) == ("warning", "not-used")

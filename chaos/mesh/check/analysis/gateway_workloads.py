@@ -12,6 +12,7 @@ from chaos.mesh.check.cursor import At
 from chaos.mesh.model.gateway import Gateway
 from chaos.mesh.model.kubernetes_service import KubernetesPort, KubernetesService
 from chaos.mesh.model.resources import Resource
+from chaos.mesh.names import ROOT_NAMESPACE
 from chaos.mesh.resolve.workloads import Workload, selected
 
 NO_SUCH_PORT = "IST0162"
@@ -19,6 +20,7 @@ NO_SUCH_PORT = "IST0162"
 _OWN = (
     {"istio": "ingressgateway", "app": "istio-ingressgateway"},
     {"istio": "egressgateway", "app": "istio-egressgateway"},
+    {"istio": "eastwestgateway", "app": "istio-eastwestgateway"},
     {"istio": "ingress", "app": "istio-ingress"},  # as its Helm chart is installed in Istio's documentation
 )
 _INGRESS = _OWN[0]
@@ -34,15 +36,22 @@ def analyze_gateway_workloads(at: At, gateway: Resource[Gateway], pods: Sequence
     if not found and not _is_istios(selector):
         _nobody(at.into("selector"), selector, pods)
         return
-    if not found and not selector.items() <= _INGRESS.items():
+    ingress = selector.items() <= _INGRESS.items()
+    if not found and not ingress:
         return
-    ports = sorted(_ports(found, services)) if found else list(_INGRESS_PORTS)
+    ports = sorted({*_ports(found, services), *(_INGRESS_PORTS if ingress or _behind_ingress(found) else ())})
     having = f"; they have {', '.join(map(str, ports))}" if ports else ""
     for index, server in enumerate(gateway.spec.servers):
         number = server.port.number
         if number and number not in ports:
             message = f"no Service here leads to port {number} of the pods with {written(selector)}{having}"
             at.into("servers", index, "port", "number").warn(message, NO_SUCH_PORT)
+
+
+def _behind_ingress(pods: Sequence[Workload]) -> bool:
+    """Return whether Istio's own Service leads to one of these pods."""
+    wanted = ("istio", _INGRESS["istio"])
+    return any(pod.namespace == ROOT_NAMESPACE and wanted in pod.labels.items() for pod in pods)
 
 
 def _is_istios(selector: Mapping[str, str]) -> bool:

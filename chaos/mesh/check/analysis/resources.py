@@ -11,6 +11,7 @@ from typing import Any
 
 from chaos.errors import Problem
 from chaos.mesh.check.analysis.annotations import analyze_annotations
+from chaos.mesh.check.analysis.certificates import analyze_certificates
 from chaos.mesh.check.analysis.destination_rules import analyze_destination_rules
 from chaos.mesh.check.analysis.destinations import Subsets, analyze_destinations
 from chaos.mesh.check.analysis.entries import analyze_entries
@@ -52,6 +53,7 @@ def analyze(resources: Resources, documents: Iterable[Document] = ()) -> list[Pr
     for gateway in resources.gateways:
         if name_of(gateway) not in played:
             analyze_gateway_workloads(at(gateway), gateway, pods, resources.services)
+    analyze_certificates(at, resources.gateways)
     analyze_lost_subsets(at, resources.virtual_services)
     analyze_hosts(at, resources, pods)
     analyze_entries(at, resources.service_entries)

@@ -12,11 +12,16 @@ from chaos.mesh.read.shape import shown, suggestion
 from chaos.mesh.upstream.protocols import SNIFFED, protocol_of_service_port
 
 PORT_NAME, EXTERNAL_NAME = "IST0118", "IST0150"
+_MANAGED = "gateway.istio.io/managed"
 _WORDS = ["http", "http2", "https", "grpc", "grpc-web", "tcp", "tls", "mongo", "redis", "mysql"]
 
 
 def analyze_service(at: At, service: Resource[KubernetesService]) -> None:
-    """Report on one Service; `at` points at its spec."""
+    """Report on one Service; `at` points at its spec. Istio's own and those that it makes for a gateway are passed
+    over."""
+    labels = service.labels
+    if "istio" in labels or labels.get("release") == "istio" or labels.get(_MANAGED, "").startswith("istio.io-"):
+        return
     external = service.spec.type == "ExternalName"
     for index, port in enumerate(service.spec.ports):
         spoken = protocol_of_service_port(port.name, port.port, port.app_protocol, port.protocol)

@@ -35,6 +35,12 @@ def gateway(selector: str, port: int = 80, name: str = "front") -> str:
     return istio("Gateway", f"{{selector: {{{selector}}}, servers: [{server}]}}", name)
 
 
+def secure(name: str, credential: str) -> str:
+    port, tls = "{number: 443, name: https, protocol: HTTPS}", f"{{mode: SIMPLE, credentialName: {credential}}}"
+    server = f"{{port: {port}, hosts: [{name}.com], tls: {tls}}}"
+    return istio("Gateway", f"{{selector: {{istio: ingressgateway}}, servers: [{server}]}}", name)
+
+
 def istio(kind: str, spec: str, name: str = "web") -> str:
     return f"apiVersion: networking.istio.io/v1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec: {spec}\n"
 
@@ -75,6 +81,9 @@ ROWS = [
     # two Gateways for the same pods
     ([gateway("istio: edge"), gateway("istio: edge, app: edge", name="b"), pod(EDGE), EDGE_PORTS], ["IST0145 error: spec.servers[0]: Gateway default/b admits a.com", "IST0145 error: spec.servers[0]: Gateway default/front admits a.com"]),
     ([gateway("istio: edge"), gateway("app: edge", name="b"), pod(EDGE), EDGE_PORTS], []),
+    # certificates
+    ([secure("a", "one"), secure("b", "one")], ["IST0138 warning: spec.servers[0].tls: Gateway default/a has the same", "IST0138 warning: spec.servers[0].tls: Gateway default/b has the same"]),
+    ([secure("a", "one"), secure("b", "two")], []),
     # users and annotations
     ([pod(V1, more=", securityContext: {runAsUser: 1337}")], ["IST0144 warning: spec.securityContext.runAsUser: 1337 is the user of Istio's proxy"]),
     ([service(more=", annotations: {networking.istio.io/exporTo: .}")], ['IST0108 warning: metadata.annotations["networking.istio.io/exporTo"]: is not an annotation of Istio, and has no effect; did you mean networking.istio.io/exportTo?']),
