@@ -14,18 +14,27 @@ from chaos.mesh.source.document import Path, one_line
 
 
 class At:
-    """A place in a resource. Cursors of one resource share their list of problems."""
+    """A place in a resource. Cursors of one resource share their list of problems.
 
-    __slots__ = ("path", "problems", "resource")
+    Where Istio makes a warning and loses it on the way, the cursor is `quiet`: its warnings are infos of ours."""
 
-    def __init__(self, resource: Resource[Any], path: Path = (), problems: list[Problem] | None = None):
+    __slots__ = ("path", "problems", "quiet", "resource")
+
+    def __init__(
+        self, resource: Resource[Any], path: Path = (), problems: list[Problem] | None = None, quiet: bool = False
+    ):
+        self.quiet = quiet
         self.resource = resource
         self.path = path
         self.problems: list[Problem] = [] if problems is None else problems
 
     def into(self, *steps: str | int) -> At:
         """Return a cursor further inside."""
-        return At(self.resource, (*self.path, *steps), self.problems)
+        return At(self.resource, (*self.path, *steps), self.problems, self.quiet)
+
+    def quietly(self, *steps: str | int) -> At:
+        """Return a quiet cursor here, or further inside."""
+        return At(self.resource, (*self.path, *steps), self.problems, quiet=True)
 
     @property
     def unread(self) -> bool:
@@ -36,7 +45,10 @@ class At:
         self._report(message, "error", code)
 
     def warn(self, message: str | Wording, code: str = "admission") -> None:
-        self._report(message, "warning", code)
+        if self.quiet:
+            self.info(message, "not-warned")
+        else:
+            self._report(message, "warning", code)
 
     def info(self, message: str | Wording, code: str = "") -> None:
         self._report(message, "info", code)

@@ -36,7 +36,7 @@ class Exchange:
 Part = Callable[[Exchange], bytes]
 ORIGINAL_PATH = b"x-envoy-original-path"
 
-_COMMAND = re.compile(r"%(?P<percent>%)|%(?P<name>[A-Z_0-9]+)(?:\((?P<argument>[^()]*)\))?(?::(?P<length>\d+))?%")
+_COMMAND = re.compile(r"%(?P<percent>%)|%(?P<name>[A-Z_0-9]+)(?:\((?P<argument>[^()]*)\))?(?::(?P<length>[0-9]+))?%")
 
 _PLAIN: dict[str, Part] = {
     "PROTOCOL": lambda exchange: b"HTTP/1.1",

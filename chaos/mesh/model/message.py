@@ -62,7 +62,8 @@ Flag = Annotated[bool, BeforeValidator(_boolean), Strict()]
 Label = Annotated[str, BeforeValidator(_label), Strict()]
 Int32 = Annotated[int, Strict(), Field(ge=-(2**31), le=2**31 - 1)]
 UInt32 = Annotated[int, Strict(), Field(ge=0, le=2**32 - 1)]
-UInt64 = Annotated[int, Strict(), Field(ge=0, le=2**64 - 1)]
+# The API server keeps whole numbers in 64 bits, one of them for the sign.
+UInt64 = Annotated[int, Strict(), Field(ge=0, le=2**63 - 1)]
 Double = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 Duration = Annotated[
     float,

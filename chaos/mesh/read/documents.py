@@ -276,6 +276,9 @@ def _unknown_keys(item: Item) -> list[Problem]:
             path = (*item.prefix, key)
             location = item.document.locate_key(path)
             problems.append(_problem(location, path, hint.after(f"unknown field `{key}`")))
+    status = item.value.get("status")
+    if status is not None and not isinstance(status, dict):
+        problems.append(item.problem(("status",), f"expected a mapping, not {shown(status)}; leave it out"))
     return problems
 
 

@@ -21,7 +21,7 @@ from chaos.mesh.model.destination_rule import (
     TrafficPolicy,
     TunnelSettings,
 )
-from chaos.mesh.read.shape import shown
+from chaos.mesh.read.shape import Wording, shown
 
 _CONFIG_MAP = "configmap://"
 _POLICIES = ("load_balancer", "connection_pool", "outlier_detection", "tls")
@@ -58,7 +58,7 @@ def _subsets(at: At, subsets: tuple[Subset, ...]) -> None:
             here.into("name").error(f"{shown(subset.name)} is not a subset name; use letters, digits and -")
         for name, problem in values.labels(subset.labels):
             here.into("labels", name).error(problem)
-        _policy(here.into("trafficPolicy"), subset.traffic_policy)
+        _policy(here.quietly("trafficPolicy"), subset.traffic_policy)
 
 
 def _policy(at: At, policy: TrafficPolicy | None) -> None:
@@ -73,7 +73,7 @@ def _policy(at: At, policy: TrafficPolicy | None) -> None:
         at.into("proxyProtocol").error("tunnel and proxyProtocol cannot be used together")
     _policies(at, policy)
     for index, port in enumerate(policy.port_level_settings):
-        _port_policy(at.into("portLevelSettings", index), port)
+        _port_policy(at.quietly("portLevelSettings", index), port)
     _tunnel(at.into("tunnel"), policy.tunnel)
     if policy.retry_budget is not None and policy.retry_budget.budget_interval is not None:
         at.into("retryBudget", "budgetInterval").unless(_one_millisecond(policy.retry_budget.budget_interval))
@@ -182,8 +182,13 @@ def _tls(at: At, tls: ClientTLSSettings | None) -> None:
 def _tls_files(at: At, tls: ClientTLSSettings) -> None:
     if tls.credential_name.startswith(_CONFIG_MAP):
         namespace, slash, name = tls.credential_name.removeprefix(_CONFIG_MAP).partition("/")
+        own = at.resource.namespace
         if not (namespace and slash and name):
-            at.into("credentialName").error(f"write {_CONFIG_MAP}NAMESPACE/NAME, with the namespace of this rule")
+            message = f"write {_CONFIG_MAP}{own}/NAME: it needs the namespace, that of this rule"
+            at.into("credentialName").error(message)
+        elif namespace != own:
+            fix = f"{_CONFIG_MAP}{own}/{name}"
+            at.into("credentialName").error(Wording(f"must be of the rule's own namespace; write {fix}", fix))
     if tls.credential_name and tls.mode in ("SIMPLE", "MUTUAL"):
         if tls.client_certificate or tls.ca_certificates or tls.private_key or tls.ca_crl:
             at.into("credentialName").error("cannot be used with certificate files; the secret has them")

@@ -39,17 +39,16 @@ def validate_selectors(at: At, match: HTTPMatchRequest | TLSMatchAttributes | L4
         at.into("port").unless(values.port(match.port))
     for name, problem in values.labels(match.source_labels):
         at.into("sourceLabels", name).error(problem)
-    validate_gateway_names(at.into("gateways"), match.gateways, warned=isinstance(match, TLSMatchAttributes))
+    gateways = at.into("gateways") if isinstance(match, TLSMatchAttributes) else at.quietly("gateways")
+    validate_gateway_names(gateways, match.gateways)
     http = isinstance(match, HTTPMatchRequest)  # Istio looks at no other
     if http and match.source_namespace and not values.is_label(match.source_namespace):
         message = f"{shown(match.source_namespace)} is not a namespace; use letters, digits and -"
         at.into("sourceNamespace").error(message)
 
 
-def validate_gateway_names(at: At, names: tuple[str, ...], *, warned: bool = True) -> None:
-    """Check names of Gateways, up to the first without a slash: Istio looks no further.
-
-    Unless `warned`, Istio loses its own warning of a name in the old way, and it is an info."""
+def validate_gateway_names(at: At, names: tuple[str, ...]) -> None:
+    """Check names of Gateways, up to the first without a slash: Istio looks no further."""
     for index, name in enumerate(names):
         here = at.into(index)
         here.unless(values.gateway_name(name))
@@ -58,8 +57,7 @@ def validate_gateway_names(at: At, names: tuple[str, ...], *, warned: bool = Tru
         if "." in name:
             short, namespace, *_ = name.split(".")
             full = f"{namespace}/{short}"
-            message = Wording(f"{name} is the old way to name a Gateway; write {full}", full)
-            here.warn(message) if warned else here.info(message, "old-name")
+            here.warn(Wording(f"{name} is the old way to name a Gateway; write {full}", full))
         return
 
 

@@ -138,6 +138,8 @@ def regex(pattern: str) -> str | None:
         return "an empty regex is refused; leave the condition out to match anything"
     if len(pattern) > MAX_REGEX:
         return f"{len(pattern)} characters are too many for a regex; the limit is {MAX_REGEX}"
+    if _single_byte(pattern):
+        return "Istio refuses \\C, which is one byte in Envoy; write . for one character"
     options = re2.Options()
     options.log_errors = False
     try:
@@ -145,6 +147,13 @@ def regex(pattern: str) -> str | None:
     except (re2.error, UnicodeEncodeError) as error:
         return f"RE2 refuses this regex: {_re2_words(error)}{_look_around(pattern)}"
     return None
+
+
+def _single_byte(pattern: str) -> bool:
+    r"""Return whether there is a \C, which RE2 knows and Go's regexp, by which Istio checks, does not. Inside of
+    \Q...\E it is plain text."""
+    unquoted = re.sub(r"((?:^|[^\\])(?:\\\\)*)\\Q.*?(?:\\E|$)", r"\1", pattern, flags=re.DOTALL)
+    return re.search(r"(?:^|[^\\])(?:\\\\)*\\C", unquoted) is not None
 
 
 def _re2_words(error: Exception) -> str:
@@ -184,6 +193,8 @@ def selector(tags: Mapping[str, str]) -> list[tuple[str, str]]:
             found.append((key, "an empty label name is refused"))
         if "*" in key or "*" in value:
             found.append((key, "a selector takes no `*`; leave the label out"))
+        if len(value) > 63:
+            found.append((key, f"{len(value)} characters are too many for a label value; the limit is 63"))
     return found
 
 

@@ -366,7 +366,7 @@ def test_of_several_servers_of_a_gateway_on_a_port_the_last_one_is_compared() ->
         (service("{timeout: , " + OPEN + "}"), ""),
         (
             RULE.format(policy="{tls: {mode: SIMPLE, credentialName: 'configmap://ca'}}"),
-            "write configmap://NAMESPACE/NAME",
+            "write configmap://default/NAME",
         ),
         (RULE.format(policy="{tls: {mode: SIMPLE, credentialName: 'configmap://default/ca'}}"), ""),
     ],
