@@ -156,3 +156,9 @@ class Metadata(Message):
     self_link: Any = None
     deletion_timestamp: Any = None
     deletion_grace_period_seconds: Any = None
+
+
+class KubernetesMetadata(Metadata):
+    """metadata of Kubernetes' own kinds, of which only some fields are read."""
+
+    model_config = ConfigDict(extra="ignore")

@@ -13,7 +13,7 @@ from typing import Any
 
 from chaos.errors import Location, Problem, Severity
 from chaos.mesh.model.kubernetes_service import KubernetesService
-from chaos.mesh.model.message import Message, Metadata
+from chaos.mesh.model.message import KubernetesMetadata, Message, Metadata
 from chaos.mesh.model.resources import Resource, Resources
 from chaos.mesh.read.kinds import (
     EXPERIMENT,
@@ -231,7 +231,8 @@ def read_metadata(item: Item) -> tuple[Metadata | None, list[Problem]]:
     value = item.value.get("metadata")
     if value is None:
         return None, [item.problem(("metadata",), f"required, but missing: a {item.kind} needs metadata.name")]
-    metadata, problems = validate_model(Metadata, value, item.document, (*item.prefix, "metadata"))
+    model = Metadata if item.kind in KINDS else KubernetesMetadata
+    metadata, problems = validate_model(model, value, item.document, (*item.prefix, "metadata"))
     if metadata is not None:
         problems += [item.problem(("metadata", key), message) for key, message in _bad_metadata(metadata)]
     return metadata, problems

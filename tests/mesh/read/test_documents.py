@@ -224,3 +224,9 @@ def test_a_bare_word_as_a_label_is_refused() -> None:
 def test_the_gateway_api_is_skipped_with_a_warning(kind: str) -> None:
     (problem,) = read_resources(read_documents(istio(kind, "{}", "gateway.networking.k8s.io/v1"), "f.yaml"))[1]
     assert (problem.severity, problem.code) == ("warning", "not-used")
+
+
+def test_metadata_of_a_pod_may_have_fields_that_are_not_known_here() -> None:
+    text = "apiVersion: v1\nkind: Pod\nmetadata: {name: p, labels: {a: b}, sinceTomorrow: 1}\nspec: {}\n"
+    resources, found = read_resources(read_documents(text, "f.yaml"))
+    assert not found and resources.workloads[0].labels == {"a": "b"}
