@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING
 
 from chaos.errors import Problem
 from chaos.mesh.check.cursor import At
+from chaos.mesh.check.pitfalls.beside import beside_pitfalls
 from chaos.mesh.check.pitfalls.binding import binding_pitfalls
 from chaos.mesh.check.pitfalls.faults import fault_pitfalls
 from chaos.mesh.check.pitfalls.reach import reach_pitfalls
+from chaos.mesh.check.pitfalls.regexes import regex_pitfalls
+from chaos.mesh.check.pitfalls.rewrites import rewrite_pitfalls
 from chaos.mesh.model.message import StringMatch
 from chaos.mesh.model.resources import Resource, Resources
 from chaos.mesh.model.virtual_service import Headers, HTTPMatchRequest, HTTPRoute, VirtualService
@@ -38,6 +41,7 @@ def pitfalls(resources: Resources, proxy: Proxy) -> list[Problem]:
         binding_pitfalls(at, service, proxy, sidecar)
     for rule in resources.destination_rules:
         _destination_rule(At(rule, ("spec",), problems), rule.spec)
+    beside_pitfalls(lambda resource: At(resource, ("spec",), problems), resources)
     return problems
 
 
@@ -51,6 +55,8 @@ def _virtual_service(at: At, service: Resource[VirtualService]) -> None:
         here = at.into("http", index)
         _route(here, route, service.namespace)
         fault_pitfalls(here, route)
+        rewrite_pitfalls(here, route)
+        regex_pitfalls(here, route)
 
 
 def _route(at: At, route: HTTPRoute, namespace: str) -> None:

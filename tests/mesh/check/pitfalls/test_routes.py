@@ -47,6 +47,19 @@ PITFALLS = [
     ("match: [{method: {exact: get}}]", "never-matches match[0].method.exact: methods are case-sensitive; write GET"),
     ("match: [{withoutHeaders: {x: {regex: '.*'}}}]", "never-matches match[0].withoutHeaders.x: an absent header counts as empty"),
     ("headers: {request: {set: {x: ''}}}", "no-effect headers.request.set.x: an empty value does nothing"),
+    ("match: [{uri: {prefix: /a}}], rewrite: {uri: /}", "rewrite-slash rewrite.uri: the prefix /a is replaced: /a/x becomes //x; match /a/ for a single slash"),
+    ("match: [{uri: {prefix: /a/}}], rewrite: {uri: /b}", "rewrite-slash rewrite.uri: the prefix /a/ is replaced: /a/x becomes /bx; did you mean /b/?"),
+    ("match: [{uri: {prefix: /a/}}, {uri: {prefix: /a}}], rewrite: {uri: /}", "rewrite-slash rewrite.uri: the prefix /a is replaced: /a/x becomes //x"),
+    ("match: [{headers: {x: {}}}], rewrite: {uri: /new}", "rewrite-slash rewrite.uri: the prefix / is replaced: /x becomes /newx; did you mean /new/?"),
+    ("rewrite: {uri: /new}", "rewrite-slash rewrite.uri: the rule has no match, so / is replaced: /x becomes /newx; did you mean /new/?"),
+    ("rewrite: {uri: /}", "no-effect rewrite.uri: changes nothing"),
+    ("match: [{uri: {regex: '/^\\/api\\/v1/gi'}}]", "regex-literal match[0].uri.regex: slashes and flags are part of a regex here, which must match the whole text; did you mean (?i)^/api/v1?"),
+    ("match: [{headers: {user-agent: {regex: /.*Mobile.*/i}}}]", "regex-literal match[0].headers.user-agent.regex: slashes and flags are part of a regex here, which must match the whole text; did you mean (?i).*Mobile.*?"),
+    ("match: [{withoutHeaders: {x: {regex: /a/g}}}]", "regex-literal match[0].withoutHeaders.x.regex: slashes and flags are part of a regex here, which must match the whole text; did you mean a?"),
+    ("rewrite: {uriRegexRewrite: {match: /^a$/g, rewrite: b}}", "regex-literal rewrite.uriRegexRewrite.match:"),
+    ("corsPolicy: {allowOrigins: [{regex: '/.*\\.example\\.com/i'}]}", "regex-literal corsPolicy.allowOrigins[0].regex:"),
+    ("corsPolicy: {allowOrigins: [{exact: 'https://a.com'}]}, fault: {abort: {httpStatus: 500, percentage: {value: 5}}}", "fault-and-cors corsPolicy: aborts come first: a browser sees no CORS header in them"),
+    ("fault: {abort: {percentage: {value: 10}}}", "no-effect fault.abort: an abort without httpStatus or grpcStatus is ignored"),
     ("corsPolicy: {allowMethods: [GET]}", "no-effect corsPolicy: no effect without allowOrigins"),
 ]  # fmt: skip
 
@@ -68,6 +81,15 @@ QUIET = [
     "match: [{uri: {prefix: /a}, method: {exact: GET}}]",
     "mirror: {host: a}, mirrorPercentage: {value: 50}",
     "mirror: {host: a}",
+    "match: [{uri: {prefix: /a/}}], rewrite: {uri: /}",
+    "match: [{uri: {prefix: /a}}], rewrite: {uri: /b}",
+    "match: [{uri: {exact: /a}}], rewrite: {uri: /b/}",
+    "rewrite: {uri: /new/}",
+    "rewrite: {authority: a.com}",
+    "match: [{uri: {regex: /api/i}}]",
+    "match: [{headers: {referer: {regex: /a/b}}}]",
+    "corsPolicy: {allowOrigins: [{exact: 'https://a.com'}]}, fault: {delay: {fixedDelay: 5s, percentage: {value: 5}}}",
+    "corsPolicy: {allowOrigins: [{exact: 'https://a.com'}]}, fault: {abort: {httpStatus: 500, percentage: {value: 0}}}",
 ]
 
 
