@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 ON_TWO_CORES := -n 2 --dist worksteal
 
-.PHONY: help run test test-all lint types format docs bench fuzz interleave kills right calibration clean
+.PHONY: help run test test-all lint types format docs bench fuzz recorded interleave kills right calibration clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,6 +38,9 @@ bench: $(VENV)/.installed-dev  ## every figure of docs/performance.md, beside it
 
 fuzz: $(VENV)/.installed-dev  ## generated rules and requests: the gateway beside the real Envoy, for as long as you like
 	CHAOS_FUZZ_REQUESTS=$${CHAOS_FUZZ_REQUESTS:-20000} $(BIN)/python -m pytest tests/conformance/test_fuzz.py -s
+
+recorded: $(VENV)/.installed-dev  ## records anew what a real Envoy answers when Istio's own code configures it (needs Go; ten minutes)
+	$(BIN)/python -m tests.conformance.record_istio
 
 interleave: $(VENV)/.installed-dev  ## resets, timeouts, retries and disconnects at random: whose answer is it? (CHAOS_INTERLEAVE_SEED)
 	CHAOS_INTERLEAVE_REQUESTS=$${CHAOS_INTERLEAVE_REQUESTS:-120000} $(BIN)/python -m pytest tests/gateway/test_interleaving.py -s

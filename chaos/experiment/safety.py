@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from chaos.errors import Problem
 from chaos.experiment.read import Reading
-from chaos.experiment.services import ServicePlan, proxy_of, short_name_shown
+from chaos.experiment.services import Place, ServicePlan, proxy_of, short_name_shown
 from chaos.experiment.tasks import LoadTask
 from chaos.loopback import is_loopback
 from chaos.mesh.names import aliases, covers, full_name, is_wildcard
@@ -34,11 +34,15 @@ def _listed_endpoints(reading: Reading) -> Iterator[Problem]:
                 yield reading.problem(path, _beyond(host), code="beyond-loopback")
 
 
-def entry_problems(reading: Reading) -> Iterator[Problem]:
-    """Yield the endpoints of ServiceEntries that are not on this machine and were not allowed.
+def entry_problems(reading: Reading, services: ServicePlan) -> Iterator[Problem]:
+    """Yield the endpoints of ServiceEntries that are not on this machine and were not allowed, where `services` does
+    not say where the entry really is.
 
     A cluster takes them, and so does `chaos validate`; what would send requests there does not."""
     for entry in reading.resources.service_entries:
+        places = [Place(host.lower(), port.number) for host in entry.spec.hosts for port in entry.spec.ports]
+        if all(services.places.get(place) for place in places):
+            continue
         for index, endpoint in enumerate(entry.spec.endpoints):
             host = endpoint.address
             if host and not host.startswith("unix:") and not allowed(host, reading.experiment.spec.allow_hosts):

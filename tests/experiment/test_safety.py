@@ -81,8 +81,18 @@ def test_an_entrys_endpoint_beyond_this_machine_is_no_error_of_the_file_but_stop
     """A cluster takes it; what would send requests there does not."""
     found = reading("  seed: 1", "192.0.2.1")
     problems = [("e.yaml:18:25", "spec.endpoints[0].address", "beyond-loopback")]
-    assert told(entry_problems(found)) == problems
-    assert told(entry_problems(reading("  allowHosts: [192.0.2.1]", "192.0.2.1"))) == []
+    assert told(entry_problems(found, plan_services(found))) == problems
+    allowed_there = reading("  allowHosts: [192.0.2.1]", "192.0.2.1")
+    assert told(entry_problems(allowed_there, plan_services(allowed_there))) == []
+
+
+@pytest.mark.parametrize(("port", "told_of"), [(80, 0), (81, 1)])
+def test_an_entrys_endpoint_is_none_of_this_machines_business_where_services_say_where_it_is(
+    port: int, told_of: int
+) -> None:
+    there = f"  services: {{'api.partner.com:{port}': {{endpoints: [{{address: 127.0.0.1:9001}}]}}}}"
+    found = reading(there, "192.0.2.1")
+    assert len(told(entry_problems(found, plan_services(found)))) == told_of
 
 
 SERVICES = '  services: {web: {builtin: webserver}, app: {builtin: proxy, url: "http://web/"}}\n'

@@ -102,7 +102,7 @@ def _only_tls(name: str) -> Message:
 def _redirected(mesh: ResolvedMesh, gateways: tuple[Resource[Gateway], ...]) -> set[str]:
     """Return the hosts that a Gateway's server answers only with a redirect to https (`tls.httpsRedirect`)."""
     return {
-        host
+        host.lower()
         for gateway in gateways
         if name_of(gateway) in mesh.proxy.gateway_names
         for server in gateway.spec.servers

@@ -6,38 +6,79 @@ Source: istio buildGatewayHTTPRouteConfig (gateway.go), SortVHostRoutes (route.g
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from chaos.mesh.model.gateway import Gateway
 from chaos.mesh.model.resources import Resource
 from chaos.mesh.model.virtual_service import VirtualService
 from chaos.mesh.names import HTTP_PORT, Proxy, admitted_hosts, intersection, qualified
 from chaos.mesh.resolve.bindings import Bound
-from chaos.mesh.resolve.entries import Entry
-from chaos.mesh.resolve.virtual_hosts import Counted, VirtualHost
+from chaos.mesh.resolve.entries import Entry, LeftOut, counted
+from chaos.mesh.resolve.virtual_hosts import VirtualHost
 
 
-def gateway_hosts(
-    bound: Sequence[Bound], counted: Counted, gateways: Iterable[Resource[Gateway]], proxy: Proxy, listener: int
-) -> list[VirtualHost]:
-    """Return the virtual hosts of the proxy's Gateways on one port."""
-    entries: dict[str, list[Entry]] = {}
-    owners: dict[str, list[Resource[VirtualService]]] = {}
-    for gateway in gateways:
-        if name_of(gateway) not in proxy.gateway_names:
-            continue
-        for server in gateway.spec.servers:
-            if server.port.number != listener:
+@dataclass(slots=True)
+class GatewayHosts:
+    """Finds the virtual hosts of the proxy's Gateways on one port.
+
+    `bound` is in order of precedence. Each Gateway has its own view of a VirtualService, because `match.gateways` names
+    the Gateway whose server a request came to; the entries that no Gateway counts are in `left_out`. Hosts are compared
+    as written, and those that differ in letter case alone are one virtual host in the end."""
+
+    bound: Sequence[Bound]
+    proxy: Proxy
+    listener: int
+    left_out: list[LeftOut] = field(default_factory=list)
+    _entries: dict[str, list[Entry]] = field(default_factory=dict)
+    _owners: dict[str, list[Resource[VirtualService]]] = field(default_factory=dict)
+
+    def hosts(self, gateways: Iterable[Resource[Gateway]]) -> list[VirtualHost]:
+        """Return the virtual hosts; older Gateways come first, as older VirtualServices do."""
+        ours = [each for each in gateways if name_of(each) in self.proxy.gateway_names]
+        for bound in self.bound:
+            self._leave_out(bound, [self._counted(bound, each) for each in ours if _bound_to(bound, each)])
+        for gateway in sorted(ours, key=lambda each: each.precedence):
+            for server in gateway.spec.servers:
+                if server.port.number == self.listener:
+                    self._serve(gateway, server.hosts)
+        return [
+            VirtualHost(host, (host,), catch_alls_last(entries), tuple(self._owners[host]))
+            for host, entries in self._entries.items()
+        ]
+
+    def _serve(self, gateway: Resource[Gateway], server_hosts: Sequence[str]) -> None:
+        for bound in self.bound:
+            if not _bound_to(bound, gateway):
                 continue
-            for place, each in enumerate(bound):
-                if not counted[place] or not _bound_to(each, gateway):
-                    continue
-                admitted = admitted_hosts(server.hosts, gateway.namespace, each.source.namespace)
-                for host in intersection(admitted, each.hosts):
-                    if each.source not in owners.setdefault(host, []):
-                        owners[host].append(each.source)
-                        entries.setdefault(host, []).extend(counted[place])
-    return [VirtualHost(host, (host,), catch_alls_last(entries[host]), tuple(owners[host])) for host in entries]
+            entries, _ = self._counted(bound, gateway)
+            admitted = admitted_hosts(server_hosts, gateway.namespace, bound.source.namespace)
+            for host in map(str.lower, intersection(admitted, bound.hosts) if entries else ()):
+                self._add(host, bound.source, entries)
+
+    def _counted(self, bound: Bound, gateway: Resource[Gateway]) -> tuple[tuple[Entry, ...], list[LeftOut]]:
+        through = replace(self.proxy, gateway=name_of(gateway), companions=())
+        return counted(bound.source, bound.rules, through, self.listener)
+
+    def _add(self, host: str, source: Resource[VirtualService], entries: Sequence[Entry]) -> None:
+        there = self._entries.setdefault(host, [])
+        owners = self._owners.setdefault(host, [])
+        if source not in owners:
+            owners.append(source)
+        known = {_identity(each) for each in there}
+        there += [each for each in entries if _identity(each) not in known]
+
+    def _leave_out(self, bound: Bound, views: Sequence[tuple[tuple[Entry, ...], list[LeftOut]]]) -> None:
+        """Note the entries that none of the Gateways counts, with the reason of the first."""
+        taken = {_identity(entry) for entries, _ in views for entry in entries}
+        noted: set[tuple[int, int]] = set()
+        for each in [left for _, skipped in views for left in skipped]:
+            if _identity(each.entry) not in taken | noted:
+                noted.add(_identity(each.entry))
+                self.left_out.append(each)
+
+
+def _identity(entry: Entry) -> tuple[int, int]:
+    return id(entry.rule), entry.place
 
 
 def _bound_to(bound: Bound, gateway: Resource[Gateway]) -> bool:

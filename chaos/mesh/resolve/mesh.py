@@ -15,7 +15,7 @@ from chaos.mesh.names import HTTP_PORT, Proxy
 from chaos.mesh.resolve.bindings import Bound, bound_virtual_services
 from chaos.mesh.resolve.destination_rules import DestinationRules
 from chaos.mesh.resolve.entries import Entry, LeftOut, counted, entries_of
-from chaos.mesh.resolve.gateway_hosts import gateway_hosts, gateway_listener, proxy_in_full
+from chaos.mesh.resolve.gateway_hosts import GatewayHosts, gateway_listener, proxy_in_full
 from chaos.mesh.resolve.sidecars import SidecarScope, scope_of, sidecar_of
 from chaos.mesh.resolve.virtual_hosts import SidecarHosts, VirtualHost, http_listeners, in_order
 from chaos.mesh.upstream.registry import Registry
@@ -72,12 +72,13 @@ def resolve(resources: Resources, registry: Registry, proxy: Proxy | None = None
     listeners: list[Listener] = []
     for port in ports:
         here = _imported(bound, scope, port, left_out)
-        entries = _counted(here, proxy, port, left_out)
         if proxy.is_gateway:
-            hosts = gateway_hosts(here, entries, resources.gateways, proxy, port)
+            at_gateway = GatewayHosts(here, proxy, port)
+            hosts = at_gateway.hosts(resources.gateways)
+            left_out += at_gateway.left_out
         else:
             found = SidecarHosts(here, _seen(registry, scope, port), port, proxy.namespace)
-            hosts = found.hosts(entries)
+            hosts = found.hosts(_counted(here, proxy, port, left_out))
             problems += [each for each in found.problems if each not in problems]
         listeners.append(Listener(port, tuple(hosts)))
     return ResolvedMesh(

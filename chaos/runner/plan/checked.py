@@ -93,7 +93,7 @@ def check(reading: Reading, *, thorough: bool = True) -> Prepared:
     own = [*services.problems, *safety_problems(reading, services)]
     if thorough:
         own += _task_problems(reading, services)
-    refused = [*reading.errors, *own, *entry_problems(reading), *refusals(reading.resources)]
+    refused = [*reading.errors, *own, *entry_problems(reading, services), *refusals(reading.resources)]
     said = [*reading.problems, *own, *(check_documents(reading.files) if thorough else refused)]
     return Prepared(reading, services, _in_order(said, reading), _in_order(refused, reading))
 
