@@ -63,5 +63,5 @@ class At:
             return
         where = self.resource.locate(self.path)
         path = self.resource.path(self.path)
-        fix = message.fix if isinstance(message, Wording) else None
-        self.problems.append(Problem(where, path, one_line(str(message)), severity, code, fix))
+        said = message if isinstance(message, Wording) else Wording(message)
+        self.problems.append(Problem(where, path, one_line(said.text), severity, said.code or code, said.fix))

@@ -23,14 +23,16 @@ MAX_SHOWN = 40
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """The words of a message, or of a part of one, and what they say to write instead, if they do."""
+    """The words of a message, or of a part of one, and what they say to write instead, if they do. A `code` stands
+    before that of whoever reports it."""
 
     text: str
     fix: str | None = None
+    code: str = ""
 
     def after(self, text: str) -> Wording:
         """Return a longer message that ends in this one."""
-        return Wording(text + self.text, self.fix)
+        return Wording(text + self.text, self.fix, self.code)
 
     def __str__(self) -> str:
         return self.text

@@ -111,7 +111,7 @@ def validate_direct_response(at: At, response: HTTPDirectResponse | None) -> Non
         return
     only_one(at.into("body"), body, "string", "bytes")
     if body.bytes is not None and not _is_base64(body.bytes):
-        at.into("body", "bytes").error("is not base64; write text under `string`")
+        at.into("body", "bytes").error("is not base64; write text under `string`", values.SCHEMA)
     if len(body.octets) > _MAX_BODY:
         at.into("body").error(f"{len(body.octets)} bytes are too many; the limit is 1 MiB")
     elif len(body.octets) > _LARGE_BODY:
@@ -163,7 +163,7 @@ def validate_cors(at: At, policy: CorsPolicy | None) -> None:
         at.into("maxAge").unless(_max_age(policy.max_age))
 
 
-def _max_age(seconds: float) -> str | None:
+def _max_age(seconds: float) -> str | Wording | None:
     if problem := values.duration(seconds):
         return problem
     return None if seconds == int(seconds) else "must be whole seconds"

@@ -43,19 +43,19 @@ def _workload_selector(at: At, entry: ServiceEntry) -> None:
     if not entry.workload_selector.labels:
         at.into("workloadSelector").warn("without labels it takes every workload of the namespace")
     if entry.has("endpoints"):
-        at.into("endpoints").error("workloadSelector and endpoints cannot be used together")
+        at.into("endpoints").error("workloadSelector and endpoints cannot be used together", values.SCHEMA)
     elif entry.resolution == "NONE":
         at.into("workloadSelector").warn("has no effect with resolution NONE; use STATIC or DNS")
 
 
 def _hosts(at: At, entry: ServiceEntry) -> None:
     if not entry.hosts:
-        at.error("a ServiceEntry needs at least one host")
+        at.error("a ServiceEntry needs at least one host", values.SCHEMA)
     if len(entry.hosts) > 256:
-        at.error(f"{len(entry.hosts)} hosts are too many; the limit is 256")
+        at.error(f"{len(entry.hosts)} hosts are too many; the limit is 256", values.SCHEMA)
     for index, host in enumerate(entry.hosts):
         if host == "*":
-            at.into(index).error("`*` is not a service; name it, or a domain like *.example.com")
+            at.into(index).error("`*` is not a service; name it, or a domain like *.example.com", values.SCHEMA)
             continue
         at.into(index).unless(values.wildcard_domain(host))
         partial = values.partial_wildcard(host)
@@ -67,7 +67,7 @@ def _addresses(at: At, entry: ServiceEntry) -> None:
     for index, address in enumerate(entry.addresses):
         at.into(index).unless(values.ip_or_cidr(address))
         if "/" in address and entry.resolution not in ("NONE", "STATIC"):
-            at.into(index).error("a CIDR range needs resolution NONE or STATIC")
+            at.into(index).error("a CIDR range needs resolution NONE or STATIC", values.SCHEMA)
 
 
 def _ports(at: At, entry: ServiceEntry) -> None:
@@ -76,16 +76,16 @@ def _ports(at: At, entry: ServiceEntry) -> None:
     for index, port in enumerate(entry.ports):
         here = at.into(index)
         if port.name in names:
-            here.into("name").error(f"a second port named {shown(port.name)}")
+            here.into("name").error(f"a second port named {shown(port.name)}", values.SCHEMA)
         if port.number in numbers:
-            here.into("number").error(f"port {port.number} appears twice")
+            here.into("number").error(f"port {port.number} appears twice", values.SCHEMA)
         names.add(port.name)
         numbers.add(port.number)
-        here.into("number").unless(values.port(port.number))
+        here.into("number").unless(values.port(port.number), values.SCHEMA)
         here.into("protocol").unless(values.protocol(port.protocol))
         here.into("name").unless(_port_name(port.name))
         if port.has("target_port"):
-            here.into("targetPort").unless(values.port(port.target_port))
+            here.into("targetPort").unless(values.port(port.target_port), values.SCHEMA)
 
 
 def _port_name(name: str) -> str | None:
@@ -94,7 +94,9 @@ def _port_name(name: str) -> str | None:
 
 def _none(at: At, entry: ServiceEntry) -> None:
     if entry.has("endpoints"):
-        at.into("endpoints").error("resolution NONE (the default) has no endpoints; write resolution: STATIC (or DNS)")
+        at.into("endpoints").error(
+            "resolution NONE (the default) has no endpoints; write resolution: STATIC (or DNS)", values.SCHEMA
+        )
 
 
 def _static(at: At, entry: ServiceEntry) -> None:
@@ -110,9 +112,9 @@ def _static_address(at: At, endpoint: WorkloadEntry, entry: ServiceEntry) -> Non
         if endpoint.network:
             at.warn(f"no address in the network {endpoint.network}")
         else:
-            at.into("address").error("required, but missing")
+            at.into("address").error("required, but missing", values.SCHEMA)
     elif address.startswith("unix://"):
-        at.into("address").unless(values.unix_path(address.removeprefix("unix://")))
+        at.into("address").unless(values.unix_path(address.removeprefix("unix://")), values.SCHEMA)
         if endpoint.ports:
             at.into("ports").error("a unix socket has no ports")
         if len(entry.ports) != 1:
@@ -138,7 +140,7 @@ def _dns(at: At, entry: ServiceEntry) -> None:
                 at.into("hosts", index).error(message)
                 break
     if entry.resolution == "DNS_ROUND_ROBIN" and len(entry.endpoints) > 1:
-        at.into("endpoints").error("DNS_ROUND_ROBIN takes one endpoint at most; use DNS for several")
+        at.into("endpoints").error("DNS_ROUND_ROBIN takes one endpoint at most; use DNS for several", values.SCHEMA)
     for index, endpoint in enumerate(entry.endpoints):
         here = at.into("endpoints", index)
         if not values.is_ip(endpoint.address):
@@ -168,7 +170,7 @@ def _endpoint(at: At, endpoint: WorkloadEntry, entry: ServiceEntry) -> None:
             known = ", ".join(sorted(names)) or "none"
             at.into("ports", name).error(f"the service has no port named {shown(name)}; it has: {known}")
         at.into("ports", name).unless(_port_name(name))
-        at.into("ports", name).unless(values.port(number))
+        at.into("ports", name).unless(values.port(number), values.SCHEMA)
     for name, problem in values.labels(endpoint.labels):
         at.into("labels", name).error(problem)
 

@@ -14,6 +14,7 @@ import re2
 from chaos.mesh.read.shape import Wording, one_of, shown, suggestion
 
 MAX_REGEX = 1024  # characters; Istio's stand-in for Envoy's limit on program size
+SCHEMA = "schema"  # the code of what the API server refuses before the webhook sees it
 
 _LABEL_FORM = r"[a-zA-Z0-9](?:[-a-zA-Z0-9]*[a-zA-Z0-9])?"
 _LABEL = re.compile(_LABEL_FORM)
@@ -122,11 +123,11 @@ def share(value: float) -> str | None:
     return None if 0 <= value <= 100 else f"{value:.10g} is not between 0 and 100"
 
 
-def duration(seconds: float) -> str | None:
-    """Check a duration: at least a millisecond, and whole milliseconds."""
+def duration(seconds: float) -> str | Wording | None:
+    """Check a duration: at least a millisecond (by the schema), and whole milliseconds."""
     nanoseconds = round(seconds * 1e9)
     if nanoseconds < 1_000_000:
-        return "must be at least 1ms; leave the field out to have none"
+        return Wording("must be at least 1ms; leave the field out to have none", code=SCHEMA)
     if nanoseconds % 1_000_000:
         return "has parts of a millisecond; only whole milliseconds are supported"
     return None
@@ -185,16 +186,17 @@ def _label_pair(key: str, value: str) -> str | None:
     return None
 
 
-def selector(tags: Mapping[str, str]) -> list[tuple[str, str]]:
+def selector(tags: Mapping[str, str]) -> list[tuple[str, str | Wording]]:
     """Return the name of each bad label of a workload selector with a message."""
-    found: list[tuple[str, str]] = []
+    found: list[tuple[str, str | Wording]] = []
     for key, value in tags.items():
         if not key:
             found.append((key, "an empty label name is refused"))
         if "*" in key or "*" in value:
-            found.append((key, "a selector takes no `*`; leave the label out"))
+            found.append((key, Wording("a selector takes no `*`; leave the label out", code=SCHEMA)))
         if len(value) > 63:
-            found.append((key, f"{len(value)} characters are too many for a label value; the limit is 63"))
+            message = f"{len(value)} characters are too many for a label value; the limit is 63"
+            found.append((key, Wording(message, code=SCHEMA)))
     return found
 
 

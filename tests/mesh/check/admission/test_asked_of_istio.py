@@ -79,3 +79,25 @@ def test_a_warning_that_istio_loses_is_an_info() -> None:
     text = f"apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {{name: t}}\nspec: {PORT % ERRORS}\n"
     (report,) = check([("f.yaml", text)])
     assert [(each.code, each.by) for each in report.infos if "deprecated" in each.message] == [("not-warned", "chaos")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "by"),
+    [
+        ("VirtualService", rule("timeout: 0s"), "schema"),
+        ("VirtualService", rule("timeout: 1.5ms"), "admission"),
+        ("VirtualService", rule("match: [{uri: {exact: /a, prefix: /a}}]"), "schema"),
+        ("VirtualService", rule("match: [{uri: {regex: '('}}]"), "admission"),
+        ("VirtualService", rule("retries: {attempts: -1}"), "admission"),
+        ("DestinationRule", f"{{host: web, workloadSelector: {{matchLabels: {{app: {'a' * 64}}}}}}}", "schema"),
+        ("DestinationRule", "{host: a_b}", "admission"),
+        ("ServiceEntry", "{hosts: ['*'], ports: [{number: 80, name: http}]}", "schema"),
+        ("ServiceEntry", "{hosts: [a_b.com], ports: [{number: 80, name: http}]}", "admission"),
+        ("ServiceEntry", "{hosts: [a.com], ports: [{number: 0, name: http}]}", "schema"),
+    ],
+)
+def test_who_refuses_first(kind: str, spec: str, by: str) -> None:
+    """Asked of Istio: the API server's schema with its CEL rules comes before the webhook."""
+    text = f"apiVersion: networking.istio.io/v1\nkind: {kind}\nmetadata: {{name: t}}\nspec: {spec}\n"
+    (report,) = check([("f.yaml", text)])
+    assert {problem.by for problem in report.errors} == {by}
