@@ -100,7 +100,7 @@ class Forecast:
 
     `confidence` and `tolerance` are fractions. `rate` is the expected requests per second, from a rate that was
     `measured` without faults, or assumed. `seconds` is how long the slowest verdict takes at that rate, None if it
-    depends on the upstream."""
+    depends on the upstream. `unreached` says of each rule that no request reaches why it is so."""
 
     name: str
     description: str
@@ -111,6 +111,7 @@ class Forecast:
     rate: float
     seconds: float | None
     measured: bool = False
+    unreached: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, as `chaos plan --format json` prints them."""
@@ -124,6 +125,9 @@ class Forecast:
         yield f"{self.name}: {' '.join(self.description.split())}".rstrip(": ")
         for rule in self.rules:
             yield from _rule(rule)
+        if self.unreached:
+            yield from ("", "no request reaches, so that the run ends with exit code 6 (verify.unreached allows it):")
+            yield from (f"  {sentence}" for sentence in self.unreached)
         yield from ("", f"a verdict at {self.confidence * 100:g} % confidence needs, of the whole load,")
         width = max((len(each.title) for each in self.claims), default=0)
         yield from (f"  {claim.title:{width}}   {_needs(claim)}" for claim in self.claims)

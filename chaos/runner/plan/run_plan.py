@@ -244,6 +244,7 @@ class RunPlan:
             rate=rate,
             measured=busiest is not None,
             seconds=max(needed) / rate if needed else None,
+            unreached=tuple(finding.sentence for finding in self.silent),
         )
 
     def plan_record(self, run: str) -> Plan:

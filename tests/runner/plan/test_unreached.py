@@ -38,12 +38,17 @@ def chosen(match: str) -> str:
     return service("web", f"{{hosts: [web], http: [{{match: [{{{match}}}], {ABORT}, {TO_WEB}}}, {{{TO_WEB}}}]}}")
 
 
+SIDECAR = (
+    "---\napiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {name: near, namespace: default}\n"
+    "spec: {egress: [{hosts: ['./*']}]}\n"
+)
 UNREACHED = [
     (service("web", f"{{hosts: [web], http: [{{{TO_WEB}}}, {FAULTY}]}}"), "web[1]", "rule #0 before it takes all"),
     (service("web", f"{{hosts: [web], http: [{{{TO_WEB}}}, {{match: [{{uri: {{prefix: /a}}}}], {ABORT}, {TO_WEB}}}]}}"),
      "web[1]", "rule #0 before it takes all"),
     (WEB + service("edge", f"{{hosts: [web], gateways: [front], http: [{FAULTY}]}}"), "edge[0]", "not for a sidecar"),
     (WEB + service("far", f"{{hosts: [shop], exportTo: ['.'], http: [{FAULTY}]}}", "other"), "far[0]", "not exported"),
+    (WEB + SIDECAR + service("far", f"{{hosts: [shop], http: [{FAULTY}]}}", "other"), "far[0]", "by Sidecar"),
     (WEB + service("part", f"{{http: [{FAULTY}]}}"), "part[0]", "no VirtualService delegates to this one"),
     (chosen("sourceLabels: {a: b}"), "web[0]", "sourceLabels: the client has a="),
     (chosen("port: 99"), "web[0]", "port 99 is not"),
@@ -78,6 +83,14 @@ def test_a_fault_that_can_never_fire_is_a_finding_with_the_reason(
     found, notes = silent(tmp_path, documents)
     assert [name for name, _ in found] == [rule]
     assert reason in found[0][1] and notes == []
+
+
+def test_a_plan_lists_it(tmp_path: Path) -> None:
+    file = tmp_path / "t.yaml"
+    file.write_text(HEAD.format(unreached="[]") + UNREACHED[0][0])
+    forecast = plan_run(str(file), RunOptions()).forecast()
+    assert len(forecast.unreached) == 1 and forecast.unreached[0] in str(forecast)
+    assert "exit code 6" in str(forecast) and forecast.to_dict()["unreached"] == forecast.unreached
 
 
 @pytest.mark.parametrize("documents", REACHED)
