@@ -11,11 +11,15 @@ import numpy as np
 
 from benchmarks.row import Row
 from chaos.claims.evidence import GUARD
-from chaos.protocol.parts import BLOCK
+from chaos.load.recent import Recent
+from chaos.load.recorder import Outcome
+from chaos.protocol.digest import Key
+from chaos.protocol.parts import BLOCK, RECENT, Axis, Parts, Turn
 from chaos.verify.homogeneity import (
     Range,
     coupled,
     each_own,
+    evened,
     log_mean,
     odd_one_out,
     regular,
@@ -29,6 +33,7 @@ OWN = 0.008 * GUARD
 """The alpha of a guard of a share in a run with one rule, at 99 %."""
 USERS, TASKS, LONGEST, LOOK = 20, 3, 30_000, 500
 HALF = Range(0.48, 0.52)
+HIT, MISS = Outcome(Key("", "", "", "", 503, "abort")), Outcome(Key("", "", "", "web", 200))
 
 
 def users(hits: Hits) -> float:
@@ -43,6 +48,28 @@ def tasks(hits: Hits) -> float:
     return log_mean([odd_one_out(parts, HALF)[0], each_own(parts, HALF)])
 
 
+class Followed:
+    """What follows few hits and many, as the load counts it, requests taking turns on the streams; a longer look at the
+    same requests goes on from the last."""
+
+    def __init__(self, axis: Axis, streams: int):
+        self._axis, self._streams = axis, streams
+        self._of: Hits | None = None
+
+    def __call__(self, hits: Hits) -> dict[int, list[int]]:
+        if hits.base is not self._of:
+            self._of, self._parts, self._recent, self._done = hits.base, Parts(), Recent(self._axis), 0
+        told = hits[self._done :]
+        for stream in range(self._streams):
+            mine = told[(stream - self._done) % self._streams :: self._streams]
+            self._recent.add(self._parts, [HIT if hit else MISS for hit in mine], stream)
+        self._done = hits.size
+        return self._parts.levels.get(Turn(self._axis, "", "", "abort"), {})
+
+
+in_all, on_each = Followed("sent", 1), Followed("connection", USERS)
+
+
 def order(hits: Hits) -> float:
     """The evidence of `in_order`."""
     whole = hits[: hits.size // BLOCK * BLOCK]
@@ -51,7 +78,8 @@ def order(hits: Hits) -> float:
     blocks = Counter((int(k), BLOCK) for k in whole.reshape(-1, BLOCK).sum(axis=1))
     before, after = whole[:-1], whole[1:]
     cells = [int(((before == a) & (after == b)).sum()) for a in (0, 1) for b in (0, 1)]
-    return log_mean([unequal(blocks, HALF), regular(blocks, HALF), successive(cells, HALF)])
+    counted = [unequal(blocks, HALF), regular(blocks, HALF), successive(cells, HALF)]
+    return log_mean([*counted, *(evened(each(whole), RECENT, HALF) for each in (in_all, on_each))])
 
 
 def both(hits: Hits) -> float:
@@ -79,6 +107,10 @@ def dealt(random: np.random.Generator, hits: int, size: int) -> Hits:
     return np.concatenate([random.permutation(size) < hits for _ in range(LONGEST // size + 1)])[:LONGEST]
 
 
+def dealt_each(random: np.random.Generator, hits: int, size: int) -> Hits:
+    return np.stack([dealt(random, hits, size)[: LONGEST // USERS] for _ in range(USERS)], axis=1).reshape(-1)
+
+
 def bursts(random: np.random.Generator, mean: float) -> Hits:
     return np.cumsum(random.random(LONGEST) < 1 / mean) % 2 == 1
 
@@ -96,6 +128,9 @@ WRONG: list[tuple[str, Callable[[Hits], float], Wrong]] = [
     ("one task of three only", tasks, lambda r: by_user(r, np.array([1.0, 0.25, 0.25]))),
     ("by turns", order, lambda r: np.resize([True, False], LONGEST)),
     ("50 of each 100, shuffled", order, lambda r: dealt(r, 50, 100)),
+    ("100 of each 200, shuffled", order, lambda r: dealt(r, 100, 200)),
+    ("5 of each 10, shuffled by connection", order, lambda r: dealt_each(r, 5, 10)),
+    ("50 of each 100, shuffled by connection", order, lambda r: dealt_each(r, 50, 100)),
     ("40 by turns", order, lambda r: np.resize(np.repeat([True, False], 40), LONGEST)),
     ("bursts of 200", order, lambda r: bursts(r, 200)),
     ("bursts of 5", order, lambda r: bursts(r, 5)),

@@ -230,6 +230,7 @@ class PartsShape(Shape):
     users: list[tuple[Text, Text, Text, Text, list[tuple[Count, Count]]]] = []
     blocks: list[tuple[Text, Text, Text, list[tuple[Count, Count, Count]]]] = []
     turns: list[tuple[Literal["connection", "sent"], Text, Text, Text, tuple[Count, Count, Count, Count]]] = []
+    levels: list[tuple[Literal["connection", "sent"], Text, Text, Text, list[tuple[Count, Count, Count]]]] = []
 
 
 class DigestRecord(Shape):

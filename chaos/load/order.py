@@ -9,6 +9,7 @@ from collections import Counter
 from itertools import pairwise
 from typing import Protocol
 
+from chaos.load.recent import Recent
 from chaos.protocol.digest import Key
 from chaos.protocol.parts import BLOCK, Parts
 
@@ -28,17 +29,23 @@ class Order:
     `placed[number]` is what became of a request; None if nobody waited for it. It is filled for every request, so its
     filling is one assignment, and blocks are looked for when the counts are taken."""
 
-    __slots__ = ("_first", "_step", "placed")
+    __slots__ = ("_first", "_recent", "_step", "placed")
 
     def __init__(self, first: int = 0, step: int = 1):
         self._first, self._step = first, step
+        self._recent = Recent("sent")
         self.placed: dict[int, Outcome | None] = {}
 
     def take(self) -> Parts:
-        """Return the counts of the blocks that have become complete since the last call."""
+        """Return the counts of the blocks that have become complete since the last call, without those in which a
+        request has no response: what that one met is unknown, and no evidence."""
         made, placed = Parts(), self.placed
         while all(map(placed.__contains__, numbers := self._block())):
-            _add(made, [placed.pop(number) for number in numbers])
+            outcomes = [placed.pop(number) for number in numbers]
+            known = [outcome for outcome in outcomes if outcome is not None]
+            if len(known) == BLOCK and not any(outcome.key.error for outcome in set(known)):
+                _add(made, known)
+                self._recent.add(made, known)
             self._first = numbers.stop
         while len(placed) > MOST_OPEN:
             self._skip()
@@ -55,12 +62,8 @@ class Order:
         return range(self._first, self._first + BLOCK * self._step, self._step)
 
 
-def _add(parts: Parts, outcomes: list[Outcome | None]) -> None:
-    """Count a block, unless one of its requests has no response: what that one met is unknown, and no evidence."""
-    counts = Counter(outcomes)
-    if any(outcome is None or outcome.key.error for outcome in counts):
-        return
-    parts.add_block((outcome.key, count) for outcome, count in counts.items() if outcome is not None)
+def _add(parts: Parts, outcomes: list[Outcome]) -> None:
+    """Count a block; all of it has a response."""
+    parts.add_block((outcome.key, count) for outcome, count in Counter(outcomes).items())
     for (before, after), count in Counter(pairwise(outcomes)).items():
-        if before is not None and after is not None:
-            parts.add_turn("sent", before.key, after.key, count)
+        parts.add_turn("sent", before.key, after.key, count)

@@ -9,14 +9,16 @@ so far, and a right gateway would look as if it delayed too few."""
 
 from __future__ import annotations
 
+from collections import Counter
 from time import perf_counter
 
 from chaos.journal.identity import sample_bound
 from chaos.load.order import Order
+from chaos.load.recent import Recent
 from chaos.load.tags import UNTAGGED, Tags, of_head
 from chaos.protocol.digest import MOST_NAMES, OTHERS, TRANSITION, Digest, Key, Tally
 from chaos.protocol.histogram import HALF_BITS, HIGHEST, Histogram
-from chaos.protocol.parts import MOST_USERS
+from chaos.protocol.parts import MOST_USERS, Parts
 
 MOST_OUTCOMES = 2_000  # beyond this something in the tags differs from request to request
 MOST_SAMPLES = 1_000  # per second and process
@@ -24,30 +26,31 @@ MOST_BY_USER = 200  # outcomes of a cohort whose users are told apart
 
 
 class Outcome:
-    """One kind of response since the last digest: counts per latency bucket, of the kind before it on its connection,
-    and by user."""
+    """One kind of response since the last digest: counts per latency bucket, and of the kind before it on its
+    connection. `trails` are its cohort's."""
 
-    __slots__ = ("before", "due", "key", "latency", "users")
+    __slots__ = ("before", "due", "key", "latency", "trails")
 
-    def __init__(self, key: Key):
+    def __init__(self, key: Key, trails: list[list[Outcome]] | None = None):
         self.key = key
+        self.trails = trails if trails is not None else []
         self.latency: dict[int, int] = {}
         self.due: dict[int, int] = {}
         self.before: dict[Outcome, int] = {}
-        self.users: dict[int, int] = {}
 
 
 class Cohort:
     """Requests that were sent during one interval. `number` counts cohorts from 0; `since` is when it began, as
-    perf_counter's value."""
+    perf_counter's value. `trails` has what each of the first users met, one request after the other."""
 
-    __slots__ = ("found", "number", "rare", "since")
+    __slots__ = ("found", "number", "rare", "since", "trails")
 
     def __init__(self, number: int = 0):
         self.number = number
         self.since = perf_counter()
         self.found: dict[tuple[int, int, bytes], Outcome] = {}
         self.rare: dict[Key, Outcome] = {}
+        self.trails: list[list[Outcome]] = [[] for _ in range(MOST_USERS)]
 
     @property
     def count(self) -> int:
@@ -69,6 +72,7 @@ class Recorder:
         self.sample_below = sample_bound(share)
         self.samples: list[list[object]] = []
         self.order = Order(process, processes)
+        self._recent = Recent("connection")
         self._users = range(process, MOST_USERS, processes)
         self._met_users = 0
         self._tasks = list(tasks)
@@ -147,8 +151,7 @@ class Recorder:
             before = outcome.before
             before[previous] = before.get(previous, 0) + 1
         if user >= 0:
-            users = outcome.users
-            users[user] = users.get(user, 0) + 1
+            outcome.trails[user].append(outcome)
 
     def add_due(self, outcome: Outcome, microseconds: int) -> None:
         """Count the same response's latency from the moment when it was due."""
@@ -184,7 +187,7 @@ class Recorder:
         made.parts = self.order.take()
         for cohort in self.cohorts:
             if before is None or cohort.number < before:
-                _tell(cohort, made)
+                _tell(cohort, made, self._recent)
         oldest = self.cohort.number if in_flight is None else min(in_flight, self.cohort.number)
         told = oldest if before is None else min(before, oldest)
         self.cohorts = [cohort for cohort in self.cohorts if cohort.number >= told]
@@ -198,11 +201,11 @@ class Recorder:
 def _known(cohort: Cohort, key: Key) -> Outcome:
     known = cohort.rare.get(key)
     if known is None:
-        known = cohort.rare[key] = Outcome(key)
+        known = cohort.rare[key] = Outcome(key, cohort.trails)
     return known
 
 
-def _tell(cohort: Cohort, made: Digest) -> None:
+def _tell(cohort: Cohort, made: Digest, recent: Recent) -> None:
     """Move a cohort's counts into a digest."""
     told = Digest()
     for outcome in cohort.rare.values():
@@ -212,13 +215,21 @@ def _tell(cohort: Cohort, made: Digest) -> None:
             outcome.latency, outcome.due = {}, {}
         for earlier, count in outcome.before.items():
             told.add_pairs(earlier.key, outcome.key, count)
-        if len(cohort.rare) <= MOST_BY_USER:
-            for user, count in outcome.users.items():
-                told.parts.add_user(outcome.key, user, count)
-        outcome.before, outcome.users = {}, {}
+        outcome.before = {}
+    _tell_users(cohort, told.parts, recent)
     made.merge(told)
     if len(cohort.found) > MOST_OUTCOMES:
         cohort.found.clear()
     if len(cohort.rare) > MOST_OUTCOMES:
         cohort.rare.clear()
         cohort.found.clear()
+
+
+def _tell_users(cohort: Cohort, parts: Parts, recent: Recent) -> None:
+    """Move what each user met into counts, unless there are too many kinds of it."""
+    for user, trail in enumerate(cohort.trails):
+        if trail and len(cohort.rare) <= MOST_BY_USER:
+            for outcome, count in Counter(trail).items():
+                parts.add_user(outcome.key, user, count)
+            recent.add(parts, trail, user)
+        trail.clear()

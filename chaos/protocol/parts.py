@@ -22,6 +22,10 @@ BLOCK = 128
 """Requests in a block. A shuffled deck of 100 is found in 3 000 to 6 500 requests, with blocks of 256 in 3 500 to
 8 000: larger ones are fewer, and in smaller ones it counts how requests overtake each other at the ends."""
 
+RECENT, STEP = 256, 8
+"""By how many hits among the last RECENT requests what follows them is counted, a STEP of them at a time. With 128 a
+deck of 200 takes a tenth more requests; with steps of 16 decks of ten hardly show."""
+
 LOST = "lost"
 """What stands in a fault's place for a user's requests without a response."""
 
@@ -77,11 +81,13 @@ class Turn(NamedTuple):
 class Parts:
     """`users[met][user]` requests; `blocks[drawn][k, n]` blocks with k hits among n requests, without those that have
     no hit; `turns[turn]` is [all, miss-hit, hit-miss, hit-hit], of which ALL and FORWARDED have the first alone, and
-    the others all but the first."""
+    the others all but the first; `levels[turn][level]` is [misses, hits] of requests before which about `level` among
+    RECENT were hits, older ones counting less."""
 
     users: dict[Met, dict[int, int]] = field(default_factory=dict)
     blocks: dict[Drawn, dict[tuple[int, int], int]] = field(default_factory=dict)
     turns: dict[Turn, list[int]] = field(default_factory=dict)
+    levels: dict[Turn, dict[int, list[int]]] = field(default_factory=dict)
 
     def add_user(self, outcome: Outcome, user: int, count: int = 1) -> None:
         """Count a user's requests."""
@@ -132,6 +138,11 @@ class Parts:
         for turn, cells in other.turns.items():
             mine = self.turns.setdefault(turn, [0, 0, 0, 0])
             mine[:] = [a + b for a, b in zip(mine, cells, strict=True)]
+        for turn, levels in other.levels.items():
+            ours = self.levels.setdefault(turn, {})
+            for level, (misses, hits) in levels.items():
+                before = ours.get(level, (0, 0))
+                ours[level] = [before[0] + misses, before[1] + hits]
 
     def record(self) -> dict[str, Any]:
         """Return the journal's form; empty if nothing was counted."""
@@ -142,6 +153,10 @@ class Parts:
                 for drawn, blocks in sorted(self.blocks.items())
             ],
             "turns": [[*turn, list(cells)] for turn, cells in sorted(self.turns.items())],
+            "levels": [
+                [*turn, [[level, *cells] for level, cells in sorted(levels.items())]]
+                for turn, levels in sorted(self.levels.items())
+            ],
         }
         return {name: rows for name, rows in found.items() if rows}
 
@@ -155,6 +170,8 @@ class Parts:
             made.blocks[Drawn(*drawn)] = {(k, n): count for k, n, count in blocks}
         for *turn, cells in record.get("turns", ()):
             made.turns[Turn(*turn)] = [int(count) for count in cells]
+        for *turn, levels in record.get("levels", ()):
+            made.levels[Turn(*turn)] = {level: [misses, hits] for level, misses, hits in levels}
         return made
 
     def _add_block(self, drawn: Drawn, block: tuple[int, int]) -> None:

@@ -27,6 +27,10 @@ shares which are all 0 or 1. At 50 % these are 5, 10, 20 and 40 points."""
 SHARPNESS = (1.5, 2.0, 4.0, 16.0)
 """How much more regular than chance the parts are in the alternatives: powers of the binomial probability."""
 
+PULLS = (0.0125, 0.025, 0.05, 0.1)
+"""By how much of 1 a request is less likely to be hit for each hit that there were too many of late, in the
+alternatives. A shuffled deck of 200 pulls by 0.0125, one of 100 by 0.025, one of ten by 0.1."""
+
 CENTRES = 5
 """Common shares tried in the alternatives, across the claimed range."""
 
@@ -106,6 +110,30 @@ def successive(pairs: Sequence[int], allowed: Range) -> float:
     after_miss = log_evidence(VAGUE, miss_hit, miss_miss + miss_hit)
     after_hit = log_evidence(VAGUE, hit_hit, hit_miss + hit_hit)
     return after_miss + after_hit - allowed.likeliest(miss_hit + hit_hit, n)
+
+
+def evened(levels: Mapping[int, Sequence[int]], recent: int, allowed: Range) -> float:
+    """Return the evidence that hits get rarer after many and more frequent after few, as from a shuffled deck.
+
+    `levels[level]` is [misses, hits] of requests before which about `level` of `recent` were hits."""
+    rows = [(level, misses, hits) for level, (misses, hits) in levels.items()]
+    k, n = sum(hits for _, _, hits in rows), sum(misses + hits for _, misses, hits in rows)
+    if not n:
+        return 0.0
+
+    def likelihood(centre: float, pull: float) -> float:
+        return sum(
+            log_likelihood(_pulled(level - centre * recent, centre, pull), hits, misses + hits)
+            for level, misses, hits in rows
+        )
+
+    alternatives = [likelihood(centre, pull) for centre in allowed.centres() for pull in PULLS]
+    return log_mean(alternatives) - allowed.likeliest(k, n)
+
+
+def _pulled(beyond: float, centre: float, pull: float) -> float:
+    """Return the share of hits after so many too many of them; never 0 or 1."""
+    return min(max(centre - pull * beyond, centre / 16), 1 - (1 - centre) / 16)
 
 
 def coupled(cells: Sequence[int], first: Range, second: Range) -> float:

@@ -18,8 +18,12 @@ LATE, GONE = Key("", "home", "web[0]", "v1", 200, "delay"), Key("", "home", "", 
 KEYS = sampled_from([OK, OTHER, ABORTED, BOTH, LATE])
 
 
-def counted(users: Iterable[tuple[Key, int]], blocks: Iterable[list[Key]]) -> Parts:
+def counted(
+    users: Iterable[tuple[Key, int]], blocks: Iterable[list[Key]], levels: Iterable[tuple[int, int, int]] = ()
+) -> Parts:
     made = Parts()
+    for level, misses, hits in levels:
+        made.levels.setdefault(Turn("sent", "", "web[0]", "abort"), {})[level] = [misses, hits]
     for key, user in users:
         made.add_user(key, user)
     for block in blocks:
@@ -29,7 +33,12 @@ def counted(users: Iterable[tuple[Key, int]], blocks: Iterable[list[Key]]) -> Pa
     return made
 
 
-PARTS = builds(counted, lists(tuples(KEYS, integers(0, 63)), max_size=20), lists(lists(KEYS, max_size=12), max_size=4))
+PARTS = builds(
+    counted,
+    lists(tuples(KEYS, integers(0, 63)), max_size=20),
+    lists(lists(KEYS, max_size=12), max_size=4),
+    lists(tuples(integers(0, 256), integers(0, 9), integers(0, 9)), max_size=4),
+)
 
 
 @given(made=PARTS)

@@ -14,6 +14,7 @@ from chaos.verify.homogeneity import (
     Range,
     coupled,
     each_own,
+    evened,
     kindest,
     odd_one_out,
     regular,
@@ -45,12 +46,22 @@ def pairs(outcomes: Outcomes) -> list[int]:
     return [int(((before == first) & (after == second)).sum()) for first in (0, 1) for second in (0, 1)]
 
 
+def levels(outcomes: Outcomes, recent: int = 128) -> dict[int, list[int]]:
+    """[misses, hits] after so many hits among the requests before."""
+    level, found = recent / 2, dict[int, list[int]]()
+    for hit in outcomes:
+        found.setdefault(round(level), [0, 0])[int(hit)] += 1
+        level += hit - level / recent
+    return found
+
+
 EVIDENCE: dict[str, Callable[[Outcomes], float]] = {
     "unequal connections": lambda x: unequal(Counter(parts(x)), HALF),
     "an odd connection": lambda x: odd_one_out(parts(x), HALF)[0],
     "shares of their own": lambda x: each_own(parts(x, 3), HALF),
     "unequal blocks": lambda x: unequal(blocks(x, 16), HALF),
     "regular blocks": lambda x: regular(blocks(x, 100), HALF),
+    "evening out": lambda x: evened(levels(x), 128, HALF),
     "memory": lambda x: successive(pairs(x), HALF),
 }
 
@@ -93,6 +104,7 @@ WRONG = [
     (turns_of_40, "memory"),
     (turns_of_40, "unequal blocks"),
     (fifty_of_each_hundred, "regular blocks"),
+    (fifty_of_each_hundred, "evening out"),
 ]
 
 

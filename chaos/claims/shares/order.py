@@ -1,26 +1,33 @@
 """Look at how requests follow each other: on a connection, and in the order in which the load sent them.
 
 Draws are independent: what one request met says nothing about the next, and of so many successive requests as many are
-hit as chance allows. In a gateway that takes turns they are too regular, in one whose faults come in runs too alike."""
+hit as chance allows. In a gateway that takes turns they are too regular, in one whose faults come in runs too alike.
+One that deals from a shuffled deck hits fewer after it has hit many: in the order of sending where all connections have
+one deck, on each connection where each has its own."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import log
+from math import inf, log
 
+from chaos.claims.finding import Tally
 from chaos.claims.observations import Observed, PairKey
-from chaos.protocol.parts import Drawn, Turn
+from chaos.protocol.parts import RECENT, Axis, Drawn, Turn
 from chaos.verify.claim import Claim
-from chaos.verify.homogeneity import Range, exactly, log_mean, regular, successive, unequal
+from chaos.verify.homogeneity import Range, evened, exactly, log_mean, regular, successive, unequal
 from chaos.verify.independence import Dependence, dependence
 from chaos.verify.verdict import Verdict
 
 Blocks = Mapping[tuple[int, int], int]
 """(k, n) -> how many blocks had k hits among n requests."""
 
+Levels = Mapping[int, Sequence[int]]
+
 Cells = Sequence[int]
 """How often a miss followed a miss, a hit a miss, a miss a hit, and a hit a hit."""
+
+AXES: tuple[Axis, ...] = ("sent", "connection")
 
 REGULAR, ALIKE = 0.8, 1.25
 """The variance of blocks, as a part of what chance gives, below and above which they are not as drawn."""
@@ -48,13 +55,38 @@ class Neighbours:
 
 
 @dataclass(frozen=True, slots=True)
+class Evened:
+    """Requests after fewer hits of late than there mostly are, and after more; `levels` has [misses, hits] by the
+    number of hits among RECENT requests before them."""
+
+    axis: Axis
+    levels: Levels
+    after_few: Tally
+    after_many: Tally
+
+    @property
+    def gap(self) -> float:
+        """How much more frequent hits are after few."""
+        return (self.after_few.share or 0.0) - (self.after_many.share or 0.0)
+
+    @property
+    def gain(self) -> float:
+        return self.against(exactly((hits, misses + hits) for misses, hits in self.levels.values()))
+
+    def against(self, allowed: Range) -> float:
+        """Return the evidence that hits even out, against independent draws with a share in a range."""
+        return evened(self.levels, RECENT, allowed)
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
-    """Successive requests: blocks of them, the hits of which vary `variance` times as much as by chance, and the shares
-    of hits after a hit and after a miss."""
+    """Successive requests: blocks of them, the hits of which vary `variance` times as much as by chance, the shares
+    of hits after a hit and after a miss, and after few and many in the order of sending and on each connection."""
 
     blocks: Blocks
     cells: Cells
     variance: float
+    evened: tuple[Evened, ...]
     sure: bool
 
     @property
@@ -68,7 +100,14 @@ class Order:
     @property
     def turns_gain(self) -> float:
         """That of being too regular."""
-        return max(regular(self.blocks, _same(self.blocks)), self._following(self.after_hit < self.after_miss))
+        dealt = max((each.gain for each in self.evened), default=0.0)
+        return max(regular(self.blocks, _same(self.blocks)), self._following(self.after_hit < self.after_miss), dealt)
+
+    @property
+    def dealt(self) -> Evened | None:
+        """Where hits even out most clearly, if that fits better than blocks that are too regular."""
+        most = max(self.evened, key=lambda each: each.gain, default=None)
+        return most if most is not None and most.gain > regular(self.blocks, _same(self.blocks)) else None
 
     @property
     def runs_gain(self) -> float:
@@ -101,12 +140,26 @@ def in_order(observed: Observed, drawn: Drawn, claim: Claim, alpha: float) -> Or
     cells = observed.parts.cells(Turn("sent", *drawn))
     if not blocks or not cells[2] + cells[3] or not cells[0] + cells[1]:
         return None
-    found = Order(blocks, cells, _variance(blocks), sure=False)
-    if REGULAR < found.variance < ALIKE and abs(found.after_hit - found.after_miss) <= claim.tolerance:
+    dealt = tuple(_evened(observed, Turn(axis, *drawn)) for axis in AXES)
+    found = Order(blocks, cells, _variance(blocks), tuple(each for each in dealt if each.gap > claim.tolerance), False)
+    plain = REGULAR < found.variance < ALIKE and abs(found.after_hit - found.after_miss) <= claim.tolerance
+    if plain and not found.evened:
         return None
     allowed = Range(claim.low, claim.high)
-    evidence = log_mean([unequal(blocks, allowed), regular(blocks, allowed), successive(cells, allowed)])
-    return replace(found, sure=evidence >= -log(alpha))
+    counted = [unequal(blocks, allowed), regular(blocks, allowed), successive(cells, allowed)]
+    counted += [each.against(allowed) if each in found.evened else -inf for each in dealt]
+    return replace(found, sure=log_mean(counted) >= -log(alpha))
+
+
+def _evened(observed: Observed, turn: Turn) -> Evened:
+    levels = observed.parts.levels.get(turn, {})
+    middle = RECENT * exactly((hits, misses + hits) for misses, hits in levels.values()).low
+
+    def tally(chosen: Callable[[int], bool]) -> Tally:
+        rows = [row for level, row in levels.items() if chosen(level)]
+        return Tally(sum(hits for _, hits in rows), sum(map(sum, rows)))
+
+    return Evened(turn.axis, levels, tally(lambda level: level < middle), tally(lambda level: level > middle))
 
 
 def _same(blocks: Blocks) -> Range:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from chaos.claims.finding import Finding, Tally
 from chaos.claims.shares.early import Early
-from chaos.claims.shares.order import Neighbours, Order
+from chaos.claims.shares.order import Evened, Neighbours, Order
 from chaos.claims.shares.parts import Coupling, OddTask, UnlikeUsers
 from chaos.formatting import count as thousands
 from chaos.formatting import exact, plural, spread
@@ -131,11 +131,19 @@ def _dependent(finding: Finding, wrong: Wrong) -> str:
         return f", but not independently: {_after(pairs)}. {said}"
     if order is None:
         return f", but not independently. {said}"
+    if turns and order.dealt is not None:
+        return f", but not independently: {_dealt(order.dealt, finding)}. {said}"
     if turns:
         how = f"of each {BLOCK} successive requests almost the same number: they vary {order.variance:.2f} times"
         return f", but {how} as much as random draws do. {said}"
     follow = f"{percent(order.after_hit)} of those sent after a hit, {percent(order.after_miss)} of the others"
     return f", but not independently: {follow}. {said}"
+
+
+def _dealt(found: Evened, finding: Finding) -> str:
+    where = "on their connection" if found.axis == "connection" else "of late"
+    few, many = share_of(found.after_few, finding), share_of(found.after_many, finding)
+    return f"{few} of those after few hits {where}, {many} of those after many, as from a shuffled deck"
 
 
 def _after(pairs: Neighbours | None) -> str:
