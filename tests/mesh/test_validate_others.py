@@ -48,8 +48,7 @@ DESTINATION_RULES = [
     ),
     ("{host: web, trafficPolicy: {}}", "error trafficPolicy: an empty traffic policy is refused"),
     ("{host: web, trafficPolicy: {portLevelSettings: []}}", "error trafficPolicy: an empty traffic policy is refused"),
-    (policy("retryBudget: {percent: 20}"), None),
-    (policy("retryBudget: {budgetInterval: 0s}"), "error trafficPolicy.retryBudget.budgetInterval:"),
+    (policy("retryBudget: {percent: 20, budgetInterval: 0s}"), None),
     (policy("connectionPool: {}"), "error trafficPolicy.connectionPool: an empty connectionPool is refused"),
     (policy("connectionPool: {http: {}}"), None),
     (

@@ -105,7 +105,7 @@ def _retry_budget(budget: RetryBudget) -> Message:
         "budget_percent": {"value": 20.0 if budget.percent is None else budget.percent},
         "min_retry_concurrency": budget.min_retry_concurrency or 3,
     }
-    if budget.budget_interval is not None:
+    if budget.budget_interval:
         found["budget_interval"] = duration(budget.budget_interval)
     return found
 

@@ -75,8 +75,6 @@ def _policy(at: At, policy: TrafficPolicy | None) -> None:
     for index, port in enumerate(policy.port_level_settings):
         _port_policy(at.quietly("portLevelSettings", index), port)
     _tunnel(at.into("tunnel"), policy.tunnel)
-    if policy.retry_budget is not None and policy.retry_budget.budget_interval is not None:
-        at.into("retryBudget", "budgetInterval").unless(_one_millisecond(policy.retry_budget.budget_interval))
 
 
 def _policies(at: At, policy: TrafficPolicy | PortTrafficPolicy) -> None:
@@ -161,10 +159,6 @@ def _not_negative(at: At, number: int) -> None:
 def _duration(at: At, seconds: float | None) -> None:
     if seconds is not None:
         at.unless(values.duration(seconds))
-
-
-def _one_millisecond(seconds: float) -> str | None:
-    return None if seconds >= 0.001 else "must be at least 1ms"
 
 
 def _tls(at: At, tls: ClientTLSSettings | None) -> None:
