@@ -14,6 +14,7 @@ import typer
 
 from chaos.cli.compare import compare
 from chaos.cli.demo import demo
+from chaos.cli.doctor import doctor
 from chaos.cli.explain import explain
 from chaos.cli.export import export
 from chaos.cli.gateway import gateway
@@ -33,7 +34,7 @@ app = typer.Typer(
     help="Chaos testing with Istio VirtualServices on a laptop: faults, load, and a verdict you can trust.",
     epilog="Exit codes: 0 verified, 1 falsified, 2 bad usage or file, 3 inconclusive, 4 stopped by a safeguard, "
     "5 the environment failed, 6 a rule saw no traffic, 130 interrupted.",
-    add_completion=False,
+    add_completion=True,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -69,6 +70,7 @@ COMMANDS = (
     (replay, "Send the faulted requests of a run again."),
     (demo, "Start the sample applications."),
     (init, "Write an experiment file to start from."),
+    (doctor, "Look at this machine for what makes a run fail."),
     (schema, "Print the JSON Schema of an experiment file."),
 )
 for command, short in COMMANDS:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chaos.cli.output import say, say_lines
+from chaos.cli.output import say, say_json, say_lines
+from chaos.errors import EnvironmentFailed
 
 if TYPE_CHECKING:
+    from chaos.runner.terminal.result import RunResult
     from chaos.runner.terminal.view import View
+
+
+class Format(StrEnum):
+    TEXT = "text"
+    JSON = "json"
 
 
 def run(
@@ -33,7 +43,27 @@ def run(
     ] = None,
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for the runs.")] = Path("reports"),
     workers: Annotated[int, typer.Option(metavar="N", min=1, help="Gateway processes.")] = 1,
-    report: Annotated[bool, typer.Option("--report/--no-report", help="Render the report at the end.")] = True,
+    report: Annotated[
+        bool,
+        typer.Option(
+            "--report/--no-report", help="Render the report at the end; result.json and junit.xml are written anyway."
+        ),
+    ] = True,
+    output: Annotated[
+        Format, typer.Option("--format", help="text, or json: a list with one object per run; progress is on stderr.")
+    ] = Format.TEXT,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress, only results.")] = False,
+    junit: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Write one JUnit file with the claims of all runs.")
+    ] = None,
+    summary: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            envvar="GITHUB_STEP_SUMMARY",
+            help="Append the results as Markdown; by default to the summary of a GitHub job.",
+        ),
+    ] = None,
 ) -> int:
     """Run experiments, judge the claims of their rules, and write reports."""
     from chaos.runner.plan.options import RunOptions
@@ -49,15 +79,68 @@ def run(
         report=report,
         command=("chaos", *(argument for argument in sys.argv[1:] if argument not in files)),
     )
-    results = run_files(files, options, _view, lambda text: say(text, err=True))
-    if len(results) > 1:
+    results = run_files(files, options, lambda: _view(output, quiet), lambda text: say(text, err=True))
+    _write_data([] if report else results)
+    if output is Format.JSON:
+        _print_json(results)
+    elif len(results) > 1:
         from chaos.runner.terminal.summary import table_of_runs
 
         say_lines(table_of_runs(results))
+    if junit is not None:
+        _write_junit(junit, results)
+    if summary is not None:
+        _append_summary(summary, results)
     return exit_code(results)
 
 
-def _view() -> View:
-    from chaos.runner.terminal.progress import view_for
+def _view(output: Format, quiet: bool) -> View:
+    from chaos.runner.terminal.progress import PlainView, ResultView, view_for
+    from chaos.runner.terminal.view import View
 
-    return view_for()
+    if output is Format.JSON:
+        return View() if quiet else PlainView(sys.stderr)
+    return ResultView() if quiet else view_for()
+
+
+def _print_json(results: Sequence[RunResult]) -> None:
+    import json
+
+    from chaos.runner.terminal.results import record_of
+
+    say_json(json.dumps([record_of(result) for result in results], indent=1))
+
+
+def _write_data(results: Sequence[RunResult]) -> None:
+    """Write result.json and junit.xml of runs that have no report."""
+    from chaos.report.pages.data import write_data
+
+    for result in results:
+        if result.folder is not None:
+            with _told(f"result.json in {result.folder}"):
+                write_data(result.folder)
+
+
+def _write_junit(path: Path, results: Sequence[RunResult]) -> None:
+    from chaos.report.pages.merged import write_merged
+
+    there = [each.folder for each in results if each.folder is not None and (each.folder / "junit.xml").exists()]
+    others = [(each.name, "\n".join(each.reasons)) for each in results if each.folder not in there]
+    with _told(str(path)):
+        write_merged(path, there, others)
+
+
+def _append_summary(path: Path, results: Sequence[RunResult]) -> None:
+    from chaos.runner.terminal.results import markdown_of
+
+    with _told(str(path)), path.open("a", encoding="utf-8", errors="replace") as file:
+        file.write(markdown_of(results))
+
+
+@contextlib.contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Turn a file that cannot be written into the command's error, after all results have been printed."""
+    try:
+        yield
+    except OSError as error:
+        raise EnvironmentFailed(f"cannot write {what}: {error.strerror}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,12 +19,19 @@ if TYPE_CHECKING:
 class Format(StrEnum):
     TEXT = "text"
     JSON = "json"
+    SARIF = "sarif"
+    GITHUB = "github"
 
 
 def validate(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Experiment or Istio files; each is one set.")],
     output: Annotated[
-        Format, typer.Option("--format", help="text, or json: a list with one object per file.")
+        Format,
+        typer.Option(
+            "--format",
+            help="text; json: a list with one object per file; sarif; github: text, and annotations of a job, which is "
+            "the default in one.",
+        ),
     ] = Format.TEXT,
 ) -> int:
     """Check files as Istio would: errors that it refuses, warnings of its analyzers, and infos."""
@@ -34,10 +42,26 @@ def validate(
         import json
 
         say_json(json.dumps([_as_json(file, problems) for file, problems in found.items()], indent=1))
+    elif output is Format.SARIF:
+        import json
+
+        from chaos.cli.finding_formats import sarif
+
+        say_json(json.dumps(sarif(found), indent=1))
     else:
         _print(found)
+        if output is Format.GITHUB or os.environ.get("GITHUB_ACTIONS") == "true":
+            _annotate(found)
     wrong = any(problem.severity == "error" for problems in found.values() for problem in problems)
     return int(ExitCode.USAGE if wrong else ExitCode.VERIFIED)
+
+
+def _annotate(found: Mapping[str, Sequence[Problem]]) -> None:
+    from chaos.cli.finding_formats import workflow_commands
+    from chaos.cli.output import say_lines
+
+    for problems in found.values():
+        say_lines(workflow_commands(problems))
 
 
 def _as_json(file: str, problems: Sequence[Problem]) -> dict[str, Any]:

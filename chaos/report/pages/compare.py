@@ -16,7 +16,7 @@ from chaos.report.data.grouping import with_busiest
 from chaos.report.data.journal import journal_of, only_damage, read_run
 from chaos.report.figures.overlay import densities, overlaid_percentiles
 from chaos.report.figures.style import styled
-from chaos.report.pages.render import write
+from chaos.report.pages.data import write
 from chaos.report.tables.banner import headline, tone_of
 from chaos.report.tables.changes import DEFAULT, Effect, effects
 from chaos.report.tables.forest import Interval, interval_row

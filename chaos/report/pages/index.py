@@ -15,7 +15,7 @@ from typing import Any, TypedDict, cast
 
 from chaos import formatting as words
 from chaos.report.data.journal import JOURNAL
-from chaos.report.pages.render import write
+from chaos.report.pages.data import write
 from chaos.report.tables.banner import headline, tone_of
 from chaos.report.tables.sparkline import FindingSummary, Sparkline, sparkline
 from chaos.version import __version__

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 from chaos.report.data.grouping import with_busiest
 from chaos.report.data.journal import journal_of, only_damage, read_run
+from chaos.report.pages.data import write, write_result
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +56,10 @@ def render(run_folder: Path) -> ReportPaths:
         exit_code=result.exit_code,
     )
     with only_damage(journal):
-        write(paths.json, json.dumps(result.to_dict(), indent=1, allow_nan=False) + "\n")
+        write_result(folder, result)
         result = with_busiest(result)
         tables = Tables.of(result)
         write(paths.markdown, markdown(result, tables))
         write(paths.junit, junit(result))
         write(paths.html, page(result, tables, drawings(result, tables)))
     return paths
-
-
-def write(path: Path, content: str | bytes) -> None:
-    """Replace the file in one step: a reader sees the old one or the new one, never half."""
-    data = content if isinstance(content, bytes) else content.encode("utf-8", errors="replace")
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(data)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ rich is imported only for the table.
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -73,8 +74,23 @@ class PlainView(View):
         )
 
     def end(self, result: RunResult) -> None:
-        for line in summary_lines(result):
+        for line in summary_lines(result, _width(self._stream)):
             self._line(line)
+
+
+class ResultView(View):
+    """The result alone, and what went wrong on the way on stderr."""
+
+    def __init__(self, stream: TextIO | None = None):
+        self._stream = stream or sys.stdout
+
+    def event(self, level: str, text: str) -> None:
+        if level == "error":
+            print(printable_line(f"{level}: {text}"), file=sys.stderr, flush=True)
+
+    def end(self, result: RunResult) -> None:
+        for line in summary_lines(result, _width(self._stream)):
+            print(printable_line(line), file=self._stream, flush=True)
 
 
 class LiveView(View):
@@ -133,11 +149,16 @@ class LiveView(View):
 
         if self._live is not None:
             self._live.stop()
-        for line in summary_lines(result):
+        for line in summary_lines(result, self._console.width):
             text = Text(printable_line(line))
             for word, style in _STYLES.items():
                 text.highlight_words([word], style)
             self._console.print(text, soft_wrap=True)
+
+
+def _width(stream: TextIO) -> int | None:
+    """Return the columns of a terminal, None for any other stream: logs have no width."""
+    return shutil.get_terminal_size().columns if stream.isatty() else None
 
 
 def _claim(finding: Finding) -> str:

@@ -49,9 +49,9 @@ def interval_of(finding: Finding) -> str:
     return f"{low} .. {high}"
 
 
-def summary_lines(result: RunResult) -> Iterator[str]:
-    """Yield the lines at the end of one run."""
-    yield from _claims(result.findings)
+def summary_lines(result: RunResult, width: int | None = None) -> Iterator[str]:
+    """Yield the lines at the end of one run. Claims that do not fit into `width` columns take two lines each."""
+    yield from _claims(result.findings, width)
     yield from result.reasons
     took = f"{plain_count(result.requests)} requests in {result.seconds:.1f} s" if result.requests else "no requests"
     yield f"{result.outcome} ({took})"
@@ -61,10 +61,21 @@ def summary_lines(result: RunResult) -> Iterator[str]:
         yield f"journal: {result.folder / 'journal.jsonl'}"
 
 
-def _claims(findings: Sequence[Finding]) -> Iterator[str]:
-    """Yield an aligned line for each finding, with its rule or task first."""
+def _claims(findings: Sequence[Finding], columns: int | None) -> Iterator[str]:
+    """Yield an aligned line for each finding, with its rule or task first; two if one is too long."""
     rows = [_row(finding) for finding in findings]
-    widths = [max((len(row[column]) for row in rows), default=0) for column in range(6)]
+    lines = list(_aligned(rows))
+    if columns is None or max(map(len, lines), default=0) <= columns:
+        yield from lines
+        return
+    for row, numbers in zip(rows, _aligned([row[1:5] for row in rows]), strict=True):
+        yield f"{row[5]}: {row[0]}"
+        if numbers:
+            yield f"  {numbers if len(numbers) + 2 <= columns else '  '.join(cell for cell in row[1:5] if cell)}"
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True) if width).rstrip()
 
