@@ -84,6 +84,7 @@ class Service(Model):
     """Number of retries of the built-in proxy after a failure, like those of an application."""
 
     env: dict[str, Text] = {}
+    """Variables for the program; `${NAME}` and `${NAME:-default}` in them are variables of this environment."""
     cwd: str | None = None
     port: int | None = Field(default=None, ge=1, le=65535)
     """Port that the program listens on, if it ignores PORT; or that of a built-in service's first instance, with the
@@ -113,7 +114,8 @@ class Service(Model):
 
 
 class Task(Model):
-    """One kind of request; `{get: URL}` is short for `{method: GET, url: URL}`."""
+    """One kind of request; `{get: URL}` is short for `{method: GET, url: URL}`. In URL, headers, body and json,
+    `${NAME}` and `${NAME:-default}` are variables of the environment, and `$${` is a plain `${`."""
 
     get: str | None = None
     head: str | None = None
@@ -143,6 +145,8 @@ class Task(Model):
         if self.body is not None and self.json_body is not None:
             raise ValueError("body and json exclude each other")
         target = getattr(self, given[0])
+        if "${" in target:  # a variable that is missing, which is told of already
+            return self
         if not target.startswith(("http://", "https://")) or target.rstrip("/").endswith(":"):
             raise ValueError(f"{target!r} is not a URL; write it like http://webserver/path")
         if wrong := wrong_port(re.split("[/?#]", target.partition("://")[2], maxsplit=1)[0]):

@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from chaos.errors import InvalidInput, Location, Problem, Severity
+from chaos.experiment.environment import Expansion
 from chaos.experiment.model import API_VERSION, KIND, Experiment
 from chaos.experiment.overrides import apply_overrides
 from chaos.mesh.model.resources import Resources
@@ -25,8 +27,8 @@ Load = Callable[[str, str], tuple[str, str]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
-    """Everything that was read. `document` is the Experiment document, None if there is none, so that its defaults
-    apply."""
+    """Everything that was read. `document` is the Experiment document as written, None if there is none, so that its
+    defaults apply; in `experiment` the variables of the environment have been replaced, whose values are `used`."""
 
     file: str
     experiment: Experiment
@@ -35,6 +37,7 @@ class Reading:
     texts: Mapping[str, str]
     problems: tuple[Problem, ...]
     files: tuple[Documents, ...] = field(repr=False, default=())
+    used: Mapping[str, str] = field(repr=False, default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -61,7 +64,10 @@ class Reading:
 
 
 def read_experiment(
-    sources: Sequence[tuple[str, str]], load: Load | None = None, overrides: Sequence[tuple[Path, Any]] = ()
+    sources: Sequence[tuple[str, str]],
+    load: Load | None = None,
+    overrides: Sequence[tuple[Path, Any]] = (),
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> Reading:
     """Read one experiment from one or more (file, text). Errors are in `problems`.
 
@@ -71,7 +77,8 @@ def read_experiment(
     own = [document for each in files for document in each if _is_experiment(document)]
     problems: list[Problem] = []
     document = apply_overrides(own[0] if own else None, overrides)
-    experiment, found = _experiment(document, own[1:])
+    expansion = Expansion(environment)
+    experiment, found = _experiment(document, own[1:], expansion)
     problems += found
     more, found = _resources_named(experiment, document, load, texts)
     problems += found
@@ -80,7 +87,8 @@ def read_experiment(
     resources, found = read_resources(document for each in files for document in each)
     problems += found
     file = own[0].file if own else sources[0][0]
-    return Reading(file, experiment, document, resources, texts, tuple(dict.fromkeys(problems)), tuple(files))
+    told = tuple(dict.fromkeys(problems))
+    return Reading(file, experiment, document, resources, texts, told, tuple(files), expansion.used)
 
 
 def stem(file: str) -> str:
@@ -94,14 +102,24 @@ def _is_experiment(document: Document) -> bool:
     return isinstance(value, dict) and value.get("kind") == KIND and value.get("apiVersion") == API_VERSION
 
 
-def _experiment(document: Document | None, others: Sequence[Document]) -> tuple[Experiment, list[Problem]]:
+def _experiment(
+    document: Document | None, others: Sequence[Document], expansion: Expansion
+) -> tuple[Experiment, list[Problem]]:
     if document is None:
         return Experiment(), []
-    experiment, problems = validate_model(Experiment, document.value, document)
+    experiment, problems = validate_model(Experiment, expansion.document(document), document)
+    problems = _with_missing(problems, expansion.problems)
     for other in others:
         message = f"a second Experiment; the first is at {document.locate()}, and one run has one"
         problems.append(Problem(other.locate(), "", message, "error", "duplicate"))
     return experiment or Experiment(), problems
+
+
+def _with_missing(problems: list[Problem], missing: list[Problem]) -> list[Problem]:
+    """Return the problems with those of variables, which are said first; what a text without its value is otherwise
+    said to be is left out."""
+    places = {problem.location for problem in missing}
+    return [*missing, *(problem for problem in problems if problem.location not in places)]
 
 
 def _resources_named(

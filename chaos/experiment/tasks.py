@@ -9,10 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
+from typing import Any
 from urllib.parse import urlsplit
 
+from chaos.experiment.environment import without_credential
 from chaos.experiment.example_text import example
-from chaos.experiment.model import Task
+from chaos.experiment.model import METHODS, Task
+from chaos.experiment.read import Reading
 from chaos.experiment.services import short_name_shown
 from chaos.mesh.decision import Request
 from chaos.mesh.model.message import StringMatch
@@ -22,7 +26,9 @@ from chaos.mesh.model.virtual_service import HTTPMatchRequest, HTTPRoute, Virtua
 
 @dataclass(frozen=True, slots=True)
 class LoadTask:
-    """One kind of request, complete. With `direct` it goes to the URL's own address, else through the gateway."""
+    """One kind of request, complete. With `direct` it goes to the URL's own address, else through the gateway.
+
+    `written` is the same request as the file has it, where variables of the environment stand for parts of it."""
 
     name: str
     method: str
@@ -32,6 +38,7 @@ class LoadTask:
     weight: int = 1
     timeout: float = 60.0
     direct: bool = False
+    written: LoadTask | None = None
 
     @property
     def host(self) -> str:
@@ -57,9 +64,40 @@ def _authority(url: str) -> bytes:
     return urlsplit(url).netloc.rpartition("@")[2].encode()
 
 
-def load_tasks(tasks: Iterable[Task]) -> tuple[LoadTask, ...]:
-    """Return the tasks as written, each with a unique name."""
-    return tuple(_named_apart(_load_task(task) for task in tasks))
+def recorded(task: LoadTask) -> LoadTask:
+    """Return the task as it may be recorded: as written, without credentials. Its headers do not decide anything any
+    more; whoever computes with it reads the file again."""
+    shown = task.written or task
+    headers = {name: without_credential(name, value) for name, value in shown.headers.items()}
+    return replace(task, url=shown.url, headers=headers, body=shown.body, written=None)
+
+
+def tasks_of(reading: Reading) -> tuple[LoadTask, ...]:
+    """Return the experiment's tasks, each with a unique name and as it is written."""
+    tasks = reading.experiment.spec.load.tasks
+    if not tasks or not reading.used or reading.document is None:
+        return load_tasks(tasks)
+    written = reading.document.value["spec"]["load"].get("tasks") or []
+    return load_tasks(tasks, [_as_written(task, raw) for task, raw in zip(tasks, written, strict=True)])
+
+
+def _as_written(task: Task, raw: Mapping[str, Any]) -> Task:
+    """Return a task with the fields in which variables may stand as they are written."""
+    texts = {name: raw[name] for name in (*METHODS, "url", "body") if raw.get(name) is not None}
+    given = raw.get("headers") or {}
+    headers = {name: text if "${" in (text := str(given[name])) else value for name, value in task.headers.items()}
+    return task.model_copy(update={**texts, "headers": headers, "json_body": raw.get("json")})
+
+
+def load_tasks(tasks: Iterable[Task], written: Iterable[Task] = ()) -> tuple[LoadTask, ...]:
+    """Return the tasks, each with a unique name. `written` are the same tasks before variables were replaced."""
+    made = zip_longest(map(_load_task, tasks), map(_load_task, written))
+    return tuple(_named_apart(task if raw is None or raw == task else _with(task, raw) for task, raw in made))
+
+
+def _with(task: LoadTask, written: LoadTask) -> LoadTask:
+    """Return the task with its written form, and its name of that."""
+    return replace(task, name=written.name, written=written)
 
 
 def _load_task(task: Task) -> LoadTask:

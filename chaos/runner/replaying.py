@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice, pairwise
 from pathlib import Path
 
 from chaos.errors import EnvironmentFailed, InvalidInput
+from chaos.experiment.credentials import without_credentials
+from chaos.experiment.environment import HIDDEN
 from chaos.journal.records import DigestLine, Faulted, Plan, decode_lines
 from chaos.journal.replay import FaultedRequest, faulted_requests, requests_in
 from chaos.protocol.counters import FaultedRequest as Noted
@@ -97,7 +99,7 @@ def plan_replay(run: Path, choice: Choice) -> Replay:
     if plan.load.get("locustfile"):
         raise InvalidInput.at(str(run), "its requests came from a locustfile; only tasks can be replayed")
     options = RunOptions(overrides=overrides_of(plan.command), seed=plan.seed)
-    run_plan = plan_run(plan.file, options, lambda name: plan.documents.get(name) or read_text(name))
+    run_plan = plan_run(plan.file, options, lambda name: _text_of(name, plan.documents))
     if run_plan.search is not None:
         raise InvalidInput.at(str(run), "a search has no phases of its own to replay; replay a run of one level")
     found: list[tuple[RunPhase, tuple[FaultedRequest, ...]]] = []
@@ -110,10 +112,23 @@ def plan_replay(run: Path, choice: Choice) -> Replay:
     return Replay(recorded, run_plan, tuple(found))
 
 
+def _text_of(name: str, documents: Mapping[str, str]) -> str:
+    """Return a file's text as it was at the time of the run. If it had credentials, which no journal keeps, it is the
+    file's of today. Raises InvalidInput if that is another one by now."""
+    kept = documents.get(name)
+    if kept is None or HIDDEN not in kept:
+        return kept or read_text(name)
+    text = read_text(name)
+    if without_credentials(text) != kept:
+        message = "is not the file of the run any more, and the run's credentials were not kept; put it back to replay"
+        raise InvalidInput.at(name, message)
+    return text
+
+
 def by_phase(recorded: Recorded, run_plan: RunPlan) -> Iterator[tuple[RunPhase, Iterable[FaultedRequest]]]:
     """Yield each phase with faults and its faulted requests, in order. Requests are numbered in the order in which they
     are sent, so each phase has a range of numbers."""
-    load = dict(recorded.plan.load)
+    load = {**recorded.plan.load, "tasks": [asdict(task) for task in run_plan.tasks]}
     first = 0
     for index, phase in enumerate(run_plan.phases):
         count = recorded.counts[phase.name]
@@ -136,7 +151,11 @@ def noted(recorded: Recorded, load: dict[str, object], phase: RunPhase, numbers:
 def overrides_of(command: Sequence[str]) -> tuple[str, ...]:
     """Return the values of `--set` in the command that started the run."""
     given = [each.removeprefix("--set=") for each in command if each.startswith("--set=")]
-    return (*given, *(value for name, value in pairwise(command) if name == "--set"))
+    found = (*given, *(value for name, value in pairwise(command) if name == "--set"))
+    for each in found:
+        if each.endswith(f"={HIDDEN}"):
+            raise InvalidInput.at(each.partition("=")[0], "is a credential, which the run did not keep")
+    return found
 
 
 # ---------------------------------------------------------------------------------------------- sending

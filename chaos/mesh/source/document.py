@@ -125,6 +125,11 @@ def field_path(path: Path) -> str:
     return one_line(text)
 
 
+def marked(text: str) -> str:
+    """Return the text, as long as before, with another character for each colon that libyaml takes for a mark."""
+    return _COLON.sub(_MARK, text)
+
+
 def read_documents(text: str | bytes, file: str) -> Documents:
     """Read every document of the stream. Empty documents are skipped; a stream without any is a problem."""
     refused = _refuse(text)
@@ -199,7 +204,7 @@ class _Reader:
                         documents.append(Document(self.file, len(documents), value, place))
         except yaml.MarkedYAMLError as error:
             if not self.marked and error.problem == _COLON_PROBLEM:
-                return _Reader(self.file, marked=True).read(_COLON.sub(_MARK, text))
+                return _Reader(self.file, marked=True).read(marked(text))
             self._problem(_position(error.problem_mark or error.context_mark), "", _one_line(error))
         except yaml.YAMLError as error:
             self._problem(_reader_position(error, text), "", f"not YAML: {' '.join(str(error).split())}")

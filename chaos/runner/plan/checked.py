@@ -1,10 +1,11 @@
 """Read and check files: return the experiment, the plan of its services, and every problem, before a process starts.
 
-Only `read_files` opens files; everything else is computed from their text.
+Only `read_files` opens files, and asks for variables of the environment; everything else is computed from texts.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,7 +16,7 @@ from chaos.experiment.patience import patience_problems
 from chaos.experiment.read import Reading, read_experiment
 from chaos.experiment.safety import directed, entry_problems, safety_problems, task_problems
 from chaos.experiment.services import Addresses, ServicePlan, plan_services, proxy_of, registry_of
-from chaos.experiment.tasks import load_tasks
+from chaos.experiment.tasks import tasks_of
 from chaos.mesh.check.report import check_documents, refusals
 from chaos.mesh.compile.rules import compile_rules
 from chaos.mesh.names import full_name
@@ -76,7 +77,7 @@ def read_files(files: Sequence[str], overrides: Sequence[str] = (), read: Read =
         return path, read(path)
 
     sources = [(file, read(file)) for file in files]
-    return read_experiment(sources, load, [parse_override(text) for text in overrides])
+    return read_experiment(sources, load, [parse_override(text) for text in overrides], os.environ)
 
 
 def prepare(
@@ -100,7 +101,7 @@ def check(reading: Reading, *, thorough: bool = True) -> Prepared:
 
 def _task_problems(reading: Reading, services: ServicePlan) -> list[Problem]:
     """Return the problems of the tasks and of the proxy's port."""
-    tasks = [directed(task, reading, services) for task in load_tasks(reading.experiment.spec.load.tasks)]
+    tasks = [directed(task, reading, services) for task in tasks_of(reading)]
     found = task_problems(reading, services, tasks)
     if found or reading.errors or refusals(reading.resources):
         return found

@@ -6,6 +6,7 @@ The gateway does not read experiments itself; it gets these functions as callabl
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TypedDict, Unpack
@@ -85,7 +86,7 @@ def compiled(prepared: Prepared, addresses: Addresses) -> Rules:
 
 def with_documents(prepared: Prepared, text: str, file: str = "rules") -> Prepared:
     """Return the same experiment with the Istio documents of a text instead of its own."""
-    reading = read_experiment([(file, text)])
+    reading = read_experiment([(file, text)], environment=os.environ)
     if reading.document is None:
         reading = replace(
             reading,

@@ -22,7 +22,7 @@ from chaos.experiment.model import Load
 from chaos.experiment.read import Reading
 from chaos.experiment.safety import allowed, directed, task_problems
 from chaos.experiment.services import proxy_of
-from chaos.experiment.tasks import LoadTask, derive_tasks, load_tasks
+from chaos.experiment.tasks import LoadTask, derive_tasks, tasks_of
 from chaos.mesh.compile.rules import Rules, compile_rules
 from chaos.runner.plan.checked import Prepared, Read, prepare
 from chaos.runner.plan.files import read_text, trouble_with_file
@@ -197,9 +197,9 @@ def _tasks(prepared: Prepared, rules: Rules) -> tuple[tuple[LoadTask, ...], list
         if trouble := trouble_with_file(load.locustfile):
             message = f"{load.locustfile}: {trouble}"
             raise InvalidInput([reading.problem(("spec", "load", "locustfile"), message)])
-        return load_tasks(load.tasks), []
+        return tasks_of(reading), []
     if load.tasks:
-        tasks = tuple(directed(task, reading, prepared.services) for task in load_tasks(load.tasks))
+        tasks = tuple(directed(task, reading, prepared.services) for task in tasks_of(reading))
         problems = task_problems(reading, prepared.services, tasks)
         if problems:
             raise InvalidInput(problems)

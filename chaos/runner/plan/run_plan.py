@@ -21,9 +21,11 @@ from chaos.claims.judge.forecast import PlanLine, expected_rate
 from chaos.claims.judge.judge import divide
 from chaos.claims.judge.run_judge import RunJudge
 from chaos.errors import Problem, Severity
+from chaos.experiment.credentials import command_without_credentials, without_credentials
+from chaos.experiment.environment import Redaction
 from chaos.experiment.model import Load
 from chaos.experiment.services import Addresses, proxy_of
-from chaos.experiment.tasks import LoadTask
+from chaos.experiment.tasks import LoadTask, recorded
 from chaos.journal.records import Plan
 from chaos.mesh.compile.rules import Rules
 from chaos.mesh.names import full_name
@@ -166,6 +168,16 @@ class RunPlan:
             placed.append(task)
         return tuple(placed)
 
+    @property
+    def recorded_tasks(self) -> tuple[LoadTask, ...]:
+        """The tasks as the journal has them: without what came from the environment, and without credentials."""
+        return tuple(recorded(task) for task in self.tasks)
+
+    def redaction(self) -> Redaction:
+        """Return what writes names in place of the environment's values in other texts of the journal."""
+        targets = {task.target: task.written.target for task in self.tasks if task.written is not None}
+        return Redaction(self.prepared.reading.used, targets)
+
     def load_extra(self) -> dict[str, Any]:
         """Return the fields of the load's plan that are not in spec.load: an exact number of requests, the web UI, the
         phase to count under."""
@@ -254,13 +266,13 @@ class RunPlan:
             name=self.name,
             file=self.file,
             description=self.description,
-            documents=dict(reading.texts),
+            documents={file: without_credentials(text) for file, text in reading.texts.items()},
             seed=self.seed,
-            command=(*self.options.command[:2], self.file, *self.options.command[2:]),
+            command=command_without_credentials((*self.options.command[:2], self.file, *self.options.command[2:])),
             started=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             confidence=self.confidence,
             tolerance=self.tolerance,
-            load=asdict(load_plan(self.load, self.tasks, gateway=self.gateway or "", seed=self.seed)),
+            load=asdict(load_plan(self.load, self.recorded_tasks, gateway=self.gateway or "", seed=self.seed)),
             environment=environment(),
             rules=tuple(each.to_dict() for each in self.rule_forecasts()),
             phases=tuple(PhaseInPlan(name=phase.name, faults=phase.faults) for phase in self.phases),

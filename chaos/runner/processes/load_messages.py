@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from chaos.experiment.model import Load
 from chaos.experiment.tasks import LoadTask
 from chaos.journal.records import DigestLine, Sample
@@ -15,7 +13,7 @@ def load_plan(load: Load, tasks: tuple[LoadTask, ...], *, gateway: str, seed: in
     """Return the load process's plan. Without duration and number of requests, which the phases limit."""
     return Plan(
         gateway=gateway,
-        tasks=tuple(Task(**asdict(task)) for task in tasks),
+        tasks=tuple(_task(task) for task in tasks),
         seed=seed,
         users=load.users,
         spawn_rate=load.spawn_rate,
@@ -24,6 +22,10 @@ def load_plan(load: Load, tasks: tuple[LoadTask, ...], *, gateway: str, seed: in
         processes=load.processes,
         locustfile=load.locustfile,
     )
+
+
+def _task(task: LoadTask) -> Task:
+    return Task(task.name, task.method, task.url, task.headers, task.body, task.weight, task.direct, task.timeout)
 
 
 def digest_line(message: DigestMessage) -> DigestLine:

@@ -8,21 +8,26 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from chaos.errors import EnvironmentFailed
 from chaos.journal.condense import Condenser, Pace
-from chaos.journal.records import Counters, DigestLine, End, Findings, Phase, Record, encode
+from chaos.journal.records import Counters, DigestLine, End, Event, Faulted, Findings, Phase, Record, encode
+from chaos.protocol.counters import FaultedRequest
 
 NAME = "journal.jsonl"
 
 
 class JournalWriter:
-    """Writes records with the seconds since the run began. `Plan` is the first and has `at` 0."""
+    """Writes records with the seconds since the run began. `Plan` is the first and has `at` 0.
 
-    def __init__(self, folder: Path):
+    `redact` takes out of a text what may not be recorded: of events, reasons, and the requests that others sent."""
+
+    def __init__(self, folder: Path, redact: Callable[[str], str] = str):
         self.path = folder / NAME
+        self._redact = redact
         self.began = time.monotonic()
         self._digests = Condenser()
         self._paces = {Counters.type: Pace(), Findings.type: Pace()}
@@ -40,6 +45,7 @@ class JournalWriter:
 
         Raises EnvironmentFailed if it cannot be written."""
         stamped = replace(record, at=round(self.now, 3)) if record.at == 0.0 and record.type != "plan" else record
+        stamped = self._redacted(stamped)
         match stamped:
             case DigestLine():
                 self._append(self._digests.push(stamped))
@@ -54,6 +60,18 @@ class JournalWriter:
             case _:
                 self._append(stamped)
         return stamped
+
+    def _redacted(self, record: Record) -> Record:
+        redact = self._redact
+        match record:
+            case Event():
+                return replace(record, text=redact(record.text))
+            case End():
+                return replace(record, reasons=tuple(map(redact, record.reasons)))
+            case Faulted():
+                return replace(record, requests=tuple(_redacted_request(each, redact) for each in record.requests))
+            case _:
+                return record
 
     def flush(self) -> None:
         """Write the records that are held back."""
@@ -77,6 +95,10 @@ class JournalWriter:
             self.flush()
         finally:
             os.close(self._file)
+
+
+def _redacted_request(request: FaultedRequest, redact: Callable[[str], str]) -> FaultedRequest:
+    return {**request, "target": redact(request["target"]), "authority": redact(request["authority"])}
 
 
 def run_folder(root: Path, name: str, when: time.struct_time) -> Path:

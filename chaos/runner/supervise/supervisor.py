@@ -52,7 +52,7 @@ class Supervisor:
     ):
         self.plan, self.folder, self.view, self.reporter = plan, folder, view, reporter
         self.interruption, self.load = interruption, load
-        self.journal = JournalWriter(folder)
+        self.journal = JournalWriter(folder, plan.redaction())
         self.recording = Recording(self.journal, plan.judge())
         self.standing = Standing(plan, self.recording, view)
         self.events = Events(interruption)

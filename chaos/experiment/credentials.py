@@ -1,0 +1,76 @@
+"""Hide the credentials that stand in a file itself, in its text as it is recorded.
+
+They are the values of `authorization`, `cookie`, `*-token` and `*-key` where a task sends them or a rule sets them; in
+a rule's conditions they stay, for they decide what a request meets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Any
+
+from chaos.errors import InvalidInput
+from chaos.experiment.environment import HIDDEN, is_credential, without_credential
+from chaos.experiment.overrides import parse_override
+from chaos.mesh.source.document import Path
+from chaos.mesh.source.spans import Span, spans
+
+_LEAD = re.compile(r"(?:[&!]\S+\s+)*")  # an anchor or a tag: other places may refer to it
+
+
+def without_credentials(text: str) -> str:
+    """Return the text of a YAML stream with each credential replaced by a word that says so."""
+    found = {(span.begin, span.end) for span in spans(text) if _is_secret(span)}  # an alias leads to its anchor's
+    for begin, end in sorted(found, reverse=True):
+        written = text[begin:end]
+        lead = _LEAD.match(written)
+        kept = lead[0] if lead else ""
+        text = f"{text[:begin]}{kept}'{HIDDEN}'{_line_end(written)}{text[end:]}"
+    return text
+
+
+def _line_end(written: str) -> str:
+    """Return the line break that ends a block scalar, which is a part of it."""
+    return "\n" if written.endswith("\n") else ""
+
+
+def _is_secret(span: Span) -> bool:
+    """Return whether a value is a credential of a task's or rule's header."""
+    path = span.path
+    if len(path) < 2 or not isinstance(path[-1], str) or not is_credential(path[-1]):
+        return False
+    sent = path[-2] == "headers" and "tasks" in path
+    is_set = path[-2] in ("set", "add") and "headers" in path
+    return (sent or is_set) and without_credential(path[-1], span.value) == HIDDEN
+
+
+def command_without_credentials(command: Sequence[str]) -> tuple[str, ...]:
+    """Return a command line as it may be recorded: the values of `--set` without credentials."""
+    return tuple(_argument(each) for each in command)
+
+
+def _argument(argument: str) -> str:
+    option, equals, setting = argument.partition("=")
+    lead, text = (f"{option}{equals}", setting) if option == "--set" else ("", argument)
+    if "=" not in text or not text.startswith(("spec.", "metadata.")):
+        return argument
+    try:
+        path, value = parse_override(text)
+    except InvalidInput:
+        return argument
+    if not any(_is_secret(Span((*path, *inside), 0, 0, str(each))) for inside, each in _leaves(value)):
+        return argument
+    return f"{lead}{text.partition('=')[0]}={HIDDEN}"
+
+
+def _leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    steps: Iterable[tuple[str | int, Any]] = ()
+    if isinstance(value, dict):
+        steps = value.items()
+    elif isinstance(value, list):
+        steps = enumerate(value)
+    else:
+        yield path, value
+    yield from chain.from_iterable(_leaves(each, (*path, step)) for step, each in steps)
