@@ -13,6 +13,7 @@ from chaos.errors import InvalidInput, Problem
 from chaos.experiment.listeners import listener_problems
 from chaos.experiment.overrides import parse_override
 from chaos.experiment.patience import patience_problems
+from chaos.experiment.plain_http import https_problems
 from chaos.experiment.read import Reading, read_experiment
 from chaos.experiment.safety import directed, entry_problems, safety_problems, task_problems
 from chaos.experiment.services import Addresses, ServicePlan, plan_services, proxy_of, registry_of
@@ -102,7 +103,7 @@ def check(reading: Reading, *, thorough: bool = True) -> Prepared:
 def _task_problems(reading: Reading, services: ServicePlan) -> list[Problem]:
     """Return the problems of the tasks and of the proxy's port."""
     tasks = [directed(task, reading, services) for task in tasks_of(reading)]
-    found = task_problems(reading, services, tasks)
+    found = [*task_problems(reading, services, tasks), *https_problems(reading, tasks)]
     if found or reading.errors or refusals(reading.resources):
         return found
     addresses = {instance.key: _PLANNED for instance in services.instances()}

@@ -123,6 +123,8 @@ def _check_gateway(url: str, reading: Reading) -> None:
     spec = reading.experiment.spec
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise InvalidInput.at("--gateway", f"{url!r} is not a URL; write it like http://127.0.0.1:15000")
+    if parts.scheme == "https" and spec.load.client == "lean" and not spec.load.locustfile:
+        raise InvalidInput.at("--gateway", "https: the lean client speaks plain HTTP; set spec.load.client: locust")
     if not allowed(parts.hostname, spec.allow_hosts):
         raise InvalidInput.at("--gateway", f"{parts.hostname} is not on this machine; name it in spec.allowHosts")
     if spec.phases or spec.search is not None:

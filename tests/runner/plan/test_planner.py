@@ -104,6 +104,7 @@ GATEWAYS = [
     ("127.0.0.1:80", "'127.0.0.1:80' is not a URL; write it like http://127.0.0.1:15000"),
     ("ftp://127.0.0.1", "is not a URL"),
     ("http://", "is not a URL"),
+    ("https://127.0.0.1:80", "https: the lean client speaks plain HTTP; set spec.load.client: locust"),
     ("http://10.1.2.3:80", "10.1.2.3 is not on this machine; name it in spec.allowHosts"),
     ("http://mesh.example.com", "mesh.example.com is not on this machine"),
 ]
@@ -120,7 +121,29 @@ def test_only_a_gateway_that_may_be_asked_is_asked(url: str, words: str) -> None
     [("http://127.0.0.1:80", []), ("http://localhost", []), ("https://mesh.example.com:443", ["*.example.com"])],
 )
 def test_a_gateway_on_this_machine_or_named_may_be_asked(url: str, allowed: list[str]) -> None:
-    assert planned_web(allowHosts=allowed, options={"gateway": url}).gateway == url
+    load = {"client": "locust"}
+    assert planned_web(load=load, allowHosts=allowed, options={"gateway": url}).gateway == url
+
+
+HTTPS = [
+    ("load: {tasks: [{get: https://web/}]}", "24: spec.load.tasks[0].get: https: a request through the gateway"),
+    ("load: {client: locust, tasks: [{method: PUT, url: https://web/}]}", "53: spec.load.tasks[0].url: https: a req"),
+    ("load: {tasks: [{get: HTTPS://127.0.0.1:1/}]}", "18: spec.load.tasks[0]: 'HTTPS://127.0.0.1:1/' is not a"),
+    ("load: {tasks: [{get: https://127.0.0.1:1/}]}", "24: spec.load.tasks[0].get: https: the lean client speaks"),
+    ("services: {web: {builtin: proxy, url: https://x/}}", "41: spec.services.web.url: https: the built-in proxy"),
+]
+
+
+@pytest.mark.parametrize(("spec", "problem"), HTTPS)
+def test_https_is_never_sent_as_plain_http(spec: str, problem: str) -> None:
+    services = "" if spec.startswith("services") else WEB
+    told = refusals(f"{HEAD}  {spec}\n{services}{RULES}")
+    assert told and told[0].startswith(f"{FILE}:4:{problem}"), told
+
+
+def test_https_to_the_urls_own_address_is_sent_by_locusts_client() -> None:
+    load = {"client": "locust", "tasks": [{"get": "https://127.0.0.1:1/"}, {"get": "http://web/"}]}
+    assert planned_web(load=load).tasks[0].direct
 
 
 @pytest.mark.parametrize(
