@@ -64,7 +64,7 @@ class Experiment:
 def planned(experiment: Experiment, options: RunOptions) -> RunPlan:
     """One run of it, from the texts as they were read. Raises InvalidInput for options that do not fit."""
     prepared = experiment._plan.prepared
-    texts = prepared.reading.texts
+    texts = {**prepared.reading.texts, **{each.path: each.text for each in prepared.reading.attached.values()}}
     options = replace(options, overrides=prepared.overrides, command=_command(options, prepared.overrides))
     return plan_run(experiment.file, options, lambda name: texts[name] if name in texts else read_text(name))
 

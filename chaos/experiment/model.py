@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from chaos.experiment.values import Address, Percentage, Seconds, Switch, Text
 from chaos.mesh.model.message import Message, camel_case
@@ -113,6 +113,16 @@ class Service(Model):
         return self
 
 
+class BodyFile(Model):
+    """A file whose text is the body, relative to the experiment file. It is sent as it is, without variables."""
+
+    file: str
+
+
+def _body_in_file(value: Any) -> Literal["text", "file"]:
+    return "file" if isinstance(value, dict | BodyFile) else "text"
+
+
 class Task(Model):
     """One kind of request; `{get: URL}` is short for `{method: GET, url: URL}`. In URL, headers, body and json,
     `${NAME}` and `${NAME:-default}` are variables of the environment, and `$${` is a plain `${`."""
@@ -128,7 +138,14 @@ class Task(Model):
     url: str | None = None
     name: str | None = Field(default=None, min_length=1, max_length=100)
     headers: dict[str, Text] = {}
-    body: str | None = None
+    body: (
+        Annotated[
+            Annotated[str, Tag("text")] | Annotated[BodyFile, Tag("file")],
+            Discriminator(_body_in_file),
+        ]
+        | None
+    ) = None
+    """The body's text, or `{file: body.json}`."""
     json_body: Any = Field(default=None, alias="json")
     weight: int = Field(default=1, ge=1)
     timeout: Seconds = 60.0

@@ -7,12 +7,13 @@ Only the shape is checked here; `chaos.mesh` has Istio's admission and analyzers
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 from chaos.errors import InvalidInput, Location, Problem, Severity
+from chaos.experiment.attached import Attached, Load, attached_files
 from chaos.experiment.environment import Expansion
 from chaos.experiment.model import API_VERSION, KIND, Experiment
 from chaos.experiment.overrides import apply_overrides
@@ -21,14 +22,12 @@ from chaos.mesh.read.documents import read_resources
 from chaos.mesh.read.shape import validate_model
 from chaos.mesh.source.document import Document, Documents, Path, field_path, read_documents
 
-Load = Callable[[str, str], tuple[str, str]]
-"""From (file that names it, name as written) to (path, text). Raises InvalidInput."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
     """Everything that was read. `document` is the Experiment document as written, None if there is none, so that its
-    defaults apply; in `experiment` the variables of the environment have been replaced, whose values are `used`."""
+    defaults apply; in `experiment` the variables of the environment have been replaced, whose values are `used`.
+    `attached` are the files of bodies, by their names as written."""
 
     file: str
     experiment: Experiment
@@ -38,6 +37,7 @@ class Reading:
     problems: tuple[Problem, ...]
     files: tuple[Documents, ...] = field(repr=False, default=())
     used: Mapping[str, str] = field(repr=False, default_factory=dict)
+    attached: Mapping[str, Attached] = field(repr=False, default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -68,8 +68,10 @@ def read_experiment(
     load: Load | None = None,
     overrides: Sequence[tuple[Path, Any]] = (),
     environment: Mapping[str, str] = MappingProxyType({}),
+    attach: Load | None = None,
 ) -> Reading:
-    """Read one experiment from one or more (file, text). Errors are in `problems`.
+    """Read one experiment from one or more (file, text). Errors are in `problems`. `attach` reads the files of bodies;
+    without it there are none, for those who send no requests.
 
     Raises InvalidInput only for an override of a field that cannot be set."""
     texts: dict[str, str] = dict(sources)
@@ -80,6 +82,8 @@ def read_experiment(
     expansion = Expansion(environment)
     experiment, found = _experiment(document, own[1:], expansion)
     problems += found
+    attached, found = attached_files(experiment, document, attach)
+    problems += found
     more, found = _resources_named(experiment, document, load, texts)
     problems += found
     files += more
@@ -88,7 +92,7 @@ def read_experiment(
     problems += found
     file = own[0].file if own else sources[0][0]
     told = tuple(dict.fromkeys(problems))
-    return Reading(file, experiment, document, resources, texts, told, tuple(files), expansion.used)
+    return Reading(file, experiment, document, resources, texts, told, tuple(files), expansion.used, attached)
 
 
 def stem(file: str) -> str:

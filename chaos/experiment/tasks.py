@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import zip_longest
 from typing import Any
 from urllib.parse import urlsplit
 
+from chaos.experiment.attached import Attached
 from chaos.experiment.environment import without_credential
 from chaos.experiment.example_text import example
-from chaos.experiment.model import METHODS, Task
+from chaos.experiment.model import METHODS, BodyFile, Task
 from chaos.experiment.read import Reading
 from chaos.experiment.services import short_name_shown
 from chaos.mesh.decision import Request
@@ -75,41 +75,60 @@ def recorded(task: LoadTask) -> LoadTask:
 def tasks_of(reading: Reading) -> tuple[LoadTask, ...]:
     """Return the experiment's tasks, each with a unique name and as it is written."""
     tasks = reading.experiment.spec.load.tasks
-    if not tasks or not reading.used or reading.document is None:
-        return load_tasks(tasks)
-    written = reading.document.value["spec"]["load"].get("tasks") or []
-    return load_tasks(tasks, [_as_written(task, raw) for task, raw in zip(tasks, written, strict=True)])
+    if not tasks or reading.document is None:
+        return ()
+    raw = reading.document.value["spec"]["load"].get("tasks") or []
+    written = [_as_written(task, each) for task, each in zip(tasks, raw, strict=True)] if reading.used else tasks
+    made = [
+        _with_written(_load_task(task, reading.attached), _load_task(each, reading.attached), _described(task, reading))
+        for task, each in zip(tasks, written, strict=True)
+    ]
+    return tuple(_named_apart(made))
 
 
 def _as_written(task: Task, raw: Mapping[str, Any]) -> Task:
     """Return a task with the fields in which variables may stand as they are written."""
-    texts = {name: raw[name] for name in (*METHODS, "url", "body") if raw.get(name) is not None}
+    texts = {name: raw[name] for name in (*METHODS, "url", "body") if isinstance(raw.get(name), str)}
     given = raw.get("headers") or {}
     headers = {name: text if "${" in (text := str(given[name])) else value for name, value in task.headers.items()}
     return task.model_copy(update={**texts, "headers": headers, "json_body": raw.get("json")})
 
 
-def load_tasks(tasks: Iterable[Task], written: Iterable[Task] = ()) -> tuple[LoadTask, ...]:
-    """Return the tasks, each with a unique name. `written` are the same tasks before variables were replaced."""
-    made = zip_longest(map(_load_task, tasks), map(_load_task, written))
-    return tuple(_named_apart(task if raw is None or raw == task else _with(task, raw) for task, raw in made))
+def _described(task: Task, reading: Reading) -> str | None:
+    """Return what a record says of a body that is a file; None for any other."""
+    if not isinstance(task.body, BodyFile) or task.body.file not in reading.attached:
+        return None
+    return reading.attached[task.body.file].described(task.body.file)
 
 
-def _with(task: LoadTask, written: LoadTask) -> LoadTask:
-    """Return the task with its written form, and its name of that."""
-    return replace(task, name=written.name, written=written)
+def _with_written(task: LoadTask, written: LoadTask, described: str | None) -> LoadTask:
+    """Return the task with its written form if that differs, and its name of that."""
+    if described is not None:
+        written = replace(written, body=described)
+    return task if written == task else replace(task, name=written.name, written=written)
 
 
-def _load_task(task: Task) -> LoadTask:
+def load_tasks(tasks: Iterable[Task]) -> tuple[LoadTask, ...]:
+    """Return tasks without variables and files, each with a unique name."""
+    return tuple(_named_apart(_load_task(task, {}) for task in tasks))
+
+
+def _load_task(task: Task, attached: Mapping[str, Attached]) -> LoadTask:
     method, url = task.target
     headers = dict(task.headers)
-    body = task.body
-    if task.json_body is not None:
-        body = json.dumps(task.json_body)
-        if "content-type" not in {name.lower() for name in headers}:
-            headers["content-type"] = "application/json"
+    body = _body(task, attached)
+    if task.json_body is not None and "content-type" not in {name.lower() for name in headers}:
+        headers["content-type"] = "application/json"
     found = LoadTask("", method, url, headers, body, task.weight, task.timeout)
     return replace(found, name=task.name or f"{method} {found.target}")
+
+
+def _body(task: Task, attached: Mapping[str, Attached]) -> str | None:
+    if task.json_body is not None:
+        return json.dumps(task.json_body)
+    if isinstance(task.body, BodyFile):
+        return attached[task.body.file].text if task.body.file in attached else None
+    return task.body
 
 
 def _named_apart(tasks: Iterable[LoadTask]) -> Iterator[LoadTask]:

@@ -102,6 +102,7 @@ def plan_replay(run: Path, choice: Choice) -> Replay:
     run_plan = plan_run(plan.file, options, lambda name: _text_of(name, plan.documents))
     if run_plan.search is not None:
         raise InvalidInput.at(str(run), "a search has no phases of its own to replay; replay a run of one level")
+    _check_bodies(plan, run_plan)
     found: list[tuple[RunPhase, tuple[FaultedRequest, ...]]] = []
     left = choice.limit
     for phase, requests in by_phase(recorded, run_plan):
@@ -123,6 +124,14 @@ def _text_of(name: str, documents: Mapping[str, str]) -> str:
         message = "is not the file of the run any more, and the run's credentials were not kept; put it back to replay"
         raise InvalidInput.at(name, message)
     return text
+
+
+def _check_bodies(plan: Plan, run_plan: RunPlan) -> None:
+    """Raise InvalidInput if a file that the run sent is another one by now."""
+    before = {task["name"]: task["body"] for task in plan.load["tasks"]}
+    for task in run_plan.recorded_tasks:
+        if before.get(task.name, task.body) != task.body:
+            raise InvalidInput.at(plan.file, f"task {task.name}: the run sent another body: {before[task.name]}")
 
 
 def by_phase(recorded: Recorded, run_plan: RunPlan) -> Iterator[tuple[RunPhase, Iterable[FaultedRequest]]]:

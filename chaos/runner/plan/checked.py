@@ -70,22 +70,26 @@ class Prepared:
         return registry_of(self.reading, self.services, addresses)
 
 
-def read_files(files: Sequence[str], overrides: Sequence[str] = (), read: Read = read_text) -> Reading:
-    """Read one experiment from one or more files. Raises InvalidInput if a file cannot be read at all."""
+def read_files(
+    files: Sequence[str], overrides: Sequence[str] = (), read: Read = read_text, *, attach: bool = True
+) -> Reading:
+    """Read one experiment from one or more files, with those of its bodies if `attach`. Raises InvalidInput if a file
+    cannot be read at all."""
 
     def load(base: str, name: str) -> tuple[str, str]:
         path = beside(base, name)
         return path, read(path)
 
     sources = [(file, read(file)) for file in files]
-    return read_experiment(sources, load, [parse_override(text) for text in overrides], os.environ)
+    settings = [parse_override(text) for text in overrides]
+    return read_experiment(sources, load, settings, os.environ, load if attach else None)
 
 
 def prepare(
     files: Sequence[str], overrides: Sequence[str] = (), *, thorough: bool = True, read: Read = read_text
 ) -> Prepared:
     """Read and check files. Raises InvalidInput only if a file cannot be read; other errors are in `problems`."""
-    found = check(read_files(files, overrides, read), thorough=thorough)
+    found = check(read_files(files, overrides, read, attach=thorough), thorough=thorough)
     return replace(found, files=tuple(files), overrides=tuple(overrides))
 
 

@@ -37,7 +37,7 @@ def read_text(path: str | Path) -> str:
     except ValueError:
         raise InvalidInput.at(name, "is not the name of a file: it contains a NUL character") from None
     if len(data) > MAX_FILE:
-        raise InvalidInput.at(name, "is larger than 1 MB; an experiment file is not")
+        raise InvalidInput.at(name, "is larger than 1 MB, the most that is read")
     return decode(data, name)
 
 
@@ -113,7 +113,7 @@ def decode(data: bytes, name: str) -> str:
     """Return the text of UTF-8 bytes, with or without a byte order mark. Raises InvalidInput at the first line that is
     not UTF-8."""
     if b"\0" in data[:8192]:
-        raise InvalidInput.at(name, "is a binary file, not YAML")
+        raise InvalidInput.at(name, "is a binary file, not text")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

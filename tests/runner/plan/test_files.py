@@ -20,7 +20,7 @@ def test_text_is_utf_8_with_or_without_a_byte_order_mark(data: bytes, text: str)
 
 
 NO_TEXTS = [
-    (b"a: 1\0", "a.yaml:1:1: is a binary file, not YAML"),
+    (b"a: 1\0", "a.yaml:1:1: is a binary file, not text"),
     (b"\xff", "a.yaml:1:1: is not UTF-8 text (byte 0xff)"),
     (b"a: 1\nbc: \xe4\n", "a.yaml:2:5: is not UTF-8 text (byte 0xe4)"),
     ("größer\n".encode() * 3 + b"\xc3", "a.yaml:4:1: is not UTF-8 text (byte 0xc3)"),
