@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
+from chaos.experiment.model_routing_case import RoutingCase
 from chaos.experiment.values import Address, Percentage, Seconds, Switch, Text
 from chaos.mesh.model.message import Message, camel_case
 from chaos.mesh.request_line import wrong_port
@@ -278,6 +279,8 @@ class Spec(Model):
     seed: int | None = Field(default=None, ge=0, lt=2**63)
     allow_hosts: tuple[str, ...] = ()
     """Hosts outside this machine that load may be sent to and requests forwarded to."""
+    tests: tuple[RoutingCase, ...] = ()
+    """Tests of routing, for `chaos test`; a run ignores them."""
 
 
 class Experiment(Model):

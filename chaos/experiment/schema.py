@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from chaos.experiment.model import Experiment
+from chaos.experiment.routing_test import RoutingTest
 from chaos.mesh.model.message import Message, Metadata
 from chaos.mesh.model.schema import model_schema
 from chaos.mesh.read.kinds import GROUP, KINDS, VERSIONS, model_of
@@ -17,17 +18,19 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 def experiment_schema() -> dict[str, Any]:
     """Return the schema, with a condition on `kind` for each kind of document, so that errors refer to that kind."""
     definitions: dict[str, Any] = {}
-    own = _definition(Experiment, definitions)
-    own["required"] = ["apiVersion", "kind"]
-    definitions["Experiment"] = own
+    for model in (Experiment, RoutingTest):
+        own = _definition(model, definitions)
+        own["required"] = sorted({"apiVersion", "kind", *own.get("required", ())})
+        definitions[model.__name__] = own
     metadata = _definition(Metadata, definitions) | {"required": ["name"]}
     for kind in KINDS:
         definitions[kind] = _resource(kind, _definition(model_of(kind), definitions), metadata)
-    kinds = ["Experiment", *KINDS]
+    kinds = ["Experiment", "RoutingTest", *KINDS]
     return {
         "$schema": DIALECT,
         "title": "chaos experiment",
-        "description": "A document of an experiment file: an Experiment, or an Istio resource as kubectl applies it.",
+        "description": "A document of an experiment file: an Experiment, tests, or an Istio resource as kubectl "
+        "applies it.",
         "type": "object",
         "required": ["apiVersion", "kind"],
         "properties": {"kind": {"enum": kinds}},

@@ -6,9 +6,10 @@ a percentage, host and port. The error for anything else shows the right form.""
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from chaos.units import parse_duration
 
@@ -64,8 +65,17 @@ def read_text(value: Any) -> str:
     return str(value)
 
 
+def not_empty(value: Collection[Any]) -> Collection[Any]:
+    """Return a list or mapping. Raises ValueError if it is empty. pydantic's own check takes wrong items for absent."""
+    if not value:
+        raise ValueError("must not be empty")
+    return value
+
+
 Seconds = Annotated[float, BeforeValidator(read_seconds, json_schema_input_type=str)]
 Switch = Annotated[bool, BeforeValidator(read_switch, json_schema_input_type=bool | str)]
 Percentage = Annotated[float, BeforeValidator(read_percent, json_schema_input_type=float | str)]
 Address = Annotated[tuple[str, int], BeforeValidator(read_address, json_schema_input_type=str)]
 Text = Annotated[str, BeforeValidator(read_text, json_schema_input_type=str | int | float | bool)]
+NotEmpty = AfterValidator(not_empty)
+"""For a list or mapping with at least one item."""

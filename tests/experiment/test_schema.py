@@ -29,7 +29,7 @@ def references(value: Any) -> Iterator[str]:
 
 def test_each_kind_has_a_condition_of_its_own() -> None:
     """So that an error speaks of the kind that was meant."""
-    kinds = ["Experiment", *KINDS]
+    kinds = ["Experiment", "RoutingTest", *KINDS]
     assert SCHEMA["properties"]["kind"]["enum"] == kinds
     assert [(each["if"]["properties"]["kind"]["const"], each["then"]["$ref"]) for each in SCHEMA["allOf"]] == [
         (kind, f"#/$defs/{kind}") for kind in kinds

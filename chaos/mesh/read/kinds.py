@@ -50,7 +50,7 @@ def unknown_kind(kind: str, version: str) -> Wording | None:
     if kind in POLICIES and (group.endswith(".istio.io") or group == "istio.io"):
         return None
     if group in _ISTIO_GROUPS or group == "chaos" or (not slash and kind not in _CORE):
-        hint = suggestion(kind, [*KINDS, "Experiment"], f"expected {one_of([*KINDS, 'Experiment'])}")
+        hint = suggestion(kind, [*KINDS, "Experiment", "RoutingTest"], f"expected {one_of([*KINDS, 'Experiment'])}")
         return hint.after(f"unknown kind {shown(kind)}")
     return None
 
