@@ -25,6 +25,7 @@ from chaos.cli.replay import replay
 from chaos.cli.report import report
 from chaos.cli.run import run
 from chaos.cli.schema import schema
+from chaos.cli.test import test
 from chaos.cli.validate import validate
 from chaos.errors import ChaosError, ExitCode
 from chaos.version import __version__
@@ -64,6 +65,7 @@ COMMANDS = (
     (gateway, "Serve rules until interrupted."),
     (validate, "Check files as Istio would."),
     (explain, "Say which rule a request takes, and why."),
+    (test, "Test which rules take which requests, without load."),
     (plan, "Print the expected outcomes and the number of requests a verdict needs."),
     (report, "Render reports again from their journals."),
     (compare, "Compare two runs of one experiment."),

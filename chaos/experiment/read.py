@@ -28,8 +28,8 @@ from chaos.mesh.source.document import Document, Documents, Path, field_path, re
 class Reading:
     """Everything that was read. `document` is the Experiment document as written, None if there is none, so that its
     defaults apply; in `experiment` the variables of the environment have been replaced, whose values are `used`.
-    `files` are without the documents that hold tests alone, which are in `tests`; `attached` are the files of bodies, by
-    their names as written."""
+    `files` are without the documents that hold tests alone, which are in `tests`; `attached` are the files of bodies,
+    by their names as written."""
 
     file: str
     experiment: Experiment

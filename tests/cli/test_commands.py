@@ -41,6 +41,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         "gateway",
         "validate",
         "explain",
+        "test",
         "plan",
         "report",
         "compare",

@@ -130,9 +130,9 @@ def _lines(explanation: Explanation) -> Iterator[str]:
     yield f"{explanation.method} http://{explanation.host}{explanation.target}"
     if explanation.normalised not in (None, explanation.target):
         yield f"  the path is normalised: {explanation.normalised}"
-    yield from _host(explanation)
+    yield from host_lines(explanation)
     for number, considered in enumerate(explanation.considered, 1):
-        yield from _entry(number, considered)
+        yield from entry_lines(number, considered)
     if explanation.skipped:
         yield "  not considered:"
     for skipped in explanation.skipped:
@@ -141,7 +141,8 @@ def _lines(explanation: Explanation) -> Iterator[str]:
     yield from _outcome(explanation)
 
 
-def _host(explanation: Explanation) -> Iterator[str]:
+def host_lines(explanation: Explanation) -> Iterator[str]:
+    """Yield the listener and the virtual host that have the request, or why there are none."""
     if explanation.virtual_host is None:
         offered = ", ".join(explanation.known_hosts)
         said = explanation.nothing_here
@@ -157,7 +158,8 @@ def _host(explanation: Explanation) -> Iterator[str]:
         yield "  no VirtualService has this host: the service's own route applies"
 
 
-def _entry(number: int, considered: Considered) -> Iterator[str]:
+def entry_lines(number: int, considered: Considered) -> Iterator[str]:
+    """Yield a match entry that was tested, and the conditions that decided."""
     entry = "" if considered.entry is None else f" match[{considered.entry}]"
     where = f"  {considered.where}" if considered.where else ""
     yield f"{number:>3}. {considered.rule}{entry}: {'takes it' if considered.taken else 'no'}{where}"
