@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from chaos.errors import Problem
 from chaos.experiment.read import Reading
-from chaos.experiment.services import Place, ServicePlan, proxy_of, short_name_shown
+from chaos.experiment.services import Place, ServicePlan, proxy_of
 from chaos.experiment.tasks import LoadTask
 from chaos.loopback import is_loopback
-from chaos.mesh.names import aliases, covers, full_name, is_wildcard
+from chaos.mesh.names import aliases, covers, full_name, is_wildcard, namespace_of
+from chaos.mesh.read.shape import suggestion
 from chaos.mesh.source.document import field_path
 
 
@@ -70,15 +71,7 @@ def task_problems(reading: Reading, services: ServicePlan, tasks: Iterable[LoadT
             if not allowed(task.host, allow) and full_name(task.host, namespace) not in applications:
                 problems.append(reading.problem(path, _beyond(task.host), code="beyond-loopback"))
         elif not any(covers(name, task.host.lower()) or name == "*" for name in known):
-            names = ", ".join(list(dict.fromkeys(short_name_shown(name.rstrip(".")) for name in known_in_order))[:8])
-            problems.append(
-                reading.problem(
-                    path,
-                    f"no rule and no service is called {task.host}; known: {names or 'none'}. "
-                    "To send load beyond this machine, name the host in spec.allowHosts",
-                    code="unknown-host",
-                )
-            )
+            problems.append(reading.problem(path, _unknown(task.host, known_in_order, namespace), code="unknown-host"))
     return problems
 
 
@@ -95,6 +88,25 @@ def directed(task: LoadTask, reading: Reading, services: ServicePlan) -> LoadTas
     known = any(covers(name, task.host.lower()) or name == "*" for name in known_hosts(reading, services))
     outside = not known and allowed(task.host, reading.experiment.spec.allow_hosts)
     return replace(task, direct=outside)
+
+
+def _unknown(host: str, known: Iterable[str], namespace: str) -> str:
+    """Return that nobody is called so, with the nearest name, and those that would do from this namespace."""
+    names = _as_called_from(namespace, list(dict.fromkeys(known)))
+    said = f"no rule and no service is called {host}{suggestion(host, names)}; known: {', '.join(names[:8]) or 'none'}"
+    return f"{said}. To send load beyond this machine, name the host in spec.allowHosts"
+
+
+def _as_called_from(namespace: str, known: Sequence[str]) -> list[str]:
+    """Return the shortest name of each host for a client in this namespace: `web`, `web.shop`, `api.example.com`."""
+    services = [host for host in known if namespace_of(host) is not None]
+    others = {alias for host in services for alias in aliases(host, namespace)} - set(services)
+    return [_short(host, namespace) if host in services else host for host in known if host not in others]
+
+
+def _short(host: str, namespace: str) -> str:
+    name, owner, _ = host.split(".", 2)
+    return name if owner == namespace else f"{name}.{owner}"
 
 
 def known_hosts(reading: Reading, services: ServicePlan) -> Iterator[str]:

@@ -155,3 +155,19 @@ def test_a_file_without_a_name_of_its_own_is_named_after_itself(file, name):
 def test_a_task_with_a_port_that_is_none_is_located(url: str, expected: str) -> None:
     (problem,) = read_experiment([("e.yaml", document(f"load: {{tasks: [{{get: '{url}'}}]}}"))]).problems
     assert problem.path == "spec.load.tasks[0]" and expected in problem.message
+
+
+MESSAGES = [
+    ("{verify: {confidence: 0.99}}", "0.99 is less than 50; write 99, as it is in percent", "99"),
+    ("{verify: {confidence: 99%}}", 'expected a number, not "99%"; write 99, as it is in percent', "99"),
+    ("{verify: {tolerance: abc}}", 'expected a number, not "abc"', None),
+    ("{load: {users: many}}", 'expected a whole number, not "many"', None),
+    ("{seed: x}", 'expected a whole number, not "x"', None),
+]
+
+
+@pytest.mark.parametrize(("spec", "message", "fix"), MESSAGES)
+def test_a_value_that_does_not_fit_is_told_in_plain_words(spec: str, message: str, fix: str | None) -> None:
+    text = f"apiVersion: chaos/v1alpha1\nkind: Experiment\nmetadata: {{name: x}}\nspec: {spec}\n"
+    (problem,) = [each for each in read_experiment([("e.yaml", text)]).problems if each.severity == "error"]
+    assert (problem.message, problem.fix) == (message, fix)

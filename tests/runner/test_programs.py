@@ -16,6 +16,7 @@ from support.processes import wait_for
 
 from chaos.errors import ExitCode
 from chaos.runner.processes.ports import accepts
+from chaos.runner.terminal.view import View
 
 pytestmark = pytest.mark.slow
 
@@ -97,8 +98,38 @@ def test_a_program_that_ends_in_the_middle_ends_the_run(tmp_path: Path) -> None:
     assert "app ended with exit code 7" in result.reasons[0]
 
 
+def test_a_program_that_ignores_the_proxy_is_told_of_with_what_to_do(tmp_path: Path) -> None:
+    """It looks for `web` itself, where there is nobody."""
+    deaf = APPLICATION.replace("import http.server", "import os; os.environ.pop('http_proxy'); import http.server")
+    deaf = deaf.replace(
+        "told = {name: os.environ.get(name)", 'proxy = os.environ.pop("HTTP_PROXY")\n    told = {name: 1'
+    )
+    deaf = deaf.replace("except urllib.error.HTTPError as error:", "except OSError:").replace("error.code", "502")
+    view = Told()
+    result = run(case(tmp_path, {"command": program(tmp_path, deaf)}), tmp_path, view=lambda: view)
+    assert result.exit_code is not ExitCode.VERIFIED
+    (said,) = [text for text in view.events if "called nobody through the gateway" in text]
+    assert "app answered 200 requests" in said.replace("\u202f", " ") and "trust_env=True" in said
+
+
+class Told(View):
+    def __init__(self) -> None:
+        self.events: list[str] = []
+
+    def event(self, level: str, text: str) -> None:
+        self.events.append(text)
+
+
+def test_a_path_that_is_not_found_is_not_ready(tmp_path: Path) -> None:
+    missing = APPLICATION.replace("def do_GET(self):", "def do_GET(self):\n            return self.send_error(404)\n")
+    service = {"command": program(tmp_path, missing), "readiness": {"path": "/health", "timeout": "1s"}}
+    result = run(case(tmp_path, service), tmp_path)
+    assert result.exit_code is ExitCode.ENVIRONMENT
+    assert "it answers 404 there, and 200 to 399 is ready" in result.reasons[0]
+
+
 def test_a_program_whose_path_is_not_ready_yet_is_waited_for(tmp_path: Path) -> None:
-    """`/health` answers 503 at first; below 500 is ready."""
+    """`/health` answers 503 at first; 200 to 399 is ready."""
     slow = APPLICATION.replace(
         "        def do_GET(self):",
         "        asked = 0\n\n        def do_GET(self):\n            if self.path == '/health':\n"

@@ -80,7 +80,10 @@ def nothing_here(rules: Rules, authority: bytes) -> str:
         return _hidden(rules, service, port) or _not_on(service, port, fixed=rules.mesh.only is not None)
     if rules.mesh.only is None and port not in {listener.port for listener in rules.mesh.listeners}:
         return no_listener(port, (listener.port for listener in rules.mesh.listeners))
-    return f"no virtual host is called {without_port(authority).decode('latin-1')}"
+    host = without_port(authority).decode("latin-1")
+    if rules.proxy.is_gateway:
+        return f"no VirtualService of the Gateway {rules.proxy.gateway_name} has the host {host}"
+    return f"{host} is neither a service here nor a host of a rule; a mesh would pass it through, this gateway does not"
 
 
 def service_called(rules: Rules, authority: bytes) -> Service | None:

@@ -150,7 +150,18 @@ def _message(model: type[BaseModel], path: Path, error: Any) -> Wording:
         return _wrong_word(given, error["ctx"]["expected"])
     if kind in _EXPECTED:
         return _hint(kind, given, path).after(f"expected {_EXPECTED[kind]}, not {shown(given)}")
+    if kind in _BOUNDS:
+        return _beyond(kind, given, next(iter(error["ctx"].values())))
     return Wording(_plain_message(error))
+
+
+def _beyond(kind: str, given: Any, bound: Any) -> Wording:
+    """Return how a number is out of bounds; a share instead of a percentage is the likely mistake below 1."""
+    limit = f"{bound:g}" if isinstance(bound, float) else bound
+    said = f"{shown(given)} is {_BOUNDS[kind]} {limit}"
+    if isinstance(bound, int | float) and bound >= 50 and isinstance(given, float) and 0 < given < 1:
+        return _write(f"{given * 100:g}", ", as it is in percent").after(said)
+    return Wording(said)
 
 
 def _plain_message(error: Any) -> str:
@@ -159,8 +170,8 @@ def _plain_message(error: Any) -> str:
         return "required, but missing"
     if kind == "value_error":
         return str(context["error"])
-    if kind in _BOUNDS:
-        return f"{shown(given)} is {_BOUNDS[kind]} {next(iter(context.values()))}"
+    if kind == "string_pattern_mismatch":
+        return f"{shown(given)} does not match {context['pattern']}"
     return str(error["msg"]).removeprefix("Value error, ")
 
 
@@ -175,9 +186,12 @@ _EXPECTED = {
     "string_type": "a string",
     "int_type": "a whole number",
     "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
     "float_type": "a number",
+    "float_parsing": "a number",
     "finite_number": "a finite number",
     "bool_type": "true or false",
+    "bool_parsing": "true or false",
     "tuple_type": "a list",
     "list_type": "a list",
     "dict_type": "a mapping",
@@ -189,9 +203,11 @@ _EXPECTED = {
 
 def _hint(kind: str, given: Any, path: Path) -> Wording:
     if kind == "model_type" and path[-1:] in (("percentage",), ("mirrorPercentage",)) and not isinstance(given, list):
-        return _write(f"{{value: {given}}}")
+        return _write(f"{{value: {_without_percent(given)}}}")
     if kind == "string_type" and isinstance(given, bool | int | float):
         return _write(f'"{shown(given)}"', " in quotes")
+    if kind in _NUMBERS and isinstance(given, str) and _without_percent(given) != given:
+        return _write(_without_percent(given), ", as it is in percent")
     if kind in ("int_type", "float_type", "bool_type") and isinstance(given, str):
         return _write(given, " without quotes") if _fits(kind, given) else Wording("")
     if kind == "tuple_type" and given is not None and not isinstance(given, list):
@@ -199,6 +215,15 @@ def _hint(kind: str, given: Any, path: Path) -> Wording:
     if kind in ("model_type", "dict_type") and isinstance(given, list):
         return Wording("; leave out the `- `")
     return Wording("")
+
+
+_NUMBERS = ("int_type", "int_parsing", "float_type", "float_parsing")
+
+
+def _without_percent(given: Any) -> Any:
+    """Return the number in `10%`; anything else as it is."""
+    number = given.removesuffix("%").strip() if isinstance(given, str) and given.endswith("%") else ""
+    return number if number and _fits("float_type", number) else given
 
 
 def _write(fix: str, how: str = "") -> Wording:

@@ -207,7 +207,7 @@ class _Reader:
                 return _Reader(self.file, marked=True).read(marked(text))
             self._problem(_position(error.problem_mark or error.context_mark), "", _one_line(error))
         except yaml.YAMLError as error:
-            self._problem(_reader_position(error, text), "", f"not YAML: {' '.join(str(error).split())}")
+            self._problem(_reader_position(error, text), "", _unreadable(error))
         except _Fault as fault:
             self._problem(fault.position, "", fault.message)
         if not documents and not self.problems:
@@ -382,9 +382,35 @@ def _position(mark: Any) -> Position:
     return (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
 
 
+_MEANT = (
+    ("character that cannot start any token", "a character that begins nothing here, such as a tab, @ or a backquote; "
+     "indent with blanks, and put such a text in quotes"),
+    ("unexpected end of stream while scanning a quoted scalar", "a quote that opens further up is never closed"),
+    ("did not find expected ',' or ']'", "a list in [ ] goes on without a comma, or is never closed"),
+    ("did not find expected ',' or '}'", "a mapping in { } goes on without a comma, or is never closed"),
+    ("did not find expected key while parsing a block mapping", "expected `key: value`, as in the lines before; is the "
+     "indentation the same?"),
+    ("did not find expected '-' indicator", "expected `- item`, as in the lines before; is the indentation the same?"),
+    ("mapping values are not allowed in this context", "a second `: ` in one line; put the text in quotes, or begin a "
+     "line of its own"),
+    ("found incompatible YAML document", "a %YAML directive that asks for another version than 1.1 or 1.2"),
+    ("found unknown escape character", "a backslash that means nothing in double quotes; write it twice, or use single "
+     "quotes"),
+)  # fmt: skip
+"""What libyaml says, and what it means to the one who wrote the file."""
+
+
 def _one_line(error: yaml.MarkedYAMLError) -> str:
     where = f" {error.context}" if error.context else ""
-    return f"not YAML: {error.problem}{where}".replace("\n", " ")
+    said = f"{error.problem}{where}".replace("\n", " ")
+    return f"not YAML: {next((meant for raw, meant in _MEANT if raw in said), said)}"
+
+
+def _unreadable(error: yaml.YAMLError) -> str:
+    character = getattr(error, "character", None)
+    if isinstance(character, int):
+        return f"not YAML: a control character (U+{character:04X}), which YAML allows nowhere"
+    return f"not YAML: {' '.join(str(error).split())}"
 
 
 def _reader_position(error: yaml.YAMLError, text: str) -> Position:

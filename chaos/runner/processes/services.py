@@ -32,6 +32,10 @@ START_TIMEOUT = 30.0
 GUARD_GRACE = 5.0  # seconds; a guard sets its own limits, and one that is killed cannot end what it guards
 
 
+READY = range(200, 400)
+"""Statuses of a readiness path that is ready."""
+
+
 class Services:
     """The started services of one run; an async context manager that ends them."""
 
@@ -128,15 +132,16 @@ class Services:
         return self.folder / f"{name}.log" if self.folder is not None else None
 
     async def _wait_ready(self, child: Child, service: Service, port: int) -> None:
-        """Wait until it accepts connections and, with a path, responds with a status below 500. Raises
-        EnvironmentFailed with the last line of its log."""
-        timeout = service.readiness.timeout
+        """Wait until it accepts connections and, with a path, responds with 200 to 399, as a probe of Kubernetes has
+        it. Raises EnvironmentFailed with the last line of its log."""
+        timeout, status = service.readiness.timeout, 0
         deadline = time.monotonic() + timeout
         pause = 0.02
         while time.monotonic() < deadline:
             if not child.alive:
                 raise EnvironmentFailed(f"{child.name} {child.how_it_ended()} before it answered{child.last_words()}")
-            if await _ready(port, service.readiness.path):
+            status = await _answer(port, service.readiness.path)
+            if status in READY:
                 return
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(child.process.wait(), pause)
@@ -144,6 +149,8 @@ class Services:
         elsewhere = listening_ports(child.process.pid)
         hint = f"; it listens on {', '.join(map(str, elsewhere))}, not on PORT={port}" if elsewhere else ""
         path = service.readiness.path or ""
+        if status:
+            hint = f"; it answers {status} there, and 200 to 399 is ready"
         raise EnvironmentFailed(
             f"{child.name} did not answer on {LOOPBACK}:{port}{path} within {timeout:g} s{hint}{child.last_words()}"
         )
@@ -195,20 +202,21 @@ def _environment(service: Service, port: int, gateway: str) -> dict[str, str]:
     return {**os.environ, **own, **service.env}
 
 
-async def _ready(port: int, path: str | None) -> bool:
+async def _answer(port: int, path: str | None) -> int:
+    """Return the status with which a path is answered, 200 for a connection if there is no path; 0 without either."""
     try:
         async with asyncio.timeout(2):
             reader, writer = await asyncio.open_connection(LOOPBACK, port)
             try:
                 if path is None:
-                    return True
+                    return READY.start
                 writer.write(f"GET {path} HTTP/1.1\r\nhost: {LOOPBACK}:{port}\r\nconnection: close\r\n\r\n".encode())
                 status = (await reader.readline()).split()
-                return len(status) > 1 and status[1].isdigit() and int(status[1]) < 500
+                return int(status[1]) if len(status) > 1 and status[1].isdigit() else 0
             finally:
                 writer.close()
     except (OSError, TimeoutError):
-        return False
+        return 0
 
 
 def listening_ports(leader: int) -> list[int]:

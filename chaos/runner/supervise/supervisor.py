@@ -11,6 +11,7 @@ import contextlib
 from dataclasses import replace
 from pathlib import Path
 
+from chaos.claims.silent_applications import silent_applications
 from chaos.claims.upstream_errors import upstream_errors
 from chaos.errors import ChaosError, EnvironmentFailed, ExitCode, Severity
 from chaos.formatting import plural
@@ -118,6 +119,7 @@ class Supervisor:
             driver.count_levels_again()
             await self.standing.update_verdicts(driver.gateway, now=True)
             self._warn_of_upstream()
+            self._warn_of_silence(driver)
             self._tell_of_switch()
             if stopped is not None:
                 raise stopped
@@ -126,6 +128,15 @@ class Supervisor:
         """Report the errors that upstream itself answered with, of which no claim speaks."""
         for text in upstream_errors(self.plan.effects, self.recording.judge.observed, self.recording.counters):
             self._report_event("warning", text)
+
+    def _warn_of_silence(self, driver: Driver) -> None:
+        """Report applications under test that called nobody, if the whole load goes to them."""
+        direct = {task.host for task in self.plan.tasks if task.direct}
+        if driver.gateway is not None and all(task.direct for task in self.plan.tasks):
+            recording = self.recording
+            text = silent_applications(direct, recording.judge.observed, recording.counters, driver.gateway.url)
+            if text:
+                self._report_event("warning", text)
 
     def _tell_of_switch(self) -> None:
         """Report how many requests no claim is about, because somebody had switched the faults."""

@@ -91,7 +91,8 @@ def test_a_host_nobody_has_is_answered_with_those_there_are() -> None:
     found = explained("http://wep/")
     assert (found.virtual_host, found.rule, found.fate.status) == (None, None, 404)
     assert "web" in found.known_hosts
-    assert "no virtual host is called wep\n  known: web" in str(found)
+    assert "wep is neither a service here nor a host of a rule; a mesh would" in str(found)
+    assert "\n  known: web" in str(found)
 
 
 def test_no_rule_takes_it() -> None:

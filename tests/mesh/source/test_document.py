@@ -76,8 +76,11 @@ BROKEN: list[tuple[str | bytes, str]] = [
     ("", "f.yaml:1:1: the file is empty; expected a VirtualService or an Experiment"),
     ("  \n", "f.yaml:1:1: the file is empty; expected a VirtualService or an Experiment"),
     ("---\n# only a comment\n", "f.yaml:1:1: the file holds no document; expected a VirtualService or an Experiment"),
-    ("a: b: c", "f.yaml:1:5: not YAML: mapping values are not allowed in this context"),
-    ("a:\n  - b\n c: d", "f.yaml:3:2: not YAML: did not find expected key while parsing a block mapping"),
+    ("a: b: c", "f.yaml:1:5: not YAML: a second `: ` in one line; put the text in quotes, or begin a line of its own"),
+    (
+        "a:\n  - b\n c: d",
+        "f.yaml:3:2: not YAML: expected `key: value`, as in the lines before; is the indentation the same?",
+    ),
     ("a: b\0", "f.yaml:1:1: not a text file: it holds a NUL character"),
     (b"a: b\n\x80\x81", "f.yaml:2:1: not a text file: byte 5 is not utf-8"),
     (b"\x89PNG\r\n\x1a\n\0\0", "f.yaml:1:1: not a text file: byte 0 is not utf-8"),
@@ -226,3 +229,21 @@ def test_paths_are_written_as_istio_writes_them() -> None:
 def test_a_colon_before_the_end_of_an_item_is_text(text: str, value: object) -> None:
     """YAML forbids it, kubectl reads it so."""
     assert [document.value for document in read_documents(text, "f.yaml")] == [value]
+
+
+NOT_YAML = [
+    ('a: "\x01"', 1, "a control character (U+0001), which YAML allows nowhere"),
+    ("a:\n\t- b", 2, "a character that begins nothing here, such as a tab"),
+    ("a: 'b", 1, "a quote that opens further up is never closed"),
+    ("a: [b", 2, "a list in [ ] goes on without a comma, or is never closed"),
+    ("a: {b: c\nd: e", 2, "a mapping in { } goes on without a comma, or is never closed"),
+    ("a: b\n- c", 2, "expected `key: value`, as in the lines before"),
+    ("a:\n - b\n c: d", 3, "expected `- item`, as in the lines before"),
+    ("a: b: c", 1, "a second `: ` in one line"),
+    ('a: "\\q"', 1, "a backslash that means nothing in double quotes"),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "message"), NOT_YAML)
+def test_what_is_not_yaml_is_told_in_plain_words(text: str, line: int, message: str) -> None:
+    assert only_problem(text).startswith(f"f.yaml:{line}:") and f"not YAML: {message}" in only_problem(text)
