@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import assert_never
 from urllib.parse import urljoin
 
 from chaos.experiment.model_routing_case import NONE, Expected, FaultsExpected, RewriteExpected
@@ -68,11 +69,14 @@ def _fault(expected: FaultsExpected, answer: Answer) -> Iterator[Difference]:
 
 def _wanted_fault(expected: FaultsExpected, kind: FaultKind) -> dict[str, float | None] | None:
     """Return the parameters that are expected of a kind of fault, by the names that the fault has for them."""
-    if kind is FaultKind.ABORT:
-        abort = expected.abort
-        return None if abort is None else {"percent": abort.percentage, "status": abort.status}
-    delay = expected.delay
-    return None if delay is None else {"percent": delay.percentage, "seconds": delay.duration}
+    match kind:
+        case FaultKind.ABORT:
+            abort = expected.abort
+            return None if abort is None else {"percent": abort.percentage, "status": abort.status}
+        case FaultKind.DELAY:
+            delay = expected.delay
+            return None if delay is None else {"percent": delay.percentage, "seconds": delay.duration}
+    assert_never(kind)
 
 
 def _agrees(wanted: Mapping[str, float | None], fault: RuleFault) -> bool:

@@ -59,11 +59,11 @@ def _other_proxy(outcome: Outcome) -> Iterator[str]:
 def _wanted_rule(outcome: Outcome) -> Iterator[str]:
     """Yield why the wanted rule was not even tried."""
     wanted, explanation, rules = outcome.case.rule, outcome.answer.explanation, outcome.answer.subject.rules
-    if not wanted or any(each.rule == wanted for each in explanation.considered):
+    if not wanted or any(_is_called(each.rule, wanted) for each in explanation.considered):
         return
-    skipped = [each for each in explanation.skipped if each.rule == wanted]
+    skipped = [each for each in explanation.skipped if _is_called(each.rule, wanted)]
     yield from (f"     {wanted}: {each.reason}  {each.where}" for each in skipped)
-    info = next((each for each in rules.rules if each.rule.name == wanted), None)
+    info = next((each for each in rules.rules if _is_called(each.name, wanted)), None)
     if skipped or info is None:
         return
     table = rules.table(outcome.case.request.authority)
@@ -76,10 +76,15 @@ def _wanted_rule(outcome: Outcome) -> Iterator[str]:
 def _worth_showing(outcome: Outcome) -> set[int]:
     """Return the numbers of the entries to show: the wanted rule's, the one that took the request, and the last ones
     before it, up to a limit."""
-    considered = outcome.answer.explanation.considered
-    wanted = {number for number, each in enumerate(considered, 1) if each.taken or each.rule == outcome.case.rule}
+    considered, rule = outcome.answer.explanation.considered, outcome.case.rule
+    wanted = {number for number, each in enumerate(considered, 1) if each.taken or _is_called(each.rule, rule)}
     last = range(len(considered), 0, -1)
     return wanted | set([number for number in last if number not in wanted][: max(0, _MOST_ENTRIES - len(wanted))])
+
+
+def _is_called(rule: str, wanted: str) -> bool:
+    """Return whether this is the wanted rule, on whatever listener."""
+    return bool(wanted) and (rule == wanted or rule.startswith(f"{wanted}@"))
 
 
 def coverage_lines(coverage: Coverage, *, all_of_them: bool) -> Iterator[str]:

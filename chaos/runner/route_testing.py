@@ -50,7 +50,7 @@ def run_tests(files: Sequence[str], overrides: Sequence[str] = ()) -> Tested:
     """Run the tests in these files. They are one set; but if several of them are experiments, or name their rules
     themselves, each file is one. Raises InvalidInput with every problem of a set."""
     read = cache(read_text)  # each file once: a pipe cannot be read again
-    readings = [read_files(names, overrides, read) for names in _sets(files, read)]
+    readings = [read_files(names, overrides, read, attach=False) for names in _sets(files, read)]
     problems = [problem for reading in readings for problem in _problems(reading)]
     tested = [reading for reading in readings if _has_tests(reading)]
     if not problems and not tested:
@@ -70,7 +70,7 @@ def _sets(files: Sequence[str], read: Read) -> list[list[str]]:
     files = list(dict.fromkeys(files))
     if len(files) == 1:
         return [files]
-    whole = [file for file in files if _stands_alone(read_files([file], read=read))]
+    whole = [file for file in files if _stands_alone(read_files([file], read=read, attach=False))]
     return [files] if len(whole) < 2 else [[file] for file in files]
 
 

@@ -282,8 +282,9 @@ def test_other_commands_take_no_notice_of_tests(tmp_path: Path, capsys: pytest.C
 
 
 def test_what_only_a_run_needs_is_not_asked_for(tmp_path: Path) -> None:
-    """A token of the load, an endpoint on another machine."""
-    task = {"get": "http://web/", "headers": {"authorization": "Bearer ${NO_SUCH_TOKEN_HERE}"}}
+    """A token or a body of the load, an endpoint on another machine."""
+    headers = {"authorization": "Bearer ${NO_SUCH_TOKEN_HERE}"}
+    task = {"post": "http://web/", "body": {"file": "no-such.json"}, "headers": headers}
     services = {"web": {"endpoints": [{"address": "192.0.2.1:80"}]}}
     tests = [{"request": "http://web/", "expect": {"destination": "web"}}]
     document = experiment(services=services, load={"tasks": [task]}, tests=tests)

@@ -83,6 +83,8 @@ class RuleInfo:
 
     def with_fault(self, fault: Fault | None) -> RuleInfo:
         """Return the summary with these faults, or without any."""
+        if fault is None and not self.faults:
+            return self
         return replace(self, faults=fault.configured if fault else ())
 
     def fault(self, kind: type[Kind]) -> Kind | None:
