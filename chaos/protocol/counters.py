@@ -32,7 +32,8 @@ class RuleCounters(TypedDict):
 
 
 class GatewayCounters(TypedDict):
-    """`GET /counters`: per phase and rule key, summed over all workers."""
+    """`GET /counters`: per phase and rule key, summed over all workers; `by_hand` as in `GET /faults`. Older gateways
+    do not say it."""
 
     generation: int
     seconds: float
@@ -41,6 +42,7 @@ class GatewayCounters(TypedDict):
     cpu_seconds: float
     phases: dict[str, dict[str, RuleCounters]]
     unmatched: int
+    by_hand: NotRequired[list[str]]
 
 
 class FaultedRequest(TypedDict):
@@ -75,6 +77,27 @@ class RulesInForce(TypedDict):
 
     generation: int
     rules: list[RuleInForce]
+
+
+class RuleFaults(TypedDict):
+    """`GET /faults/KEY`: a rule's fault levels (chaos/protocol/fault_levels.py), as they are now and as the rules have
+    them."""
+
+    key: str
+    name: str
+    where: str
+    hosts: list[str]
+    levels: dict[str, float | str]
+    configured: dict[str, float | str]
+
+
+class FaultsInForce(TypedDict):
+    """`GET /faults`: whether faults are on, and every rule's levels. `by_hand` says what somebody has set, each as
+    `chaos ctl` writes it: `faults off`, `webserver[0].abort=10`."""
+
+    enabled: bool
+    by_hand: list[str]
+    rules: list[RuleFaults]
 
 
 class PhaseSettings(TypedDict):

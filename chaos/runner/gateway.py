@@ -44,6 +44,7 @@ def options_of(plan: GatewayPlan, rules: GatewayRules, *, exit_with_stdin: bool)
         load=rules.reload,
         parse=rules.parse,
         text=rules.text,
+        named=plan.files,
         files=plan.watched,
         listen=plan.listen,
         admin=plan.admin,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chaos.faults import FaultKind, tag_of
+from chaos.faults import FaultKind, RuleFault, tag_of
 from chaos.mesh.decision import (
     Abort,
     CircuitBreakers,
@@ -84,6 +84,12 @@ class HandRules:
 
     def listing(self) -> list[tuple[Rule, tuple[str, ...]]]:
         return []
+
+    def faults(self, key: str) -> tuple[RuleFault, ...]:
+        return ()
+
+    def with_faults(self, faults: Mapping[str, tuple[RuleFault, ...]]) -> HandRules:
+        return self
 
 
 def to(cluster: Cluster | None, **settings: Any) -> HandRules:

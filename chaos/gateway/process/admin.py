@@ -1,9 +1,11 @@
-"""The admin API: an ordinary aiohttp application over `Controls`. docs/protocol.md lists its requests and responses."""
+"""The admin API: an ordinary aiohttp application over `Controls`. Its requests are in the table of
+chaos/gateway/process/operations.py, and docs/protocol.md says what they mean."""
 
 from __future__ import annotations
 
 import hmac
 import json
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,14 +15,15 @@ from aiohttp.typedefs import Handler, Middleware
 from chaos.errors import InvalidInput
 from chaos.faults import FaultKind
 from chaos.gateway.process.control import Controls
+from chaos.gateway.process.openapi import description
+from chaos.gateway.process.operations import LONGEST_NAME, MOST_DIGITS, MOST_SCALE, OPERATIONS
 from chaos.loopback import is_loopback
+from chaos.protocol.counters import RuleFaults
+from chaos.protocol.fault_levels import read_levels
 from chaos.protocol.page_origin import sender
 
 MAX_RULES_BYTES = 16 * 1024 * 1024
-MOST_DIGITS = 18
-MOST_SCALE = 1_000_000.0  # makes the rarest fault, one in a million, happen on every request
 MOST_SHOWN = 200  # characters of a wrong value that a message quotes
-LONGEST_NAME = 200
 
 
 class BadCommand(Exception):  # noqa: N818 - named for what it is
@@ -30,24 +33,23 @@ class BadCommand(Exception):  # noqa: N818 - named for what it is
 def admin_app(controls: Controls, token: str | None) -> web.Application:
     """Build the admin application. With a `token`, every request must carry it as a bearer token."""
     app = web.Application(client_max_size=MAX_RULES_BYTES, middlewares=[_errors, _guard(token)])
-    api = Admin(controls)
-    app.router.add_get("/health", api.health)
-    app.router.add_get("/rules", api.get_rules)
-    app.router.add_put("/rules", api.put_rules)
-    app.router.add_get("/faults", api.get_faults)
-    app.router.add_put("/faults", api.put_faults)
-    app.router.add_put("/phase", api.put_phase)
-    app.router.add_get("/counters", api.counters)
-    app.router.add_get("/metrics", api.metrics)
-    app.router.add_get("/faulted", api.faulted)
+    api = Admin(controls, with_token=token is not None)
+    for operation in OPERATIONS:
+        path = operation.path.replace("{key}", "{key:.+}")  # keys have slashes
+        add = app.router.add_get if operation.method == "GET" else partial(app.router.add_route, operation.method)
+        add(path, getattr(api, operation.handler))
     return app
 
 
 class Admin:
     """The handlers, one per request of the API."""
 
-    def __init__(self, controls: Controls):
+    def __init__(self, controls: Controls, *, with_token: bool = False):
         self._controls = controls
+        self._description = description(with_token=with_token)
+
+    async def openapi(self, request: web.Request) -> web.Response:
+        return web.json_response(self._description)
 
     async def health(self, request: web.Request) -> web.Response:
         ok = await self._controls.accepting()
@@ -61,7 +63,10 @@ class Admin:
     async def get_rules(self, request: web.Request) -> web.Response:
         """Return the rules in force as JSON, or with `?format=yaml` the documents; 409 when their files can no longer
         be read."""
-        if request.query.get("format") == "yaml":
+        wanted = request.query.get("format", "json")
+        if wanted not in ("json", "yaml"):
+            raise BadCommand(f"format={wanted[:40]!r} is neither json nor yaml")
+        if wanted == "yaml":
             try:
                 return web.Response(text=await self._controls.source(), content_type="application/yaml")
             except (OSError, UnicodeDecodeError) as error:
@@ -76,13 +81,51 @@ class Admin:
         return web.json_response({"generation": await self._controls.replace(text)})
 
     async def get_faults(self, request: web.Request) -> web.Response:
-        return web.json_response({"enabled": await self._controls.faults()})
+        return web.json_response(await self._controls.faults())
 
     async def put_faults(self, request: web.Request) -> web.Response:
         body = await _json_object(request, {"enabled"})
         enabled = _field(body, "enabled", bool)
         await self._controls.switch_faults(enabled)
         return web.json_response({"enabled": enabled})
+
+    async def delete_faults(self, request: web.Request) -> web.Response:
+        """Undo whatever was set by hand: the levels of every rule, and whether faults are on."""
+        for rule in (await self._controls.faults())["rules"]:
+            if rule["levels"] != rule["configured"]:
+                await self._controls.set_levels(rule["key"], {})
+        await self._controls.switch_faults((await self._controls.phase())["faults"])
+        return web.json_response(await self._controls.faults())
+
+    async def get_levels(self, request: web.Request) -> web.Response:
+        return web.json_response(await self._rule(request))
+
+    async def put_levels(self, request: web.Request) -> web.Response:
+        rule = await self._rule(request)
+        body = await _json_object(request, set(rule["configured"]), f"{rule['name']} has no fault level", "; it has")
+        if not body:
+            raise BadCommand('name a level, like {"abort": 10}')
+        try:
+            levels = read_levels(body)
+        except ValueError as error:
+            raise BadCommand(str(error)) from None
+        await self._controls.set_levels(rule["key"], levels)
+        return web.json_response(await self._rule(request))
+
+    async def delete_levels(self, request: web.Request) -> web.Response:
+        await self._controls.set_levels((await self._rule(request))["key"], {})
+        return web.json_response(await self._rule(request))
+
+    async def _rule(self, request: web.Request) -> RuleFaults:
+        """Return the rule that the path names. Raises HTTPNotFound."""
+        key = request.match_info["key"]
+        for rule in (await self._controls.faults())["rules"]:
+            if rule["key"] == key:
+                return rule
+        raise web.HTTPNotFound(reason="there is no rule with this key; GET /rules lists them")
+
+    async def get_phase(self, request: web.Request) -> web.Response:
+        return web.json_response(await self._controls.phase())
 
     async def put_phase(self, request: web.Request) -> web.Response:
         """Enter a phase; `faults` is true and `scale` empty by default."""
@@ -110,7 +153,9 @@ class Admin:
         return web.json_response(await self._controls.faulted(int(after)))
 
 
-async def _json_object(request: web.Request, known: set[str]) -> dict[str, Any]:
+async def _json_object(
+    request: web.Request, known: set[str], unknown_field: str = "unknown field", otherwise: str = "; the fields are"
+) -> dict[str, Any]:
     """Read the body as a JSON object with none but the `known` fields. Raises BadCommand."""
     try:
         body = json.loads(await request.read())
@@ -122,7 +167,8 @@ async def _json_object(request: web.Request, known: set[str]) -> dict[str, Any]:
         raise BadCommand("the body is not a JSON object")
     unknown = sorted(set(body) - known)
     if unknown:
-        raise BadCommand(f"unknown field {unknown[0]!r}; the fields are {', '.join(sorted(known))}")
+        there = ", ".join(sorted(known)) or "none"
+        raise BadCommand(f"{unknown_field} {_shown(unknown[0])}{otherwise} {there}")
     return body
 
 
@@ -176,7 +222,17 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     except web.RequestPayloadError:
         return web.json_response({"error": "the body is not in the content-encoding that it names"}, status=400)
     except web.HTTPException as error:
-        return web.json_response({"error": error.reason}, status=error.status)
+        headers = {name: value for name, value in error.headers.items() if name.lower() == "allow"}
+        return web.json_response({"error": _sentence(error)}, status=error.status, headers=headers)
+
+
+def _sentence(error: web.HTTPException) -> str:
+    """Return why aiohttp itself refuses a request, where it has only its status's name."""
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        return f"{error.method} is not for this path; there is {', '.join(sorted(error.allowed_methods))}"
+    if error.reason == "Not Found":
+        return "there is nothing at this path; GET /openapi.json lists what there is"
+    return error.reason
 
 
 def _is_for_loopback(request: web.Request) -> bool:

@@ -9,14 +9,15 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 from aiohttp import web
 
 from chaos.gateway.process.admin import admin_app
 from chaos.gateway.process.control import Control, Controls
 from chaos.gateway.process.options import GatewayOptions, url_of
+from chaos.gateway.process.presence import present
 from chaos.gateway.process.reload import watch
 from chaos.gateway.process.server import serving
 from chaos.gateway.state.worker_state import RuleSet, WorkerState
@@ -53,10 +54,15 @@ async def admin(options: GatewayOptions, controls: Controls, listener: socket.so
         await runner.cleanup()
 
 
-def announce(admin_listener: socket.socket, listener: socket.socket) -> None:
-    """Print the two lines that tell a caller both addresses (docs/protocol.md)."""
-    print(f"admin on {url_of(admin_listener)}", flush=True)
-    print(f"listening on {url_of(listener)}", flush=True)
+@contextmanager
+def announced(options: GatewayOptions, admin_listener: socket.socket, listener: socket.socket) -> Iterator[None]:
+    """Print the two lines that tell a caller both addresses (docs/protocol.md), and let `chaos ctl` find them while the
+    block runs."""
+    own, url = url_of(admin_listener), url_of(listener)
+    with present({"pid": os.getpid(), "admin": own, "url": url, "files": list(options.named)}):
+        print(f"admin on {own}", flush=True)
+        print(f"listening on {url}", flush=True)
+        yield
 
 
 class Stop:

@@ -10,7 +10,8 @@ from typing import Any, Protocol
 
 from chaos.gateway.process.options import GatewayOptions
 from chaos.gateway.state.worker_state import RuleSet, WorkerState
-from chaos.protocol.counters import FaultedBatch, GatewayCounters, RulesInForce
+from chaos.protocol.counters import FaultedBatch, FaultsInForce, GatewayCounters, PhaseSettings, RulesInForce
+from chaos.protocol.fault_levels import Levels
 
 
 class Controls(Protocol):
@@ -30,11 +31,16 @@ class Controls(Protocol):
         Raises InvalidInput, and then the old rules stay in force in every worker."""
         ...
 
-    async def faults(self) -> bool:
-        """Return whether faults are on."""
+    async def faults(self) -> FaultsInForce:
+        """Return whether faults are on, and the levels of every rule."""
         ...
 
     async def switch_faults(self, enabled: bool) -> None: ...
+    async def set_levels(self, key: str, levels: Levels) -> None:
+        """Change levels of a rule's faults; those not named stay as they are. {} gives the rule its own back."""
+        ...
+
+    async def phase(self) -> PhaseSettings: ...
     async def enter_phase(self, name: str, faults: bool, scale: dict[str, float]) -> None: ...
 
 
@@ -86,11 +92,18 @@ class Control:
         self.worker.use(rules)
         return self.worker.generation
 
-    async def faults(self) -> bool:
-        return self.worker.faults
+    async def faults(self) -> FaultsInForce:
+        return self.worker.faults_in_force()
 
     async def switch_faults(self, enabled: bool) -> None:
         self.worker.switch(enabled)
+
+    async def set_levels(self, key: str, levels: Levels) -> None:
+        now = self.worker.levels
+        self.worker.set_levels({**now, key: {**now.get(key, {}), **levels} if levels else {}})
+
+    async def phase(self) -> PhaseSettings:
+        return self.worker.phase_in_force()
 
     async def enter_phase(self, name: str, faults: bool, scale: dict[str, float]) -> None:
         self.worker.enter(name, faults=faults, scale=scale)
@@ -117,6 +130,11 @@ async def perform(control: Control, command: dict[str, Any]) -> Any:
         case "faults":
             await control.switch_faults(command["enabled"])
             return None
+        case "levels":
+            await control.set_levels(command["key"], command["levels"])
+            return None
+        case "phase?":
+            return await control.phase()
         case "phase":
             await control.enter_phase(command["name"], command["faults"], command["scale"])
             return None

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import uvloop
 
-from chaos.gateway.process.app import Stop, admin, announce, running
+from chaos.gateway.process.app import Stop, admin, announced, running
 from chaos.gateway.process.options import GatewayOptions, bind
 from chaos.gateway.process.workers import run_workers
 from chaos.gateway.state.worker_state import RuleSet
@@ -37,8 +37,8 @@ async def _serve(
 ) -> int:
     stop = Stop(options)
     async with running(options, rules, listener) as control, admin(options, control, admin_listener):
-        announce(admin_listener, listener)
-        await stop.requested.wait()
+        with announced(options, admin_listener, listener):
+            await stop.requested.wait()
     return 0
 
 

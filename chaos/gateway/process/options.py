@@ -19,12 +19,13 @@ class GatewayOptions:
     """How one gateway runs.
 
     `load` compiles the files and `parse` a YAML text sent to the admin API; both raise InvalidInput. `files` are
-    watched, and loaded again when they change. `text` returns the documents in force; without it they are read from the
-    files. Without a `seed` the draws differ from run to run."""
+    watched, and loaded again when they change; `named` are those that the user named. `text` returns the documents in
+    force; without it they are read from the files. Without a `seed` the draws differ from run to run."""
 
     load: Callable[[], RuleSet]
     parse: Callable[[str], RuleSet]
     text: Callable[[], str] | None = None
+    named: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     listen: str = "127.0.0.1:8080"
     admin: str = "127.0.0.1:0"

@@ -13,19 +13,27 @@ import os
 import signal
 import socket
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any, NoReturn
 
 import uvloop
 
 from chaos.errors import ExitCode, InvalidInput, Problem
-from chaos.gateway.process.app import Stop, admin, announce, running
+from chaos.gateway.process.app import Stop, admin, announced, running
 from chaos.gateway.process.control import perform
 from chaos.gateway.process.options import GatewayOptions
 from chaos.gateway.state.counters import merge
 from chaos.gateway.state.worker_state import RuleSet
 from chaos.parent_death import die_with
-from chaos.protocol.counters import FaultedBatch, FaultedRequest, GatewayCounters, RulesInForce
+from chaos.protocol.counters import (
+    FaultedBatch,
+    FaultedRequest,
+    FaultsInForce,
+    GatewayCounters,
+    PhaseSettings,
+    RulesInForce,
+)
+from chaos.protocol.fault_levels import Levels
 from chaos.signals import ENDING
 
 LINE_LIMIT = 64 * 1024 * 1024
@@ -186,11 +194,19 @@ class Fleet:
             generations = await self._ask_all(do="commit")
             return int(generations[0])
 
-    async def faults(self) -> bool:
-        return bool(await self._members[0].ask(do="faults?"))
+    async def faults(self) -> FaultsInForce:
+        found: FaultsInForce = await self._members[0].ask(do="faults?")
+        return found
 
     async def switch_faults(self, enabled: bool) -> None:
         await self._ask_all(do="faults", enabled=enabled)
+
+    async def set_levels(self, key: str, levels: Levels) -> None:
+        await self._ask_all(do="levels", key=key, levels=levels)
+
+    async def phase(self) -> PhaseSettings:
+        found: PhaseSettings = await self._members[0].ask(do="phase?")
+        return found
 
     async def enter_phase(self, name: str, faults: bool, scale: dict[str, float]) -> None:
         await self._ask_all(do="phase", name=name, faults=faults, scale=scale)
@@ -217,11 +233,10 @@ async def _parent(
     deaths = asyncio.ensure_future(_first_death(list(children)))
     stopping = asyncio.ensure_future(stop.requested.wait())
     async with admin(options, fleet, admin_listener):
-        if all(ready):
-            announce(admin_listener, listeners[0])
-        for listener in listeners:
-            listener.close()
-        await asyncio.wait([stopping, deaths], return_when=asyncio.FIRST_COMPLETED)
+        with announced(options, admin_listener, listeners[0]) if all(ready) else nullcontext():
+            for listener in listeners:
+                listener.close()
+            await asyncio.wait([stopping, deaths], return_when=asyncio.FIRST_COMPLETED)
         died = deaths.done()
         fleet.drain()
         stopping.cancel()

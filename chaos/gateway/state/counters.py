@@ -172,6 +172,7 @@ def merge(reports: list[GatewayCounters]) -> GatewayCounters:
         "cpu_seconds": sum(each["cpu_seconds"] for each in reports),
         "phases": phases,
         "unmatched": sum(each["unmatched"] for each in reports),
+        "by_hand": list(dict.fromkeys(text for each in reports for text in each.get("by_hand", ()))),
     }
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from email.utils import formatdate
 from typing import Protocol
 
-from chaos.faults import FaultKind
+from chaos.faults import FaultKind, RuleFault
 from chaos.gateway.exchange.wire import empty, refusal
 from chaos.gateway.state.counters import Phase
 from chaos.gateway.state.faulted import Faulted
@@ -18,8 +18,9 @@ from chaos.gateway.state.repeats import Repeats
 from chaos.gateway.upstream.pool import IDLE_SECONDS, Pool
 from chaos.mesh.decision import Cluster, Decision, Draws, Request, Rule
 from chaos.mesh.draws import keyed_draws
-from chaos.protocol.counters import GatewayCounters, RuleInForce
+from chaos.protocol.counters import FaultsInForce, GatewayCounters, PhaseSettings, RuleFaults, RuleInForce
 from chaos.protocol.digest import BY_HAND
+from chaos.protocol.fault_levels import Levels, at_levels, levels_of, show_level, write_levels
 
 BEAT_SECONDS = 5.0  # how often connections are checked for idleness
 
@@ -40,6 +41,12 @@ class RuleSet(Protocol):
 
     def listing(self) -> Sequence[tuple[Rule, Sequence[str]]]:
         """Return every rule with the hosts it applies to."""
+
+    def faults(self, key: str) -> tuple[RuleFault, ...]:
+        """Return the faults of the rule with this key, none if there is no such rule."""
+
+    def with_faults(self, faults: Mapping[str, tuple[RuleFault, ...]]) -> RuleSet:
+        """Return the same rules with other percentages or delays for some, by key."""
 
 
 class ClientConnection(Protocol):
@@ -98,6 +105,7 @@ class WorkerState:
         self.authorities: set[bytes] = set()  # found to be well-formed, so that each is checked once
         self.faulted = Faulted()
         self.phases: dict[str, Phase] = {}
+        self.levels: dict[str, dict[str, float]] = {}  # set by hand, by rule key
         self.enter("")
         self.generation = 0
         self._pools: dict[Cluster, Pool] = {}
@@ -110,9 +118,12 @@ class WorkerState:
     # ------------------------------------------------------------------------------------------ rules and phases
 
     def use(self, rules: RuleSet) -> None:
-        """Put these rules in force. Requests already decided go on as decided; counters continue by rule key."""
+        """Put these rules in force, as they are written: levels set by hand end. Requests already decided go on as
+        decided; counters continue by rule key."""
         self.rules = rules
         self.decide = rules.decide
+        if self.levels:
+            self.set_levels({})
         self.generation += 1
         self._pools = {}
         for phase in self.phases.values():
@@ -123,22 +134,37 @@ class WorkerState:
         self.no_route, self.no_host, self.forbidden = (empty(status, server) for status in (404, 400, 403))
 
     def enter(self, name: str, *, faults: bool = True, scale: dict[str, float] | None = None) -> None:
-        """Make and count decisions under this phase from now on; `scale` multiplies fault probabilities (see
-        Scaled)."""
+        """Make and count decisions under this phase from now on; `scale` multiplies fault probabilities (see Scaled).
+        What was set by hand ends."""
         self._entered, self._entered_with = name, faults
         self.scale = scale or {}
+        if self.levels:
+            self.set_levels({})
         self.switch(faults)
 
     def switch(self, faults: bool) -> None:
         """Switch all faults on or off. Until they are again as the phase has them, decisions are counted under BY_HAND:
         they say nothing of its rules."""
         self.faults = faults
-        self.phase = self._counts_of(self._entered if faults == self._entered_with else BY_HAND)
+        self.phase = self._counts_of(BY_HAND if self.levels or faults != self._entered_with else self._entered)
         scale = {kind: self.scale.get(kind, 1.0) if faults else 0.0 for kind in FaultKind}
         keyed = self._keyed
         keyed.forget()
         as_ruled = all(factor == 1.0 for factor in scale.values())
         self.draws = keyed if as_ruled else lambda request_id: Scaled(keyed(request_id), scale)
+
+    def set_levels(self, levels: Mapping[str, Levels]) -> None:
+        """Let the faults of rules, by key, have these levels in place of their own; {} gives all their own back. While
+        any level differs from the rules', decisions are counted under BY_HAND."""
+        written = {key: levels_of(self.rules.faults(key)) for key in levels}
+        self.levels = {
+            key: differing
+            for key, own in written.items()
+            if (differing := {name: level for name, level in levels[key].items() if own.get(name, level) != level})
+        }
+        changed = {key: at_levels(self.rules.faults(key), found) for key, found in self.levels.items()}
+        self.decide = (self.rules.with_faults(changed) if changed else self.rules).decide
+        self.switch(self.faults)
 
     def _counts_of(self, phase: str) -> Phase:
         """Return the counts of a phase by its name; the first call makes them."""
@@ -176,7 +202,31 @@ class WorkerState:
             "cpu_seconds": time.process_time(),
             "phases": {name: phase.as_json() for name, phase in self.phases.items()},
             "unmatched": sum(phase.unmatched.requests for phase in self.phases.values()),
+            "by_hand": self.by_hand(),
         }
+
+    def by_hand(self) -> list[str]:
+        """Return what is other than the phase and the rules have it, each as `chaos ctl` says it."""
+        switched = [f"faults {'on' if self.faults else 'off'}"] if self.faults != self._entered_with else []
+        names = {rule.key: rule.name for rule, _ in self.rules.listing()} if self.levels else {}
+        return switched + [
+            f"{names.get(key, key)}.{name}={show_level(name, level)}".replace(" %", "")
+            for key, levels in self.levels.items()
+            for name, level in levels.items()
+        ]
+
+    def phase_in_force(self) -> PhaseSettings:
+        """Return the phase as `PUT /phase` set it."""
+        return {"name": self._entered, "faults": self._entered_with, "scale": {**self.scale}}
+
+    def faults_in_force(self) -> FaultsInForce:
+        """Return the levels of every rule as `GET /faults` shows them."""
+        rules: list[RuleFaults] = []
+        for rule in self.rules_in_force():
+            own = levels_of(self.rules.faults(rule["key"]))
+            now = own | self.levels.get(rule["key"], {})
+            rules.append({**rule, "levels": write_levels(now), "configured": write_levels(own)})
+        return {"enabled": self.faults, "by_hand": self.by_hand(), "rules": rules}
 
     def rules_in_force(self) -> list[RuleInForce]:
         """Return the rules as `GET /rules` shows them."""

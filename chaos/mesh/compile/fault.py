@@ -69,6 +69,13 @@ class Fault:
         self.aborted = _aborted(reply)
         self.aborted_late = self.aborted if late is reply else _aborted(late)
 
+    def changed(self, faults: tuple[RuleFault, ...]) -> Fault:
+        """Return the same with other percentages or another delay; `faults` are of the same kinds, and aborts keep
+        their replies."""
+        other = Fault(faults, None)
+        other.aborted, other.aborted_late = self.aborted, self.aborted_late
+        return other
+
 
 def _aborted(reply: MakeReply | None) -> Callable[[Request, Draws], Abort]:
     """Return a function that makes the Abort of a request.

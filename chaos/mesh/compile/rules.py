@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from chaos.errors import Problem
-from chaos.faults import joined, tag_of
+from chaos.faults import RuleFault, joined, tag_of
 from chaos.mesh.compile.clusters import Clusters
 from chaos.mesh.compile.fault import Fault
 from chaos.mesh.compile.hosts import HostTable
@@ -150,6 +150,11 @@ class Rules:
         """Return the summary of the rule with this key, or None."""
         return next((info for info in self.rules if info.key == key), None)
 
+    def faults(self, key: str) -> tuple[RuleFault, ...]:
+        """Return the faults of the rule with this key; none where there is no such rule."""
+        info = self.info(key)
+        return info.faults if info is not None else ()
+
     def table(self, authority: bytes) -> RouteTable | None:
         """Return the routes behind a Host, or None; for explaining."""
         return self._table.find(authority)
@@ -162,6 +167,19 @@ class Rules:
         variant.__dict__.update(self.__dict__)
         variant._faults = (None,) * len(self._faults)
         variant.rules = tuple(info.with_fault(None) for info in self.rules)
+        return variant
+
+    def with_faults(self, faults: Mapping[str, tuple[RuleFault, ...]]) -> Rules:
+        """Return the same rules with other percentages or delays for the rules with these keys, whose faults stay of
+        the same kinds."""
+        changed = list(self._faults)
+        for route in (route for host in self.virtual_hosts for route in host.routes if route.rule.key in faults):
+            fault = self._faults[route.ordinal]
+            changed[route.ordinal] = fault and fault.changed(faults[route.rule.key])
+        variant = Rules.__new__(Rules)
+        variant.__dict__.update(self.__dict__)
+        variant._faults = tuple(changed)
+        variant.rules = tuple(replace(info, faults=faults.get(info.key, info.faults)) for info in self.rules)
         return variant
 
 

@@ -7,11 +7,13 @@ The gateway does not read experiments itself; it gets these functions as callabl
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TypedDict, Unpack
 
+from chaos.errors import InvalidInput, Problem
 from chaos.experiment.read import read_experiment
+from chaos.experiment.safety import allowed
 from chaos.experiment.services import Addresses, proxy_of
 from chaos.mesh.compile.rules import Rules, compile_rules
 from chaos.protocol.gateway_plan import GatewayPlan
@@ -59,8 +61,12 @@ class GatewayRules:
 
     def parse(self, text: str) -> Rules:
         """Return the rules of other Istio documents with the same services. An Experiment document in the text replaces
-        the file's own. Raises InvalidInput."""
-        return compiled(with_documents(self._prepared, text), self.plan.addresses)
+        the file's own, but may not allow hosts that the file's own does not. Raises InvalidInput."""
+        prepared = with_documents(self._prepared, text)
+        beyond = list(_allowed_beyond(prepared, self._prepared))
+        if beyond:
+            raise InvalidInput(beyond)
+        return compiled(prepared, self.plan.addresses)
 
     def text(self) -> str:
         """Return the documents as one YAML stream."""
@@ -82,6 +88,16 @@ def compiled(prepared: Prepared, addresses: Addresses) -> Rules:
     reading = prepared.reading
     registry = prepared.registry(_with_stand_ins(prepared, addresses))
     return compile_rules(reading.resources, registry, proxy_of(reading))
+
+
+def _allowed_beyond(prepared: Prepared, own: Prepared) -> Iterator[Problem]:
+    """Yield a problem for each host that the documents allow beyond those that the gateway's own experiment does: who
+    may change rules may not send requests off this machine by that."""
+    allow = own.reading.experiment.spec.allow_hosts
+    for index, host in enumerate(prepared.reading.experiment.spec.allow_hosts):
+        if host not in allow and not allowed(host, allow):
+            message = f"{host} is not among the allowHosts that this gateway was started with"
+            yield prepared.reading.problem(("spec", "allowHosts", index), message, code="beyond-loopback")
 
 
 def with_documents(prepared: Prepared, text: str, file: str = "rules") -> Prepared:

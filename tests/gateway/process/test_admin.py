@@ -108,7 +108,7 @@ WRONG = [
     ("PUT", "/faults", "[]", "the body is not a JSON object"),
     ("PUT", "/faults", {}, "enabled must be true or false, not null"),
     ("PUT", "/faults", {"enabled": "yes"}, 'enabled must be true or false, not "yes"'),
-    ("PUT", "/faults", {"enable": True}, "unknown field 'enable'"),
+    ("PUT", "/faults", {"enable": True}, 'unknown field "enable"'),
     ("PUT", "/phase", {"name": 1}, "name must be a string, not 1"),
     ("PUT", "/phase", {"name": "a", "scale": {"latency": 1}}, "scale must be an object"),
     ("PUT", "/phase", {"name": "a", "scale": {"abort": -1}}, "scale.abort must be a number from 0 to 1e+06, not -1"),
@@ -141,8 +141,10 @@ async def test_what_is_wrong_is_said(method: str, path: str, body: Any, message:
 
 async def test_unknown_paths_and_methods_are_json_too() -> None:
     async with api() as call:
-        assert await call.call("GET", "/nothing") == (404, {"error": "Not Found"})
-        assert (await call.call("DELETE", "/rules"))[0] == 405
+        nothing = "there is nothing at this path; GET /openapi.json lists what there is"
+        assert await call.call("GET", "/nothing") == (404, {"error": nothing})
+        refusal = {"error": "DELETE is not for this path; there is GET, HEAD, PUT"}
+        assert await call.call("DELETE", "/rules") == (405, refusal)
 
 
 @given(

@@ -74,11 +74,11 @@ async def test_what_is_decided_while_faults_are_switched_by_hand_is_counted_apar
             await proxy.control.switch_faults(enabled)
             await proxy.ask(get())
         await proxy.control.enter_phase("baseline", False, {})
-        assert not await proxy.control.faults()
+        assert not (await proxy.control.faults())["enabled"]
         for enabled in (False, True):
             await proxy.control.switch_faults(enabled)
             await proxy.ask(get())
-        assert await proxy.control.faults()
+        assert (await proxy.control.faults())["enabled"]
         phases = (await proxy.control.counters())["phases"]
     counted = {name: sum(rule["requests"] for rule in rules.values()) for name, rules in phases.items() if rules}
     assert counted == {"fault": 2, BY_HAND: 2, "baseline": 1}

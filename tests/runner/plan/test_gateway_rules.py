@@ -108,3 +108,13 @@ def test_a_watched_file_that_has_become_wrong_leaves_the_rules_as_they_were(tmp_
     assert aborts(found.compiled()) == [Percent.of(50)]
     file.write_text(text_of(experiment(), virtual_service(abort=7)))
     assert aborts(found.reload()) == aborts(found.compiled()) == [Percent.of(7)]
+
+
+def test_a_text_may_not_allow_hosts_that_the_gateway_was_not_started_with() -> None:
+    own = gateway(text_of(experiment(allowHosts=["*.example.com"]), virtual_service(abort=50)))
+    more = [text_of(experiment(allowHosts=[host]), virtual_service()) for host in ("api.example.com", "10.1.2.3")]
+    assert aborts(own.parse(more[0])) == []
+    with pytest.raises(
+        InvalidInput, match=r"rules:\d+:\d+: spec.allowHosts\[0\]: 10.1.2.3 is not among the allowHosts"
+    ):
+        own.parse(more[1])
