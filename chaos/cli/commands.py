@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from chaos.cli.compare import compare
+from chaos.cli.ctl import ctl
 from chaos.cli.demo import demo
 from chaos.cli.doctor import doctor
 from chaos.cli.explain import explain
@@ -78,6 +79,7 @@ COMMANDS = (
 for command, short in COMMANDS:
     app.command(short_help=short)(command)
 app.add_typer(export, name="export")
+app.add_typer(ctl, name="ctl")
 
 
 def call(arguments: list[str]) -> int:

@@ -10,9 +10,14 @@ from pathlib import Path
 
 import pytest
 from support.experiments import experiment, journal, run, virtual_service, write
+from support.processes import wait_for
 
 from chaos.journal.records import Counters, DigestLine, Event
 from chaos.protocol.digest import BY_HAND
+from chaos.runner.ctl.find import gateways
+from chaos.runner.ctl.setting import apply, reset, settings
+from chaos.runner.ctl.status import read_faults
+from chaos.runner.processes.admin import Admin
 from chaos.runner.terminal.view import View
 from chaos.verify.verdict import Verdict
 
@@ -34,6 +39,39 @@ class Watcher(View):
             with urllib.request.urlopen(request, timeout=10) as response:
                 assert json.load(response)["enabled"] is enabled
             time.sleep(OFF)
+
+
+class Setter(View):
+    """Someone who sets a level with `chaos ctl` before the load begins, and undoes it after some requests."""
+
+    def begin(self, name: str, description: str, folder: Path) -> None:
+        threading.Thread(target=self.set, daemon=True).start()
+
+    def set(self) -> None:
+        admin = Admin(wait_for(lambda: list(gateways()), 20, "the gateway")[0]["admin"])
+        faults = read_faults(admin)
+        apply(admin, settings(["web.abort=0"], faults))
+        counts = lambda: admin.read_counters()["phases"].get(BY_HAND, {}).values()  # noqa: E731
+        wait_for(lambda: sum(rule["requests"] for rule in counts()) > 2000, 20, "2000 requests")
+        reset(admin, ["web"], faults)
+
+
+@pytest.mark.slow
+def test_what_chaos_ctl_sets_is_told_and_left_out_of_every_verdict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    file = write(
+        tmp_path,
+        experiment(load={"users": 4, "until": "decided", "duration": "40s"}, verify={"expect": ["aborted > 45%"]}),
+        virtual_service(abort=50),
+    )
+    result = run(file, tmp_path, view=Setter)
+    assert {finding.verdict for finding in result.findings} == {Verdict.VERIFIED}
+    told = [line.text for line in journal(result.folder) if isinstance(line, Event)]
+    assert "by hand: web[0].abort=0; until that is undone, no verdict counts the requests" in told
+    assert "what was set by hand is undone" in told
+    assert any(text.endswith("requests met faults switched by hand, and no verdict counts them") for text in told)
 
 
 @pytest.mark.slow

@@ -27,6 +27,10 @@ class Admin:
         self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 80
         self._headers = {"authorization": f"Bearer {token}"} if token else {}
 
+    def call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        """Send one request and return its JSON, for callers without an event loop."""
+        return self._ask(method, path, body)
+
     def read_counters(self) -> GatewayCounters:
         """Return the same as `counters`, for callers without an event loop."""
         return cast(GatewayCounters, self._ask("GET", "/counters"))
@@ -62,7 +66,7 @@ class Admin:
         data = None if body is None else json.dumps(body).encode()
         status, content = self._request(method, path, data, "application/json")
         if status >= 300:
-            raise EnvironmentFailed(f"the gateway answered {method} {path} with {status}: {content[:200]!r}")
+            raise EnvironmentFailed(f"the gateway answered {method} {path} with {status}: {_reason(content)}")
         try:
             value = json.loads(content) if content else {}
         except ValueError:
@@ -80,6 +84,16 @@ class Admin:
             raise EnvironmentFailed(f"the gateway's admin API at {self.url} does not answer: {error}") from None
         finally:
             connection.close()
+
+
+def _reason(content: bytes) -> str:
+    """Return the sentence of a refusal, or what else was answered."""
+    try:
+        value = json.loads(content)
+    except ValueError:
+        value = None
+    reason = value.get("error") if isinstance(value, dict) else None
+    return reason if isinstance(reason, str) else repr(content[:200])
 
 
 def _problem(value: Any) -> Problem:

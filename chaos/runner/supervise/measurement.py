@@ -85,6 +85,11 @@ class Recording:
         return ", ".join(f"{count} {kind}" for kind, count in sorted(self._errors.items()))
 
     # ---------------------------------------------------------------- the gateway's counts
+    @property
+    def by_hand(self) -> tuple[str, ...]:
+        """What somebody has set in the gateway, when its counters were last read."""
+        return tuple(self.counters.get("by_hand", ())) if self.counters is not None else ()
+
     async def poll_counters(self, admin: Admin) -> None:
         """Read the gateway's counters and write them to the journal."""
         self.counters = await admin.counters()

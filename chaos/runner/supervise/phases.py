@@ -51,6 +51,7 @@ class Driver:
         self._load_done = False
         self._load_trouble = ""
         self._stopping = False
+        self._by_hand: tuple[str, ...] = ()
 
     @property
     def first(self) -> RunPhase:
@@ -149,6 +150,7 @@ class Driver:
             if kind != "digest":
                 continue
             await self.standing.update_verdicts(self.gateway)
+            self._tell_what_is_by_hand()
             if phase.stop.requests is not None and self.standing.requests >= phase.stop.requests:
                 return "requests"
             if phase.stop.decided and self.standing.decided:
@@ -156,6 +158,17 @@ class Driver:
             if budget is not None and self.standing.requests >= budget:
                 self._say_what_is_open(f"after {self.standing.requests} requests, ten times what was expected")
                 return "budget"
+
+    def _tell_what_is_by_hand(self) -> None:
+        """Report it when somebody has set faults or their levels, or has undone that."""
+        now = self.standing.recording.by_hand
+        if now == self._by_hand:
+            return
+        self._by_hand = now
+        if now:
+            self.say("warning", f"by hand: {listed(list(now))}; until that is undone, no verdict counts the requests")
+        else:
+            self.say("info", "what was set by hand is undone")
 
     def _say_what_is_open(self, when: str) -> None:
         left = [each.name for each in self.standing.of_phase(self.standing.phase.name) if each.open]
