@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -52,6 +53,8 @@ def test(
         _print_json(tested)
     else:
         _print(tested, quiet=quiet, wanted=wanted if lacking else None, every=wanted is not None)
+        if os.environ.get("GITHUB_ACTIONS") == "true":
+            _annotate(tested)
     if junit is not None:
         _write_junit(junit, tested, wanted)
     return int(ExitCode.FALSIFIED if tested.failed or lacking else ExitCode.VERIFIED)
@@ -90,6 +93,15 @@ def _print_result(outcome: Outcome) -> None:
     color, word = (typer.colors.GREEN, "ok") if outcome.passed else (typer.colors.RED, "failed")
     where, name = (printable_line(text) for text in (str(outcome.case.location), outcome.case.name))
     typer.echo(f"{where}: {typer.style(word, fg=color)}: {name}")
+
+
+def _annotate(tested: Tested) -> None:
+    """Print an annotation of a GitHub job for each failing test."""
+    from chaos.cli.finding_formats import workflow_commands
+    from chaos.errors import Problem
+
+    failed = [(each.case, "; ".join(map(str, each.differences))) for each in tested.failed]
+    say_lines(workflow_commands([Problem(case.location, case.name, said) for case, said in failed]))
 
 
 def _write_junit(path: Path, tested: Tested, wanted: float | None) -> None:

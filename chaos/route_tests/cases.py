@@ -48,6 +48,12 @@ class Case:
         return " ".join([self.line, *(f"-H '{name}: {value}'" for name, value in self.headers)])
 
     @property
+    def port(self) -> int | None:
+        """The port that the URL names, or None."""
+        _, colon, port = self.request.authority.rpartition(b":")
+        return int(port) if colon and port.isdigit() else None
+
+    @property
     def is_named_after_request(self) -> bool:
         return self.name.rstrip("]").endswith(self.shown_request)
 

@@ -15,7 +15,7 @@ from chaos.experiment.routing_test import RoutingTest
 from chaos.experiment.services import proxy_of
 from chaos.mesh.compile.rules import compile_rules
 from chaos.route_tests.answer import Subject
-from chaos.route_tests.assumed import with_delegates, with_gateway
+from chaos.route_tests.assumed import with_delegates, with_gateway, with_ports
 from chaos.route_tests.cases import Case, cases_of
 from chaos.route_tests.coverage import Coverage, coverage
 from chaos.route_tests.judge import Outcome, judge
@@ -98,20 +98,23 @@ class _Set:
     def __init__(self, reading: Reading):
         self.reading = reading
         self.subjects: dict[tuple[str, bool], Subject] = {}
+        self._ports: tuple[int, ...] = ()
 
     def run(self) -> list[Outcome]:
         """Return what comes of every test. Raises InvalidInput for rules that Istio refuses."""
-        return [judge(case, self._subject(case)) for case in cases_of(self.reading)]
+        cases = cases_of(self.reading)
+        self._ports = tuple(sorted({case.port for case in cases if case.port is not None}))
+        return [judge(case, self._subject(case)) for case in cases]
 
     def _subject(self, case: Case) -> Subject:
         key = (case.proxy.model_dump_json(), case.delegates)
         if key not in self.subjects:
-            self.subjects[key] = _compiled(self.reading, case.proxy, delegates=case.delegates)
+            self.subjects[key] = _compiled(self.reading, case.proxy, self._ports, delegates=case.delegates)
         return self.subjects[key]
 
 
-def _compiled(reading: Reading, proxy: Proxy, *, delegates: bool) -> Subject:
-    """Compile the rules for a proxy. Raises InvalidInput."""
+def _compiled(reading: Reading, proxy: Proxy, ports: Sequence[int], *, delegates: bool) -> Subject:
+    """Compile the rules for a proxy; `ports` are those that the tests name. Raises InvalidInput."""
     spec = reading.experiment.spec.model_copy(update={"proxy": proxy})
     reading = replace(reading, experiment=reading.experiment.model_copy(update={"spec": spec}))
     resources, notes = with_gateway(reading.resources, proxy_of(reading))
@@ -119,6 +122,9 @@ def _compiled(reading: Reading, proxy: Proxy, *, delegates: bool) -> Subject:
         resources, more = with_delegates(resources)
         notes = (*notes, *more)
     prepared = _sound(check(replace(reading, resources=resources), thorough=False))
+    if not proxy_of(reading).is_gateway:
+        services, more = with_ports(prepared.services, resources, ports)
+        prepared, notes = replace(prepared, services=services), (*notes, *more)
     rules = compile_rules(resources, prepared.registry(), proxy_of(reading))
     return Subject(rules, resources, notes)
 

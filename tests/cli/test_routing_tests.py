@@ -55,6 +55,11 @@ def files(tmp_path: Path) -> tuple[str, str]:
     return str(tmp_path / "rules.yaml"), str(tmp_path / "tests.yaml")
 
 
+@pytest.fixture(autouse=True)
+def outside_of_github(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+
+
 def spoil(file: str, old: str, new: str) -> None:
     path = Path(file)
     assert old in path.read_text()
@@ -194,6 +199,16 @@ def test_junit_has_a_case_for_each_test_and_for_a_coverage_that_is_demanded(
     assert isinstance(bad.result[0], Failure) and bad.result[0].message == "destination: wanted webv3, came webv1"
     assert f"{files[1]}:9:5" in (bad.result[0].text or "")
     assert "jason match[1]" in (coverage.result[0].text or "")
+
+
+def test_a_failure_is_an_annotation_in_a_github_job(
+    files: tuple[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    spoil(files[1], "expect: {destination: webv1}", "expect: {destination: webv3}")
+    assert call(["test", *files]) == 1
+    command = f"::error file={files[1]},line=9,col=5::GET http://web/: destination: wanted webv3, came webv1\n"
+    assert command in capsys.readouterr().out
 
 
 def test_junit_that_cannot_be_written_is_the_environments_fault(

@@ -184,3 +184,10 @@ def test_a_request_that_cannot_be_sent_is_refused(
     with pytest.raises(InvalidInput) as refused:
         differences(tmp_path, {"rule": "none"}, request_line, headers=headers)
     assert said in str(refused.value)
+
+
+def test_a_service_has_the_ports_that_tests_name_unless_a_file_says_which(tmp_path: Path) -> None:
+    """`ratings` has a Kubernetes Service, `reviews` only rules."""
+    assert differences(tmp_path, {"destination": "reviews/v2"}, "http://reviews:9080/late") == []
+    assert differences(tmp_path, {"destination": "reviews:9080/v2"}, "http://reviews:9080/late") == []
+    assert differences(tmp_path, {"status": 404}, "http://ratings:9080/") == []
