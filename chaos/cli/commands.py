@@ -20,6 +20,7 @@ from chaos.cli.explain import explain
 from chaos.cli.export import export
 from chaos.cli.gateway import gateway
 from chaos.cli.init import init
+from chaos.cli.judge import judge
 from chaos.cli.output import say
 from chaos.cli.plan import plan
 from chaos.cli.replay import replay
@@ -70,6 +71,7 @@ COMMANDS = (
     (plan, "Print the expected outcomes and the number of requests a verdict needs."),
     (report, "Render reports again from their journals."),
     (compare, "Compare two runs of one experiment."),
+    (judge, "Judge counts or samples from anywhere."),
     (replay, "Send the faulted requests of a run again."),
     (demo, "Start the sample applications."),
     (init, "Write an experiment file to start from."),

@@ -53,8 +53,9 @@ def summary_lines(result: RunResult, width: int | None = None) -> Iterator[str]:
     """Yield the lines at the end of one run. Claims that do not fit into `width` columns take two lines each."""
     yield from _claims(result.findings, width)
     yield from result.reasons
-    took = f"{plain_count(result.requests)} requests in {result.seconds:.1f} s" if result.requests else "no requests"
-    yield f"{result.outcome} ({took})"
+    took = f" in {result.seconds:.1f} s" if result.seconds else ""  # counts without times took none
+    sent = f"{plain_count(result.requests)} requests{took}" if result.requests else "no requests"
+    yield f"{result.outcome} ({sent})"
     if result.folder is not None and (result.folder / "report.html").exists():
         yield f"report: {result.folder / 'report.html'}"
     elif result.folder is not None:
