@@ -26,3 +26,19 @@ def chaos(tmp_path: Path) -> Chaos:
     from chaos.testing import Chaos
 
     return Chaos(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def chaos_module(tmp_path_factory: pytest.TempPathFactory) -> Chaos:
+    """Do the same as `chaos`, for gateways that the tests of a module share; `gateway.renew()` begins a test's own."""
+    from chaos.testing import Chaos
+
+    return Chaos(tmp_path_factory.mktemp("chaos"))
+
+
+@pytest.fixture(scope="session")
+def chaos_session(tmp_path_factory: pytest.TempPathFactory) -> Chaos:
+    """Do the same as `chaos_module`, for all tests of a session."""
+    from chaos.testing import Chaos
+
+    return Chaos(tmp_path_factory.mktemp("chaos"))

@@ -48,12 +48,23 @@ TASK = "test"
 Response = TypeVar("Response")
 
 
+SEVERITY = (
+    Verdict.FALSIFIED,
+    Verdict.NO_TRAFFIC,
+    Verdict.INCONCLUSIVE,
+    Verdict.NOT_JUDGED,
+    Verdict.VERIFIED,
+)
+
+
 class VerdictError(AssertionError):
-    """A claim was falsified, had no traffic or could not be decided. `findings` are all findings."""
+    """A claim was falsified, had no traffic or could not be decided. `findings` are all findings; the message begins
+    with the worst, so that a test report's first line says what is wrong."""
 
     def __init__(self, findings: Sequence[Finding]):
         self.findings = tuple(findings)
-        super().__init__("\n" + "\n".join(f"{each.verdict}: {each.sentence or each.title}" for each in findings))
+        worst_first = sorted(findings, key=lambda each: SEVERITY.index(each.verdict))
+        super().__init__("\n".join(f"{each.verdict}: {each.sentence or each.title}" for each in worst_first))
 
 
 class Gateway:
@@ -65,6 +76,7 @@ class Gateway:
         self.url, self.rules = url, rules
         self._admin = admin
         self._digest = Digest()
+        self._phase, self._renewals = "", 0
         self._lock = threading.Lock()
         self._counters: GatewayCounters | None = None
 
@@ -86,8 +98,19 @@ class Gateway:
         have it (`elapsed`). Thread-safe."""
         key, elapsed = _outcome(response)
         with self._lock:
-            self._digest.add(key, round(1e6 * (elapsed if seconds is None else seconds)))
+            if key.phase == self._phase or not key.route:  # a late response belongs to those that were forgotten
+                self._digest.add(
+                    key._replace(phase=self._phase), round(1e6 * (elapsed if seconds is None else seconds))
+                )
         return response
+
+    def renew(self) -> None:
+        """Forget what was recorded and counted so far: what follows is judged by itself. For a gateway that several
+        tests share."""
+        with self._lock:
+            self._renewals += 1
+            self._phase, self._digest = f"test-{self._renewals}", Digest()
+        self._admin.enter(self._phase)
 
     def counters(self) -> GatewayCounters:
         """Return the gateway's own counts per rule, as its admin API has them; the last ones if it has ended."""
@@ -98,26 +121,33 @@ class Gateway:
         self._admin.switch_faults(enabled)
 
     def verify(
-        self, *expect: str, confidence: float = 99.0, tolerance: float = 2.0, undecided: bool = False
+        self,
+        *expect: str,
+        confidence: float = 99.0,
+        tolerance: float = 2.0,
+        undecided: bool = False,
+        rules: bool = True,
     ) -> list[Finding]:
         """Assert that the rules did what they say, and that hypotheses about recorded responses (`failures < 5%`) hold.
 
-        Return the findings. `confidence` is in percent, `tolerance` in percentage points. Raises VerdictError if a
-        claim is falsified, had no traffic or, unless `undecided`, could not be decided with the requests so far;
-        InvalidInput for a text that is not a hypothesis."""
-        findings = self._findings(expect, confidence / 100, tolerance / 100)
+        Return the findings. `confidence` is in percent, `tolerance` in percentage points. Without `rules` the
+        hypotheses alone are judged: they are decided by fewer requests than a share. Raises VerdictError if a claim is
+        falsified, had no traffic or, unless `undecided`, could not be decided with the requests so far; InvalidInput
+        for a text that is not a hypothesis."""
+        __tracebackhide__ = True
+        findings = self._findings(expect, confidence / 100, tolerance / 100, rules)
         accepted = {Verdict.VERIFIED, *([Verdict.INCONCLUSIVE] if undecided else [])}
         if any(each.verdict not in accepted for each in findings):
             raise VerdictError(findings)
         return findings
 
-    def _findings(self, expect: Sequence[str], confidence: float, tolerance: float) -> list[Finding]:
+    def _findings(self, expect: Sequence[str], confidence: float, tolerance: float, rules: bool) -> list[Finding]:
         effects = effects_of(self.rules.compiled, (), others=True)
         hosts = hosts_of(self.rules.compiled)
         hypotheses = [_parsed(text, tuple(hosts)) for text in expect]
-        phase = PhaseEffects("", effects, own_failures=not judge_failures(hypotheses, ""))
+        phase = PhaseEffects(self._phase, effects, own_failures=not judge_failures(hypotheses, self._phase))
         judge = RunJudge(
-            expectations([phase], tolerance=tolerance, certain=certain_tolerance(tolerance)),
+            expectations([phase], tolerance=tolerance, certain=certain_tolerance(tolerance)) if rules else (),
             hypotheses,
             hosts=hosts,
             confidence=confidence,
@@ -176,12 +206,20 @@ class Chaos:
             yield self.gateway
 
     def verify(
-        self, *expect: str, confidence: float = 99.0, tolerance: float = 2.0, undecided: bool = False
+        self,
+        *expect: str,
+        confidence: float = 99.0,
+        tolerance: float = 2.0,
+        undecided: bool = False,
+        rules: bool = True,
     ) -> list[Finding]:
         """Do the same as `Gateway.verify`, for the gateway that was started last."""
+        __tracebackhide__ = True
         if self.gateway is None:
             raise InvalidInput.at("chaos.verify", "there was no gateway; call it after `with chaos.rules(...)`")
-        return self.gateway.verify(*expect, confidence=confidence, tolerance=tolerance, undecided=undecided)
+        return self.gateway.verify(
+            *expect, confidence=confidence, tolerance=tolerance, undecided=undecided, rules=rules
+        )
 
     def _file(self, stream: str | Path) -> Path:
         """Return a file with the documents, so that problems can point at file and line."""
@@ -202,7 +240,11 @@ def _parsed(text: str, hosts: tuple[str, ...]) -> Expression:
 
 def _nothing() -> Finding:
     return Finding(
-        "nothing", "route", "nothing", Verdict.NO_TRAFFIC, "there is nothing to verify: no rule has a fault or a split"
+        "nothing",
+        "route",
+        "nothing",
+        Verdict.NO_TRAFFIC,
+        "nothing to verify: no hypothesis, and no rule has a fault or a split",
     )
 
 

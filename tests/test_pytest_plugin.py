@@ -54,6 +54,39 @@ def test_a_hypothesis_that_does_not_hold_fails_the_test_and_says_why(chaos: Chao
         chaos.verify("failures < 5%", tolerance=10)
 
 
+def test_the_first_line_of_a_failure_says_what_is_wrong(chaos: Chaos) -> None:
+    with chaos.rules(host="payments", abort={"percentage": 100, "httpStatus": 503}) as gateway:
+        ask(gateway, "payments", 200)
+    with pytest.raises(VerdictError) as failed:
+        chaos.verify("failures < 5%", tolerance=20)
+    first, *others = str(failed.value).splitlines()
+    assert first.startswith("falsified: 100") and "less than 5" in first and others
+
+
+def test_hypotheses_are_judged_without_the_rules_shares_if_asked(chaos: Chaos) -> None:
+    with chaos.rules(host="payments", abort={"percentage": 50, "httpStatus": 503}) as gateway:
+        ask(gateway, "payments", 400)
+    (finding,) = chaos.verify("failures < 80%", rules=False)
+    assert finding.kind == "hypothesis"
+    with pytest.raises(VerdictError, match="inconclusive"):
+        chaos.verify("failures < 80%")
+    with pytest.raises(VerdictError, match="no hypothesis"):
+        chaos.verify(rules=False)
+
+
+def test_tests_that_share_a_gateway_are_judged_each_by_itself(chaos_module: Chaos, chaos_session: Chaos) -> None:
+    assert chaos_module is not chaos_session
+    with chaos_module.rules(host="payments", abort={"percentage": 100, "httpStatus": 503}) as gateway:
+        ask(gateway, "payments", 300)
+        assert chaos_module.verify(tolerance=40)
+        gateway.renew()
+        with pytest.raises(VerdictError, match="no-traffic"):
+            chaos_module.verify()
+        ask(gateway, "payments", 300)
+        found = next(each for each in chaos_module.verify(tolerance=40) if each.kind == "abort")
+    assert found.observed is not None and found.drawn is not None and found.observed.n == found.drawn.n == 300
+
+
 @pytest.mark.slow
 def test_a_rule_without_traffic_is_never_a_success(chaos: Chaos) -> None:
     with chaos.rules(host="payments", abort={"percentage": 50, "httpStatus": 503}):
@@ -109,3 +142,19 @@ def test_the_fixture_comes_with_the_package_and_never_imports_locust(pytester: p
     )
     result = pytester.run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
     result.assert_outcomes(passed=1)
+
+
+def test_a_failure_shows_the_tests_own_line_and_none_of_ours(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        def test_it(chaos):
+            with chaos.rules(host="web", abort={"percentage": 100, "httpStatus": 418}) as gateway:
+                for _ in range(200):
+                    gateway.record(200)
+            chaos.verify("failures > 50%", rules=False)
+        """
+    )
+    result = pytester.run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    shown = result.stdout.str()
+    assert "E           chaos.testing.VerdictError: falsified: 0" in shown.replace("E       chaos", "E           chaos")
+    assert "testing.py" not in shown and ">       chaos.verify" in shown

@@ -39,6 +39,10 @@ class Admin:
         """Do the same as `set_faults`, for callers without an event loop."""
         self._ask("PUT", "/faults", {"enabled": enabled})
 
+    def enter(self, phase: str) -> None:
+        """Begin a phase with all faults on, for callers without an event loop."""
+        self._ask("PUT", "/phase", {"name": phase, "faults": True})
+
     async def counters(self) -> GatewayCounters:
         return cast(GatewayCounters, await self._json("GET", "/counters"))
 
