@@ -17,7 +17,7 @@ from chaos.experiment.attached import Attached, Load, attached_files
 from chaos.experiment.environment import Expansion
 from chaos.experiment.model import API_VERSION, KIND, Experiment
 from chaos.experiment.overrides import apply_overrides
-from chaos.experiment.routing_test import RoutingTest, TestsRead, read_tests, split
+from chaos.experiment.routing_test import TestsRead, read_tests, split
 from chaos.mesh.model.resources import Resources
 from chaos.mesh.read.documents import read_resources
 from chaos.mesh.read.shape import validate_model
@@ -78,8 +78,7 @@ def read_experiment(
 
     Raises InvalidInput only for an override of a field that cannot be set."""
     texts: dict[str, str] = dict(sources)
-    parted = [split(read_documents(text, file)) for file, text in sources]
-    files = [file for file, _ in parted]
+    files = [read_documents(text, file) for file, text in sources]
     own = [document for each in files for document in each if _is_experiment(document)]
     problems: list[Problem] = []
     document = apply_overrides(own[0] if own else None, overrides)
@@ -91,11 +90,10 @@ def read_experiment(
     more, found = _resources_named(experiment, document, load, texts)
     problems += found
     files += more
+    parted = [split(each) for each in files]
+    files = [file for file, _ in parted]
     tests, found = read_tests(document for _, documents in parted for document in documents)
     problems += found
-    more, found = _resources_of_tests(tests, load, texts)
-    problems += found
-    files += more
     problems += [problem for each in files for problem in (*each.problems, *each.notes)]
     resources, found = read_resources(document for each in files for document in each)
     problems += found
@@ -138,63 +136,31 @@ def _with_missing(problems: list[Problem], missing: list[Problem]) -> list[Probl
 def _resources_named(
     experiment: Experiment, document: Document | None, load: Load | None, texts: dict[str, str]
 ) -> tuple[list[Documents], list[Problem]]:
-    """Read the files in spec.resources, which may hold Istio documents only. Return them and the problems; `texts` gets
-    their texts."""
+    """Read the files in spec.resources, which may hold Istio documents and tests only. Return them and the problems;
+    `texts` gets their texts."""
     files: list[Documents] = []
     problems: list[Problem] = []
     if document is None or load is None:
         return files, problems
     for index, name in enumerate(experiment.spec.resources):
-        found = _load_resource(document, index, name, load)
-        if isinstance(found, Problem):
-            problems.append(found)
+        path: Path = ("spec", "resources", index)
+        try:
+            file, text = load(document.file, name)
+        except InvalidInput as error:
+            message = "; ".join(f"{problem.location.file}: {problem.message}" for problem in error.problems)
+            problems.append(Problem(document.locate(path), field_path(path), message, "error", "file"))
             continue
-        file, text = found
         if file in texts:
-            path: Path = ("spec", "resources", index)
             problems.append(
                 Problem(document.locate(path), field_path(path), f"{file} has been read already", "error", "file")
             )
             continue
-        read, wrong = _resource_file(file, text, texts)
+        texts[file] = text
+        read = read_documents(text, file)
         files.append(read)
-        problems += wrong
+        problems += [
+            Problem(each.locate(), "kind", "an Experiment in a file of resources; only Istio documents belong here")
+            for each in read
+            if _is_experiment(each)
+        ]
     return files, problems
-
-
-def _resources_of_tests(
-    tests: Sequence[TestsRead], load: Load | None, texts: dict[str, str]
-) -> tuple[list[Documents], list[Problem]]:
-    """Read the files that documents of tests name, as `_resources_named`; several may name the same one."""
-    files: list[Documents] = []
-    problems: list[Problem] = []
-    for each in tests:
-        if not isinstance(each.content, RoutingTest) or load is None:
-            continue
-        for index, name in enumerate(each.content.spec.resources):
-            found = _load_resource(each.document, index, name, load)
-            if isinstance(found, Problem):
-                problems.append(found)
-            elif found[0] not in texts:
-                read, wrong = _resource_file(*found, texts)
-                files.append(read)
-                problems += wrong
-    return files, problems
-
-
-def _load_resource(document: Document, index: int, name: str, load: Load) -> tuple[str, str] | Problem:
-    """Return path and text of a file in spec.resources, or the problem with it."""
-    try:
-        return load(document.file, name)
-    except InvalidInput as error:
-        message = "; ".join(f"{problem.location.file}: {problem.message}" for problem in error.problems)
-        path: Path = ("spec", "resources", index)
-        return Problem(document.locate(path), field_path(path), message, "error", "file")
-
-
-def _resource_file(file: str, text: str, texts: dict[str, str]) -> tuple[Documents, list[Problem]]:
-    texts[file] = text
-    read, tests = split(read_documents(text, file))
-    message = "in a file of resources; only Istio documents belong here"
-    own = [(each, "an Experiment") for each in read if _is_experiment(each)] + [(each, "tests") for each in tests]
-    return read, [Problem(each.locate(), "kind", f"{what} {message}") for each, what in own]

@@ -14,13 +14,14 @@ from chaos.experiment.read import Reading
 from chaos.experiment.routing_test import RoutingTest
 from chaos.experiment.services import proxy_of
 from chaos.mesh.compile.rules import compile_rules
+from chaos.mesh.source.document import Path, field_path
 from chaos.route_tests.answer import Subject
 from chaos.route_tests.assumed import with_delegates, with_gateway, with_ports
 from chaos.route_tests.cases import Case, cases_of
 from chaos.route_tests.coverage import Coverage, coverage
 from chaos.route_tests.judge import Outcome, judge
 from chaos.runner.plan.checked import Prepared, Read, check, read_files
-from chaos.runner.plan.files import read_text
+from chaos.runner.plan.files import beside, read_text
 
 _NOTHING_SENT = {"beyond-loopback", "environment"}
 """The codes of problems that do not matter where nothing is sent: endpoints elsewhere, and variables of the environment
@@ -50,7 +51,7 @@ def run_tests(files: Sequence[str], overrides: Sequence[str] = ()) -> Tested:
     """Run the tests in these files. They are one set; but if several of them are experiments, or name their rules
     themselves, each file is one. Raises InvalidInput with every problem of a set."""
     read = cache(read_text)  # each file once: a pipe cannot be read again
-    readings = [read_files(names, overrides, read, attach=False) for names in _sets(files, read)]
+    readings = [_read_set(names, overrides, read) for names in _sets(files, read)]
     problems = [problem for reading in readings for problem in _problems(reading)]
     tested = [reading for reading in readings if _has_tests(reading)]
     if not problems and not tested:
@@ -72,6 +73,35 @@ def _sets(files: Sequence[str], read: Read) -> list[list[str]]:
         return [files]
     whole = [file for file in files if _stands_alone(read_files([file], read=read, attach=False))]
     return [files] if len(whole) < 2 else [[file] for file in files]
+
+
+def _read_set(files: Sequence[str], overrides: Sequence[str], read: Read) -> Reading:
+    """Read the files of a set, and those that its tests name as their rules. Raises InvalidInput."""
+    while True:
+        reading = read_files(files, overrides, read, attach=False)
+        more = _named_by_tests(reading, read)
+        if not more:
+            return reading
+        files = [*files, *more]
+
+
+def _named_by_tests(reading: Reading, read: Read) -> list[str]:
+    """Return the files that tests name and that have not been read. Raises InvalidInput for those that cannot be."""
+    found: dict[str, None] = {}
+    problems: list[Problem] = []
+    for each in reading.tests:
+        for index, name in enumerate(each.content.spec.resources if isinstance(each.content, RoutingTest) else ()):
+            file = beside(each.document.file, name)
+            try:
+                read(file)
+            except InvalidInput as error:
+                path: Path = ("spec", "resources", index)
+                message = f"{file}: {error.problems[0].message}"
+                problems.append(Problem(each.document.locate(path), field_path(path), message, "error", "file"))
+            found[file] = None
+    if problems:
+        raise InvalidInput(problems)
+    return [file for file in found if file not in reading.texts]
 
 
 def _stands_alone(reading: Reading) -> bool:

@@ -225,7 +225,34 @@ def test_a_file_of_tests_may_name_its_rules(files: tuple[str, str], capsys: pyte
     assert call(["test", tests, rules]) == 0
     spoil(tests, "rules.yaml", "roles.yaml")
     assert call(["test", tests]) == 2
-    assert "roles.yaml: there is no such file" in capsys.readouterr().err
+    assert f"{tests}:4:15: spec.resources[0]: " in (shown := capsys.readouterr().err)
+    assert "roles.yaml: there is no such file" in shown
+
+
+def test_rules_that_only_tests_name_are_not_those_of_a_run(
+    files: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    test = {"request": "http://web/", "expect": {"rule": "rest"}}
+    document = {"apiVersion": "chaos/v1alpha1", "kind": "RoutingTest", "spec": {"resources": ["rules.yaml"]}}
+    document["spec"]["tests"] = [test]  # type: ignore[index]
+    services = {name: {"builtin": "webserver"} for name in ("other", "web", "webv1", "webv2")}
+    file = write(tmp_path, experiment(services=services), virtual_service("other"), document)
+    assert call(["test", file]) == 0
+    capsys.readouterr()
+    assert call(["explain", file, "http://web/"]) == 0
+    assert "no VirtualService has this host" in capsys.readouterr().out
+
+
+def test_tests_beside_the_rules_that_an_experiment_names_are_run_too(
+    files: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rules, _ = files
+    Path(rules).write_text(f"{RULES}---\n{TESTS}")
+    services = {name: {"builtin": "webserver"} for name in ("web", "webv1", "webv2")}
+    file = write(tmp_path, experiment(resources=["rules.yaml"], services=services))
+    assert call(["test", file]) == 0
+    assert "2 tests, all passed" in capsys.readouterr().out
+    assert call(["plan", "--no-probe", file]) == 0
 
 
 def test_rules_may_come_through_a_pipe(files: tuple[str, str]) -> None:
