@@ -35,6 +35,8 @@ class Outcome(Protocol):
     def attempts(self) -> int: ...
     @property
     def error(self) -> str: ...
+    @property
+    def check(self) -> str: ...
 
 
 class Latencies(Protocol):
@@ -235,6 +237,7 @@ def _early(outcome: Outcome) -> Key:
         outcome.status,
         f"{outcome.fault},{EARLY}",
         outcome.attempts,
+        check=outcome.check,
     )
 
 

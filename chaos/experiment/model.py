@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from chaos.experiment.model_routing_case import RoutingCase
 from chaos.experiment.values import Address, Percentage, Seconds, Switch, Text
+from chaos.mesh.check.admission.values import regex
 from chaos.mesh.model.message import Message, camel_case
 from chaos.mesh.request_line import wrong_port
 
@@ -124,6 +125,60 @@ def _body_in_file(value: Any) -> Literal["text", "file"]:
     return "file" if isinstance(value, dict | BodyFile) else "text"
 
 
+_STATUS_CLASS = re.compile("[1-5]xx")
+
+
+def _statuses(value: Any) -> Any:
+    """Return a list of statuses for one or several. Raises ValueError for what is none."""
+    found = value if isinstance(value, list) else [value]
+    for each in found:
+        is_class = isinstance(each, str) and _STATUS_CLASS.fullmatch(each)
+        is_number = isinstance(each, int) and not isinstance(each, bool) and 100 <= each <= 599
+        if not is_class and not is_number:
+            raise ValueError(f"{each!r} is not a status; write it like 200, 2xx or [200, 404]")
+    if not found:
+        raise ValueError("a list without a status is met by no response")
+    return found
+
+
+def _body_test(value: Any) -> Any:
+    """Return the text or `/regex/`. Raises ValueError with RE2's message for a regex that it refuses."""
+    is_regex = isinstance(value, str) and len(value) > 1 and value[0] == value[-1] == "/"
+    if is_regex and (wrong := regex(value[1:-1])):
+        raise ValueError(wrong)
+    return value
+
+
+class Expect(Model):
+    """What a task expects of a response. One that is not so is a failed check, whatever its status;
+    `checks_failed < 1%` in `verify.expect` judges how many there are."""
+
+    status: Annotated[
+        tuple[int | str, ...] | None,
+        BeforeValidator(_statuses, json_schema_input_type=int | str | list[int | str]),
+    ] = None
+    """A status, a class like `2xx`, or a list of them."""
+    body: Annotated[str, BeforeValidator(_body_test)] | None = None
+    """A text that the body contains, or `/regex/`, which matches somewhere in it (RE2)."""
+    json_body: Any = Field(default=None, alias="json")
+    """A value that the body is, as JSON: of an object these fields at least, of a list these items and no others."""
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.model_fields_set & {"status", "body", "json_body"}:
+            raise ValueError("expects nothing; give status, body or json")
+        return self
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what was given, as the plan of a load has it."""
+        given: dict[str, Any] = {} if self.status is None else {"status": list(self.status)}
+        if self.body is not None:
+            given["body"] = self.body
+        if "json_body" in self.model_fields_set:
+            given["json"] = self.json_body
+        return given
+
+
 class Task(Model):
     """One kind of request; `{get: URL}` is short for `{method: GET, url: URL}`. In URL, headers, body and json,
     `${NAME}` and `${NAME:-default}` are variables of the environment, and `$${` is a plain `${`."""
@@ -150,6 +205,7 @@ class Task(Model):
     json_body: Any = Field(default=None, alias="json")
     weight: int = Field(default=1, ge=1)
     timeout: Seconds = 60.0
+    expect: Expect | None = None
 
     @model_validator(mode="after")
     def _one_target(self) -> Self:
@@ -162,6 +218,8 @@ class Task(Model):
             raise ValueError(f"method and {given[0]} exclude each other")
         if self.body is not None and self.json_body is not None:
             raise ValueError("body and json exclude each other")
+        if "HEAD" in (given[0].upper(), self.method) and self.expect and self.expect.model_fields_set - {"status"}:
+            raise ValueError("a response to HEAD has no body to expect something of")
         target = getattr(self, given[0])
         if "${" in target:  # a variable that is missing, which is told of already
             return self

@@ -38,6 +38,7 @@ class LoadTask:
     weight: int = 1
     timeout: float = 60.0
     direct: bool = False
+    expect: Mapping[str, Any] | None = None
     written: LoadTask | None = None
 
     @property
@@ -119,7 +120,8 @@ def _load_task(task: Task, attached: Mapping[str, Attached]) -> LoadTask:
     body = _body(task, attached)
     if task.json_body is not None and "content-type" not in {name.lower() for name in headers}:
         headers["content-type"] = "application/json"
-    found = LoadTask("", method, url, headers, body, task.weight, task.timeout)
+    expect = None if task.expect is None else task.expect.to_dict()
+    found = LoadTask("", method, url, headers, body, task.weight, task.timeout, expect=expect)
     return replace(found, name=task.name or f"{method} {found.target}")
 
 

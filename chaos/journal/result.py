@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from chaos.claims.checks import failed_checks
 from chaos.claims.finding import Finding
 from chaos.errors import ExitCode, InvalidInput
 from chaos.journal.records import (
@@ -37,7 +38,8 @@ class Delivered:
     """The load that was sent.
 
     `seconds` from the first request to the last; `cpu` and `peak_cpu` are the share of a core that the busiest load
-    process used, at the median and at most; `errors` are requests without a response, by kind."""
+    process used, at the median and at most; `errors` are requests without a response, by kind; `checks` those that were
+    not what their task expects, by task and part, None if no task expects anything."""
 
     requests: int
     seconds: float
@@ -46,6 +48,7 @@ class Delivered:
     cpu: float
     peak_cpu: float
     late: int
+    checks: dict[str, dict[str, int]] | None = None
 
     @property
     def rate(self) -> float:
@@ -244,6 +247,7 @@ class _Builder:
             cpu=shares[len(shares) // 2] if shares else 0.0,
             peak_cpu=shares[-1] if shares else 0.0,
             late=sum(stretch.late for stretch in self.timeline.stretches),
+            checks=_checks(digest),
         )
 
     def _spans(self, digest: Digest) -> tuple[PhaseSpan, ...]:
@@ -253,6 +257,11 @@ class _Builder:
         return tuple(
             PhaseSpan(begin.name, begin.faults, begin.at, end, requests.get(begin.name, 0)) for begin, end in self.spans
         )
+
+
+def _checks(digest: Digest) -> dict[str, dict[str, int]] | None:
+    outcomes = [(key, tally.count) for key, tally in digest.items() if key.check]
+    return {task: dict(parts) for task, parts in failed_checks(outcomes).items()} if outcomes else None
 
 
 def _delivered_json(delivered: Delivered) -> dict[str, Any]:
@@ -265,6 +274,7 @@ def _delivered_json(delivered: Delivered) -> dict[str, Any]:
         "cpu": delivered.cpu,
         "peak_cpu": delivered.peak_cpu,
         "late": delivered.late,
+        **({} if delivered.checks is None else {"checks": delivered.checks}),
     }
 
 

@@ -46,6 +46,7 @@ class EntryShape(Shape):
     fault: Text
     attempts: Annotated[int, Strict(), Field(ge=0, le=10**6)]
     error: Text = ""
+    check: Text = ""
     count: Count
     latency: Packed
     due: Packed | None = None

@@ -18,6 +18,7 @@ from chaos.load.framing import CHUNKED, UNTIL_CLOSE, Head, chunk_size, read_head
 MOST_HEAD = 256 * 1024  # bytes; more than any server lets pass
 CHUNK = 64 * 1024
 READ, WRITE = 1, 2  # libev's EV_READ and EV_WRITE
+FIRST = 32  # bytes of a body that are returned: an abort of a gateway without tags is known by them
 IDLE = 0.05  # seconds after which a kept connection is checked before it is used again
 
 Address = tuple[int, Any]  # family and what connect() takes
@@ -38,7 +39,8 @@ class Connection:
 
     `deadline` (0.0 for no deadline) is watched by `Deadlines`. `used` is when the last response came; the caller of
     `exchange` sets it. `previous` belongs to the caller, and is None again on a new connection. `size` is the length in
-    bytes of the last response's body. `head` is its head when `whole` asks for it."""
+    bytes of the last response's body. `head` is its head when `whole` asks for it. `first` is how many bytes of a body
+    `exchange` returns."""
 
     __slots__ = (
         "_addresses",
@@ -49,6 +51,7 @@ class Connection:
         "_watcher",
         "deadline",
         "expired",
+        "first",
         "head",
         "previous",
         "size",
@@ -59,6 +62,7 @@ class Connection:
     def __init__(self, addresses: list[Address], whole: bool = False):
         self._addresses = addresses
         self.whole = whole
+        self.first = FIRST
         self.head = b""
         self._socket: Any = None
         self._watcher: Any = None
@@ -72,8 +76,8 @@ class Connection:
         self.previous: Any = None
 
     def exchange(self, request: bytes, bodiless: bool, now: float, timeout: float) -> tuple[int, bytes, bytes]:
-        """Send a request and receive its response: the status, the head from the first tag on, the first 32 bytes of
-        the body.
+        """Send a request and receive its response: the status, the head from the first tag on, the `first` bytes of the
+        body.
 
         `bodiless` for HEAD; `now` is perf_counter's value; `timeout` in seconds covers everything. Raises Failed."""
         try:
@@ -213,7 +217,7 @@ class Connection:
         elif 0 <= head.length <= len(data) - start:  # the whole body is here
             surplus = head.length < len(data) - start
             self.size = head.length
-            body = data[start : start + 32]
+            body = data[start : start + (min(self.first, head.length) if surplus else self.first)]
         else:
             body, surplus = self._body(data[start:], head)
         if head.closes or surplus:
@@ -235,30 +239,33 @@ class Connection:
         return first, surplus
 
     def _drop_until_close(self) -> bytes:
-        first, self.size = self._rest[:32], len(self._rest)
+        first, self.size = self._rest[: self.first], len(self._rest)
         while more := self._receive_any():
-            first = first or more[:32]
+            first = self._more(first, more)
             self.size += len(more)
         if self.expired:
             raise Failed("timeout")
         return first
 
+    def _more(self, first: bytes, more: bytes) -> bytes:
+        """Return the first bytes of a body with those that came next, as far as they are wanted."""
+        return first + more[: self.first - len(first)] if len(first) < self.first else first
+
     def _drop(self, count: int) -> bytes:
-        """Receive and drop `count` bytes. Returns up to 32 of the first."""
+        """Receive and drop `count` bytes. Returns the first of them."""
         self.size += count
-        first = self._rest[self._at : self._at + min(count, 32)]
+        first = self._rest[self._at : self._at + min(count, self.first)]
         while (left := len(self._rest) - self._at) < count:
             count -= left
             self._rest, self._at = self._receive(), 0
-            first = first or self._rest[: min(count, 32)]
+            first = self._more(first, self._rest[:count])
         self._at += count
         return first
 
     def _drop_chunks(self) -> bytes:
         first = b""
         while size := chunk_size(self._line()):
-            dropped = self._drop(size)
-            first = first or dropped
+            first = self._more(first, self._drop(size))
             if self._line():
                 raise Failed("malformed")
         while self._line():  # trailers

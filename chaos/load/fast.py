@@ -14,9 +14,11 @@ from locust import FastHttpUser, task
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
+from chaos.load.checks import MOST_BODY, check_of
 from chaos.load.recorder import Cohort, Outcome
 from chaos.load.shared import Shared
 from chaos.load.tags import UNTAGGED, bodiless, from_outside, of_headers
+from chaos.protocol.digest import NO_RESPONSE
 from chaos.protocol.load_plan import Task
 
 ENDED = re.compile(r"connection closed|EOF state|RemoteDisconnected|IncompleteRead|ended prematurely")
@@ -61,6 +63,7 @@ def fast_user(shared: Shared) -> type[FastHttpUser]:
     placed = recorder.order.placed
     open_model = plan.arrival_rate is not None
     urls = [each.url if each.direct else plan.gateway.rstrip("/") + each.target for each in plan.tasks]
+    checks: list[Any] = [check_of(each.expect) for each in plan.tasks]
     longest = max(each.timeout for each in plan.tasks)
 
     class FastUser(FastHttpUser):
@@ -122,10 +125,12 @@ def fast_user(shared: Shared) -> type[FastHttpUser]:
                 tags = of_headers(headers)
                 if not plan.tags:
                     tags = from_outside(tags, headers, response.content, bodiless(wanted.method, status))
-                outcome = recorder.tagged(index, status, tags, began_in=phase, cohort=cohort)
+                check = "" if checks[index] is None else checks[index](status, (response.content or b"")[:MOST_BODY])
+                outcome = recorder.tagged(index, status, tags, began_in=phase, cohort=cohort, check=check)
             else:
                 error = kind_of(getattr(response, "error", None) or CUT)
-                outcome = recorder.tagged(index, 0, UNTAGGED, error, phase, cohort)
+                check = "" if checks[index] is None else NO_RESPONSE
+                outcome = recorder.tagged(index, 0, UNTAGGED, error, phase, cohort, check)
             recorder.add(outcome, int((answered - sent) * 1e6), self.previous, self.number)
             placed[number] = outcome
             self.previous = outcome if response.status_code else None

@@ -14,10 +14,12 @@ from locust import User, task
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
-from chaos.load.connection import Address, Connection, Failed, resolve
+from chaos.load.checks import MOST_BODY, Check, check_of
+from chaos.load.connection import FIRST, Address, Connection, Failed, resolve
 from chaos.load.recorder import Cohort
 from chaos.load.shared import Shared
 from chaos.load.tags import UNTAGGED, bodiless, from_outside, headers_of, of_head
+from chaos.protocol.digest import NO_RESPONSE
 from chaos.protocol.load_plan import Plan, Task
 
 REFUSED = 0.1  # seconds a user waits after a refused connection, which else it would try 10 000 times a second
@@ -26,13 +28,14 @@ REFUSED = 0.1  # seconds a user waits after a refused connection, which else it 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A task's request as bytes, without its id, which goes between `before` and `after`. `to` is the index of the
-    address."""
+    address; `check` what is expected of its responses."""
 
     before: bytes
     after: bytes
     bodiless: bool
     timeout: float
     to: int
+    check: Check | None = None
 
 
 def prepare(wanted: Task, to: int) -> Prepared:
@@ -53,6 +56,7 @@ def prepare(wanted: Task, to: int) -> Prepared:
         bodiless=wanted.method == "HEAD",
         timeout=wanted.timeout,
         to=to,
+        check=check_of(wanted.expect),
     )
 
 
@@ -128,25 +132,31 @@ def lean_user(shared: Shared) -> type[User]:
             octets = form.before + request.encode() + form.after
             error = ""  # only its kind: keeping the exception would tie it and this frame into a cycle
             sent = perf_counter()
+            if form.check is not None and form.check.reads_body:
+                connection.first = MOST_BODY
             try:
                 status, tail, body = connection.exchange(octets, form.bodiless, sent, form.timeout)
             except Failed as failed:
                 answered, error = perf_counter(), failed.kind
-                outcome = recorder.tagged(index, 0, UNTAGGED, error, phase, cohort)
+                check = "" if form.check is None else NO_RESPONSE
+                outcome = recorder.tagged(index, 0, UNTAGGED, error, phase, cohort, check)
             except BaseException:
                 shared.pending.abandon(self)
                 placed[number] = None
                 raise
             else:
                 connection.used = answered = perf_counter()
-                if plan.tags and phase is recorder.phase:
+                if plan.tags and phase is recorder.phase and form.check is None:
                     outcome = recorder.outcome(index, status, tail, cohort)
                 else:
                     tags = of_head(tail)
                     if not plan.tags:
                         nothing = form.bodiless or bodiless("", status)
                         tags = from_outside(tags, headers_of(connection.head), body, nothing)
-                    outcome = recorder.tagged(index, status, tags, began_in=phase, cohort=cohort)
+                    check = "" if form.check is None else form.check(status, body)
+                    outcome = recorder.tagged(index, status, tags, began_in=phase, cohort=cohort, check=check)
+            if form.check is not None:
+                connection.first = FIRST
             self.cohort = None
             recorder.add(outcome, int((answered - sent) * 1e6), connection.previous, self.number)
             placed[number] = outcome

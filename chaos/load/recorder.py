@@ -96,17 +96,26 @@ class Recorder:
         error: str = "",
         began_in: str | None = None,
         cohort: Cohort | None = None,
+        check: str = "",
     ) -> Outcome:
         """Return the outcome of a response whose tags are known; `began_in` is the phase in which it was sent."""
-        return _known(cohort or self.cohort, self.key(task, status, tags, error, began_in))
+        return _known(cohort or self.cohort, self.key(task, status, tags, error, began_in, check))
 
-    def key(self, task: int, status: int, tags: Tags = UNTAGGED, error: str = "", began_in: str | None = None) -> Key:
+    def key(
+        self,
+        task: int,
+        status: int,
+        tags: Tags = UNTAGGED,
+        error: str = "",
+        began_in: str | None = None,
+        check: str = "",
+    ) -> Key:
         """Return the digest key of a response."""
         phase = tags.phase
         if phase is None:
             phase = self.phase if began_in in (None, self.phase) else TRANSITION
         name = self._tasks[task]
-        return Key(phase, name, tags.route, tags.destination, status, tags.fault, tags.attempts, error)
+        return Key(phase, name, tags.route, tags.destination, status, tags.fault, tags.attempts, error, check)
 
     def knows(self, name: str) -> bool:
         """Return whether requests of this name are, or will be, counted under it."""

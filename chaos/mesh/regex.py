@@ -34,6 +34,13 @@ def full_match(pattern: str) -> Callable[[bytes], bool]:
     return lambda text: found(text) is not None
 
 
+def search(pattern: str) -> Callable[[bytes], bool]:
+    """Return a test whether a text has a match anywhere. Raises re2.error, with RE2's message, for a pattern that it
+    refuses."""
+    regex = re2.compile(pattern.encode(), _options())
+    return lambda text: regex.search(text) is not None
+
+
 def full_matches(patterns: Sequence[str]) -> Callable[[bytes], list[int] | None]:
     """Return a function from a text to the indexes of the patterns that match all of it, or None if none does. All
     patterns are tested in one pass."""

@@ -24,6 +24,12 @@ UNCLEAR = "unclear"
 """What the load says in a fault's place when a response has no body by which to know an abort, and its head does not
 tell either; only of a gateway without tags."""
 
+PASSED = "passed"
+"""The check of a response that is what its task expects."""
+
+NO_RESPONSE = "response"
+"""The check of a request that had no response, where its task expects something of it."""
+
 FAILURE = 400
 """From this status on a user's request has failed; so has one without a response."""
 
@@ -51,7 +57,10 @@ class Key(NamedTuple):
 
     `status` is 0 when there was no response; `error` is then the reason: refused, reset, timeout, closed, malformed.
     `route`, `destination`, `fault` and `attempts` come from the gateway's tags and are empty (1) without them. `fault`
-    is empty, one of `chaos.faults.TAGS` (`delay`, `abort`, `delay,abort`) or `UNCLEAR`."""
+    is empty, one of `chaos.faults.TAGS` (`delay`, `abort`, `delay,abort`) or `UNCLEAR`.
+
+    `check` is empty for a task that expects nothing; else PASSED, or the first part of `expect` that was not met:
+    status, body, json, or NO_RESPONSE."""
 
     phase: str
     task: str
@@ -61,6 +70,7 @@ class Key(NamedTuple):
     fault: str = ""
     attempts: int = 1
     error: str = ""
+    check: str = ""
 
 
 class PairKey(NamedTuple):
@@ -84,6 +94,7 @@ class EntryRecord(TypedDict):
     fault: str
     attempts: int
     error: NotRequired[str]
+    check: NotRequired[str]
     count: int
     latency: str
     due: str | None
@@ -226,7 +237,7 @@ class Digest:
 
 
 def entry_of(key: Key, tally: Tally) -> EntryRecord:
-    """Return the journal's form of one tally; without `error` when there is none."""
+    """Return the journal's form of one tally; without `error` and `check` when there is none."""
     entry = EntryRecord(
         phase=key.phase,
         task=key.task,
@@ -241,6 +252,8 @@ def entry_of(key: Key, tally: Tally) -> EntryRecord:
     )
     if key.error:
         entry["error"] = key.error
+    if key.check:
+        entry["check"] = key.check
     return entry
 
 
@@ -255,4 +268,5 @@ def key_of(entry: EntryRecord) -> Key:
         fault=entry["fault"],
         attempts=entry["attempts"],
         error=entry.get("error", ""),
+        check=entry.get("check", ""),
     )

@@ -21,7 +21,8 @@ class Task:
     """One kind of request.
 
     `url` names a mesh host and goes to the gateway with that Host; a `direct` task goes to the URL's own address.
-    `timeout` is in seconds, for the whole exchange."""
+    `timeout` is in seconds, for the whole exchange. `expect` may have `status` (a list of numbers and `2xx`), `body`
+    (a text, or `/regex/`) and `json`: what is checked of each response."""
 
     name: str
     method: str
@@ -31,6 +32,7 @@ class Task:
     weight: int = 1
     direct: bool = False
     timeout: float = 60.0
+    expect: Mapping[str, Any] | None = None
 
     @property
     def host(self) -> str:

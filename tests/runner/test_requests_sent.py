@@ -24,9 +24,11 @@ APPLICATION = """
             body = self.rfile.read(int(self.headers["content-length"])).decode()
             with alone:
                 told.write(json.dumps([self.path, self.headers["x-user"], body]) + "\\n")
+            answer = json.dumps({"stock": int(self.headers["x-request-id"][:2], 16) % 4}).encode()
             self.send_response(200)
-            self.send_header("content-length", "0")
+            self.send_header("content-length", str(len(answer)))
             self.end_headers()
+            self.wfile.write(answer)
 
         def log_message(self, *_):
             pass
@@ -83,3 +85,23 @@ def test_a_body_comes_from_its_file(folder: Path) -> None:
     (folder / "order.json").unlink()
     missing = chaos("run", folder / "sent.yaml", cwd=folder)
     assert missing.returncode == 2 and "order.json: there is no such file" in missing.stderr
+
+
+def test_responses_that_are_not_what_the_task_expects_are_failed_checks(folder: Path) -> None:
+    """A quarter of those that reach the service has another stock; what is aborted has not the status."""
+    expected = EXPERIMENT.replace("50}", "20}").replace("requests: 300", "requests: 1000")
+    expected = expected.replace("{file: order.json}}", "x, expect: {status: 200, json: {stock: 1}}}")
+    claims = "  verify: {failures: allow, expect: ['checks_failed > 60%', 'checks_succeeded > 60%']}\n---"
+    (folder / "sent.yaml").write_text(expected.replace("---", claims))
+    ran = chaos("run", folder / "sent.yaml", "--out", folder / "reports", "--seed", "5", cwd=folder)
+    assert ran.returncode == 1, ran.stdout + ran.stderr
+    (path,) = (folder / "reports" / "sent").glob("*/result.json")
+    result = json.loads(path.read_text())
+    judged = [each for each in result["findings"] if "checks" in each["title"]]
+    verdicts = {each["title"]: (each["verdict"], each["observed"]["n"]) for each in judged}
+    assert verdicts == {"checks_failed > 60%": ("verified", 1000), "checks_succeeded > 60%": ("falsified", 1000)}
+    parts = result["load"]["delivered"]["checks"]["order"]
+    stock = sum(1 for each in got(folder))
+    assert parts["status"] == 1000 - stock and 0.6 * stock < parts["json"] < 0.9 * stock
+    assert "order: " in ran.stdout and "failed their checks (json" in ran.stdout
+    assert "Failed checks" in (path.parent / "report.html").read_text()

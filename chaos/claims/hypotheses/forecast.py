@@ -14,7 +14,7 @@ from chaos.claims.effects import Effect, PhaseEffects
 from chaos.claims.expected_outcomes import ExpectedOutcome, expected_outcomes
 from chaos.claims.hypotheses.measure import Expression, Measure
 from chaos.claims.hypotheses.measures import metric_of
-from chaos.claims.hypotheses.observed_values import has
+from chaos.claims.hypotheses.observed_values import CHECKS, has
 from chaos.protocol.digest import Key
 from chaos.verify.claim import Claim, above, below, first_that_decides
 
@@ -85,7 +85,7 @@ def _part(measure: Measure, weights: Mapping[str, float]) -> float:
 def _expected(measure: Measure, phases: Sequence[PhaseEffects], weights: Mapping[str, float]) -> float | None:
     """Return the share that the rules alone would give; None where they do not say, or differ between phases."""
     found = [phase for phase in phases if measure.phase in (None, phase.name)]
-    if len(found) != 1 or not weights:
+    if len(found) != 1 or not weights or measure.metric in CHECKS:
         return None
     tasks = [measure.task] if measure.task is not None else list(weights)
     hits = total = 0.0

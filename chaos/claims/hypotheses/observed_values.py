@@ -10,18 +10,20 @@ from chaos.claims.finding import Tally
 from chaos.claims.hypotheses.measure import Measure
 from chaos.claims.observations import EARLY, Observed, Outcome
 from chaos.faults import FaultKind
-from chaos.protocol.digest import ANY_TASK, BY_HAND, failed
+from chaos.protocol.digest import ANY_TASK, BY_HAND, PASSED, failed
 from chaos.verify.quantile import Sample
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
     """A share of requests: those for which `has` is true, and what happened to them, for sentences (`done`). Only the
-    gateway's tags reveal a `fault`, so that requests without a response are unknown."""
+    gateway's tags reveal a `fault`, so that requests without a response are unknown. It is one `of` the requests for
+    which that is true."""
 
     has: Callable[[Outcome], bool]
     done: str
     fault: str = ""
+    of: Callable[[Outcome], bool] = lambda outcome: True
 
 
 def _faulted(kind: FaultKind) -> Share:
@@ -31,10 +33,23 @@ def _faulted(kind: FaultKind) -> Share:
     return Share(has, f"were {kind.happened}", kind.value)
 
 
+def _is_checked(outcome: Outcome) -> bool:
+    return outcome.check != ""
+
+
+def _check_failed(outcome: Outcome) -> bool:
+    return outcome.check not in ("", PASSED)
+
+
+CHECKS = ("checks_failed", "checks_succeeded")
+"""The shares, in k6's words, of responses to tasks with `expect`."""
+
 SHARES: Mapping[str, Share] = {
     "failures": Share(lambda outcome: failed(outcome.status), "failed"),
     "errors": Share(lambda outcome: outcome.status == 0, "had no response"),
     "successes": Share(lambda outcome: not failed(outcome.status), "ended well"),
+    "checks_failed": Share(_check_failed, "failed their checks", of=_is_checked),
+    "checks_succeeded": Share(lambda outcome: not _check_failed(outcome), "passed their checks", of=_is_checked),
     **{kind.happened: _faulted(kind) for kind in sorted(FaultKind)},
 }
 
@@ -42,7 +57,10 @@ SHARES: Mapping[str, Share] = {
 def concerns(measure: Measure, outcome: Outcome) -> bool:
     """Return whether an outcome is of the measure's phase and task. Without a phase, all but those while somebody had
     switched the faults."""
-    return _in_phase(measure, outcome.phase) and (measure.task is None or outcome.task == measure.task)
+    if not _in_phase(measure, outcome.phase) or measure.task not in (None, outcome.task):
+        return False
+    share = SHARES.get(measure.metric)
+    return share is None or share.of(outcome)
 
 
 def _in_phase(measure: Measure, phase: str) -> bool:

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from chaos.claims.hypotheses.expression import Names, parse_expression
 from chaos.claims.hypotheses.measure import Expression
 from chaos.claims.hypotheses.measures import metric_of
+from chaos.claims.hypotheses.observed_values import CHECKS
 from chaos.claims.hypotheses.safeguards import Safeguard
 from chaos.claims.hypotheses.tokens import ExpressionError
 from chaos.errors import Problem
 from chaos.experiment.read import Reading
 from chaos.experiment.services import short_name_shown
+from chaos.experiment.tasks import tasks_of
 from chaos.mesh.compile.rules import Rules
 from chaos.mesh.source.document import Path
 
@@ -59,11 +61,27 @@ def read_safeguards(reading: Reading, names: Names) -> tuple[tuple[Safeguard, ..
 
 def _read(reading: Reading, text: str, names: Names, path: Path, problems: list[Problem]) -> Expression | None:
     try:
-        return parse_expression(text, names)
+        found = parse_expression(text, names)
+        wrong = _unchecked(reading, found)
+        if wrong:
+            problems.append(reading.problem(path, f"{wrong}, in `{text}`", code="expression"))
+        return None if wrong else found
     except ExpressionError as error:
         # a problem is one line, so it quotes the text instead of marking the place in it
         problems.append(reading.problem(path, f"{error.message}, in `{text}`", code="expression"))
     return None
+
+
+def _unchecked(reading: Reading, expression: Expression) -> str:
+    """Return why nothing is checked where a share of checks is asked for; empty if something is."""
+    sides = [side for side in (expression.left, expression.right) if side is not None and side.metric in CHECKS]
+    if not sides:
+        return ""
+    checked = {task.name for task in tasks_of(reading) if task.expect is not None}
+    if not checked:
+        return "no task has `expect`, so nothing is checked"
+    without = [side.task for side in sides if side.task not in (None, *checked)]
+    return f"task {without[0]!r} has no `expect`, so nothing of it is checked" if without else ""
 
 
 def read_hold(reading: Reading, names: Names) -> tuple[Expression | None, list[Problem]]:

@@ -48,6 +48,7 @@ def load(result: Result) -> tuple[LoadRow, ...]:
             _rate_note(rate, got.rate),
         ),
         LoadRow("Requests without a response", "0", words.count(errors), causes),
+        *_checks(got.checks),
         LoadRow(
             "Load process, share of a core",
             "below 100 %",
@@ -65,6 +66,18 @@ def load(result: Result) -> tuple[LoadRow, ...]:
             )
         )
     return tuple(rows)
+
+
+def _checks(checks: Mapping[str, Mapping[str, int]] | None) -> tuple[LoadRow, ...]:
+    """Return the row of responses that were not what their tasks expect; none if no task expects anything."""
+    if checks is None:
+        return ()
+    failed = sum(sum(parts.values()) for parts in checks.values())
+    note = "; ".join(
+        f"{task}: " + ", ".join(f"{part} {words.count(count)}" for part, count in parts.items())
+        for task, parts in checks.items()
+    )
+    return (LoadRow("Failed checks", "0", words.count(failed), note),)
 
 
 def _otherwise(plan: Mapping[str, Any]) -> str:

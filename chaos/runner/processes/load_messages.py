@@ -25,7 +25,17 @@ def load_plan(load: Load, tasks: tuple[LoadTask, ...], *, gateway: str, seed: in
 
 
 def _task(task: LoadTask) -> Task:
-    return Task(task.name, task.method, task.url, task.headers, task.body, task.weight, task.direct, task.timeout)
+    return Task(
+        task.name,
+        task.method,
+        task.url,
+        task.headers,
+        task.body,
+        task.weight,
+        task.direct,
+        task.timeout,
+        task.expect,
+    )
 
 
 def digest_line(message: DigestMessage) -> DigestLine:

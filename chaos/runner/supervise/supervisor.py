@@ -11,6 +11,7 @@ import contextlib
 from dataclasses import replace
 from pathlib import Path
 
+from chaos.claims.checks import told_of_checks
 from chaos.claims.silent_applications import silent_applications
 from chaos.claims.upstream_errors import upstream_errors
 from chaos.errors import ChaosError, EnvironmentFailed, ExitCode, Severity
@@ -121,6 +122,7 @@ class Supervisor:
             self._warn_of_upstream()
             self._warn_of_silence(driver)
             self._tell_of_switch()
+            self._tell_of_checks()
             if stopped is not None:
                 raise stopped
 
@@ -137,6 +139,11 @@ class Supervisor:
             text = silent_applications(direct, recording.judge.observed, recording.counters, driver.gateway.url)
             if text:
                 self._report_event("warning", text)
+
+    def _tell_of_checks(self) -> None:
+        """Report how many responses were not what their tasks expect."""
+        for text in told_of_checks(self.recording.judge.observed):
+            self._report_event("warning", text)
 
     def _tell_of_switch(self) -> None:
         """Report how many requests no claim is about, because somebody had switched the faults."""

@@ -37,6 +37,11 @@ REFUSED = [
     ("  safeguards: ['masked(web) > 5%']", "4:16: spec.safeguards[0]: a safeguard cannot use masked"),
     ("  load: {tasks: [{get: http://shop/}]}", "4:18: spec.load.tasks[0]: no rule and no service is called shop"),
     ("  load: {locustfile: /no/such/file.py}", "4:22: spec.load.locustfile: /no/such/file.py: there is no such file"),
+    (
+        "  verify: {expect: ['checks < 1%']}",
+        "4:21: spec.verify.expect[0]: unknown metric 'checks'; did you mean 'checks_",
+    ),
+    ("  verify: {expect: ['checks_failed < 1%']}", "4:21: spec.verify.expect[0]: no task has `expect`, so nothing is"),
     ("  load: {users: 0}", "4:17: spec.load.users: 0 is less than 1"),
 ]
 
