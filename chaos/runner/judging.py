@@ -15,7 +15,7 @@ from chaos.claims.finding import Finding
 from chaos.claims.hypotheses.expression import parse_expression
 from chaos.claims.hypotheses.measure import Expression
 from chaos.claims.hypotheses.tokens import ExpressionError
-from chaos.errors import ChaosError, EnvironmentFailed, InvalidInput, Problem
+from chaos.errors import EnvironmentFailed, InvalidInput, Problem
 from chaos.experiment.read import stem
 from chaos.formatting import listed
 from chaos.journal.records import DigestLine, End, Event, Findings, Plan, Record
@@ -158,7 +158,7 @@ def _judge_samples(options: JudgeOptions, reading: Options, texts: Sequence[Text
             judged.observe(stretch.digest, stretch.seconds)
             writer.stretch(stretch)
         judged.require_names(gatherer.tasks, gatherer.phases)
-    except ChaosError:
+    except BaseException:  # an interruption, too: half of the samples are no run
         writer.discard()
         raise
     for note in dict.fromkeys(source.notes):

@@ -68,6 +68,8 @@ def source_of(texts: Sequence[Text], options: Options) -> Source:
     """Return the samples of a file; of several for Prometheus alone. Raises InvalidInput for what is not recognized."""
     lines = texts[0].lines
     first = lines if isinstance(lines, Lines) else Lines(lines, texts[0].file)
+    if not first.peek():
+        raise InvalidInput.at(first.file, "is empty: there is nothing to judge")
     name = options.format or _recognized(first)
     if name == "json":
         value = _whole(first)
@@ -100,6 +102,14 @@ def _by_line(name: str, lines: Lines, options: Options) -> Source:
 
 
 def _of_value(name: str, value: Mapping[str, Any], lines: Lines, texts: Sequence[Text]) -> Source:
+    try:
+        return _of_json_value(name, value, lines, texts)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        what = f"{type(error).__name__}: {error}"[:100]
+        raise InvalidInput.at(lines.file, f"is not as {name.capitalize()} writes it ({what})") from None
+
+
+def _of_json_value(name: str, value: Mapping[str, Any], lines: Lines, texts: Sequence[Text]) -> Source:
     if name == "prometheus":
         others = [(each.file, _whole(Lines(each.lines, each.file))) for each in texts[1:]]
         return prometheus.source_of([(lines.file, value), *others])
@@ -111,8 +121,6 @@ def _of_value(name: str, value: Mapping[str, Any], lines: Lines, texts: Sequence
 def _recognized(lines: Lines) -> str:
     """Return the format by the first line; `json` for a file that is one JSON value over several lines."""
     first = lines.peek().strip()
-    if not first:
-        raise InvalidInput.at(lines.file, "is empty: there is nothing to judge")
     if first.startswith("{"):
         return _of_json(first)
     if first.startswith("["):
@@ -147,13 +155,13 @@ def _perhaps_a_log(lines: Lines) -> str:
 def _of_json(first: str) -> str:
     try:
         value = json.loads(first)
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return "json"
     if not isinstance(value, dict):
         return "ndjson"
     if "metric" in value and value.get("type") in ("Metric", "Point"):
         return "k6-json"
-    if "DurationHistogram" in value or "data" in value:
+    if "DurationHistogram" in value or "resultType" in str(value.get("data"))[:200]:
         return "json"
     if "response_code" in value:
         return "envoy"
@@ -166,8 +174,8 @@ def _whole(lines: Lines) -> Mapping[str, Any]:
         value = json.loads(text)
     except json.JSONDecodeError as error:
         raise InvalidInput.at(lines.file, f"is no JSON: {error.msg}", line=error.lineno, column=error.colno) from None
-    except RecursionError:
-        raise InvalidInput.at(lines.file, "is no JSON: nested too deeply") from None
+    except (ValueError, RecursionError):
+        raise InvalidInput.at(lines.file, "is no JSON: too deep, or a number too long") from None
     if not isinstance(value, dict):
         raise InvalidInput.at(lines.file, "is no JSON object")
     return value

@@ -6,7 +6,7 @@ Source: fortio.org/fortio, periodic.RunnerResults and fhttp.HTTPRunnerResults.""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from chaos.errors import InvalidInput
@@ -23,7 +23,7 @@ def source_of(value: Mapping[str, Any], file: str) -> Source:
         raise InvalidInput.at(file, "Fortio's result has no counts by status, as HTTP runs have", path="RetCodes")
     if any(not code.lstrip("-").isdigit() for code in codes):
         raise InvalidInput.at(file, f"{next(iter(codes))!r} is no HTTP status", path="RetCodes")
-    source = Source(file, "fortio", "Fortio's JSON", _counts(codes, file))
+    source = Source(file, "fortio", "Fortio's JSON", iter([_counts(codes, file)]))
     source.unknown = {
         "fault": "Fortio does not write which requests met a fault",
         "times": "Fortio's histogram has no times, by which to tell how much requests depend on each other",
@@ -34,7 +34,7 @@ def source_of(value: Mapping[str, Any], file: str) -> Source:
     return source
 
 
-def _counts(codes: Mapping[str, Any], file: str) -> Iterator[Batch]:
+def _counts(codes: Mapping[str, Any], file: str) -> Batch:
     counts: dict[Key, int] = {}
     for code, value in codes.items():
         try:
@@ -43,4 +43,4 @@ def _counts(codes: Mapping[str, Any], file: str) -> Iterator[Batch]:
             raise InvalidInput.at(file, str(error), path=f"RetCodes.{code}") from None
         key = Key("", "", "", "", status, error="" if status else "no response")
         counts[key] = counts.get(key, 0) + count
-    yield Batch(counts)
+    return Batch(counts)

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
-from chaos.samples.lines import Lines, field_column, key_column
+from chaos.samples.lines import Lines, key_column
 from chaos.samples.source import Row, Source
-from chaos.samples.table import csv_rows, json_rows
+from chaos.samples.table import column_of, csv_rows, header_of, json_rows
 from chaos.samples.values import error_of, fault_of, latency_of, status_of, time_of
 
 METRIC = "http_req_duration"
@@ -40,7 +40,7 @@ def _source(lines: Lines, name: str, title: str) -> Source:
 
 def _from_csv(lines: Lines, source: Source) -> Iterator[Row]:
     rows = csv_rows(lines)
-    header = next(rows)
+    header = header_of(lines, rows, "metric_name", "timestamp", "metric_value")
     for row in rows:
         if row[0] != METRIC:
             continue
@@ -51,7 +51,7 @@ def _from_csv(lines: Lines, source: Source) -> Iterator[Row]:
         places = {"status": "status", "time": "timestamp", "value": "metric_value", "fault": "extra_tags"}
 
         def place(field: str, places: Mapping[str, str] = places) -> tuple[str, int]:
-            return places[field], field_column(lines.text, header.index(places[field]))
+            return places[field], column_of(lines, header, places[field])
 
         yield _row(lines, source, told["timestamp"], told["metric_value"], tags, place)
 
@@ -63,7 +63,9 @@ def _from_json(lines: Lines, source: Source) -> Iterator[Row]:
         data = value.get("data")
         if not isinstance(data, dict):
             raise lines.problem("a point without its data", path="data", column=key_column(lines.text, "data"))
-        yield _row(lines, source, data.get("time"), data.get("value"), data.get("tags") or {}, _in_json(lines))
+        tags = data.get("tags")
+        told = tags if isinstance(tags, dict) else {}
+        yield _row(lines, source, data.get("time"), data.get("value"), told, _in_json(lines))
 
 
 def _in_json(lines: Lines) -> Any:

@@ -13,7 +13,7 @@ from chaos.errors import InvalidInput
 from chaos.protocol.digest import Key
 from chaos.samples.lines import Lines, field_column
 from chaos.samples.source import Batch, Facet, Source
-from chaos.samples.table import csv_rows
+from chaos.samples.table import csv_rows, header_of
 from chaos.samples.values import count_of, time_of
 
 WELL, FAILED = 200, 500
@@ -45,7 +45,7 @@ def history_source(lines: Lines) -> Source:
 
 def _totals(lines: Lines, source: Source) -> Iterator[Batch]:
     counts: dict[Key, int] = {}
-    for row in _rows(lines):
+    for row in _rows(lines, "Type", "Name", "Request Count", "Failure Count"):
         name = row["Name"]
         _tell(source, "" if name == TOTAL and not row["Type"] else name, row)
         if row["Type"] or name != TOTAL:  # the last row has the sum of all others
@@ -82,7 +82,7 @@ def _added(before: tuple[int, int], now: tuple[int, int], name: str, source: Sou
 def _by_moment(lines: Lines, source: Source) -> Iterator[tuple[float, dict[str, tuple[int, int]]]]:
     moment: float | None = None
     found: dict[str, tuple[int, int]] = {}
-    for row in _rows(lines):
+    for row in _rows(lines, "Timestamp", "Name", "Total Request Count", "Total Failure Count"):
         try:
             at = time_of(row["Timestamp"])
         except ValueError as error:
@@ -97,9 +97,9 @@ def _by_moment(lines: Lines, source: Source) -> Iterator[tuple[float, dict[str, 
         yield moment, found
 
 
-def _rows(lines: Lines) -> Iterator[dict[str, str]]:
+def _rows(lines: Lines, *needed: str) -> Iterator[dict[str, str]]:
     rows = csv_rows(lines)
-    header = next(rows)
+    header = header_of(lines, rows, *needed)
     for row in rows:
         if len(row) != len(header):
             raise lines.problem(f"has {len(row)} fields, and the header {len(header)}")

@@ -47,6 +47,7 @@ def source_of(answers: Sequence[tuple[str, Mapping[str, Any]]]) -> Source:
 
 
 def _collect(series: Series, file: str, answer: Mapping[str, Any]) -> None:
+    reporters: set[str] = set()
     data = answer.get("data")
     kind = data.get("resultType") if isinstance(data, dict) else None
     if answer.get("status") != "success" or not isinstance(data, dict) or kind not in ("vector", "matrix"):
@@ -57,12 +58,16 @@ def _collect(series: Series, file: str, answer: Mapping[str, Any]) -> None:
         if not any(name in labels for name in STATUS):
             known = "sum by (response_code) (istio_requests_total)"
             raise InvalidInput.at(file, f"the series has no label with the status; query it like {known}", path=path)
+        reporters.add(labels.get("reporter", ""))
         points = series.setdefault(tuple(sorted(labels.items())), {})
         for at, value in [each["value"]] if kind == "vector" else each.get("values") or ():
             try:
                 points[float(at)] = count_of(value)
             except ValueError as error:
                 raise InvalidInput.at(file, f"{error}; query the counter itself, without rate()", path=path) from None
+    if {"source", "destination"} <= reporters:
+        once = 'istio_requests_total{reporter="source"}'
+        raise InvalidInput.at(file, f"every request is counted twice, by both its proxies; query {once}")
 
 
 def _stretches(series: Series, moments: Sequence[float], source: Source) -> Iterator[Batch]:

@@ -49,6 +49,20 @@ def csv_rows(lines: Lines) -> Iterator[list[str]]:
             yield row
 
 
+def header_of(lines: Lines, rows: Iterator[list[str]], *needed: str) -> list[str]:
+    """Return the first record. Raises InvalidInput without the columns that a format has."""
+    header = next(rows, [])
+    missing = [name for name in needed if name not in header]
+    if missing:
+        raise lines.problem(f"no column {missing[0]}, which this format has; --format names another")
+    return header
+
+
+def column_of(lines: Lines, header: list[str], name: str) -> int:
+    """Return where a field of the last line is; 1 if there is no such column."""
+    return field_column(lines.text, header.index(name)) if name in header else 1
+
+
 def _columns(lines: Lines, header: list[str], said: Mapping[str, str], unit: str | None, place: Place) -> Columns:
     try:
         return find_columns(header, said, unit)
@@ -104,9 +118,10 @@ def json_rows(lines: Lines, *, only_objects: bool = True) -> Iterator[dict[str, 
             continue
         try:
             value = json.loads(text)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:  # ValueError alone for numbers of thousands of digits
             column = getattr(error, "colno", 1) + len(line) - len(line.lstrip())
-            raise lines.problem(f"is no JSON: {getattr(error, 'msg', 'nested too deeply')}", column=column) from None
+            why = getattr(error, "msg", "too deep, or a number too long")
+            raise lines.problem(f"is no JSON: {why}", column=column) from None
         if not isinstance(value, dict):
             raise lines.problem('is no JSON object; a row is one, like {"status": 200}')
         yield value

@@ -16,8 +16,13 @@ UNITS = {"s": 1e6, "ms": 1e3, "us": 1.0, "ns": 1e-3}
 """Microseconds in a unit of latency."""
 
 _NOTHING = ("", "-", "none", "null", "false", "no", "0")
-_FLAGS = {"FI": FaultKind.ABORT, "DI": FaultKind.DELAY}
-"""How Envoy's access log and Istio's metrics flag injected faults (%RESPONSE_FLAGS%)."""
+_FLAGS = {
+    "FI": FaultKind.ABORT,
+    "DI": FaultKind.DELAY,
+    "FaultInjected": FaultKind.ABORT,
+    "DelayInjected": FaultKind.DELAY,
+}
+"""How Envoy's access log and Istio's metrics flag injected faults (%RESPONSE_FLAGS%, and its _LONG form)."""
 _WORDS: dict[str, FaultKind] = {
     **{kind.value: kind for kind in FaultKind},
     **{kind.happened: kind for kind in FaultKind},

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from chaos.errors import InvalidInput
 from chaos.protocol.digest import Key
 from chaos.samples.detect import Options, Text, source_of
 from chaos.samples.source import Batch, Row, Source
@@ -122,6 +123,16 @@ def test_prometheus_ranges_are_stretches_and_a_fallen_counter_counts_from_0() ->
     ]
     assert source.notes == ["a counter fell from 400 to 30: it was reset, and counts from 0"]
     assert "times" not in source.unknown
+
+
+def test_requests_that_both_of_their_proxies_counted_are_refused() -> None:
+    series = ",".join(
+        f'{{"metric":{{"response_code":"200","reporter":"{each}"}},"value":[1,"5"]}}'
+        for each in ("source", "destination")
+    )
+    text = f'{{"status":"success","data":{{"resultType":"vector","result":[{series}]}}}}'
+    with pytest.raises(InvalidInput, match="counted twice"):
+        source_of([Text("a", [text]), Text("b", [text])], Options())
 
 
 def test_the_user_may_name_columns_and_unit() -> None:
