@@ -96,12 +96,21 @@ def prepare(
 def check(reading: Reading, *, thorough: bool = True) -> Prepared:
     """Check what was read: shape, admission, our own document, and if `thorough` analyzers and pitfalls."""
     services = plan_services(reading)
-    own = [*services.problems, *safety_problems(reading, services)]
+    own = [*services.problems, *safety_problems(reading, services), *_two_loads(reading)]
     if thorough:
         own += _task_problems(reading, services)
     refused = [*reading.errors, *own, *entry_problems(reading, services), *refusals(reading.resources)]
     said = [*reading.problems, *own, *(check_documents(reading.files) if thorough else refused)]
     return Prepared(reading, services, _in_order(said, reading), _in_order(refused, reading))
+
+
+def _two_loads(reading: Reading) -> list[Problem]:
+    """Return the problem of tasks beside a locustfile: nobody would send them, and their rules would see no traffic."""
+    load = reading.experiment.spec.load
+    if not load.locustfile or not load.tasks:
+        return []
+    message = "a locustfile sends its own requests, and these would not be sent; leave out one of the two"
+    return [reading.problem(("spec", "load", "tasks"), message, code="two-loads")]
 
 
 def _task_problems(reading: Reading, services: ServicePlan) -> list[Problem]:

@@ -25,7 +25,7 @@ from chaos.experiment.services import proxy_of
 from chaos.experiment.tasks import LoadTask, derive_tasks, tasks_of
 from chaos.mesh.compile.rules import Rules, compile_rules
 from chaos.runner.plan.checked import Prepared, Read, prepare
-from chaos.runner.plan.files import read_text, trouble_with_file
+from chaos.runner.plan.files import beside, read_text, trouble_with_file
 from chaos.runner.plan.nothing_behind import nothing_behind
 from chaos.runner.plan.options import RunOptions
 from chaos.runner.plan.outlook import Outlook, outlooks, too_short, with_enough_users
@@ -80,7 +80,7 @@ def plan_prepared(prepared: Prepared, options: RunOptions) -> RunPlan:
         requests=phases[0].stop.requests,
     )  # fmt: skip
     found = outlooks(phases, effects, lines, weights)
-    load = with_enough_users(reading.experiment.spec.load, found)
+    load = _with_locustfile(with_enough_users(reading.experiment.spec.load, found), reading.file)
     of_rules = [each for each in expected if not each.of_whole_phase and not each.unseen]
     if not of_rules and not silent and not hypotheses and search is None:
         raise InvalidInput.at(reading.file, "there is nothing to verify: no rule, and no task that takes one")
@@ -191,13 +191,19 @@ def _search(prepared: Prepared, rules: Rules, hold: Expression | None) -> Search
     return search
 
 
+def _with_locustfile(load: Load, file: str) -> Load:
+    """Return the load with the path of its locustfile, which is relative to the experiment file."""
+    return load.model_copy(update={"locustfile": beside(file, load.locustfile)}) if load.locustfile else load
+
+
 def _tasks(prepared: Prepared, rules: Rules) -> tuple[tuple[LoadTask, ...], list[Problem]]:
     """Return the experiment's tasks, or else tasks derived from the rules, and notes. Raises InvalidInput."""
     reading = prepared.reading
     load = reading.experiment.spec.load
     if load.locustfile:
-        if trouble := trouble_with_file(load.locustfile):
-            message = f"{load.locustfile}: {trouble}"
+        path = beside(reading.file, load.locustfile)
+        if trouble := trouble_with_file(path):
+            message = f"{path}: {trouble}"
             raise InvalidInput([reading.problem(("spec", "load", "locustfile"), message)])
         return tasks_of(reading), []
     if load.tasks:

@@ -36,6 +36,10 @@ REFUSED = [
     ("  verify: {expect: ['failurs < 5%']}", "4:21: spec.verify.expect[0]: unknown metric 'failurs'; did you mean"),
     ("  safeguards: ['masked(web) > 5%']", "4:16: spec.safeguards[0]: a safeguard cannot use masked"),
     ("  load: {tasks: [{get: http://shop/}]}", "4:18: spec.load.tasks[0]: no rule and no service is called shop"),
+    (
+        "  load: {locustfile: a.py, tasks: [{get: http://web/}]}",
+        "4:28: spec.load.tasks: a locustfile sends its own requests, and these would not be sent",
+    ),
     ("  load: {locustfile: /no/such/file.py}", "4:22: spec.load.locustfile: /no/such/file.py: there is no such file"),
     (
         "  verify: {expect: ['checks < 1%']}",
@@ -302,3 +306,11 @@ def test_warnings_and_remarks_on_the_rules_are_kept_and_errors_end_the_plan() ->
     run_plan = planned(text_of(experiment(verify={"unreached": "allow"}), shadowed))
     assert {note.severity for note in run_plan.notes} <= {"warning", "info"}
     assert any(note.code == "IST0130" for note in run_plan.notes)
+
+
+def test_a_locustfile_is_beside_the_experiment(tmp_path: Path) -> None:
+    (tmp_path / "users.py").write_text("")
+    file = tmp_path / "t.yaml"
+    file.write_text(f"{HEAD}  load: {{locustfile: users.py}}\n{WEB}{RULES}")
+    planned = plan_run(str(file), RunOptions())
+    assert planned.load.locustfile == str(tmp_path / "users.py")
