@@ -249,11 +249,24 @@ class Load(Model):
     arrival_rate: float | None = Field(default=None, gt=0)
     """Requests per second, sent without waiting for responses (open model). Without it, users wait for each
     response."""
+    arrivals: Literal["even", "poisson"] = "even"
+    """How the requests of an open model are spaced: evenly, or as a Poisson process, like those of many independent
+    users."""
+    keep_alive: bool = True
+    """With false, every request has a connection of its own."""
     tasks: tuple[Task, ...] = ()
     """Requests to send. By default, one that takes each rule is derived from the rules."""
     client: Literal["lean", "locust"] = "lean"
     processes: int = Field(default=1, ge=1, le=64)
     locustfile: str | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.arrivals == "poisson" and self.arrival_rate is None:
+            raise ValueError("arrivals: poisson needs arrivalRate, the requests per second")
+        if self.locustfile is not None and not self.keep_alive:
+            raise ValueError("keepAlive is for tasks; the users of a locustfile have connections of their own")
+        return self
 
 
 class Verify(Model):

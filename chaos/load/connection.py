@@ -40,7 +40,7 @@ class Connection:
     `deadline` (0.0 for no deadline) is watched by `Deadlines`. `used` is when the last response came; the caller of
     `exchange` sets it. `previous` belongs to the caller, and is None again on a new connection. `size` is the length in
     bytes of the last response's body. `head` is its head when `whole` asks for it. `first` is how many bytes of a body
-    `exchange` returns."""
+    `exchange` returns. With `once` it is closed after each response."""
 
     __slots__ = (
         "_addresses",
@@ -53,14 +53,16 @@ class Connection:
         "expired",
         "first",
         "head",
+        "once",
         "previous",
         "size",
         "used",
         "whole",
     )
 
-    def __init__(self, addresses: list[Address], whole: bool = False):
+    def __init__(self, addresses: list[Address], whole: bool = False, once: bool = False):
         self._addresses = addresses
+        self.once = once
         self.whole = whole
         self.first = FIRST
         self.head = b""
@@ -220,7 +222,7 @@ class Connection:
             body = data[start : start + (min(self.first, head.length) if surplus else self.first)]
         else:
             body, surplus = self._body(data[start:], head)
-        if head.closes or surplus:
+        if head.closes or surplus or self.once:
             self.close()
         return head.status, head.tail, body
 

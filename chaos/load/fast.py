@@ -63,6 +63,7 @@ def fast_user(shared: Shared) -> type[FastHttpUser]:
     placed = recorder.order.placed
     open_model = plan.arrival_rate is not None
     urls = [each.url if each.direct else plan.gateway.rstrip("/") + each.target for each in plan.tasks]
+    closing = {} if plan.keep_alive else {"connection": "close"}
     checks: list[Any] = [check_of(each.expect) for each in plan.tasks]
     longest = max(each.timeout for each in plan.tasks)
 
@@ -140,10 +141,14 @@ def fast_user(shared: Shared) -> type[FastHttpUser]:
                 recorder.sample(request, outcome)
 
         def ask(self, wanted: Task, url: str, request: str) -> Any:
-            headers = {"Host": wanted.host} | dict(wanted.headers) | {"x-request-id": request}
-            with gevent.Timeout(wanted.timeout):
-                return self.client.request(
-                    wanted.method, url, name=wanted.name, data=wanted.body, headers=headers, allow_redirects=False
-                )
+            headers = {"Host": wanted.host} | closing | dict(wanted.headers) | {"x-request-id": request}
+            try:
+                with gevent.Timeout(wanted.timeout):
+                    return self.client.request(
+                        wanted.method, url, name=wanted.name, data=wanted.body, headers=headers, allow_redirects=False
+                    )
+            finally:
+                if not plan.keep_alive:  # a server may keep it open although it was asked not to
+                    self.client.client.clientpool.close()
 
     return FastUser

@@ -38,9 +38,9 @@ class Prepared:
     check: Check | None = None
 
 
-def prepare(wanted: Task, to: int) -> Prepared:
-    """Prepare a task's request. Headers are as given; Host and content-length are added unless given, x-request-id
-    always."""
+def prepare(wanted: Task, to: int, keep_alive: bool = True) -> Prepared:
+    """Prepare a task's request. Headers are as given; Host, content-length and, without `keep_alive`, `connection:
+    close` are added unless given, x-request-id always."""
     body = None if wanted.body is None else wanted.body.encode()
     names = {name.lower() for name in wanted.headers}
     lines = [f"{wanted.method} {wanted.target} HTTP/1.1"]
@@ -49,6 +49,8 @@ def prepare(wanted: Task, to: int) -> Prepared:
     lines += [f"{name}: {value}" for name, value in wanted.headers.items() if name.lower() != "x-request-id"]
     if body is not None and not names & {"content-length", "transfer-encoding"}:
         lines.append(f"content-length: {len(body)}")
+    if not keep_alive and "connection" not in names:
+        lines.append("connection: close")
     lines.append("x-request-id: ")
     return Prepared(
         before="\r\n".join(lines).encode(),
@@ -63,7 +65,7 @@ def prepare(wanted: Task, to: int) -> Prepared:
 def prepare_all(plan: Plan) -> tuple[list[Prepared], list[list[Address]]]:
     """Return the tasks' requests, and the addresses they go to. Raises OSError when a name cannot be resolved."""
     hosts = list(dict.fromkeys(plan.address_of(each) for each in plan.tasks))
-    prepared = [prepare(each, hosts.index(plan.address_of(each))) for each in plan.tasks]
+    prepared = [prepare(each, hosts.index(plan.address_of(each)), plan.keep_alive) for each in plan.tasks]
     return prepared, [resolve(*host) for host in hosts]
 
 
@@ -79,7 +81,7 @@ def lean_user(shared: Shared) -> type[User]:
 
         def __init__(self, environment: Any):
             super().__init__(environment)
-            self.connections = [Connection(each, whole=not plan.tags) for each in addresses]
+            self.connections = [Connection(each, whole=not plan.tags, once=not plan.keep_alive) for each in addresses]
             self.cohort: Cohort | None = None  # of the request that is in flight
             self.phase = ""
             self.asked: int | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 from heapq import heappop, heappush
 
 from chaos.journal.identity import Identities, shares_of, task_of
+from chaos.load.arrivals import arrivals_of
 from chaos.protocol.load_plan import Plan
 
 
@@ -19,7 +20,7 @@ class Sequence:
         self._shares = shares_of(task.weight for task in plan.tasks) if plan.tasks else ()
         self._next, self._step = process, plan.processes
         self._returned: list[int] = []
-        self._interval = 1 / plan.arrival_rate if plan.arrival_rate else 0.0
+        self.due = arrivals_of(plan.arrivals, plan.arrival_rate, plan.seed).due
         self._replay: list[tuple[int, str]] | None = None
         self.limit = plan.requests
         if plan.replay is not None:
@@ -60,6 +61,3 @@ class Sequence:
     def identify(self, number: int) -> str:
         """Return the id of a request whose task is chosen elsewhere (in the user's own locustfile)."""
         return self._identify(number)[0]
-
-    def due(self, number: int) -> float:
-        return number * self._interval

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from chaos.protocol.plan_record import ShownFault
 
 CLIENTS = ("lean", "locust")
+ARRIVALS = ("even", "poisson")
 
 
 class BadPlan(ValueError):  # noqa: N818 - named for what it is
@@ -51,7 +52,8 @@ class Plan:
     """What one load process does.
 
     `gateway` is its URL. `duration` (seconds) or `requests`, whichever is reached first, ends the load; without both it
-    runs until it is stopped. `arrival_rate` (requests per second) makes it an open model. `wait` is the time in seconds
+    runs until it is stopped. `arrival_rate` (requests per second) makes it an open model; `arrivals` is one of
+    ARRIVALS. Without `keep_alive` every request has a connection of its own. `wait` is the time in seconds
     that a user of a closed model rests after each response. `sample` is the share of requests whose outcomes are
     reported one by one. `tags` means that the gateway sends x-chaos headers; without them an abort is known by Envoy's
     body. `replay` lists exact requests, `[task, id]` each, that are sent once in place of a run's own. Requests without
@@ -66,6 +68,8 @@ class Plan:
     users: int = 20
     spawn_rate: float = 100.0
     arrival_rate: float | None = None
+    arrivals: str = "even"
+    keep_alive: bool = True
     duration: float | None = None
     requests: int | None = None
     wait: float = 0.0
@@ -104,6 +108,8 @@ class Plan:
     def _checked(self) -> Plan:
         if self.client not in CLIENTS:
             raise BadPlan(f"client: {self.client!r} is not one of {', '.join(CLIENTS)}")
+        if self.arrivals not in ARRIVALS:
+            raise BadPlan(f"arrivals: {self.arrivals!r} is not one of {', '.join(ARRIVALS)}")
         if not self.tasks and not self.locustfile:
             raise BadPlan("no tasks and no locustfile: nothing to send")
         if self.users < 1 or self.processes < 1 or self.spawn_rate <= 0 or self.interval <= 0:

@@ -23,6 +23,7 @@ def load(result: Result) -> tuple[LoadRow, ...]:
     """Return the rows of the table."""
     plan, got = result.plan.load, result.delivered
     rate = plan.get("arrival_rate")
+    arrivals = "Poisson arrivals" if plan.get("arrivals") == "poisson" else "arrival rate"
     errors = sum(got.errors.values())
     causes = ", ".join(f"{words.count(count)} {frames.status_text(kind)}" for kind, count in sorted(got.errors.items()))
     rows = [
@@ -43,7 +44,7 @@ def load(result: Result) -> tuple[LoadRow, ...]:
         ),
         LoadRow(
             "Requests per second",
-            f"{words.short_count(rate)} (arrival rate)" if rate else "as fast as responses come",
+            f"{words.short_count(rate)} ({arrivals})" if rate else "as fast as responses come",
             words.short_count(got.rate),
             _rate_note(rate, got.rate),
         ),

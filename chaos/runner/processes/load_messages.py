@@ -18,6 +18,8 @@ def load_plan(load: Load, tasks: tuple[LoadTask, ...], *, gateway: str, seed: in
         users=load.users,
         spawn_rate=load.spawn_rate,
         arrival_rate=load.arrival_rate,
+        arrivals=load.arrivals,
+        keep_alive=load.keep_alive,
         client=load.client,
         processes=load.processes,
         locustfile=load.locustfile,

@@ -314,3 +314,22 @@ def test_a_locustfile_is_beside_the_experiment(tmp_path: Path) -> None:
     file.write_text(f"{HEAD}  load: {{locustfile: users.py}}\n{WEB}{RULES}")
     planned = plan_run(str(file), RunOptions())
     assert planned.load.locustfile == str(tmp_path / "users.py")
+
+
+LOADS = [
+    ("{arrivals: poisson}", "4:3: spec.load: arrivals: poisson needs arrivalRate, the requests per second"),
+    ("{arrivals: uniform}", '4:20: spec.load.arrivals: "uniform" is not known; expected even or poisson'),
+    ("{keepAlive: false, locustfile: x.py}", "4:3: spec.load: keepAlive is for tasks"),
+]
+
+
+@pytest.mark.parametrize(("load", "problem"), LOADS)
+def test_a_load_that_does_not_fit_together_is_refused(load: str, problem: str) -> None:
+    told = refusals(f"{HEAD}  load: {load}\n{WEB}{RULES}")
+    assert [each for each in told if each.startswith(f"{FILE}:{problem}")], told
+
+
+def test_the_load_is_told_of_arrivals_and_connections() -> None:
+    load = {"arrivalRate": 50, "arrivals": "poisson", "keepAlive": False}
+    told = planned_web(load=load).plan_record("x").load
+    assert (told["arrival_rate"], told["arrivals"], told["keep_alive"]) == (50.0, "poisson", False)
