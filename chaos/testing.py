@@ -40,21 +40,12 @@ from chaos.runner.plan.gateway_rules import gateway_plan
 from chaos.runner.processes.admin import Admin
 from chaos.runner.processes.session import start
 from chaos.verify.claim import certain_tolerance
-from chaos.verify.verdict import Verdict
+from chaos.verify.verdict import WORST_FIRST, Verdict
 
 TASK = "test"
 """The name of the test's own requests in hypotheses."""
 
 Response = TypeVar("Response")
-
-
-SEVERITY = (
-    Verdict.FALSIFIED,
-    Verdict.NO_TRAFFIC,
-    Verdict.INCONCLUSIVE,
-    Verdict.NOT_JUDGED,
-    Verdict.VERIFIED,
-)
 
 
 class VerdictError(AssertionError):
@@ -63,7 +54,7 @@ class VerdictError(AssertionError):
 
     def __init__(self, findings: Sequence[Finding]):
         self.findings = tuple(findings)
-        worst_first = sorted(findings, key=lambda each: SEVERITY.index(each.verdict))
+        worst_first = sorted(findings, key=lambda each: WORST_FIRST.index(each.verdict))
         super().__init__("\n".join(f"{each.verdict}: {each.sentence or each.title}" for each in worst_first))
 
 

@@ -24,8 +24,14 @@ class Verdict(StrEnum):
         return self in (Verdict.VERIFIED, Verdict.FALSIFIED)
 
 
-# A refuted claim stays the headline even when another saw no traffic, because it says more.
-_WORST_FIRST = (Verdict.FALSIFIED, Verdict.NO_TRAFFIC, Verdict.INCONCLUSIVE, Verdict.VERIFIED)
+WORST_FIRST = (
+    Verdict.FALSIFIED,  # it stays the headline even when another claim saw no traffic, because it says more
+    Verdict.NO_TRAFFIC,
+    Verdict.INCONCLUSIVE,
+    Verdict.NOT_JUDGED,
+    Verdict.VERIFIED,
+)
+"""In the order in which people want to read them."""
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
@@ -34,4 +40,5 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
     found = set(verdicts)
     if found == {Verdict.NOT_JUDGED}:
         return Verdict.INCONCLUSIVE
-    return next((verdict for verdict in _WORST_FIRST if verdict in found), Verdict.NO_TRAFFIC)
+    found.discard(Verdict.NOT_JUDGED)
+    return next((verdict for verdict in WORST_FIRST if verdict in found), Verdict.NO_TRAFFIC)

@@ -10,7 +10,7 @@ from chaos import formatting as words
 from chaos.claims.finding import Finding
 from chaos.journal.records import Plan
 from chaos.journal.result import Result
-from chaos.verify.verdict import Verdict
+from chaos.verify.verdict import WORST_FIRST, Verdict
 
 HEADLINES = {
     "verified": "Verified",
@@ -22,13 +22,6 @@ HEADLINES = {
     "interrupted": "Interrupted",
     "unfinished": "The run did not end",
 }
-SEVERITY = (
-    Verdict.FALSIFIED,
-    Verdict.NO_TRAFFIC,
-    Verdict.INCONCLUSIVE,
-    Verdict.NOT_JUDGED,
-    Verdict.VERIFIED,
-)
 SHOWN = 3  # findings described in words; the table has the others
 
 
@@ -119,7 +112,7 @@ def _details(findings: Sequence[Finding]) -> tuple[str, ...]:
 
 def severity(finding: Finding) -> int:
     """Return a sort key: 0 for a refuted finding, which matters most, to 4 for a verified one."""
-    return SEVERITY.index(finding.verdict)
+    return WORST_FIRST.index(finding.verdict)
 
 
 def told_of(finding: Finding) -> str:
