@@ -133,7 +133,7 @@ class Admin:
         name, faults = _field(body, "name", str), _field(body, "faults", bool, True)
         if len(name) > LONGEST_NAME or not is_unicode(name):
             raise BadCommand(f"name must be Unicode text of at most {LONGEST_NAME} characters")
-        scale = _scale(body.get("scale") or {})
+        scale = _scale(body.get("scale", {}))
         await self._controls.enter_phase(name, faults, scale)
         return web.json_response({"name": name, "faults": faults, "scale": scale})
 

@@ -93,16 +93,17 @@ _PHASE = _object(
 )
 _KEY = "/faults/{key}"
 _TEXT: Schema = {"type": "string"}
+_DOCUMENTS: Schema = {}  # a stream of YAML documents, which no JSON Schema describes
 
 OPERATIONS = (
     Operation("GET", "/health", "health", "Whether the gateway accepts requests", Health, draining=True),
     Operation(
         "GET", "/rules", "get_rules", "The rules in force, as a list or as their documents", RulesInForce,
-        also={YAML: _TEXT}, query={"format": {"type": "string", "enum": ["json", "yaml"]}}, refusals=(400, 409),
+        also={YAML: _DOCUMENTS}, query={"format": {"type": "string", "enum": ["json", "yaml"]}}, refusals=(400, 409),
     ),
     Operation(
         "PUT", "/rules", "put_rules", "Replace the rules, in all workers or in none", Generation,
-        body={YAML: _TEXT}, refusals=(400, 413),
+        body={YAML: _DOCUMENTS}, refusals=(400, 413),
     ),
     Operation("GET", "/faults", "get_faults", "Whether faults are on, and the levels of each rule", FaultsInForce),
     Operation(

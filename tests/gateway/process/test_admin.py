@@ -112,6 +112,8 @@ WRONG = [
     ("PUT", "/phase", {"name": 1}, "name must be a string, not 1"),
     ("PUT", "/phase", {"name": "a", "scale": {"latency": 1}}, "scale must be an object"),
     ("PUT", "/phase", {"name": "a", "scale": {"abort": -1}}, "scale.abort must be a number from 0 to 1e+06, not -1"),
+    ("PUT", "/phase", {"name": "a", "scale": None}, "scale must be an object"),
+    ("GET", "/rules?format=xml", None, "format='xml' is neither json nor yaml"),
     ("PUT", "/phase", {"name": "\ud800"}, "name must be Unicode text"),
     ("PUT", "/phase", {"name": "a" * 201}, "name must be Unicode text of at most 200 characters"),
     ("PUT", "/phase", '{"name": "a", "scale": {"abort": 1e999}}', "scale.abort must be a number from 0"),
