@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import http.client
 import json
 import os
 import signal
-import subprocess
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
-from support.experiments import experiment, start, virtual_service, write
+from support.experiments import start
+from support.serving import serving
 
 from chaos.cli.commands import call
 from chaos.runner.ctl.find import gateways
 
 RULE = "virtualservice/default/web/0"
-DELAY = {"percentage": {"value": 0}, "fixedDelay": "5s"}
 
 
 @pytest.fixture(autouse=True)
@@ -28,36 +22,6 @@ def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A runtime folder of this test's own, so that gateways of others are not found."""
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     return tmp_path
-
-
-@dataclass
-class Running:
-    process: subprocess.Popen[str]
-    admin: str
-    url: str
-
-    def get(self) -> int:
-        connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=20)
-        with contextlib.closing(connection):
-            connection.request("GET", "/", headers={"host": "web"})
-            return connection.getresponse().status
-
-
-@contextlib.contextmanager
-def serving(folder: Path, *arguments: str) -> Iterator[Running]:
-    fault = {"abort": {"percentage": {"value": 0}, "httpStatus": 418}, "delay": DELAY}
-    rules = virtual_service(fault=fault)
-    # Nothing listens there: what is not aborted is 503.
-    listed = {"web": {"endpoints": [{"address": "127.0.0.1:9"}]}}
-    file = write(folder, experiment(services=listed), rules)
-    process = start("gateway", file, "--listen", "127.0.0.1:0", *arguments, cwd=folder)
-    try:
-        assert process.stdout is not None
-        admin, url = (process.stdout.readline().split()[2].removeprefix("http://") for _ in range(2))
-        yield Running(process, admin, f"http://{url}")
-    finally:
-        process.terminate()
-        process.communicate(timeout=20)
 
 
 @pytest.mark.slow

@@ -48,6 +48,14 @@ class Admin:
         self._controls = controls
         self._description = description(with_token=with_token)
 
+    async def page(self, request: web.Request) -> web.Response:
+        """Return the page. It holds nothing of the gateway's: its script asks for that, with the token if there is
+        one."""
+        from chaos.gateway.process.page import page
+
+        found = page()
+        return web.Response(text=found.html, content_type="text/html", headers=found.headers)
+
     async def openapi(self, request: web.Request) -> web.Response:
         return web.json_response(self._description)
 
@@ -249,17 +257,20 @@ def _headers(request: web.Request) -> dict[str, str]:
 def _guard(token: str | None) -> Middleware:
     """Return the middleware that refuses strangers.
 
-    With a token, only requests that carry it pass. Without one, only requests from programs (no web page) and to a
-    loopback name pass, which also stops DNS rebinding."""
+    With a token, only requests that carry it pass, and those for the page, which asks for it. Without one, only
+    requests to a loopback name pass, which also stops DNS rebinding, from programs and from the API's own page."""
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if token is not None:
+        if token is not None and request.path == "/":
+            pass
+        elif token is not None:
             given = request.headers.get("authorization", "").encode("utf-8", "surrogateescape")
             if not hmac.compare_digest(given, f"Bearer {token}".encode()):
                 return web.json_response({"error": "the admin token is required, as a bearer token"}, status=401)
-        elif not _is_for_loopback(request) or sender(_headers(request), None) == "foreign page":
-            return web.json_response({"error": "only programs on this machine may call this, no web page"}, status=403)
+        elif not _is_for_loopback(request) or sender(_headers(request), f"http://{request.host}") == "foreign page":
+            only = "only programs on this machine may call this, and no web page but its own"
+            return web.json_response({"error": only}, status=403)
         return await handler(request)
 
     return guard

@@ -96,6 +96,7 @@ _TEXT: Schema = {"type": "string"}
 _DOCUMENTS: Schema = {}  # a stream of YAML documents, which no JSON Schema describes
 
 OPERATIONS = (
+    Operation("GET", "/", "page", "A page that shows all this, and sets it", also={HTML: _TEXT}),
     Operation("GET", "/health", "health", "Whether the gateway accepts requests", Health, draining=True),
     Operation(
         "GET", "/rules", "get_rules", "The rules in force, as a list or as their documents", RulesInForce,

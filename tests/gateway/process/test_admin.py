@@ -242,6 +242,7 @@ async def test_a_token_is_asked_for_when_there_is_one() -> None:
         assert (await call.call("GET", "/health"))[0] == 401
         assert (await call.call("GET", "/health", headers={"authorization": "Bearer wrong"}))[0] == 401
         assert (await call.call("GET", "/health", headers={"authorization": "Bearer secret"}))[0] == 200
+        assert (await call.call("GET", "/"))[0] == 200  # the page, which asks for it
 
 
 async def test_a_web_page_cannot_call_it() -> None:
@@ -252,10 +253,10 @@ async def test_a_web_page_cannot_call_it() -> None:
             {"origin": "http://evil.example"},
             {"origin": "null"},
             {"origin": ""},
-            {"origin": own},  # it has no pages
             {"sec-fetch-site": "cross-site"},
             {"sec-fetch-site": "same-site"},
-            {"sec-fetch-site": "same-origin"},
+            {"origin": own.replace("127.0.0.1", "localhost")},
+            {"origin": own, "sec-fetch-site": "same-site"},
             {"referer": "http://evil.example/"},
             {"host": "evil.example"},
             {"host": "127.0.0.1.evil.example"},
@@ -263,5 +264,6 @@ async def test_a_web_page_cannot_call_it() -> None:
             assert (await call.call("GET", "/counters", headers=headers))[0] == 403, headers
             assert (await call.call("PUT", "/faults", {"enabled": False}, headers=headers))[0] == 403, headers
         assert call.proxy.worker.faults is True
-        for headers in ({}, {"host": "localhost:1"}, {"host": "[::1]:1"}, {"sec-fetch-site": "none"}):
+        its_own = [{"origin": own}, {"sec-fetch-site": "same-origin"}, {"referer": f"{own}/"}]
+        for headers in ({}, {"host": "localhost:1"}, {"host": "[::1]:1"}, {"sec-fetch-site": "none"}, *its_own):
             assert (await call.call("GET", "/counters", headers=headers))[0] == 200, headers
