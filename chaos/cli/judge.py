@@ -70,9 +70,14 @@ def judge(
         unit=unit,
         name=name,
         out=out if report else None,
-        command=("chaos", *sys.argv[1:]),
+        command=("chaos", "judge", *_arguments(sys.argv)),
     )
     view = view_for()
     result = judged(options, view)
     view.end(result)
     return int(result.exit_code)
+
+
+def _arguments(command: list[str]) -> list[str]:
+    """Return what follows `judge` on the command line."""
+    return command[command.index("judge") + 1 :] if "judge" in command else []

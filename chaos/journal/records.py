@@ -50,6 +50,12 @@ class Plan:
     expectations: tuple[ExpectationRecord, ...] = ()
     notes: tuple[NoteRecord, ...] = ()
 
+    @property
+    def of_samples(self) -> bool:
+        """Whether it was judged from counts or samples (`chaos judge`), so that there was no load or gateway of
+        ours."""
+        return tuple(self.command[1:2]) == ("judge",)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phase:

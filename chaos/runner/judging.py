@@ -15,7 +15,7 @@ from chaos.claims.finding import Finding
 from chaos.claims.hypotheses.expression import parse_expression
 from chaos.claims.hypotheses.measure import Expression
 from chaos.claims.hypotheses.tokens import ExpressionError
-from chaos.errors import EnvironmentFailed, InvalidInput, Problem
+from chaos.errors import EnvironmentFailed, InvalidInput, Problem, Severity
 from chaos.experiment.read import stem
 from chaos.formatting import listed
 from chaos.journal.records import DigestLine, End, Event, Findings, Plan, Record
@@ -137,7 +137,7 @@ def _counted(
 ) -> RunResult:
     findings = judge_counts(claims, confidence=settings.confidence, tolerance=settings.tolerance)
     writer = _Folder(options, name, settings, {_file(options): text} if text else {})
-    writer.write(Event(level="info", text="judged by counts alone: nothing is known of single requests"))
+    writer.tell("info", "judged by counts alone: nothing is known of single requests")
     return writer.end(findings, sum(each.trials for each in claims), 0.0)
 
 
@@ -163,9 +163,9 @@ def _judge_samples(options: JudgeOptions, reading: Options, texts: Sequence[Text
         raise
     for note in dict.fromkeys(source.notes):
         view.event("warning", note)
-        writer.write(Event(level="warning", text=note))
+        writer.tell("warning", note)
     for reason in source.unknown.values():
-        writer.write(Event(level="info", text=reason))
+        writer.tell("info", reason)
     findings = judged.findings(source, gatherer.order.parts)
     for finding in findings:
         if finding.verdict is Verdict.NOT_JUDGED:
@@ -254,6 +254,10 @@ class _Folder:
     def write(self, record: Record) -> None:
         if self._journal is not None:
             self._journal.write(record)
+
+    def tell(self, level: Severity, text: str) -> None:
+        """Write what is to be known of the samples, at the end of what has been written."""
+        self.write(Event(at=max(self.seconds, 0.001), level=level, text=text))
 
     def stretch(self, stretch: Stretch) -> None:
         """Write a stretch with latencies; a journal has no others."""

@@ -72,6 +72,10 @@ def test_samples_get_the_folder_of_a_run_that_report_compare_and_the_index_read(
     result = json.loads((first / "result.json").read_text())
     assert (result["outcome"], result["load"]["delivered"]["requests"]) == ("verified", 12000)
     assert result["load"]["delivered"]["rate"] == pytest.approx(200, rel=0.02)
+    page = (first / "report.html").read_text()
+    assert "users at most" not in page  # nothing is said of a load and a gateway that there were not
+    assert not {f'id="{each}"' for each in ("load", "ledgers")} & set(page.replace(">", " ").split())
+    assert "--seed" not in page
     assert call(["report", str(first)]) == 0
     capsys.readouterr()
     assert call(["compare", str(first), str(second)]) in (0, 3)  # the same requests: none has changed

@@ -38,7 +38,8 @@ def markdown(result: Result, tables: Tables) -> str:
     if tables.statuses:
         parts += ["## What users saw", _statuses(tables), "## Latency", _latencies(tables)]
     parts.append(f"Run it again:\n\n{_fenced(repeat_command(plan))}")
-    parts.append(f"Started {words.when(plan.started)}, seed {plan.seed}, exit code {result.exit_code}.")
+    seed = "" if plan.of_samples else f" seed {plan.seed},"
+    parts.append(f"Started {words.when(plan.started)},{seed} exit code {result.exit_code}.")
     return "\n\n".join(parts) + "\n"
 
 

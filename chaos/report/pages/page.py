@@ -112,8 +112,11 @@ def context(result: Result, tables: Tables, drawings: dict[str, Drawing | None])
         "documents": listed,
         "anchors": {line.anchor for document in listed for line in document.lines},
         "ended": result.outcome != UNFINISHED,
+        "of_samples": plan.of_samples,
     }
     present = {
+        "load": not plan.of_samples,
+        "ledgers": not plan.of_samples,
         "statuses": shown["statuses"],
         "latency": shown["latencies"],
         "timeline": drawings.get("timeline"),
@@ -146,12 +149,12 @@ def _environment(result: Result) -> list[tuple[str, str]]:
         if part
     )
     facts = [
-        ("Experiment file", plan.file),
+        ("Samples" if plan.of_samples else "Experiment file", plan.file),
         ("Run", plan.run),
         ("Started", plan.started),
-        ("Seed", str(plan.seed)),
-        ("Load", load),
     ]
+    if not plan.of_samples:
+        facts += [("Seed", str(plan.seed)), ("Load", load)]
     facts += [(str(name), _plain(value)) for name, value in plan.environment.items()]
     return [(name, value) for name, value in facts if value]
 

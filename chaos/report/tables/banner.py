@@ -132,8 +132,9 @@ def _guarantee(result: Result) -> str:
 
 
 def repeat_command(plan: Plan) -> str:
-    """Return the command that repeats the run, with its seed: the same requests get the same faults."""
+    """Return the command that repeats the run, with its seed: the same requests get the same faults. What was judged
+    from samples has none."""
     command = [*plan.command] or ["chaos", "run", plan.file]
-    if not any(each.startswith("--seed") for each in command):
+    if not plan.of_samples and not any(each.startswith("--seed") for each in command):
         command += ["--seed", str(plan.seed)]
     return shlex.join(command)

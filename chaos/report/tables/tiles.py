@@ -25,14 +25,17 @@ def tiles(result: Result, table: pd.DataFrame) -> tuple[Tile, ...]:
     got = result.delivered
     made = [
         Tile("Requests", words.count(got.requests), f"in {words.seconds(got.seconds)}" if got.seconds else ""),
-        Tile("Requests per second", words.short_count(got.rate), f"{words.plural(got.peak_users, 'user')} at most"),
+        Tile("Requests per second", words.short_count(got.rate), _users(result)),
     ]
+    if result.plan.of_samples and not got.requests:
+        made.clear()  # counts alone have no requests that are known one by one
     if got.requests:
         failed = int(table.loc[(table["status"] == 0) | (table["status"] >= FAILURE), "count"].sum())
         faulted = int(table.loc[table["fault"] != "", "count"].sum())
         everything = frames.merged(table["latency"])
+        if faulted or not result.plan.of_samples:  # samples may not say which met a fault
+            made.append(_faults(result, faulted))
         made += [
-            _faults(result, faulted),
             Tile(
                 "Failed for users",
                 words.share(failed / got.requests),
@@ -46,6 +49,10 @@ def tiles(result: Result, table: pd.DataFrame) -> tuple[Tile, ...]:
         ]
     made.append(Tile("Exit code", str(result.exit_code), _exit_name(result.exit_code)))
     return tuple(made)
+
+
+def _users(result: Result) -> str:
+    return "" if result.plan.of_samples else f"{words.plural(result.delivered.peak_users, 'user')} at most"
 
 
 def _faults(result: Result, faulted: int) -> Tile:
