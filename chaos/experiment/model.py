@@ -238,6 +238,15 @@ class Task(Model):
         return self.method or "GET", self.url or ""
 
 
+class Stage(Model):
+    """A stretch of the load with its own number of users. The next stage begins when its duration is over."""
+
+    duration: Seconds
+    users: int = Field(ge=1, le=100_000)
+    spawn_rate: float = Field(default=100.0, gt=0)
+    """Number of users started, or stopped, per second."""
+
+
 class Load(Model):
     users: int = Field(default=20, ge=1, le=100_000)
     spawn_rate: float = Field(default=100.0, gt=0)
@@ -254,14 +263,33 @@ class Load(Model):
     users."""
     keep_alive: bool = True
     """With false, every request has a connection of its own."""
+    stages: tuple[Stage, ...] = ()
+    """In place of users and spawnRate: one number of users after another. After the last one the load ends, unless
+    something else says when; users of the last stage stay until then."""
     tasks: tuple[Task, ...] = ()
     """Requests to send. By default, one that takes each rule is derived from the rules."""
     client: Literal["lean", "locust"] = "lean"
     processes: int = Field(default=1, ge=1, le=64)
     locustfile: str | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _users_of_stages(cls, value: Any) -> Any:
+        """Return the load with as many users as the stage with most has."""
+        stages = value.get("stages") if isinstance(value, dict) else None
+        if not stages or not isinstance(stages, list):
+            return value
+        found = [each.get("users") for each in stages if isinstance(each, dict)]
+        for name in ("users", "spawnRate"):
+            if value.get(name) is not None:
+                raise ValueError(f"stages and {name} exclude each other; each stage has its own")
+        return {**value, "users": max((each for each in found if isinstance(each, int)), default=1)}
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if self.stages and (self.locustfile is not None or self.arrival_rate is not None):
+            other = "a locustfile, which has its own shape" if self.locustfile is not None else "arrivalRate"
+            raise ValueError(f"stages cannot be used with {other}")
         if self.arrivals == "poisson" and self.arrival_rate is None:
             raise ValueError("arrivals: poisson needs arrivalRate, the requests per second")
         if self.locustfile is not None and not self.keep_alive:

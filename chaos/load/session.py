@@ -79,7 +79,7 @@ class Session:
 
     def run(self) -> str:
         """Run until the load is over and return the reason. Raises SupervisorGone."""
-        gevent.spawn(self.load.start, self.plan.users, self.plan.spawn_rate)
+        gevent.spawn(self._start)
         gevent.spawn(self._obey)
         gevent.spawn(self._watch)
         while not self._over.wait(self._until_next_tick()):
@@ -98,6 +98,15 @@ class Session:
         )
         self.out.write(done)
         return self.reason
+
+    def _start(self) -> None:
+        """Start the users, those of one stage after the other if there are stages; the last ones stay."""
+        if not self.plan.stages:
+            self.load.start(self.plan.users, self.plan.spawn_rate)
+        for seconds, users, rate in self.plan.stages or ():
+            gevent.spawn(self.load.start, users, rate)
+            if self._over.wait(seconds):
+                return
 
     def _until_next_tick(self) -> float:
         interval, began = self.plan.interval, self.load.began

@@ -45,6 +45,7 @@ async def _measured(plan: RunPlan) -> float:
                 interval=WARM_UP,
                 spawn_rate=1000.0 * plan.load.users,
                 arrival_rate=None,
+                stages=None,
             )
             return await _rate(load, wanted)
     finally:

@@ -208,6 +208,7 @@ async def _send_phase(plan: RunPlan, session: Session, phase: RunPhase, requests
         interval=0.5,
         replay=tuple((request.task, request.id) for request in requests),
         arrival_rate=None,
+        stages=None,
         processes=1,
         tags=session.gateway is not None,
     )

@@ -48,7 +48,10 @@ class RunPhase:
 
 
 def stop_of(item: Load | Phase) -> Stop:
-    """Return when the load or a phase ends; `until: decided` is the default."""
+    """Return when the load or a phase ends; `until: decided` is the default, and the end of the last stage where there
+    are any."""
+    if isinstance(item, Load) and item.stages and item.duration is None and item.requests is None:
+        return Stop(item.until == "decided", sum(stage.duration for stage in item.stages))
     decided = item.until == "decided" or (item.duration is None and item.requests is None)
     return Stop(decided, item.duration, item.requests)
 

@@ -18,6 +18,7 @@ def load_plan(load: Load, tasks: tuple[LoadTask, ...], *, gateway: str, seed: in
         users=load.users,
         spawn_rate=load.spawn_rate,
         arrival_rate=load.arrival_rate,
+        stages=[(stage.duration, stage.users, stage.spawn_rate) for stage in load.stages] or None,
         arrivals=load.arrivals,
         keep_alive=load.keep_alive,
         client=load.client,

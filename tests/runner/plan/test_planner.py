@@ -10,6 +10,7 @@ from support.experiments import experiment, virtual_service, write
 from support.plans import FILE, planned, planned_web, refusals, text_of
 
 from chaos.runner.plan.options import RunOptions
+from chaos.runner.plan.phases import Stop
 from chaos.runner.plan.planner import plan_run
 from chaos.runner.plan.run_plan import RunPlan
 
@@ -320,6 +321,12 @@ LOADS = [
     ("{arrivals: poisson}", "4:3: spec.load: arrivals: poisson needs arrivalRate, the requests per second"),
     ("{arrivals: uniform}", '4:20: spec.load.arrivals: "uniform" is not known; expected even or poisson'),
     ("{keepAlive: false, locustfile: x.py}", "4:3: spec.load: keepAlive is for tasks"),
+    ("{users: 5, stages: [{duration: 1s, users: 2}]}", "4:3: spec.load: stages and users exclude each other"),
+    ("{spawnRate: 5, stages: [{duration: 1s, users: 2}]}", "4:3: spec.load: stages and spawnRate exclude each"),
+    ("{arrivalRate: 5, stages: [{duration: 1s, users: 2}]}", "4:3: spec.load: stages cannot be used with arrivalRate"),
+    ("{stages: [{duration: 1s, users: 0}]}", "4:41: spec.load.stages[0].users: 0 is less than 1"),
+    ("{stages: [{users: 1}]}", "4:19: spec.load.stages[0].duration: required, but missing"),
+    ("{stages: 5}", "4:18: spec.load.stages: expected a list, not 5"),
 ]
 
 
@@ -333,3 +340,14 @@ def test_the_load_is_told_of_arrivals_and_connections() -> None:
     load = {"arrivalRate": 50, "arrivals": "poisson", "keepAlive": False}
     told = planned_web(load=load).plan_record("x").load
     assert (told["arrival_rate"], told["arrivals"], told["keep_alive"]) == (50.0, "poisson", False)
+
+
+def test_a_run_lasts_as_long_as_its_stages_unless_something_else_says_when() -> None:
+    stages = [{"duration": "20s", "users": 10}, {"duration": "40s", "users": 30, "spawnRate": 5}]
+    run_plan = planned_web(load={"stages": stages})
+    assert (run_plan.phases[0].stop, run_plan.load.users) == (Stop(False, 60.0), 30)
+    assert run_plan.plan_record("x").load["stages"] == [(20.0, 10, 100.0), (40.0, 30, 5.0)]
+    assert planned_web(load={"stages": stages, "until": "decided"}).phases[0].stop == Stop(True, 60.0)
+    assert planned_web(load={"stages": stages, "duration": "5s"}).phases[0].stop == Stop(False, 5.0)
+    phases = [{"name": "a", "duration": "5s"}, {"name": "b"}]
+    assert [each.stop.duration for each in planned_web(load={"stages": stages}, phases=phases).phases] == [5.0, 60.0]
