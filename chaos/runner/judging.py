@@ -15,7 +15,7 @@ from chaos.claims.finding import Finding
 from chaos.claims.hypotheses.expression import parse_expression
 from chaos.claims.hypotheses.measure import Expression
 from chaos.claims.hypotheses.tokens import ExpressionError
-from chaos.errors import EnvironmentFailed, InvalidInput, Problem, Severity
+from chaos.errors import ChaosError, InvalidInput, Problem, Severity
 from chaos.experiment.read import stem
 from chaos.formatting import listed
 from chaos.journal.records import DigestLine, End, Event, Findings, Plan, Record
@@ -81,14 +81,14 @@ def judge(options: JudgeOptions, view: View) -> RunResult:
 
     Raises InvalidInput with what is wrong with the claims or the samples."""
     if options.successes is not None or options.trials is not None:
-        return _judge_one(options)
+        return _judge_one(options, view)
     if not options.files:
         raise InvalidInput.at("chaos judge", "give a FILE of samples, or --successes and --trials with --claim")
     with ExitStack() as stack:
         first = Lines(_opened(options.files[0], stack), _shown(options.files[0]))
         reading = _reading(options)
         if is_claims(first, reading):
-            return _judge_file(options, first)
+            return _judge_file(options, first, view)
         others = [Text(_shown(file), _opened(file, stack)) for file in options.files[1:]]
         return _judge_samples(options, reading, [Text(first.file, first), *others], view)
 
@@ -107,7 +107,7 @@ def _reading(options: JudgeOptions) -> Options:
 # ---------------------------------------------------------------------- counts
 
 
-def _judge_one(options: JudgeOptions) -> RunResult:
+def _judge_one(options: JudgeOptions, view: View) -> RunResult:
     """Judge the one claim of the command line by its counts."""
     if options.files or options.expect or len(options.claims) != 1:
         raise InvalidInput.at("--successes", "counts are those of one --claim; a file of claims has those of several")
@@ -118,10 +118,10 @@ def _judge_one(options: JudgeOptions) -> RunResult:
         raise InvalidInput.at("--successes", f"{options.successes} successes of {options.trials} trials")
     claims, _ = _parsed(options, counted=True)
     counted = CountedClaim(claims[0], options.successes, options.trials)
-    return _counted(options, [counted], _Settings.of(options), options.name or "judge", "")
+    return _counted(options, view, [counted], _Settings.of(options), options.name or "judge", "")
 
 
-def _judge_file(options: JudgeOptions, lines: Lines) -> RunResult:
+def _judge_file(options: JudgeOptions, lines: Lines, view: View) -> RunResult:
     if options.claims or options.expect:
         raise InvalidInput.at(lines.file, "has claims of its own; --claim and --expect are for files of samples")
     if len(options.files) > 1:
@@ -129,16 +129,16 @@ def _judge_file(options: JudgeOptions, lines: Lines) -> RunResult:
     text = lines.rest()
     read = read_counts(text, lines.file)
     settings = _Settings.of(options, read.confidence, read.tolerance)
-    return _counted(options, read.claims, settings, options.name or read.name or stem(lines.file), text)
+    return _counted(options, view, read.claims, settings, options.name or read.name or stem(lines.file), text)
 
 
 def _counted(
-    options: JudgeOptions, claims: Sequence[CountedClaim], settings: _Settings, name: str, text: str
+    options: JudgeOptions, view: View, claims: Sequence[CountedClaim], settings: _Settings, name: str, text: str
 ) -> RunResult:
     findings = judge_counts(claims, confidence=settings.confidence, tolerance=settings.tolerance)
     writer = _Folder(options, name, settings, {_file(options): text} if text else {})
     writer.tell("info", "judged by counts alone: nothing is known of single requests")
-    return writer.end(findings, sum(each.trials for each in claims), 0.0)
+    return writer.end(view, findings, sum(each.trials for each in claims), 0.0)
 
 
 # ---------------------------------------------------------------------- samples
@@ -170,7 +170,7 @@ def _judge_samples(options: JudgeOptions, reading: Options, texts: Sequence[Text
     for finding in findings:
         if finding.verdict is Verdict.NOT_JUDGED:
             view.event("info", f"{finding.title}: {finding.sentence[0].lower()}{finding.sentence[1:]}")
-    return writer.end(findings, gatherer.requests, 0.0 if "times" in source.unknown else writer.seconds)
+    return writer.end(view, findings, gatherer.requests, 0.0 if "times" in source.unknown else writer.seconds)
 
 
 def _parsed(options: JudgeOptions, *, counted: bool = False) -> tuple[list[ShareText], list[Expression]]:
@@ -286,7 +286,7 @@ class _Folder:
             self._journal.path.unlink()
             self.folder.rmdir()
 
-    def end(self, findings: Sequence[Finding], requests: int, seconds: float) -> RunResult:
+    def end(self, view: View, findings: Sequence[Finding], requests: int, seconds: float) -> RunResult:
         """Write the findings, make the report, and return the result."""
         outcome, code, reasons = outcome_of(findings)
         if self._journal is not None:
@@ -294,12 +294,13 @@ class _Folder:
             self.write(Findings(at=at, findings=tuple(each.to_dict() for each in findings)))
             self.write(End(at=at, outcome=outcome, exit_code=int(code), reasons=reasons))
             self._journal.close()
-            self._report()
+            self._report(view)
         return RunResult(
             self._name, _file(self._options), outcome, code, reasons, tuple(findings), self.folder, requests, seconds
         )
 
-    def _report(self) -> None:
+    def _report(self, view: View) -> None:
+        """Make the report. If that fails, the verdict stands, and a warning says so."""
         from chaos.report.pages.index import render_index
         from chaos.report.pages.render import render
 
@@ -308,5 +309,5 @@ class _Folder:
             paths = render(self.folder)
             if paths.root is not None:
                 render_index(paths.root)
-        except OSError as error:
-            raise EnvironmentFailed(f"cannot write the report: {error.strerror}") from None
+        except (OSError, ChaosError) as error:
+            view.event("warning", f"the report failed: {error}; `chaos report {self.folder}` tries again")

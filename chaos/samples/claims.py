@@ -41,7 +41,15 @@ class SampledAbort(_OfSamples, AbortClaim):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampledDelay(_OfSamples, DelayClaim):
-    """The claim *delay* of samples. `seconds` 0.0 stands for any."""
+    """The claim *delay* of samples. `seconds` 0.0 stands for any.
+
+    A request that is marked as delayed and took less than half of the delay was not. Not less than nearly all of it, as
+    in a run: Envoy times its delays from the beginning of an event loop's turn, and on a busy machine a fifth of those
+    of 20 ms took 15 to 18 ms by its own log."""
+
+    @property
+    def earliest(self) -> float:
+        return self.seconds / 2 if self.tagged and self.share else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,8 @@
 """Read Envoy's access log in JSON, with the names of Istio's default format (accessLogEncoding: JSON).
 
-The flags FI and DI say which requests Envoy's fault filter aborted and delayed; `duration` is in milliseconds, until
-the last byte. The task is the route's name if it has one, else the method and the path. Other lines of a proxy's log
-are left out.
+The flags FI and DI say which requests Envoy's fault filter aborted and delayed; `duration` is in whole milliseconds,
+until the last byte. The task is the route's name if it has one, else the method and the path. Other lines of a proxy's
+log are left out.
 
 Source: pilot/pkg/model/telemetry_logging.go (`EnvoyJSONLogFormatIstio`); Envoy's %RESPONSE_FLAGS%."""
 
@@ -17,6 +17,8 @@ from chaos.samples.source import Row, Source
 from chaos.samples.table import json_rows
 from chaos.samples.values import flags_of, latency_of, status_of, time_of
 
+HALF = 500
+"""Microseconds: a duration is cut to whole milliseconds, so that the middle of one is the best guess."""
 _NO_FLAGS = "the access log has no response_flags, which say what Envoy's fault filter did"
 _NO_TIMES = "the access log has no start_time, by which to tell how much requests depend on each other"
 _NO_DURATION = "the access log has no duration"
@@ -51,7 +53,7 @@ def _row(lines: Lines, source: Source, value: Mapping[str, Any]) -> Row:
     try:
         status = status_of(value["response_code"])
         field = "duration"
-        latency = None if "latency" in source.unknown else latency_of(value.get(field) or 0, 1e3)
+        latency = None if "latency" in source.unknown else latency_of(value.get(field) or 0, 1e3) + HALF
         field = "start_time"
         at = None if "times" in source.unknown else time_of(value.get(field))
     except ValueError as error:

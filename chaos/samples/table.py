@@ -171,7 +171,7 @@ def _latency(values: Mapping[str, Any], columns: Columns, status: int) -> int | 
     if value in (None, "", "-"):
         if status:
             raise ValueError("a request with a response has no latency")
-        return 0
+        return 1
     return latency_of(value, columns.scale)
 
 

@@ -74,8 +74,8 @@ def _iso(text: str) -> float:
 
 
 def latency_of(value: Any, scale: float | None) -> int:
-    """Return a latency in microseconds. `scale` is that of a plain number's unit; None if only texts with their unit
-    (`12ms`) are latencies."""
+    """Return a latency in microseconds, at least one. `scale` is that of a plain number's unit; None if only texts with
+    their unit (`12ms`) are latencies."""
     if isinstance(value, str) and value.strip()[-1:].isalpha():
         microseconds = parse_duration(value.strip()) * 1e6
     elif scale is None:
@@ -84,7 +84,7 @@ def latency_of(value: Any, scale: float | None) -> int:
         microseconds = number_of(value) * scale
     if not 0 <= microseconds <= LONGEST:
         raise ValueError(f"{shown(value)} is no latency between 0 and a day")
-    return round(microseconds)
+    return max(1, round(microseconds))  # a histogram's least; 0 has no place on a logarithmic axis
 
 
 def number_of(value: Any) -> float:

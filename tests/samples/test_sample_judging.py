@@ -165,6 +165,14 @@ def test_a_delay_is_judged_by_latencies_where_nothing_says_which_were_delayed() 
     assert [each.verdict for each in found] == [Verdict.VERIFIED, Verdict.NOT_JUDGED]
 
 
+@pytest.mark.parametrize(("took", "verdict"), [(0.015, Verdict.VERIFIED), (0.004, Verdict.FALSIFIED)])
+def test_a_delay_may_be_a_little_short_as_envoys_are_but_not_by_half(took: float, verdict: Verdict) -> None:
+    chance = random.Random(4)
+    faults = ["delay" if chance.random() < 0.5 else "" for _ in range(8000)]
+    rows = (f"{1000 + n / 100},{took if fault else 0.001},200,{fault}\n" for n, fault in enumerate(faults))
+    assert judged(["time,latency_s,status,fault\n", *rows], claims=("delay 20ms 50% ± 3",))[0].verdict is verdict
+
+
 # ------------------------------------------------------------------ what cannot be known
 
 
