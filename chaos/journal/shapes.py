@@ -149,6 +149,8 @@ class RuleCounters(Shape):
     left: dict[str, Count] = {}
     left_to: dict[str, Count] = {}
     failures: dict[str, Count] = {}
+    upstream_seconds: Number = 0.0
+    upstream_times: dict[str, Count] = {}
 
     @model_validator(mode="before")
     @classmethod
@@ -174,6 +176,7 @@ class CountersShape(Shape):
     cpu_seconds: Number = 0.0
     phases: dict[str, dict[str, RuleCounters]] = {}
     unmatched: Count = 0
+    by_hand: list[Text] = []
 
 
 class FaultedShape(Shape):

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import NotRequired, TypedDict
 
+BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Seconds: the upper bounds of the classes into which the times of upstream are counted."""
+
+WITHIN = (*map(str, BOUNDS), "+Inf")
+"""The classes' names, as Prometheus writes its `le`."""
+
 
 class RuleCounters(TypedDict):
     """What the gateway counted of one rule in one phase. `faults` counts the requests that met a fault, by its tag as
@@ -11,7 +17,9 @@ class RuleCounters(TypedDict):
     first), statuses of upstream responses and numbers of attempts. Of clients that left before their response, `left`
     counts the tags of the faults drawn for them (empty for none), and `left_to` the clusters they were for.
     Of forwarded requests `answered` had their response from upstream; `failures` had none, or not all of it, by Envoy's
-    response flag (UH, UF, UC ...)."""
+    response flag (UH, UF, UC ...).
+    Of responses that came from upstream and were passed on, `upstream_times` counts by class (`WITHIN`) how long their
+    heads took from when the request was sent; `upstream_seconds` is the sum."""
 
     requests: int
     faults: dict[str, int]
@@ -29,6 +37,8 @@ class RuleCounters(TypedDict):
     left: dict[str, int]
     left_to: dict[str, int]
     failures: dict[str, int]
+    upstream_seconds: float
+    upstream_times: dict[str, int]
 
 
 class GatewayCounters(TypedDict):

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from bisect import bisect_left
 from collections.abc import Callable
 
 from chaos.gateway.exchange import states
@@ -57,6 +58,7 @@ from chaos.mesh.decision import (
     Request,
 )
 from chaos.mesh.headers.grpc import is_grpc
+from chaos.protocol.counters import BOUNDS, WITHIN
 
 
 class Exchange:
@@ -274,12 +276,15 @@ class Exchange:
 
     def _own_lines(self, attempt: Attempt, status: int, shared: bytes) -> bytes:
         """Return the header lines of this response alone; decides whether the connection closes after it."""
+        ledger, seconds = self._ledger, self._worker.now() - attempt.sent_at
+        ledger.upstream_seconds += seconds
+        ledger.upstream_times[WITHIN[bisect_left(BOUNDS, seconds)]] += 1
         if (
             self._forward_to.headwork.service_time_by_rule or self._websocket
         ):  # in `shared`; or no request's end to count from
             lines = b""
         else:
-            milliseconds = int((self._worker.now() - attempt.sent_at) * 1000)
+            milliseconds = int(seconds * 1000)
             lines = SERVICE_TIMES[milliseconds] if milliseconds < 100 else service_time(milliseconds)
         if self.decision.fault or self._attempts > 1:
             lines += own_tags(self._ledger, self.decision.fault, self._attempts)

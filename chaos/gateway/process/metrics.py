@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import accumulate
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from chaos.faults import TAGS, count_of, happened
-from chaos.protocol.counters import GatewayCounters, RuleCounters
+from chaos.protocol.counters import WITHIN, GatewayCounters, RuleCounters
 
 _PLAIN = {
     "requests": "Requests that took this rule",
@@ -60,6 +61,16 @@ class _Counters(Collector):
                 for key, count in counts[name].items():  # type: ignore[literal-required]
                     family.add_metric((phase, rule, key), count)
             yield family
+        yield self._upstream_times()
+
+    def _upstream_times(self) -> Metric:
+        """Return the histogram of the times that upstream took."""
+        text = "Seconds from the sending of a request upstream to the head of its response"
+        family = HistogramMetricFamily("chaos_upstream_latency_seconds", text, labels=("phase", "rule"))
+        for phase, rule, counts in self._rules():
+            within = accumulate(counts["upstream_times"].get(name, 0) for name in WITHIN)
+            family.add_metric((phase, rule), list(zip(WITHIN, within, strict=True)), counts["upstream_seconds"])
+        return family
 
     def _rules(self) -> Iterator[tuple[str, str, RuleCounters]]:
         for phase, rules in self._counters["phases"].items():

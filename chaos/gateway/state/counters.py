@@ -16,9 +16,11 @@ from chaos.protocol.tags import encode_tag
 
 _SUMS = (
     "requests", "forwarded", "answered", "mirrored", "upstream_requests", "upstream_failures", "delay_seconds",
+    "upstream_seconds",
 )  # fmt: skip
 _TALLIES = (
     "faults", "destinations", "statuses", "upstream_statuses", "tries", "left", "left_to", "mirrors", "failures",
+    "upstream_times",
 )  # fmt: skip
 
 REMEMBERED = 256  # heads of upstream responses, per rule and destination
@@ -44,9 +46,10 @@ class Ledger:
         self.key = key
         self.requests = self.forwarded = self.answered = self.mirrored = 0
         self.upstream_requests = self.upstream_failures = 0
-        self.delay_seconds = 0.0
+        self.delay_seconds = self.upstream_seconds = 0.0
         self.faults: defaultdict[str, int] = defaultdict(int)
         self.destinations: defaultdict[str, int] = defaultdict(int)
+        self.upstream_times: defaultdict[str, int] = defaultdict(int)
         self.statuses: defaultdict[int, int] = defaultdict(int)
         self.upstream_statuses: defaultdict[int, int] = defaultdict(int)
         self.tries: defaultdict[int, int] = defaultdict(int)

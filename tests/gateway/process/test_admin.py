@@ -14,8 +14,8 @@ import aiohttp
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.decisions import HandRules, aborting, direct
-from support.scripted import InProcess, gateway, get
+from support.decisions import HandRules, aborting, cluster, direct, to
+from support.scripted import InProcess, gateway, get, upstream
 
 from chaos.errors import InvalidInput
 from chaos.gateway.process.app import admin
@@ -267,3 +267,17 @@ async def test_a_web_page_cannot_call_it() -> None:
         its_own = [{"origin": own}, {"sec-fetch-site": "same-origin"}, {"referer": f"{own}/"}]
         for headers in ({}, {"host": "localhost:1"}, {"host": "[::1]:1"}, {"sec-fetch-site": "none"}, *its_own):
             assert (await call.call("GET", "/counters", headers=headers))[0] == 200, headers
+
+
+async def test_the_times_of_upstream_are_a_histogram() -> None:
+    async with upstream() as server, api() as call:
+        call.proxy.worker.use(to(cluster(server.port)))
+        for _ in range(3):
+            assert (await call.proxy.ask(get())).status == 200
+        counts: Any = call.proxy.counts()
+        assert sum(counts["upstream_times"].values()) == counts["answered"] == 3
+        _, text = await call.call("GET", "/metrics")
+        labels = 'phase="",rule="virtualservice/default/web/0"'
+        assert f'chaos_upstream_latency_seconds_bucket{{le="+Inf",{labels}}} 3.0' in text
+        assert f"chaos_upstream_latency_seconds_count{{{labels}}} 3.0" in text
+        assert f"chaos_upstream_latency_seconds_sum{{{labels}}} {counts['upstream_seconds']}" in text
