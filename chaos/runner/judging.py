@@ -238,7 +238,7 @@ class _Folder:
                 run=self.folder.name if self.folder is not None else "",
                 name=name,
                 file=_file(options),
-                description="Judged from samples." if options.files else "Judged from counts.",
+                description="Judged from counts." if judged is None else "Judged from samples.",
                 documents=documents,
                 seed=0,
                 command=options.command,
