@@ -21,6 +21,7 @@ from chaos.mesh.read.kinds import (
     GATEWAY_API_ROUTES,
     GROUP,
     KINDS,
+    OURS,
     POLICIES,
     VERSIONS,
     is_kubernetes,
@@ -92,7 +93,7 @@ def items(documents: Iterable[Document], problems: list[Problem]) -> Iterator[It
                 problems.append(problem)
             elif _is_read(item):
                 yield item
-            elif item.kind != "Experiment":
+            elif item.kind not in OURS:
                 others.setdefault(document.file, []).append(item)
     problems += [
         found[0].problem(("kind",), summary(item.kind for item in found), "info", "not-used")
@@ -131,10 +132,10 @@ def _strange(item: Item) -> Problem | None:
         return item.problem(("apiVersion",), f"expected {_right_version(kind)}, not {shown(version)}")
     if kind in KINDS:
         return _wrong_version(item, kind, version) or _unrendered(item)
-    if kind == "Experiment":
+    if kind in OURS:
         if version == EXPERIMENT:
             return None
-        return item.problem(("apiVersion",), f"{shown(version)} is not known for an Experiment; write {EXPERIMENT}")
+        return item.problem(("apiVersion",), f"{shown(version)} is not known for {OURS[kind]}; write {EXPERIMENT}")
     if is_kubernetes(kind, version):
         return None
     if wrong := unknown_kind(kind, version):
@@ -173,7 +174,7 @@ def _wrong_version(item: Item, kind: str, version: str) -> Problem | None:
 
 
 def _right_version(kind: str) -> str:
-    return EXPERIMENT if kind == "Experiment" else f"{GROUP}/v1 (or v1beta1, v1alpha3)"
+    return EXPERIMENT if kind in OURS else f"{GROUP}/v1 (or v1beta1, v1alpha3)"
 
 
 def read_resource(item: Item) -> tuple[Resource[Any] | None, list[Problem]]:

@@ -18,6 +18,8 @@ VERSIONS = ("v1", "v1beta1", "v1alpha3")
 KINDS = ("VirtualService", "DestinationRule", "ServiceEntry", "Gateway", "Sidecar")
 SERVICE = "Service"  # Kubernetes' own: it says which ports a host has and what they speak
 EXPERIMENT = "chaos/v1alpha1"
+OURS = {"Experiment": "an Experiment", "RoutingTest": "a RoutingTest"}
+"""Our own kinds, which say nothing of the mesh, with their articles."""
 WORKLOADS = {
     "Pod": "v1", "Deployment": "apps", "StatefulSet": "apps", "DaemonSet": "apps", "ReplicaSet": "apps", "Job": "batch",
     "CronJob": "batch",
@@ -50,7 +52,7 @@ def unknown_kind(kind: str, version: str) -> Wording | None:
     if kind in POLICIES and (group.endswith(".istio.io") or group == "istio.io"):
         return None
     if group in _ISTIO_GROUPS or group == "chaos" or (not slash and kind not in _CORE):
-        hint = suggestion(kind, [*KINDS, "Experiment", "RoutingTest"], f"expected {one_of([*KINDS, 'Experiment'])}")
+        hint = suggestion(kind, [*KINDS, *OURS], f"expected {one_of([*KINDS, 'Experiment'])}")
         return hint.after(f"unknown kind {shown(kind)}")
     return None
 
