@@ -42,7 +42,15 @@ class Watcher(View):
 
 
 class Setter(View):
-    """Someone who sets a level with `chaos ctl` before the load begins, and undoes it after some requests."""
+    """Someone who sets a level with `chaos ctl` before the load begins, and undoes it after some requests, when the run
+    has told of it: it looks once a second."""
+
+    def __init__(self) -> None:
+        self.told = threading.Event()
+
+    def event(self, level: str, text: str) -> None:
+        if text.startswith("by hand: "):
+            self.told.set()
 
     def begin(self, name: str, description: str, folder: Path) -> None:
         threading.Thread(target=self.set, daemon=True).start()
@@ -53,6 +61,7 @@ class Setter(View):
         apply(admin, settings(["web.abort=0"], faults))
         counts = lambda: admin.read_counters()["phases"].get(BY_HAND, {}).values()  # noqa: E731
         wait_for(lambda: sum(rule["requests"] for rule in counts()) > 2000, 20, "2000 requests")
+        assert self.told.wait(20)
         reset(admin, ["web"], faults)
 
 
