@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import typer
 
@@ -53,3 +54,12 @@ def print_document(text: str) -> None:
     say_json(text, nl=False)
     if lost := what_was_lost(sys.stdout):
         raise EnvironmentFailed(f"cannot write the output: {lost}")
+
+
+@contextlib.contextmanager
+def writing(what: object) -> Iterator[None]:
+    """Turn an OSError into EnvironmentFailed that says what cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise EnvironmentFailed(f"cannot write {what}: {error.strerror}") from None

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chaos.cli.output import say, say_json, say_lines
-from chaos.errors import EnvironmentFailed
+from chaos.cli.output import say, say_json, say_lines, writing
 
 if TYPE_CHECKING:
     from chaos.runner.terminal.result import RunResult
@@ -117,7 +115,7 @@ def _write_data(results: Sequence[RunResult]) -> None:
 
     for result in results:
         if result.folder is not None:
-            with _told(f"result.json in {result.folder}"):
+            with writing(f"result.json in {result.folder}"):
                 write_data(result.folder)
 
 
@@ -126,21 +124,12 @@ def _write_junit(path: Path, results: Sequence[RunResult]) -> None:
 
     there = [each.folder for each in results if each.folder is not None and (each.folder / "junit.xml").exists()]
     others = [(each.name, "\n".join(each.reasons)) for each in results if each.folder not in there]
-    with _told(str(path)):
+    with writing(str(path)):
         write_merged(path, there, others)
 
 
 def _append_summary(path: Path, results: Sequence[RunResult]) -> None:
     from chaos.runner.terminal.results import markdown_of
 
-    with _told(str(path)), path.open("a", encoding="utf-8", errors="replace") as file:
+    with writing(str(path)), path.open("a", encoding="utf-8", errors="replace") as file:
         file.write(markdown_of(results))
-
-
-@contextlib.contextmanager
-def _told(what: str) -> Iterator[None]:
-    """Turn a file that cannot be written into the command's error, after all results have been printed."""
-    try:
-        yield
-    except OSError as error:
-        raise EnvironmentFailed(f"cannot write {what}: {error.strerror}") from None

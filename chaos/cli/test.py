@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chaos.cli.output import say_json, say_lines
-from chaos.errors import EnvironmentFailed, ExitCode
+from chaos.cli.output import say_json, say_lines, writing
+from chaos.errors import ExitCode
 from chaos.printable import printable_line
 
 if TYPE_CHECKING:
@@ -108,7 +108,5 @@ def _write_junit(path: Path, tested: Tested, wanted: float | None) -> None:
     """Write the document. Raises EnvironmentFailed if that is impossible."""
     from chaos.report.pages.route_tests import write_junit
 
-    try:
+    with writing(path):
         write_junit(path, tested.outcomes, tested.coverage, wanted)
-    except OSError as error:
-        raise EnvironmentFailed(f"cannot write {path}: {error.strerror}") from None

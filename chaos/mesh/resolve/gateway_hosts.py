@@ -16,6 +16,9 @@ from chaos.mesh.resolve.bindings import Bound
 from chaos.mesh.resolve.entries import Entry, LeftOut, counted
 from chaos.mesh.resolve.virtual_hosts import VirtualHost
 
+View = dict[int, tuple[tuple[Entry, ...], list[LeftOut]]]
+"""By a VirtualService's place: the entries that count for one Gateway, and those that do not."""
+
 
 @dataclass(slots=True)
 class GatewayHosts:
@@ -35,29 +38,33 @@ class GatewayHosts:
     def hosts(self, gateways: Iterable[Resource[Gateway]]) -> list[VirtualHost]:
         """Return the virtual hosts; older Gateways come first, as older VirtualServices do."""
         ours = [each for each in gateways if name_of(each) in self.proxy.gateway_names]
-        for bound in self.bound:
-            self._leave_out(bound, [self._counted(bound, each) for each in ours if _bound_to(bound, each)])
+        views = {name_of(each): self._view(each) for each in ours}
+        for place in range(len(self.bound)):
+            self._leave_out([view[place] for view in views.values() if place in view])
         for gateway in sorted(ours, key=lambda each: each.precedence):
             for server in gateway.spec.servers:
                 if server.port.number == self.listener:
-                    self._serve(gateway, server.hosts)
+                    self._serve(gateway, server.hosts, views[name_of(gateway)])
         return [
             VirtualHost(host, (host,), catch_alls_last(entries), tuple(self._owners[host]))
             for host, entries in self._entries.items()
         ]
 
-    def _serve(self, gateway: Resource[Gateway], server_hosts: Sequence[str]) -> None:
-        for bound in self.bound:
-            if not _bound_to(bound, gateway):
-                continue
-            entries, _ = self._counted(bound, gateway)
+    def _view(self, gateway: Resource[Gateway]) -> View:
+        """Return, by place in `bound`, what counts of each VirtualService that is bound to a Gateway."""
+        through = replace(self.proxy, gateway=name_of(gateway), companions=())
+        return {
+            place: counted(bound.source, bound.rules, through, self.listener)
+            for place, bound in enumerate(self.bound)
+            if _bound_to(bound, gateway)
+        }
+
+    def _serve(self, gateway: Resource[Gateway], server_hosts: Sequence[str], view: View) -> None:
+        for place, (entries, _) in view.items():
+            bound = self.bound[place]
             admitted = admitted_hosts(server_hosts, gateway.namespace, bound.source.namespace)
             for host in map(str.lower, intersection(admitted, bound.hosts) if entries else ()):
                 self._add(host, bound.source, entries)
-
-    def _counted(self, bound: Bound, gateway: Resource[Gateway]) -> tuple[tuple[Entry, ...], list[LeftOut]]:
-        through = replace(self.proxy, gateway=name_of(gateway), companions=())
-        return counted(bound.source, bound.rules, through, self.listener)
 
     def _add(self, host: str, source: Resource[VirtualService], entries: Sequence[Entry]) -> None:
         there = self._entries.setdefault(host, [])
@@ -67,11 +74,11 @@ class GatewayHosts:
         known = {_identity(each) for each in there}
         there += [each for each in entries if _identity(each) not in known]
 
-    def _leave_out(self, bound: Bound, views: Sequence[tuple[tuple[Entry, ...], list[LeftOut]]]) -> None:
-        """Note the entries that none of the Gateways counts, with the reason of the first."""
-        taken = {_identity(entry) for entries, _ in views for entry in entries}
+    def _leave_out(self, seen: Sequence[tuple[tuple[Entry, ...], list[LeftOut]]]) -> None:
+        """Note the entries of one VirtualService that none of the Gateways counts, with the reason of the first."""
+        taken = {_identity(entry) for entries, _ in seen for entry in entries}
         noted: set[tuple[int, int]] = set()
-        for each in [left for _, skipped in views for left in skipped]:
+        for each in [left for _, skipped in seen for left in skipped]:
             if _identity(each.entry) not in taken | noted:
                 noted.add(_identity(each.entry))
                 self.left_out.append(each)

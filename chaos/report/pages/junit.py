@@ -7,6 +7,7 @@ environment failed, a safeguard fired or the run was cut short. What a run canno
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
@@ -38,8 +39,15 @@ def junit(result: Result) -> bytes:
         suite.add_testcase(_case(result, finding))
     suite.add_testcase(_run_case(result))
     suite.time = round(result.seconds, 3)
+    return document_of([suite])
+
+
+def document_of(suites: Iterable[TestSuite]) -> bytes:
+    """Return a whole document as UTF-8, with its totals."""
     document = JUnitXml("chaos")
-    document.add_testsuite(suite)
+    for suite in suites:
+        document.add_testsuite(suite)
+    # junitparser's own methods have no types.
     document.update_statistics()  # type: ignore[no-untyped-call]
     text: bytes = document.tostring()  # type: ignore[no-untyped-call]
     return text
@@ -55,11 +63,11 @@ def _case(result: Result, finding: Finding) -> TestCase:
     case = TestCase(clean(name), classname=clean(".".join(part for part in (result.plan.name, finding.phase) if part)))
     text = clean(f"{finding.sentence}\n{facts(finding)}".strip())
     if finding.verdict is Verdict.FALSIFIED:
-        case.result = [_with(Failure(clean(finding.sentence or finding.title), "falsified"), text)]
+        case.result = [with_text(Failure(clean(finding.sentence or finding.title), "falsified"), text)]
     elif finding.verdict is Verdict.NOT_JUDGED:
         case.result = [Skipped(clean(finding.sentence or finding.title))]
     elif finding.verdict is not Verdict.VERIFIED:
-        case.result = [_with(Error(clean(finding.sentence or finding.title), finding.verdict.value), text)]
+        case.result = [with_text(Error(clean(finding.sentence or finding.title), finding.verdict.value), text)]
     case.system_out = text  # after the result, as the schema has it
     return case
 
@@ -68,13 +76,14 @@ def _run_case(result: Result) -> TestCase:
     case = TestCase("the run itself", classname=clean(result.plan.name), time=round(result.seconds, 3))
     if result.outcome not in JUDGED:
         reasons = clean("; ".join(result.reasons) or headline(result.outcome))
-        case.result = [_with(Error(reasons, clean(result.outcome)), reasons)]
+        case.result = [with_text(Error(reasons, clean(result.outcome)), reasons)]
     elif not result.findings:
         case.result = [Error("nothing was tested", "no-traffic")]
     return case
 
 
-def _with(found: Failure | Error, text: str) -> Failure | Error:
+def with_text(found: Failure | Error, text: str) -> Failure | Error:
+    """Return a failure or error with the text that a build server shows below its message."""
     found.text = text
     return found
 

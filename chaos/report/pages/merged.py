@@ -8,27 +8,18 @@ from pathlib import Path
 from junitparser import Error, JUnitXml, TestCase, TestSuite
 
 from chaos.report.pages.data import write
-from chaos.report.pages.junit import clean
+from chaos.report.pages.junit import clean, document_of, with_text
 
 
 def write_merged(path: Path, folders: Iterable[Path], not_run: Iterable[tuple[str, str]] = ()) -> None:
     """Write the junit.xml of all folders to one file. `not_run` are the names of further runs, which could not begin,
     with the reason. Raises OSError when a file cannot be read or written."""
-    document = JUnitXml("chaos")
-    for folder in folders:
-        for suite in JUnitXml.fromstring((folder / "junit.xml").read_bytes()):
-            document.add_testsuite(suite)
-    for name, reason in not_run:
-        document.add_testsuite(_not_run(name, reason))
-    document.update_statistics()  # type: ignore[no-untyped-call]
-    text: bytes = document.tostring()  # type: ignore[no-untyped-call]
-    write(path, text)
+    ran = [suite for folder in folders for suite in JUnitXml.fromstring((folder / "junit.xml").read_bytes())]
+    write(path, document_of([*ran, *(_not_run(name, reason) for name, reason in not_run)]))
 
 
 def _not_run(name: str, reason: str) -> TestSuite:
     suite, case = TestSuite(clean(name)), TestCase("the run itself", classname=clean(name))
-    error = Error(clean(reason.partition("\n")[0]), "not run")
-    error.text = clean(reason)
-    case.result = [error]
+    case.result = [with_text(Error(clean(reason.partition("\n")[0]), "not run"), clean(reason))]
     suite.add_testcase(case)
     return suite

@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from junitparser import Failure, JUnitXml, TestCase, TestSuite
+from junitparser import Failure, TestCase, TestSuite
 
 from chaos.report.pages.data import write
-from chaos.report.pages.junit import clean
+from chaos.report.pages.junit import clean, document_of, with_text
 from chaos.route_tests.coverage import Coverage
 from chaos.route_tests.judge import Outcome
 from chaos.route_tests.text import below, coverage_lines, failure_lines
@@ -31,26 +31,20 @@ def junit(outcomes: Sequence[Outcome], coverage: Coverage, wanted: float | None 
         suite.add_testcase(_case(outcome))
     if wanted is not None:
         suite.add_testcase(_coverage_case(coverage, wanted))
-    document = JUnitXml("chaos")
-    document.add_testsuite(suite)
-    document.update_statistics()  # type: ignore[no-untyped-call]
-    text: bytes = document.tostring()  # type: ignore[no-untyped-call]
-    return text
+    return document_of([suite])
 
 
 def _case(outcome: Outcome) -> TestCase:
     case = TestCase(clean(outcome.case.name), classname=clean(outcome.case.location.file))
     if not outcome.passed:
-        failure = Failure(clean("; ".join(map(str, outcome.differences))), "failed")
-        failure.text = clean("\n".join([str(outcome.case.location), *failure_lines(outcome)]))
-        case.result = [failure]
+        text = clean("\n".join([str(outcome.case.location), *failure_lines(outcome)]))
+        case.result = [with_text(Failure(clean("; ".join(map(str, outcome.differences))), "failed"), text)]
     return case
 
 
 def _coverage_case(coverage: Coverage, wanted: float) -> TestCase:
     case = TestCase("match entries reached", classname="coverage")
     if coverage.percent < wanted:
-        failure = Failure(below(wanted), "coverage")
-        failure.text = clean("\n".join(coverage_lines(coverage, all_of_them=True)))
-        case.result = [failure]
+        text = clean("\n".join(coverage_lines(coverage, all_of_them=True)))
+        case.result = [with_text(Failure(below(wanted), "coverage"), text)]
     return case
