@@ -102,7 +102,7 @@ def records(scenario: Scenario) -> list[Record]:
         if rest is not None:
             made.append(replace(rest, at=at))
         made.append(Phase(at=at, name=phase, faults=faults, event="end"))
-    made.append(Counters(at=at, counters=_counters(total)))
+    made.append(Counters(at=at, counters=_counters(scenario, total)))
     made.append(Findings(at=at, findings=latest))
     if scenario.ended:
         verdict = worst(Verdict(each["verdict"]) for each in latest)
@@ -187,7 +187,7 @@ def _outcomes(
         add(digest, dice, Key(*place, route, destination, 200, prefix), count, wait + 0.0011, open_model=due)
 
 
-def _counters(digest: Digest) -> dict[str, object]:
+def _counters(scenario: Scenario, digest: Digest) -> dict[str, object]:
     """The gateway's ledger of the same requests."""
     phases: dict[str, dict[str, dict[str, object]]] = {}
     for phase in dict.fromkeys(key.phase for key in digest.tallies):
@@ -205,7 +205,7 @@ def _counters(digest: Digest) -> dict[str, object]:
                 "upstream_failures": 0,
                 "upstream_statuses": _totals((str(key.status), count) for key, count in forwarded),
                 "tries": {"1": sum(count for _, count in forwarded)},
-                "delay_seconds": 0.0,
+                "delay_seconds": scenario.delay * sum(count for key, count in seen if "delay" in key.fault),
             }
         }
     return {"generation": 1, "seconds": 10.0, "workers": 1, "connections": 20, "cpu_seconds": 4.2, "phases": phases}
@@ -278,3 +278,15 @@ def _plan(scenario: Scenario) -> Plan:
         phases=tuple({"name": name, "faults": faults} for name, faults, _ in scenario.phases),
         notes=tuple(scenario.notes),
     )
+
+
+PHASED_DELAY = Scenario(
+    name="delayed",
+    requests=3_000,
+    seconds=6,
+    abort=0.0,
+    delay_share=0.3,
+    delay=0.2,
+    phases=(("baseline", False, 0.5), ("fault", True, 0.5)),
+)
+"""A run with a phase without faults, then one in which three in ten requests are late."""

@@ -122,18 +122,27 @@ def _traffic(axes: Axes, clock: Clock, table: pd.DataFrame, planned: float | Non
 
 def _shares(axes: Axes, clock: Clock, table: pd.DataFrame) -> list[Legend]:
     everything = clock.total(table.groupby("stretch")["count"].sum())
-    legend = []
+    legend, highest = [], np.zeros(len(everything))
     for kind in sorted(FaultKind):
         colour = FAULTS[kind]
         met = table[table["fault"].str.contains(kind)]
         if len(met):
             share = clock.total(met.groupby("stretch")["count"].sum()) / np.maximum(everything, 1)
             step_line(axes, clock.edges, share, color=colour, linewidth=1.8)
+            highest = np.maximum(highest, share)
             legend.append(Legend(colour, f"share with an injected {kind}"))
-    axes.set_ylim(-0.03, 1.03)
-    ticks(axes, "y", [0, 0.25, 0.5, 0.75, 1], ["0 %", "", "50 %", "", "100 %"])
+    top = _ceiling(highest, everything)
+    axes.set_ylim(-0.03 * top, 1.03 * top)
+    places = nice_steps(0, top, 4)
+    ticks(axes, "y", places, [words.exact(place, "share") for place in places])
     axes.set_title("Share of requests that met a fault")
     return legend
+
+
+def _ceiling(shares: Floats, requests: Floats) -> float:
+    """Return where an axis of shares ends: little above the highest, which of few requests may be any."""
+    telling = shares[requests >= 0.1 * np.median(requests[requests > 0])] if requests.any() else shares
+    return float(min(1.0, 1.15 * telling.max(initial=0.0))) or 1.0
 
 
 def _latency(axes: Axes, clock: Clock, result: Result) -> list[Legend]:

@@ -96,7 +96,7 @@ def facts(finding: Finding) -> str:
         f"configured {shown.configured(finding)} {shown.tolerance(finding)}".strip()
         if finding.configured is not None
         else "",
-        f"drawn {words.share(finding.drawn.share, width)}" if finding.drawn else "",
+        _drawn(finding, width),
         f"observed {words.quantity(finding.estimate, finding.unit, width)}" if finding.estimate is not None else "",
         f"of ({shown.tally(finding.observed)})" if finding.observed and finding.unit == "share" else "",
         f"{words.confidence(finding.alpha)} interval {words.interval(finding.interval, finding.unit)}"
@@ -104,3 +104,12 @@ def facts(finding: Finding) -> str:
         else "",
     ]
     return ", ".join(part for part in parts if part).replace(", of (", " (")
+
+
+def _drawn(finding: Finding, width: float | None) -> str:
+    """Return the part of the facts that the gateway counted; a delay's length is the claim itself, not a share."""
+    if finding.drawn is None:
+        return ""
+    if finding.unit == "seconds":
+        return f"drawn for {shown.tally(finding.drawn)}"
+    return f"drawn {words.share(finding.drawn.share, width)}"

@@ -9,8 +9,10 @@ from chaos import formatting as words
 from chaos.claims import shown
 from chaos.claims.finding import Finding
 from chaos.journal.result import Result
+from chaos.protocol.counters import GatewayCounters
 from chaos.report.tables.all import Tables
 from chaos.report.tables.banner import banner, repeat_command
+from chaos.report.tables.drawn import drawn
 
 MARKS = {
     "verified": "\u2705",
@@ -34,7 +36,7 @@ def markdown(result: Result, tables: Tables) -> str:
     if said.details:
         parts.append("\n".join(f"- {escaped(detail)}" for detail in said.details))
     if result.findings:
-        parts.append(_table(FINDINGS, [_row(each) for each in result.findings]))
+        parts.append(_table(FINDINGS, [_row(each, result.counters) for each in result.findings]))
     if tables.statuses:
         parts += ["## What users saw", _statuses(tables), "## Latency", _latencies(tables)]
     parts.append(f"Run it again:\n\n{_fenced(repeat_command(plan))}")
@@ -69,7 +71,7 @@ def _latencies(tables: Tables) -> str:
     return _table(("phase", "task", "requests that were", "n", "p50", "p90", "p95", "p99", "p99.9", "max"), rows)
 
 
-def _row(finding: Finding) -> tuple[str, ...]:
+def _row(finding: Finding, counters: GatewayCounters | None) -> tuple[str, ...]:
     width = words.spread(finding.interval)
     seen = finding.observed or finding.drawn
     return (
@@ -80,7 +82,7 @@ def _row(finding: Finding) -> tuple[str, ...]:
             if part
         ),
         f"{shown.configured(finding)} {shown.tolerance(finding)}".strip(),
-        words.share(finding.drawn.share, width) if finding.drawn else words.NONE,
+        drawn(finding, counters)[0],
         words.quantity(finding.estimate, finding.unit, width),
         words.interval(finding.interval, finding.unit),
         words.count(seen.n) if seen else words.NONE,

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chaos import formatting as words
 from chaos.claims import shown
 from chaos.claims.finding import Finding
 from chaos.journal.result import Result
+from chaos.protocol.counters import GatewayCounters
 from chaos.report.tables.banner import severity
+from chaos.report.tables.drawn import drawn
 from chaos.report.tables.forest import Row, forest_row
 
 SECTIONS = (
     ("Rules", "What the rules configure, what the gateway drew, and what users got.", None),
-    ("Hypotheses", "What the application must keep to while faults are on.", {"hypothesis"}),
+    ("Hypotheses", "What the application must keep to{when}.", {"hypothesis"}),
     (
         "Masking and amplification",
         "Which faults users never noticed, and how many upstream requests one of theirs caused.",
@@ -65,8 +68,17 @@ def sections(result: Result) -> tuple[Section, ...]:
             if (each.kind in kinds if kinds else each.kind not in named)
         ]
         if chosen:
-            made.append(Section(title, intro, tuple(finding_row(each, len(result.phases) > 1) for each in chosen)))
+            rows = tuple(finding_row(each, result.counters, len(result.phases) > 1) for each in chosen)
+            made.append(Section(title, intro.format(when=_when(chosen, result)), rows))
     return tuple(sorted(made, key=_urgency))
+
+
+def _when(findings: Sequence[Finding], result: Result) -> str:
+    """Return when these claims hold, to end a sentence: faults are on in all of their phases, or not in all."""
+    on = {span.name: span.faults for span in result.phases}
+    if all(on.get(finding.phase, False) for finding in findings):
+        return " while faults are on"
+    return ", each in its phase" if all(finding.phase for finding in findings) else ""
 
 
 def _urgency(section: Section) -> int:
@@ -75,11 +87,12 @@ def _urgency(section: Section) -> int:
     return -1 if first.kind == "search" else severity(first)
 
 
-def finding_row(finding: Finding, several_phases: bool = False) -> FindingRow:
+def finding_row(finding: Finding, counters: GatewayCounters | None, several_phases: bool = False) -> FindingRow:
     """Return a finding's row."""
     width = words.spread(finding.interval)
     context = [finding.rule_name, finding.task, f"phase {finding.phase}" if finding.phase and several_phases else ""]
     seen = finding.observed or finding.drawn
+    drawn_value, drawn_of = drawn(finding, counters)
     return FindingRow(
         finding=finding,
         title=finding.title,
@@ -88,8 +101,8 @@ def finding_row(finding: Finding, several_phases: bool = False) -> FindingRow:
         place=finding.where.rpartition("/")[2],
         configured=shown.configured(finding),
         tolerance=shown.tolerance(finding),
-        drawn=words.share(finding.drawn.share, width) if finding.drawn else words.NONE,
-        drawn_of=shown.tally(finding.drawn) if finding.drawn else "",
+        drawn=drawn_value,
+        drawn_of=drawn_of,
         observed=words.quantity(finding.estimate, finding.unit, width),
         observed_of=shown.tally(finding.observed) if finding.observed and finding.unit == "share" else "",
         interval=words.interval(finding.interval, finding.unit),
