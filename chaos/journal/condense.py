@@ -11,7 +11,8 @@ from collections import Counter
 from dataclasses import replace
 
 from chaos.journal.merge import Merger
-from chaos.journal.records import DigestLine
+from chaos.journal.records import DigestLine, Exemplars
+from chaos.protocol.exemplars import Exemplars as Kept
 
 STRETCHES = 300
 SHORTEST = 0.5  # seconds
@@ -38,6 +39,27 @@ class Pace:
             return False
         self._next = at + stretch_at(at)
         return True
+
+
+class Gatherer:
+    """Takes single requests that stand for others as the load keeps them, and returns those to write when the run is a
+    quarter older than it was at the last time: a long run keeps better ones again and again."""
+
+    def __init__(self) -> None:
+        self._kept = Kept()
+        self._next = SHORTEST
+
+    def push(self, record: Exemplars) -> Exemplars | None:
+        """Take requests. Returns the record to write if it is time."""
+        self._kept.merge(record.requests)
+        return self.flush(record.at) if record.at >= self._next else None
+
+    def flush(self, at: float) -> Exemplars | None:
+        """Return those that were not written yet as one record, None without any. Call it before a phase changes and
+        at the end."""
+        self._next = max(at * 1.25, SHORTEST)
+        fresh = self._kept.take()
+        return Exemplars(at=at, requests=tuple(fresh)) if fresh else None
 
 
 class Condenser:

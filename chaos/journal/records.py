@@ -16,6 +16,7 @@ from chaos.errors import InvalidInput
 from chaos.journal.shapes import check, parse, with_faults
 from chaos.protocol.counters import FaultedRequest, GatewayCounters
 from chaos.protocol.digest import EntryRecord
+from chaos.protocol.exemplars import ExemplarRecord
 from chaos.protocol.plan_record import ExpectationRecord, NoteRecord, PhaseInPlan, RuleEffect
 
 SCHEMA = 1
@@ -125,6 +126,16 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Exemplars:
+    """Single requests that stand for others (chaos/protocol/exemplars.py): those that were kept and are in no earlier
+    record. A later one may take the place of an earlier one, which is told when all are added up."""
+
+    type: ClassVar[str] = "exemplars"
+    at: float = 0.0
+    requests: tuple[ExemplarRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
     """The verdicts so far; the last such line has those of the run."""
 
@@ -154,7 +165,7 @@ class End:
     reasons: tuple[str, ...] = ()
 
 
-Record = Plan | Phase | DigestLine | Counters | Faulted | Sample | Findings | Event | End
+Record = Plan | Phase | DigestLine | Counters | Faulted | Sample | Exemplars | Findings | Event | End
 KINDS: dict[str, type[Record]] = {kind.type: kind for kind in get_args(Record)}
 
 

@@ -18,6 +18,7 @@ from chaos.journal.records import (
     DigestLine,
     End,
     Event,
+    Exemplars,
     Findings,
     Phase,
     Plan,
@@ -28,6 +29,8 @@ from chaos.journal.shapes import complete_counters
 from chaos.journal.timeline import Stretch, Timeline
 from chaos.protocol.counters import GatewayCounters
 from chaos.protocol.digest import Digest, Key, Tally
+from chaos.protocol.exemplars import ExemplarRecord
+from chaos.protocol.exemplars import Exemplars as Kept
 
 UNFINISHED = "unfinished"
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
@@ -96,6 +99,7 @@ class Result:
     counters: GatewayCounters | None
     events: tuple[Event, ...]
     sampled: int = 0
+    exemplars: Kept = field(default_factory=Kept)
 
     @classmethod
     def from_records(cls, records: Iterable[Record], *, file: str = "journal.jsonl") -> Result:
@@ -133,6 +137,7 @@ class Result:
             "rules": list(plan.rules),
             "outcomes": [_outcome_json(key, tally) for key, tally in self.outcomes()],
             "timeline": [_stretch_json(stretch) for stretch in self.stretches],
+            "exemplars": _exemplars_json(self.exemplars),
             "counters": self.counters,
             "events": [{"at": event.at, "level": event.level, "text": event.text} for event in self.events],
             "notes": list(plan.notes),
@@ -154,6 +159,7 @@ class _Builder:
     spans: list[tuple[Phase, float | None]] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     sampled: int = 0
+    exemplars: Kept = field(default_factory=Kept)
     end: End | None = None
 
     def take(self, record: Record, number: int) -> None:
@@ -184,6 +190,8 @@ class _Builder:
                 self.events.append(record)
             case Sample():
                 self.sampled += len(record.requests)
+            case Exemplars():
+                self.exemplars.merge(record.requests)
             case End():
                 self.end = record
             case _:  # faulted requests are not part of the result
@@ -234,6 +242,7 @@ class _Builder:
             counters=self.counters,
             events=tuple(self.events),
             sampled=self.sampled,
+            exemplars=self.exemplars,
         )
 
     def _delivered(self, digest: Digest) -> Delivered:
@@ -285,6 +294,13 @@ def _phase_json(span: PhaseSpan) -> dict[str, Any]:
         "begin": span.begin,
         "end": span.end,
         "requests": span.requests,
+    }
+
+
+def _exemplars_json(kept: Kept) -> dict[str, list[ExemplarRecord]]:
+    return {
+        "failures": [each.record() for _, shelf in sorted(kept.failures.items()) for each in shelf],
+        "slowest": [each.record() for _, slowest in sorted(kept.slowest.items()) for each in slowest.kept],
     }
 
 

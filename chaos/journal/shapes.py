@@ -27,6 +27,8 @@ Text = Annotated[str, Strict()]
 Flag = Annotated[bool, Strict()]
 Packed = Annotated[str, Strict(), Field(max_length=200_000)]
 """An encoded histogram; the largest of ours has 90 000 characters."""
+Excerpt = Annotated[str, Strict(), Field(max_length=20_000)]
+"""300 bytes in which each may be escaped, and names may stand for values."""
 Status = Annotated[int, Strict(), Field(ge=0, le=999)]
 Level = Literal["info", "warning", "error"]
 
@@ -269,6 +271,29 @@ class SampleRecord(Shape):
     requests: list[tuple[Text, Text, Status, Text, Text]] = []
 
 
+class ExemplarShape(Shape):
+    id: Text
+    phase: Text
+    task: Text
+    route: Text
+    destination: Text
+    status: Status
+    fault: Text
+    attempts: Annotated[int, Strict(), Field(ge=0, le=10**6)]
+    error: Text
+    check: Text
+    second: Seconds
+    latency: Seconds
+    body: Excerpt
+    reason: Excerpt
+    request: Excerpt
+
+
+class ExemplarsRecord(Shape):
+    at: Seconds = 0.0
+    requests: list[ExemplarShape] = []
+
+
 class FindingsRecord(Shape):
     at: Seconds = 0.0
     findings: list[FindingShape] = []
@@ -294,6 +319,7 @@ SHAPES: dict[str, type[Shape]] = {
     "counters": CountersRecord,
     "faulted": FaultedRecord,
     "sample": SampleRecord,
+    "exemplars": ExemplarsRecord,
     "findings": FindingsRecord,
     "event": EventRecord,
     "end": EndRecord,

@@ -6,6 +6,7 @@ response is small, a request costs one send, one wait and one receive."""
 from __future__ import annotations
 
 import errno
+import os
 import socket
 from contextlib import suppress
 from typing import Any, NoReturn
@@ -14,11 +15,12 @@ import gevent
 from gevent import Timeout, monkey
 
 from chaos.load.framing import CHUNKED, UNTIL_CLOSE, Head, chunk_size, read_head
+from chaos.protocol.exemplars import MOST_BODY
 
 MOST_HEAD = 256 * 1024  # bytes; more than any server lets pass
 CHUNK = 64 * 1024
 READ, WRITE = 1, 2  # libev's EV_READ and EV_WRITE
-FIRST = 32  # bytes of a body that are returned: an abort of a gateway without tags is known by them
+FIRST = MOST_BODY  # bytes of a body that are returned
 IDLE = 0.05  # seconds after which a kept connection is checked before it is used again
 
 Address = tuple[int, Any]  # family and what connect() takes
@@ -27,10 +29,10 @@ _lookup: Any = monkey.get_original("socket", "getaddrinfo")
 
 
 class Failed(Exception):  # noqa: N818 - named for what happened
-    """No complete response: `kind` is refused, reset, timeout, closed or malformed."""
+    """No complete response: `kind` is refused, reset, timeout, closed or malformed; `reason` says more."""
 
-    def __init__(self, kind: str):
-        self.kind = kind
+    def __init__(self, kind: str, reason: str = ""):
+        self.kind, self.reason = kind, reason
         super().__init__(kind)
 
 
@@ -90,7 +92,7 @@ class Connection:
             self._send(request)
             answer = self._answer(bodiless)
         except (Failed, OSError, ValueError, Timeout) as error:
-            self._fail(error)
+            self._fail(error, timeout)
         except BaseException:  # the user is being stopped: nobody will read the rest of the response
             self.close()
             raise
@@ -115,10 +117,10 @@ class Connection:
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 
-    def _fail(self, error: BaseException) -> NoReturn:
+    def _fail(self, error: BaseException, timeout: float) -> NoReturn:
         kind = "timeout" if self.expired else kind_of(error)
         self.close()
-        raise Failed(kind) from None
+        raise Failed(kind, reason_of(kind, error, timeout)) from None
 
     def _is_stale(self) -> bool:
         """Return whether the server closed the connection, or sent bytes unasked, while it was idle."""
@@ -200,7 +202,7 @@ class Connection:
             end = data.find(b"\r\n\r\n")
             while end < 0:
                 if len(data) > MOST_HEAD:
-                    raise Failed("malformed")
+                    raise Failed("malformed", "the head does not end")
                 data += self._receive()
                 end = data.find(b"\r\n\r\n")
             head = read_head(data, end)
@@ -269,7 +271,7 @@ class Connection:
         while size := chunk_size(self._line()):
             first = self._more(first, self._drop(size))
             if self._line():
-                raise Failed("malformed")
+                raise Failed("malformed", "a chunk is longer than it says")
         while self._line():  # trailers
             pass
         return first
@@ -279,7 +281,7 @@ class Connection:
         while (end := self._rest.find(b"\r\n", self._at)) < 0:
             self._rest, self._at = self._rest[self._at :] + self._receive(), 0
             if len(self._rest) > MOST_HEAD:
-                raise Failed("malformed")
+                raise Failed("malformed", "the line before a chunk does not end")
         line = self._rest[self._at : end]
         self._at = end + 2
         return line
@@ -298,6 +300,17 @@ def kind_of(error: BaseException) -> str:
             return "reset"
         case _:
             return "refused"
+
+
+def reason_of(kind: str, error: BaseException, timeout: float) -> str:
+    """Return in words why there is no response."""
+    if kind == "timeout":
+        return f"no complete response within {timeout:g} s"
+    if kind == "closed":
+        return "the connection was closed before the response was complete"
+    if isinstance(error, Failed):
+        return error.reason or kind
+    return os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error) or kind
 
 
 def resolve(host: str, port: int) -> list[Address]:

@@ -20,6 +20,7 @@ from chaos.load.local import LocalLoad, Report, environment_of
 from chaos.load.process import calm_collector, collect_young
 from chaos.load.shared import Shared
 from chaos.parent_death import die_with
+from chaos.protocol.exemplars import ExemplarRecord
 from chaos.protocol.load_plan import BadPlan, Plan
 
 DIGEST, PHASE, FINISH = "chaos_digest", "chaos_phase", "chaos_finish"
@@ -71,6 +72,7 @@ class DistributedLoad:
         self._sum = Merger()
         self._late = self._abandoned = 0
         self._samples: list[list[object]] = []
+        self._exemplars: list[ExemplarRecord] = []
 
     @property
     def finished(self) -> bool:
@@ -103,6 +105,7 @@ class DistributedLoad:
         self._late += told["late"]
         self._abandoned += told["abandoned"]
         self._samples += told["samples"]
+        self._exemplars += told["exemplars"]
 
     def _told_until(self) -> float | None:
         """Return until when every worker has told of its requests."""
@@ -118,6 +121,7 @@ class DistributedLoad:
             cpu=max((each["cpu"] for each in told), default=0.0),
             late=self._late,
             samples=self._samples,
+            exemplars=self._exemplars,
             share=share,
             abandoned=self._abandoned,
             held=sum((Counter({(phase, task): n for phase, task, n in each["held"]}) for each in told), Counter()),
@@ -231,6 +235,7 @@ class Worker:
                 "cpu": report.cpu,
                 "late": report.late,
                 "samples": report.samples,
+                "exemplars": report.exemplars,
                 "share": report.share,
                 "abandoned": report.abandoned,
                 "told_until": report.told_until,

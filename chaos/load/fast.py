@@ -129,10 +129,15 @@ def fast_user(shared: Shared) -> type[FastHttpUser]:
                 check = "" if checks[index] is None else checks[index](status, (response.content or b"")[:MOST_BODY])
                 outcome = recorder.tagged(index, status, tags, began_in=phase, cohort=cohort, check=check)
             else:
-                error = kind_of(getattr(response, "error", None) or CUT)
+                lost = getattr(response, "error", None) or CUT
+                error = kind_of(lost)
                 check = "" if checks[index] is None else NO_RESPONSE
                 outcome = recorder.tagged(index, 0, UNTAGGED, error, phase, cohort, check)
-            recorder.add(outcome, int((answered - sent) * 1e6), self.previous, self.number)
+            micros = int((answered - sent) * 1e6)
+            recorder.add(outcome, micros, self.previous, self.number)
+            if micros > outcome.slowest.above or request < outcome.shelf.below:
+                body = (response.content or b"") if outcome.key.status else b""
+                shared.keep(outcome, request, sent, micros, body, "" if outcome.key.status else str(lost) or error)
             placed[number] = outcome
             self.previous = outcome if response.status_code else None
             if due is not None:

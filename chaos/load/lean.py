@@ -132,14 +132,14 @@ def lean_user(shared: Shared) -> type[User]:
             phase = self.phase = recorder.phase
             cohort = self.cohort = recorder.cohort
             octets = form.before + request.encode() + form.after
-            error = ""  # only its kind: keeping the exception would tie it and this frame into a cycle
+            error = reason = ""  # only these: keeping the exception would tie it and this frame into a cycle
             sent = perf_counter()
             if form.check is not None and form.check.reads_body:
                 connection.first = MOST_BODY
             try:
                 status, tail, body = connection.exchange(octets, form.bodiless, sent, form.timeout)
             except Failed as failed:
-                answered, error = perf_counter(), failed.kind
+                answered, error, reason, body = perf_counter(), failed.kind, failed.reason, b""
                 check = "" if form.check is None else NO_RESPONSE
                 outcome = recorder.tagged(index, 0, UNTAGGED, error, phase, cohort, check)
             except BaseException:
@@ -160,7 +160,10 @@ def lean_user(shared: Shared) -> type[User]:
             if form.check is not None:
                 connection.first = FIRST
             self.cohort = None
-            recorder.add(outcome, int((answered - sent) * 1e6), connection.previous, self.number)
+            micros = int((answered - sent) * 1e6)
+            recorder.add(outcome, micros, connection.previous, self.number)
+            if micros > outcome.slowest.above or request < outcome.shelf.below:
+                shared.keep(outcome, request, sent, micros, body, reason)
             placed[number] = outcome
             connection.previous = outcome
             if due is not None:

@@ -13,6 +13,7 @@ from chaos.load.lean import lean_user
 from chaos.load.process import CpuShare
 from chaos.load.shared import Shared
 from chaos.protocol.digest import Digest
+from chaos.protocol.exemplars import ExemplarRecord
 from chaos.protocol.load_plan import Plan
 
 
@@ -27,6 +28,7 @@ class Report:
     cpu: float = 0.0
     late: int = 0
     samples: list[list[object]] = field(default_factory=list)
+    exemplars: list[ExemplarRecord] = field(default_factory=list)
     share: float = 0.0
     abandoned: int = 0
     held: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -102,8 +104,18 @@ class LocalLoad:
         abandoned = self.shared.pending.abandoned - self._abandoned
         self._abandoned += abandoned
         users, cpu, held = self.runner.user_count, self._cpu(), self.shared.pending.held()
-        samples = recorder.take_samples()
-        return Report(digest, users, cpu, late, samples, share, abandoned, held, self.shared.told_until)
+        return Report(
+            digest=digest,
+            users=users,
+            cpu=cpu,
+            late=late,
+            samples=recorder.take_samples(),
+            exemplars=recorder.exemplars.take(),
+            share=share,
+            abandoned=abandoned,
+            held=held,
+            told_until=self.shared.told_until,
+        )
 
     def stop(self, drain: float) -> None:
         """End all users; those that wait for a response get `drain` seconds."""

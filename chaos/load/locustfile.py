@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Callable
+from time import perf_counter
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,6 +33,7 @@ from chaos.protocol.load_plan import BadPlan
 ID = "x-request-id"
 SENDING = "chaos-request"  # in the context that Locust's event carries: the Sending
 USER = "chaos_user"  # on a user's session: the number by which the user is counted
+MOST_ID = 100  # characters of an id that the locustfile gave itself
 FAILED = "failed"  # the locustfile marked the response as a failure, whatever its status
 
 
@@ -88,10 +90,12 @@ def send_through(users: type[User], gateway: str) -> None:
 
 class Sending:
     """One request in flight, from the call that sends it to Locust's event, which comes later where the locustfile
-    judges the response itself (`catch_response`). Whose name it will have is known only then."""
+    judges the response itself (`catch_response`). Whose name it will have is known only then. With `streams` the
+    locustfile reads the body itself."""
 
-    def __init__(self, shared: Shared, user: int, number: int):
+    def __init__(self, shared: Shared, user: int, number: int, streams: bool = False):
         self.user = user
+        self.streams = streams
         self.phase = shared.recorder.phase
         self.asked: int | None = None
         self.cohort: Cohort | None = shared.recorder.cohort
@@ -129,7 +133,8 @@ def identified(request: Callable[..., Any], shared: Shared) -> Callable[..., Any
             raise StopUser
         if getattr(self, USER, None) is None:
             setattr(self, USER, shared.recorder.new_user())
-        sending = Sending(shared, getattr(self, USER), number)
+        streams = bool(named.get("stream") or getattr(self, "stream", False))
+        sending = Sending(shared, getattr(self, USER), number, streams)
         headers = dict(named.pop("headers", None) or {})
         given = {name.lower(): value for name, value in headers.items()}.get(ID)
         if given is None:
@@ -171,10 +176,17 @@ def listen(environment: Environment, shared: Shared) -> None:
                 stats.errors.clear()
         began_in = sending.phase if sending is not None else None
         outcome = recorder.tagged(recorder.task(name), status, tags, error, began_in, cohort)
-        recorder.add(outcome, int((response_time or 0.0) * 1000), user=sending.user if sending is not None else -1)
+        micros = int((response_time or 0.0) * 1000)
+        recorder.add(outcome, micros, user=sending.user if sending is not None else -1)
         if sending is not None:
             sending.place(outcome)
         request = (context or {}).get(ID)
+        if micros > outcome.slowest.above or (request or "") < outcome.shelf.below:
+            sent = perf_counter() - micros / 1e6
+            body = b"" if sending is None or sending.streams else bytes(getattr(response, "content", None) or b"")
+            asked = f"{request_type} {getattr(response, 'url', None) or ''}".strip()
+            reason = "" if exception is None else str(exception)
+            shared.keep(outcome, (request or "")[:MOST_ID], sent, micros, body, reason, asked)
         if request is not None and request[:8] < recorder.sample_below:
             recorder.sample(request, outcome)
 

@@ -17,6 +17,7 @@ from chaos.load.order import Order
 from chaos.load.recent import Recent
 from chaos.load.tags import UNTAGGED, Tags, of_head
 from chaos.protocol.digest import MOST_NAMES, OTHERS, TRANSITION, Digest, Key, Tally
+from chaos.protocol.exemplars import NO_SHELF, NONE_SLOW, Exemplars, Shelf, Slowest
 from chaos.protocol.histogram import HALF_BITS, HIGHEST, Histogram
 from chaos.protocol.parts import MOST_USERS, Parts
 
@@ -27,12 +28,20 @@ MOST_BY_USER = 200  # outcomes of a cohort whose users are told apart
 
 class Outcome:
     """One kind of response since the last digest: counts per latency bucket, and of the kind before it on its
-    connection. `trails` are its cohort's."""
+    connection. `trails` are its cohort's; `shelf` and `slowest` are where single requests of this kind are kept."""
 
-    __slots__ = ("before", "due", "key", "latency", "trails")
+    __slots__ = ("before", "due", "key", "latency", "shelf", "slowest", "trails")
 
-    def __init__(self, key: Key, trails: list[list[Outcome]] | None = None):
+    def __init__(
+        self,
+        key: Key,
+        trails: list[list[Outcome]] | None = None,
+        shelf: Shelf = NO_SHELF,
+        slowest: Slowest = NONE_SLOW,
+    ):
         self.key = key
+        self.shelf = shelf
+        self.slowest = slowest
         self.trails = trails if trails is not None else []
         self.latency: dict[int, int] = {}
         self.due: dict[int, int] = {}
@@ -71,6 +80,7 @@ class Recorder:
         self.count = 0
         self.sample_below = sample_bound(share)
         self.samples: list[list[object]] = []
+        self.exemplars = Exemplars()
         self.order = Order(process, processes)
         self._recent = Recent("connection")
         self._users = range(process, MOST_USERS, processes)
@@ -85,7 +95,7 @@ class Recorder:
         cohort = cohort or self.cohort
         found = cohort.found.get((task, status, tail))
         if found is None:
-            found = cohort.found[task, status, tail] = _known(cohort, self.key(task, status, of_head(tail)))
+            found = cohort.found[task, status, tail] = self._known(cohort, self.key(task, status, of_head(tail)))
         return found
 
     def tagged(
@@ -99,7 +109,14 @@ class Recorder:
         check: str = "",
     ) -> Outcome:
         """Return the outcome of a response whose tags are known; `began_in` is the phase in which it was sent."""
-        return _known(cohort or self.cohort, self.key(task, status, tags, error, began_in, check))
+        return self._known(cohort or self.cohort, self.key(task, status, tags, error, began_in, check))
+
+    def _known(self, cohort: Cohort, key: Key) -> Outcome:
+        known = cohort.rare.get(key)
+        if known is None:
+            kept = self.exemplars
+            known = cohort.rare[key] = Outcome(key, cohort.trails, kept.shelf_of(key), kept.slowest_of(key))
+        return known
 
     def key(
         self,
@@ -205,13 +222,6 @@ class Recorder:
     def take_samples(self) -> list[list[object]]:
         taken, self.samples = self.samples, []
         return taken
-
-
-def _known(cohort: Cohort, key: Key) -> Outcome:
-    known = cohort.rare.get(key)
-    if known is None:
-        known = cohort.rare[key] = Outcome(key, cohort.trails)
-    return known
 
 
 def _tell(cohort: Cohort, made: Digest, recent: Recent) -> None:

@@ -14,7 +14,7 @@ from chaos.load.lines import Lines, SupervisorGone, commands
 from chaos.load.local import Report
 from chaos.load.process import collect_young
 from chaos.protocol.digest import MOST_NAMES, OTHERS, Digest
-from chaos.protocol.load_messages import DigestMessage, Done, Level
+from chaos.protocol.load_messages import DigestMessage, Done, ExemplarsMessage, Level
 from chaos.protocol.load_plan import Plan
 
 POLL = 0.01  # seconds between checks whether the load is over
@@ -195,6 +195,8 @@ class Session:
         if report.samples:
             at = round(second, 3)
             self.out.write({"type": "sample", "second": at, "share": report.share, "requests": report.samples})
+        if report.exemplars:
+            self.out.write(ExemplarsMessage(type="exemplars", requests=report.exemplars))
         collect_young()
 
 

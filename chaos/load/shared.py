@@ -7,11 +7,13 @@ from time import perf_counter
 
 import gevent
 
+from chaos.load.body_text import text_of
 from chaos.load.deadlines import Deadlines
 from chaos.load.pending import Pending
-from chaos.load.recorder import Recorder
+from chaos.load.recorder import Outcome, Recorder
 from chaos.load.sequence import Sequence
 from chaos.protocol.digest import Digest
+from chaos.protocol.exemplars import MOST_BODY, Exemplar
 from chaos.protocol.load_plan import Plan, Task
 
 LATE = 0.010  # seconds after which an arrival counts as late: no user was idle when it was due
@@ -55,6 +57,22 @@ class Shared:
     def finished(self) -> bool:
         """Whether every request of the run has its response or was abandoned."""
         return self.sequence.exhausted and self.sequence.taken == self.recorder.count + self.pending.abandoned
+
+    def keep(
+        self,
+        outcome: Outcome,
+        given: str,
+        sent: float,
+        micros: int,
+        body: bytes = b"",
+        reason: str = "",
+        request: str = "",
+    ) -> None:
+        """Keep a request by itself, which was sent at `sent` (perf_counter's value), if it stands for others. Call it
+        only for one that is slower or has a smaller id than those kept: to make text of a body takes time."""
+        second = round(max(sent - self.begin(), 0.0), 6)
+        shown = (text[:MOST_BODY] for text in (reason, request))
+        self.recorder.exemplars.add(Exemplar(given, outcome.key, second, micros, text_of(body), *shown))
 
     def sleep_until_due(self, number: int) -> float:
         """Wait until a request of an open model is due. Returns when that was, as perf_counter's value."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, TypedDict
 
 from chaos.protocol.digest import EntryRecord
+from chaos.protocol.exemplars import ExemplarRecord
 
 Level = Literal["info", "warning", "error"]
 
@@ -54,6 +55,13 @@ class SampleMessage(TypedDict):
     requests: list[list[Any]]
 
 
+class ExemplarsMessage(TypedDict):
+    """Single requests that stand for others, which were not told before."""
+
+    type: Literal["exemplars"]
+    requests: list[ExemplarRecord]
+
+
 class EventMessage(TypedDict):
     """Something for the journal: faults switched in the web UI, a worker that died."""
 
@@ -74,4 +82,4 @@ class Done(TypedDict):
     abandoned: int
 
 
-LoadMessage = Ready | Refused | DigestMessage | SampleMessage | EventMessage | Done
+LoadMessage = Ready | Refused | DigestMessage | SampleMessage | ExemplarsMessage | EventMessage | Done

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from chaos.journal.condense import Condenser, Pace, combine, stretch_at
-from chaos.journal.records import DigestLine
+from chaos.journal.condense import Condenser, Gatherer, Pace, combine, stretch_at
+from chaos.journal.records import DigestLine, Exemplars
 from chaos.protocol.digest import Digest, Key
+from chaos.protocol.exemplars import SLOWEST, Exemplar
+from chaos.protocol.exemplars import Exemplars as Kept
 
 OK = Key("", "home", "", "", 200)
 
@@ -62,3 +64,18 @@ def test_combined_lines_add_up() -> None:
     for line in lines:
         parts.merge(Digest.of(line.entries, line.pairs, line.pending, line.parts))
     assert Digest.of(one.entries, one.pairs, one.pending, one.parts) == parts
+
+
+def test_a_day_of_ever_slower_requests_takes_few_lines_and_the_slowest_are_there() -> None:
+    gatherer, written = Gatherer(), []
+    for second in range(0, 86_400, 10):
+        slower = Exemplar(f"{second:08x}", OK, float(second), 1000 + second).record()
+        line = gatherer.push(Exemplars(at=second + 0.5, requests=(slower,)))
+        written += [line] if line else []
+    last = gatherer.flush(86_400.0)
+    assert last is not None and gatherer.flush(86_401.0) is None
+    assert len(written) < 60 and sum(len(line.requests) for line in written) <= SLOWEST * 60
+    kept = Kept()
+    for line in (last, *written):
+        kept.merge(line.requests)
+    assert [each.second for each in kept] == [86_390.0 - 10 * number for number in range(SLOWEST)]

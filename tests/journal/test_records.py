@@ -13,6 +13,7 @@ from chaos.journal.records import (
     DigestLine,
     End,
     Event,
+    Exemplars,
     Faulted,
     Findings,
     Phase,
@@ -22,6 +23,8 @@ from chaos.journal.records import (
     decode_lines,
     encode,
 )
+from chaos.protocol.digest import Key
+from chaos.protocol.exemplars import Exemplar
 
 PLAN = Plan(
     name="abort50",
@@ -40,6 +43,7 @@ EVERY_KIND: list[Record] = [
     Counters(at=1.5, counters={"phases": {}}),
     Faulted(at=1.6, requests=({"id": "x"},)),
     Sample(at=1.6, second=0.0, share=0.1, requests=(["id", "t", 200, "", "abort"],)),
+    Exemplars(at=1.65, requests=(Exemplar("x", Key("", "t", "r", "d", 503), 0.5, 1500, "oh\n\u2028").record(),)),
     Findings(at=1.7, findings=({"id": "a", "kind": "abort", "title": "abort 400", "verdict": "verified"},)),
     Event(at=1.8, level="warning", text="line one\nline two \u2028 three"),
     End(at=2.0, outcome="verified", exit_code=0),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from chaos.experiment.model import Load
 from chaos.experiment.tasks import LoadTask
-from chaos.journal.records import DigestLine, Sample
-from chaos.protocol.load_messages import DigestMessage, SampleMessage
+from chaos.journal.records import DigestLine, Exemplars, Sample
+from chaos.protocol.load_messages import DigestMessage, ExemplarsMessage, SampleMessage
 from chaos.protocol.load_plan import Plan, Task
 
 
@@ -61,3 +61,8 @@ def digest_line(message: DigestMessage) -> DigestLine:
 def sample_line(message: SampleMessage) -> Sample:
     """Return the journal's record of a sample message."""
     return Sample(second=message["second"], share=message["share"], requests=tuple(message["requests"]))
+
+
+def exemplars_record(message: ExemplarsMessage) -> Exemplars:
+    """Return the journal's record of a message with single requests."""
+    return Exemplars(requests=tuple(message["requests"]))

@@ -13,9 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from chaos.errors import EnvironmentFailed
-from chaos.journal.condense import Condenser, Pace
-from chaos.journal.records import Counters, DigestLine, End, Event, Faulted, Findings, Phase, Record, encode
+from chaos.journal.condense import Condenser, Gatherer, Pace
+from chaos.journal.records import Counters, DigestLine, End, Event, Exemplars, Faulted, Findings, Phase, Record, encode
 from chaos.protocol.counters import FaultedRequest
+from chaos.protocol.exemplars import ExemplarRecord
 
 NAME = "journal.jsonl"
 
@@ -31,6 +32,7 @@ class JournalWriter:
         self.began = time.monotonic()
         self._digests = Condenser()
         self._paces = {Counters.type: Pace(), Findings.type: Pace()}
+        self._exemplars = Gatherer()
         self._held: dict[str, Record] = {}
         self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
 
@@ -49,6 +51,8 @@ class JournalWriter:
         match stamped:
             case DigestLine():
                 self._append(self._digests.push(stamped))
+            case Exemplars():
+                self._append(self._exemplars.push(stamped))
             case Counters() | Findings() if not self._paces[stamped.type].due(stamped.at):
                 self._held[stamped.type] = stamped
             case Counters() | Findings():
@@ -70,12 +74,15 @@ class JournalWriter:
                 return replace(record, reasons=tuple(map(redact, record.reasons)))
             case Faulted():
                 return replace(record, requests=tuple(_redacted_request(each, redact) for each in record.requests))
+            case Exemplars():
+                return replace(record, requests=tuple(_redacted_exemplar(each, redact) for each in record.requests))
             case _:
                 return record
 
     def flush(self) -> None:
         """Write the records that are held back."""
         self._append(self._digests.flush())
+        self._append(self._exemplars.flush(round(self.now, 3)))
         held, self._held = self._held, {}
         for record in held.values():
             self._append(record)
@@ -99,6 +106,11 @@ class JournalWriter:
 
 def _redacted_request(request: FaultedRequest, redact: Callable[[str], str]) -> FaultedRequest:
     return {**request, "target": redact(request["target"]), "authority": redact(request["authority"])}
+
+
+def _redacted_exemplar(request: ExemplarRecord, redact: Callable[[str], str]) -> ExemplarRecord:
+    body, reason, asked = (redact(request[name]) for name in ("body", "reason", "request"))
+    return {**request, "body": body, "reason": reason, "request": asked}
 
 
 def run_folder(root: Path, name: str, when: time.struct_time) -> Path:

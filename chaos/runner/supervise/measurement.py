@@ -7,9 +7,9 @@ from chaos.claims.judge.run_judge import RunJudge
 from chaos.journal.records import Counters, Faulted, Findings
 from chaos.protocol.counters import GatewayCounters
 from chaos.protocol.digest import Digest
-from chaos.protocol.load_messages import DigestMessage, SampleMessage
+from chaos.protocol.load_messages import DigestMessage, ExemplarsMessage, SampleMessage
 from chaos.runner.processes.admin import Admin
-from chaos.runner.processes.load_messages import digest_line, sample_line
+from chaos.runner.processes.load_messages import digest_line, exemplars_record, sample_line
 from chaos.runner.supervise.journal import JournalWriter
 
 FAULTED_EVERY = 2.0  # seconds between polls for faulted requests
@@ -78,6 +78,10 @@ class Recording:
         line = sample_line(message)
         self.journal.write(line)
         self.judge.sampled(line.requests)
+
+    def exemplars(self, message: ExemplarsMessage) -> None:
+        """Write single requests to the journal."""
+        self.journal.write(exemplars_record(message))
 
     @property
     def errors(self) -> str:

@@ -198,6 +198,8 @@ class Driver:
                     await self._stop_by(fired)
             case "sample":
                 self.standing.recording.sample(message)
+            case "exemplars":
+                self.standing.recording.exemplars(message)
             case "done":
                 self._load_done = True
                 self._load_ended(message["reason"])

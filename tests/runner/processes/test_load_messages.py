@@ -9,9 +9,9 @@ import pytest
 
 from chaos.experiment.model import Load
 from chaos.experiment.tasks import LoadTask
-from chaos.journal.records import DigestLine, Sample
+from chaos.journal.records import DigestLine, Exemplars, Sample
 from chaos.protocol.load_plan import Plan
-from chaos.runner.processes.load_messages import digest_line, load_plan, sample_line
+from chaos.runner.processes.load_messages import digest_line, exemplars_record, load_plan, sample_line
 
 TASK = LoadTask("cart", "POST", "http://web/cart", {"a": "b"}, "body", 3, 2.5)
 
@@ -67,3 +67,8 @@ def test_a_digest_becomes_the_journals_record() -> None:
 def test_a_sample_becomes_the_journals_record() -> None:
     said = {"type": "sample", "second": 3, "share": 0.25, "requests": [["1", "cart", 503, "", "abort"]]}
     assert sample_line(said) == Sample(second=3.0, share=0.25, requests=(["1", "cart", 503, "", "abort"],))
+
+
+def test_single_requests_become_the_journals_record() -> None:
+    said = {"type": "exemplars", "requests": [{"id": "1"}]}
+    assert exemplars_record(said) == Exemplars(requests=({"id": "1"},))  # type: ignore[arg-type, typeddict-item]

@@ -8,8 +8,20 @@ from pathlib import Path
 import pytest
 
 from chaos.errors import EnvironmentFailed
-from chaos.journal.records import Counters, DigestLine, End, Event, Findings, Phase, Plan, Record, decode_lines
+from chaos.journal.records import (
+    Counters,
+    DigestLine,
+    End,
+    Event,
+    Exemplars,
+    Findings,
+    Phase,
+    Plan,
+    Record,
+    decode_lines,
+)
 from chaos.protocol.digest import Digest, Key
+from chaos.protocol.exemplars import Exemplar
 from chaos.runner.supervise.journal import JournalWriter
 
 PLAN = Plan(name="a", file="a.yaml", seed=1, started="2024-05-01T12:00:00+0000", confidence=0.99, tolerance=0.02)
@@ -97,3 +109,20 @@ def test_a_disk_that_is_full_is_an_environment_that_failed(tmp_path: Path) -> No
         writer._file = full.fileno()
         with pytest.raises(EnvironmentFailed, match="No space left"):
             writer.write(PLAN)
+
+
+def test_single_requests_are_written_before_a_phase_ends_and_redacted(tmp_path: Path) -> None:
+    writer = JournalWriter(tmp_path, lambda text: text.replace("secret", "***"))
+    writer.write(PLAN)
+    key = Key("", "home", "", "", 500)
+    for number in range(3):
+        one = Exemplar(f"{number}", key, 0.0, 10, "a secret body", "secret reason", "GET /secret")
+        writer.write(Exemplars(at=10.0 + number, requests=(one.record(),)))
+    assert [len(each.requests) for each in read(writer) if isinstance(each, Exemplars)] == [1]
+    writer.write(Phase(name="", event="end"))
+    writer.close()
+    found = [each for record in read(writer) if isinstance(record, Exemplars) for each in record.requests]
+    assert [each["id"] for each in found] == ["0", "1", "2"]
+    assert {(each["body"], each["reason"], each["request"]) for each in found} == {
+        ("a *** body", "*** reason", "GET /***")
+    }
