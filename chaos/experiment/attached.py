@@ -1,4 +1,5 @@
-"""Read the files that an Experiment names besides YAML: the bodies of its tasks. They are sent as they are."""
+"""Read the files that an Experiment names besides YAML: the bodies of its tasks, which are sent as they are, and the
+rows of its feeder (feeder_file.py)."""
 
 from __future__ import annotations
 
@@ -40,9 +41,14 @@ def attached_files(
             if name not in found:
                 found[name] = Attached(*load(document.file, name))
         except InvalidInput as error:
-            message = "; ".join(f"{problem.location.file}: {problem.message}" for problem in error.problems)
-            problems.append(Problem(document.locate(path), field_path(path), message, "error", "file"))
+            problems.append(unreadable(document, path, error))
     return found, problems
+
+
+def unreadable(document: Document, path: Path, error: InvalidInput) -> Problem:
+    """Return the problem of a field whose file cannot be read."""
+    message = "; ".join(f"{problem.location.file}: {problem.message}" for problem in error.problems)
+    return Problem(document.locate(path), field_path(path), message, "error", "file")
 
 
 def _named(experiment: Experiment) -> Iterator[tuple[Path, str]]:

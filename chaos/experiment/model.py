@@ -181,7 +181,8 @@ class Expect(Model):
 
 class Task(Model):
     """One kind of request; `{get: URL}` is short for `{method: GET, url: URL}`. In URL, headers, body and json,
-    `${NAME}` and `${NAME:-default}` are variables of the environment, and `$${` is a plain `${`."""
+    `${NAME}` and `${NAME:-default}` are columns of the feeder, else variables of the environment, and `$${` is a plain
+    `${`."""
 
     get: str | None = None
     head: str | None = None
@@ -247,6 +248,20 @@ class Stage(Model):
     """Number of users started, or stopped, per second."""
 
 
+class Feeder(Model):
+    """Rows of values for the tasks: `${column}` in URL, headers, body and json is the value of the request's row."""
+
+    file: str = Field(min_length=1)
+    """A CSV file whose first line names the columns, relative to the experiment file."""
+    order: Literal["sequential", "random"] = "sequential"
+    """Which row a request takes: its number's, from the first row again after the last; or one that follows from the
+    seed and its id."""
+
+
+def _feeder(value: Any) -> Any:
+    return {"file": value} if isinstance(value, str) else value
+
+
 class Load(Model):
     users: int = Field(default=20, ge=1, le=100_000)
     spawn_rate: float = Field(default=100.0, gt=0)
@@ -268,6 +283,8 @@ class Load(Model):
     something else says when; users of the last stage stay until then."""
     tasks: tuple[Task, ...] = ()
     """Requests to send. By default, one that takes each rule is derived from the rules."""
+    feeder: Annotated[Feeder, BeforeValidator(_feeder, json_schema_input_type=str | Feeder)] | None = None
+    """A CSV file, or `{file: users.csv, order: random}`, whose values tasks name as `${column}`."""
     client: Literal["lean", "locust"] = "lean"
     processes: int = Field(default=1, ge=1, le=64)
     locustfile: str | None = None
@@ -294,6 +311,9 @@ class Load(Model):
             raise ValueError("arrivals: poisson needs arrivalRate, the requests per second")
         if self.locustfile is not None and not self.keep_alive:
             raise ValueError("keepAlive is for tasks; the users of a locustfile have connections of their own")
+        if self.feeder is not None and not self.tasks:
+            other = "a locustfile reads its own data" if self.locustfile is not None else "there are none"
+            raise ValueError(f"feeder is for tasks that name its columns; {other}")
         return self
 
 

@@ -13,8 +13,10 @@ from types import MappingProxyType
 from typing import Any
 
 from chaos.errors import InvalidInput, Location, Problem, Severity
-from chaos.experiment.attached import Attached, Load, attached_files
+from chaos.experiment.attached import Attached, Load, attached_files, unreadable
 from chaos.experiment.environment import Expansion
+from chaos.experiment.feeder import Pieces
+from chaos.experiment.feeder_file import FeederFile, column_problems, is_fed, read_feeder, unused
 from chaos.experiment.model import API_VERSION, KIND, Experiment
 from chaos.experiment.overrides import apply_overrides
 from chaos.experiment.routing_test import TestsRead, read_tests, split
@@ -29,7 +31,8 @@ class Reading:
     """Everything that was read. `document` is the Experiment document as written, None if there is none, so that its
     defaults apply; in `experiment` the variables of the environment have been replaced, whose values are `used`.
     `files` are without the documents that hold tests alone, which are in `tests`; `attached` are the files of bodies,
-    by their names as written."""
+    by their names as written. `feeder` has the rows of spec.load.feeder, and `fed` the texts of the tasks in which
+    columns stand, of which the experiment has the first row's values."""
 
     file: str
     experiment: Experiment
@@ -41,6 +44,8 @@ class Reading:
     used: Mapping[str, str] = field(repr=False, default_factory=dict)
     attached: Mapping[str, Attached] = field(repr=False, default_factory=dict)
     tests: tuple[TestsRead, ...] = field(repr=False, default=())
+    feeder: FeederFile | None = field(repr=False, default=None)
+    fed: Mapping[Path, Pieces] = field(repr=False, default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -82,9 +87,14 @@ def read_experiment(
     own = [document for each in files for document in each if _is_experiment(document)]
     problems: list[Problem] = []
     document = apply_overrides(own[0] if own else None, overrides)
-    expansion = Expansion(environment)
+    feeder, found = read_feeder(document, attach)
+    problems += found
+    expansion = Expansion(environment, feeder, unread=feeder is None and is_fed(document))
     experiment, found = _experiment(document, own[1:], expansion)
     problems += found
+    if document is not None and feeder is not None:
+        problems += column_problems(document, feeder, expansion.fed)
+        problems += unused(document, feeder, expansion.fed) if not found else ()
     attached, found = attached_files(experiment, document, attach)
     problems += found
     more, found = _resources_named(experiment, document, load, texts)
@@ -99,7 +109,20 @@ def read_experiment(
     problems += found
     file = own[0].file if own else sources[0][0]
     told = tuple(dict.fromkeys(problems))
-    return Reading(file, experiment, document, resources, texts, told, tuple(files), expansion.used, attached, tests)
+    return Reading(
+        file,
+        experiment,
+        document,
+        resources,
+        texts,
+        told,
+        tuple(files),
+        expansion.used,
+        attached,
+        tests,
+        feeder,
+        expansion.fed,
+    )
 
 
 def stem(file: str) -> str:
@@ -147,8 +170,7 @@ def _resources_named(
         try:
             file, text = load(document.file, name)
         except InvalidInput as error:
-            message = "; ".join(f"{problem.location.file}: {problem.message}" for problem in error.problems)
-            problems.append(Problem(document.locate(path), field_path(path), message, "error", "file"))
+            problems.append(unreadable(document, path, error))
             continue
         if file in texts:
             problems.append(

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from chaos.experiment.attached import Attached
 from chaos.experiment.environment import without_credential
 from chaos.experiment.example_text import example
+from chaos.experiment.feeder import Column, Fed, Pieces, Template
 from chaos.experiment.model import METHODS, BodyFile, Task
 from chaos.experiment.read import Reading
 from chaos.experiment.services import short_name_shown
@@ -22,13 +23,15 @@ from chaos.mesh.decision import Request
 from chaos.mesh.model.message import StringMatch
 from chaos.mesh.model.resources import Resource, Resources
 from chaos.mesh.model.virtual_service import HTTPMatchRequest, HTTPRoute, VirtualService
+from chaos.mesh.source.document import Path
 
 
 @dataclass(frozen=True, slots=True)
 class LoadTask:
     """One kind of request, complete. With `direct` it goes to the URL's own address, else through the gateway.
 
-    `written` is the same request as the file has it, where variables of the environment stand for parts of it."""
+    `written` is the same request as the file has it, where variables of the environment stand for parts of it. Of a
+    task that is `fed` from the rows of a file, this is the request of the first row."""
 
     name: str
     method: str
@@ -40,6 +43,7 @@ class LoadTask:
     direct: bool = False
     expect: Mapping[str, Any] | None = None
     written: LoadTask | None = None
+    fed: Fed | None = None
 
     @property
     def host(self) -> str:
@@ -70,7 +74,7 @@ def recorded(task: LoadTask) -> LoadTask:
     more; whoever computes with it reads the file again."""
     shown = task.written or task
     headers = {name: without_credential(name, value) for name, value in shown.headers.items()}
-    return replace(task, url=shown.url, headers=headers, body=shown.body, written=None)
+    return replace(task, url=shown.url, headers=headers, body=shown.body, written=None, fed=None)
 
 
 def tasks_of(reading: Reading) -> tuple[LoadTask, ...]:
@@ -79,12 +83,56 @@ def tasks_of(reading: Reading) -> tuple[LoadTask, ...]:
     if not tasks or reading.document is None:
         return ()
     raw = reading.document.value["spec"]["load"].get("tasks") or []
-    written = [_as_written(task, each) for task, each in zip(tasks, raw, strict=True)] if reading.used else tasks
+    varied = bool(reading.used or reading.fed)
+    written = [_as_written(task, each) for task, each in zip(tasks, raw, strict=True)] if varied else tasks
     made = [
         _with_written(_load_task(task, reading.attached), _load_task(each, reading.attached), _described(task, reading))
         for task, each in zip(tasks, written, strict=True)
     ]
-    return tuple(_named_apart(made))
+    return tuple(_named_apart(replace(each, fed=_fed(reading, index)) for index, each in enumerate(made)))
+
+
+def _fed(reading: Reading, index: int) -> Fed | None:
+    """Return the parts of a task in which columns of the feeder stand; None if there are none."""
+    task = reading.experiment.spec.load.tasks[index]
+    here = {path[4:]: pieces for path, pieces in reading.fed.items() if path[3] == index}
+    if not here:
+        return None
+    target = next((_below_host(pieces) for path, pieces in here.items() if path[0] in (*METHODS, "url")), None)
+    headers = {str(path[1]): Template(pieces) for path, pieces in here.items() if path[0] == "headers"}
+    body = Template(here[("body",)]) if ("body",) in here else None
+    if any(path[0] == "json" for path in here):
+        body = Template(tuple(_json_pieces(task.json_body, ("json",), here)), "json")
+    return Fed(None if target is None else Template(target, "url"), headers, body)
+
+
+def _below_host(pieces: Pieces) -> Pieces:
+    """Return a URL's pieces from the path on. No column stands before it, as reading has checked."""
+    first = next((place for place, each in enumerate(pieces) if isinstance(each, Column)), len(pieces))
+    before = "".join(map(str, pieces[:first]))
+    parts = urlsplit(before)
+    rest = before[len(f"{parts.scheme}://{parts.netloc}") :]
+    return (rest if rest.startswith("/") else f"/{rest}", *pieces[first:])
+
+
+def _json_pieces(value: Any, path: Path, fed: Mapping[Path, Pieces]) -> Iterator[str | Column]:
+    """Yield the pieces of the value's text, which are as `json.dumps` writes them."""
+    if path in fed:
+        yield '"'
+        yield from (json.dumps(each)[1:-1] if isinstance(each, str) else each for each in fed[path])
+        yield '"'
+    elif isinstance(value, Mapping):
+        for place, (name, each) in enumerate(value.items()):
+            yield f"{', ' if place else '{'}{json.dumps(name)}: "
+            yield from _json_pieces(each, (*path, name), fed)
+        yield "}" if value else "{}"
+    elif isinstance(value, list | tuple):
+        for place, each in enumerate(value):
+            yield ", " if place else "["
+            yield from _json_pieces(each, (*path, place), fed)
+        yield "]" if value else "[]"
+    else:
+        yield json.dumps(value)
 
 
 def _as_written(task: Task, raw: Mapping[str, Any]) -> Task:

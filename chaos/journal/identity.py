@@ -1,4 +1,4 @@
-"""Functions of the seed and a request's number: its id, its task, and whether it is sampled.
+"""Functions of the seed and a request's number: its id, its task, its row of a feeder, and whether it is sampled.
 
 The gateway's draws are keyed by x-request-id, so the n-th request of a run gets the same faults whenever the run is
 repeated, however many users, processes or connections carry it. An id is written as a UUID (version 4, as Envoy makes
@@ -41,6 +41,12 @@ def shares_of(weights: Iterable[float]) -> tuple[float, ...]:
 def task_of(shares: tuple[float, ...], draw: float) -> int:
     """Return the index of the task that a draw falls on."""
     return bisect_right(shares, draw)
+
+
+def row_of(order: str, rows: int, number: int, request: str) -> int:
+    """Return the index of the row that a request takes: `sequential` by its number, else by digits of its id that
+    decide nothing else here."""
+    return number % rows if order == "sequential" else int(request[-12:], 16) % rows
 
 
 def request_id(seed: int, number: int) -> str:

@@ -6,62 +6,82 @@ known only from the run's `faulted` records."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any
-from urllib.parse import urlsplit
 
-from chaos.journal.identity import Identities, shares_of, task_of
+from chaos.experiment.feeder import Feeder, filled
+from chaos.journal.identity import Identities, row_of, shares_of, task_of
 from chaos.mesh.compile.rules import Rules
 from chaos.mesh.decision import Headers, Request
 from chaos.mesh.draws import keyed_draws
+from chaos.protocol.load_plan import Task
 
 
 @dataclass(frozen=True, slots=True)
 class FaultedRequest:
-    """One faulted request; `fault` is its tag (Decision.fault), `rule` the rule's key."""
+    """One faulted request; `fault` is its tag (Decision.fault), `rule` the rule's key, `number` its place in the
+    run."""
 
     task: str
     id: str
     rule: str
     fault: str
+    number: int
 
 
 def faulted_requests(load: Mapping[str, Any], rules: Rules, numbers: Iterable[int]) -> Iterator[FaultedRequest]:
     """Yield the faulted requests among those with these numbers, of a run with this load plan."""
-    tasks = load["tasks"]
-    forms = [None if task.get("direct") else request_of(task) for task in tasks]
-    shares = shares_of(task.get("weight", 1) for task in tasks)
+    tasks = [_task(each) for each in load["tasks"]]
+    feeder = Feeder.of(load["feeder"]) if load.get("feeder") else None
+    forms = [None if task.direct else _forms(task, feeder) for task in tasks]
+    shares = shares_of(task.weight for task in tasks)
     identify, draws = Identities(load["seed"]), keyed_draws(load["seed"])
     for number in numbers:
         request_id, draw = identify(number)
         index = task_of(shares, draw)
-        form = forms[index]
-        if form is None:
+        form_of = forms[index]
+        if form_of is None:
             continue
+        form = form_of(0 if feeder is None else row_of(feeder.order, len(feeder.rows), number, request_id))
         form.id = request_id.encode()
         form.headers[-1] = (b"x-request-id", form.id)
         decision = rules.decide(form, draws(form.id))
         if decision.rule is not None and decision.fault:
-            yield FaultedRequest(tasks[index]["name"], request_id, decision.rule.key, decision.fault)
+            yield FaultedRequest(tasks[index].name, request_id, decision.rule.key, decision.fault, number)
 
 
-def requests_in(load: Mapping[str, Any], numbers: Iterable[int], *, direct: bool) -> dict[str, str]:
-    """Return the tasks of the requests with these numbers, by id: either of those sent directly, or of the others."""
+def _task(value: Mapping[str, Any]) -> Task:
+    """Return a task of a load plan; what the load itself does not know of it is left out."""
+    return Task.of({each.name: value[each.name] for each in fields(Task) if each.name in value})
+
+
+def _forms(task: Task, feeder: Feeder | None) -> Callable[[int], Request]:
+    """Return what gives a task's request for a row: one object a row, or one for all that are alike."""
+    if feeder is None or task.fed is None:
+        only = request_of(task)
+        return lambda row: only
+    return cache(lambda row: request_of(filled(task, feeder.row(row))))
+
+
+def requests_in(load: Mapping[str, Any], numbers: Iterable[int], *, direct: bool) -> dict[str, tuple[str, int]]:
+    """Return task and number of the requests with these numbers, by id: either of those sent directly, or of the
+    others."""
     tasks = load["tasks"]
     if not any(bool(task.get("direct")) is direct for task in tasks):
         return {}
     shares, identify = shares_of(task.get("weight", 1) for task in tasks), Identities(load["seed"])
-    made = ((request, tasks[task_of(shares, draw)]) for request, draw in map(identify, numbers))
-    return {request: task["name"] for request, task in made if bool(task.get("direct")) is direct}
+    made = (
+        (number, request, tasks[task_of(shares, draw)]) for number in numbers for request, draw in [identify(number)]
+    )
+    return {request: (task["name"], number) for number, request, task in made if bool(task.get("direct")) is direct}
 
 
-def request_of(task: Mapping[str, Any]) -> Request:
+def request_of(task: Task) -> Request:
     """Return a task's request as the gateway sees it; its last header is the id, still empty."""
-    parts = urlsplit(task["url"])
-    given: Headers = [(name.lower().encode(), value.encode()) for name, value in (task.get("headers") or {}).items()]
-    host = next((value for name, value in given if name == b"host"), parts.netloc.rpartition("@")[2].encode())
+    given: Headers = [(name.lower().encode(), value.encode()) for name, value in task.headers.items()]
+    host = next((value for name, value in given if name == b"host"), task.host.encode())
     others = [(name, value) for name, value in given if name not in (b"host", b"x-request-id")]
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     headers = [(b"host", host), *others, (b"x-request-id", b"")]
-    return Request(task.get("method", "GET").encode(), target.encode(), host, headers)
+    return Request(task.method.encode(), task.target.encode(), host, headers)

@@ -15,6 +15,7 @@ from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
 from chaos.load.checks import MOST_BODY, check_of
+from chaos.load.fed import rows_of
 from chaos.load.recorder import Cohort, Outcome
 from chaos.load.shared import Shared
 from chaos.load.tags import UNTAGGED, bodiless, from_outside, of_headers
@@ -62,7 +63,12 @@ def fast_user(shared: Shared) -> type[FastHttpUser]:
     plan, sequence, recorder = shared.plan, shared.sequence, shared.recorder
     placed = recorder.order.placed
     open_model = plan.arrival_rate is not None
-    urls = [each.url if each.direct else plan.gateway.rstrip("/") + each.target for each in plan.tasks]
+
+    def asked(task: Task) -> tuple[Task, str]:
+        return task, task.url if task.direct else plan.gateway.rstrip("/") + task.target
+
+    asks = [asked(each) for each in plan.tasks]
+    fed = [rows_of(plan, sequence, each, asked) for each in plan.tasks]
     closing = {} if plan.keep_alive else {"connection": "close"}
     checks: list[Any] = [check_of(each.expect) for each in plan.tasks]
     longest = max(each.timeout for each in plan.tasks)
@@ -109,12 +115,13 @@ def fast_user(shared: Shared) -> type[FastHttpUser]:
         def send(self, number: int, due: float | None) -> None:
             index, request = sequence.request(number)
             self.asked = index
-            wanted = plan.tasks[index]
+            rows = fed[index]
+            wanted, url = asks[index] if rows is None else rows(number, request)
             phase = self.phase = recorder.phase
             cohort = self.cohort = recorder.cohort
             sent = perf_counter()
             try:
-                response = self.ask(wanted, urls[index], request)
+                response = self.ask(wanted, url, request)
             except BaseException:
                 shared.pending.abandon(self)
                 placed[number] = None

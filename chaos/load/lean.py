@@ -5,7 +5,7 @@ It ends when all requests are taken or Locust stops the user."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
@@ -16,7 +16,9 @@ from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST
 
 from chaos.load.checks import MOST_BODY, Check, check_of
 from chaos.load.connection import FIRST, Address, Connection, Failed, resolve
+from chaos.load.fed import Rows, rows_of
 from chaos.load.recorder import Cohort
+from chaos.load.sequence import Sequence
 from chaos.load.shared import Shared
 from chaos.load.tags import UNTAGGED, bodiless, from_outside, headers_of, of_head
 from chaos.protocol.digest import NO_RESPONSE
@@ -28,7 +30,7 @@ REFUSED = 0.1  # seconds a user waits after a refused connection, which else it 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A task's request as bytes, without its id, which goes between `before` and `after`. `to` is the index of the
-    address; `check` what is expected of its responses."""
+    address; `check` what is expected of its responses. Of a task that is `fed`, each row has a form of its own."""
 
     before: bytes
     after: bytes
@@ -36,6 +38,7 @@ class Prepared:
     timeout: float
     to: int
     check: Check | None = None
+    fed: Rows[Prepared] | None = None
 
 
 def prepare(wanted: Task, to: int, keep_alive: bool = True) -> Prepared:
@@ -62,10 +65,14 @@ def prepare(wanted: Task, to: int, keep_alive: bool = True) -> Prepared:
     )
 
 
-def prepare_all(plan: Plan) -> tuple[list[Prepared], list[list[Address]]]:
+def prepare_all(plan: Plan, sequence: Sequence) -> tuple[list[Prepared], list[list[Address]]]:
     """Return the tasks' requests, and the addresses they go to. Raises OSError when a name cannot be resolved."""
     hosts = list(dict.fromkeys(plan.address_of(each) for each in plan.tasks))
-    prepared = [prepare(each, hosts.index(plan.address_of(each)), plan.keep_alive) for each in plan.tasks]
+
+    def made(task: Task) -> Prepared:
+        return prepare(task, hosts.index(plan.address_of(task)), plan.keep_alive)
+
+    prepared = [replace(made(each), fed=rows_of(plan, sequence, each, made)) for each in plan.tasks]
     return prepared, [resolve(*host) for host in hosts]
 
 
@@ -73,7 +80,7 @@ def lean_user(shared: Shared) -> type[User]:
     """Return the class of users for a plan's tasks."""
     plan, sequence, recorder = shared.plan, shared.sequence, shared.recorder
     placed = recorder.order.placed
-    prepared, addresses = prepare_all(plan)
+    prepared, addresses = prepare_all(plan, sequence)
     open_model = plan.arrival_rate is not None
 
     class LeanUser(User):
@@ -128,6 +135,8 @@ def lean_user(shared: Shared) -> type[User]:
             index, request = sequence.request(number)
             self.asked = index
             form = prepared[index]
+            if form.fed is not None:
+                form = form.fed(number, request)
             connection: Connection = self.connections[form.to]
             phase = self.phase = recorder.phase
             cohort = self.cohort = recorder.cohort

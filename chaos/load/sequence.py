@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from heapq import heappop, heappush
 
-from chaos.journal.identity import Identities, shares_of, task_of
+from chaos.journal.identity import Identities, row_of, shares_of, task_of
 from chaos.load.arrivals import arrivals_of
 from chaos.protocol.load_plan import Plan
 
@@ -21,13 +21,14 @@ class Sequence:
         self._next, self._step = process, plan.processes
         self._returned: list[int] = []
         self.due = arrivals_of(plan.arrivals, plan.arrival_rate, plan.seed).due
-        self._replay: list[tuple[int, str]] | None = None
+        self._replay: list[tuple[int, str, int]] | None = None
         self.limit = plan.requests
         if plan.replay is not None:
             names = {task.name: index for index, task in enumerate(plan.tasks)}
-            self._replay = [(names[task], request) for task, request in plan.replay]
+            self._replay = [(names[task], request, number) for task, request, number in plan.replay]
             self.limit = len(self._replay)
         self.taken = 0
+        self._feeder = plan.feeder
 
     def take(self) -> int | None:
         """Return the number of the next request; None when all have been taken."""
@@ -54,9 +55,16 @@ class Sequence:
     def request(self, number: int) -> tuple[int, str]:
         """Return the task (its index) and the id of a request."""
         if self._replay is not None:
-            return self._replay[number]
+            return self._replay[number][:2]
         request, draw = self._identify(number)
         return task_of(self._shares, draw), request
+
+    def row(self, number: int, request: str) -> int:
+        """Return the row of the feeder that a request takes; 0 without a feeder."""
+        if self._feeder is None:
+            return 0
+        own = number if self._replay is None else self._replay[number][2]
+        return row_of(self._feeder.order, len(self._feeder.rows), own, request)
 
     def identify(self, number: int) -> str:
         """Return the id of a request whose task is chosen elsewhere (in the user's own locustfile)."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 from urllib.parse import urlsplit
 
+from chaos.experiment.feeder import Fed, Feeder
 from chaos.protocol.plan_record import ShownFault
 
 CLIENTS = ("lean", "locust")
@@ -23,7 +24,8 @@ class Task:
 
     `url` names a mesh host and goes to the gateway with that Host; a `direct` task goes to the URL's own address.
     `timeout` is in seconds, for the whole exchange. `expect` may have `status` (a list of numbers and `2xx`), `body`
-    (a text, or `/regex/`) and `json`: what is checked of each response."""
+    (a text, or `/regex/`) and `json`: what is checked of each response. `fed` are the parts that a row of the plan's
+    feeder fills."""
 
     name: str
     method: str
@@ -34,6 +36,13 @@ class Task:
     direct: bool = False
     timeout: float = 60.0
     expect: Mapping[str, Any] | None = None
+    fed: Fed | None = None
+
+    @classmethod
+    def of(cls, value: Mapping[str, Any]) -> Task:
+        """Read the task from parsed JSON. Raises TypeError."""
+        fed = value.get("fed")
+        return cls(**{**value, "fed": None if fed is None else Fed.of(fed)})
 
     @property
     def host(self) -> str:
@@ -54,14 +63,14 @@ class Plan:
     `gateway` is its URL. `duration` (seconds) or `requests`, whichever is reached first, ends the load; without both it
     runs until it is stopped. `arrival_rate` (requests per second) makes it an open model; `arrivals` is one of
     ARRIVALS. `stages` are `[seconds, users, spawn rate]`, one after the other, in place of `users` and `spawn_rate`.
-    Without `keep_alive` every request has a connection of its own. `wait` is the time in seconds
-    that a user of a closed model rests after each response. `sample` is the share of requests whose outcomes are
-    reported one by one. `tags` means that the gateway sends x-chaos headers; without them an abort is known by Envoy's
-    body. `replay` lists exact requests, `[task, id]` each, that are sent once in place of a run's own. Requests without
-    a phase tag belong to `phase`. `interval` is the time between digests in seconds. `hold` is the longest time in
-    seconds that a digest waits for the responses to requests of its interval; with 0, responses are counted as they
-    come. `faults` is what the web UI shows as configured: `{name, kind, configured}`, kind `abort` or `delay`, a
-    fraction."""
+    Without `keep_alive` every request has a connection of its own. `wait` is the time in seconds that a user of a
+    closed model rests after each response. `sample` is the share of requests whose outcomes are reported one by one.
+    `tags` means that the gateway sends x-chaos headers; without them an abort is known by Envoy's body. `feeder` has
+    the rows that fill the tasks. `replay` lists exact requests, `[task, id, number]` each, that are sent once in place
+    of a run's own. Requests without a phase tag belong to `phase`. `interval` is the time between digests in seconds.
+    `hold` is the longest time in seconds that a digest waits for the responses to requests of its interval; with 0,
+    responses are counted as they come. `faults` is what the web UI shows as configured: `{name, kind, configured}`,
+    kind `abort` or `delay`, a fraction."""
 
     gateway: str
     tasks: tuple[Task, ...]
@@ -86,7 +95,8 @@ class Plan:
     interval: float = 1.0
     hold: float = 0.0
     faults: Sequence[ShownFault] = ()
-    replay: tuple[tuple[str, str], ...] | None = None
+    replay: tuple[tuple[str, str, int], ...] | None = None
+    feeder: Feeder | None = None
 
     @classmethod
     def of(cls, value: Any) -> Plan:
@@ -94,16 +104,20 @@ class Plan:
         if not isinstance(value, dict):
             raise BadPlan("the plan must be a JSON object")
         known = {each.name for each in fields(cls)}
-        known -= {"tasks", "replay", "faults"}
+        known -= {"tasks", "replay", "faults", "feeder"}
         given = {name: each for name, each in value.items() if name in known}
         try:
-            tasks = tuple(Task(**task) for task in value.get("tasks", ()))
+            tasks = tuple(Task.of(task) for task in value.get("tasks", ()))
             replay = value.get("replay")
-            faults = tuple(value.get("faults", ()))
+            feeder = value.get("feeder")
             made = cls(
-                tasks=tasks, faults=faults, replay=None if replay is None else tuple((a, b) for a, b in replay), **given
+                tasks=tasks,
+                faults=tuple(value.get("faults", ())),
+                replay=None if replay is None else tuple((task, request, number) for task, request, number in replay),
+                feeder=None if feeder is None else Feeder.of(feeder),
+                **given,
             )
-        except TypeError as error:
+        except (TypeError, KeyError, ValueError) as error:
             raise BadPlan(f"the plan is malformed: {error}") from None
         return made._checked()
 
@@ -128,9 +142,13 @@ class Plan:
         if self.tasks and not any(task.weight for task in self.tasks):
             raise BadPlan("every task has weight 0")
         names = {task.name for task in self.tasks}
-        for name, _ in self.replay or ():
+        for name, *_ in self.replay or ():
             if name not in names:
                 raise BadPlan(f"replay: no task is called {name!r}")
+        columns = self.feeder.columns if self.feeder is not None and self.feeder.rows else ()
+        for task in self.tasks:
+            if task.fed is not None and not task.fed.columns <= set(columns):
+                raise BadPlan(f"task {task.name!r}: the feeder has no rows with {', '.join(sorted(task.fed.columns))}")
         return self
 
     def _addresses(self) -> list[str]:

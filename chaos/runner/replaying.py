@@ -102,7 +102,7 @@ def plan_replay(run: Path, choice: Choice) -> Replay:
     run_plan = plan_run(plan.file, options, lambda name: _text_of(name, plan.documents))
     if run_plan.search is not None:
         raise InvalidInput.at(str(run), "a search has no phases of its own to replay; replay a run of one level")
-    _check_bodies(plan, run_plan)
+    _check_files(plan, run_plan)
     found: list[tuple[RunPhase, tuple[FaultedRequest, ...]]] = []
     left = choice.limit
     for phase, requests in by_phase(recorded, run_plan):
@@ -126,8 +126,10 @@ def _text_of(name: str, documents: Mapping[str, str]) -> str:
     return text
 
 
-def _check_bodies(plan: Plan, run_plan: RunPlan) -> None:
-    """Raise InvalidInput if a file that the run sent is another one by now."""
+def _check_files(plan: Plan, run_plan: RunPlan) -> None:
+    """Raise InvalidInput if a file that the run sent, or took rows from, is another one by now."""
+    if (rows := plan.load.get("feeder")) != run_plan.recorded_feeder:
+        raise InvalidInput.at(plan.file, f"spec.load.feeder: the run took other rows: {rows}")
     before = {task["name"]: task["body"] for task in plan.load["tasks"]}
     for task in run_plan.recorded_tasks:
         if before.get(task.name, task.body) != task.body:
@@ -137,7 +139,8 @@ def _check_bodies(plan: Plan, run_plan: RunPlan) -> None:
 def by_phase(recorded: Recorded, run_plan: RunPlan) -> Iterator[tuple[RunPhase, Iterable[FaultedRequest]]]:
     """Yield each phase with faults and its faulted requests, in order. Requests are numbered in the order in which they
     are sent, so each phase has a range of numbers."""
-    load = {**recorded.plan.load, "tasks": [asdict(task) for task in run_plan.tasks]}
+    feeder = None if run_plan.feeder is None else asdict(run_plan.feeder)
+    load = {**recorded.plan.load, "tasks": [asdict(task) for task in run_plan.tasks], "feeder": feeder}
     first = 0
     for index, phase in enumerate(run_plan.phases):
         count = recorded.counts[phase.name]
@@ -152,9 +155,10 @@ def noted(recorded: Recorded, load: dict[str, object], phase: RunPhase, numbers:
     """Yield requests to an application whose calls were faulted, which the gateway recorded under the user's id."""
     tasks = requests_in(load, numbers, direct=True)
     for row in recorded.faulted:
-        task = tasks.pop(row["id"], None) if row["phase"] == phase.name else None
-        if task is not None:
-            yield FaultedRequest(task, row["id"], row["rule"], row["fault"])
+        found = tasks.pop(row["id"], None) if row["phase"] == phase.name else None
+        if found is not None:
+            task, number = found
+            yield FaultedRequest(task, row["id"], row["rule"], row["fault"], number)
 
 
 def overrides_of(command: Sequence[str]) -> tuple[str, ...]:
@@ -203,10 +207,10 @@ async def _send_phase(plan: RunPlan, session: Session, phase: RunPhase, requests
         await session.gateway.admin.put_rules(phase.text or plan.own_text())
     tasks = plan.placed_tasks(session.services.addresses)
     wanted = replace(
-        load_plan(plan.load, tasks, gateway=session.url, seed=plan.seed),
+        load_plan(plan.load, tasks, gateway=session.url, seed=plan.seed, feeder=plan.feeder),
         phase=phase.name,
         interval=0.5,
-        replay=tuple((request.task, request.id) for request in requests),
+        replay=tuple((request.task, request.id, request.number) for request in requests),
         arrival_rate=None,
         stages=None,
         processes=1,

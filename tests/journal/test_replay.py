@@ -75,7 +75,7 @@ async def test_a_gateway_under_load_faulted_exactly_these_and_does_it_again() ->
             assert {(each.id, each.fault) for each in wanted} == {(row["id"], row["fault"]) for row in faulted}
         async with Gateway(experiment, "--admin", "127.0.0.1:0", "--seed", "11") as gateway:
             url = f"http://127.0.0.1:{gateway.port}"
-            aborted = [[each.task, each.id] for each in wanted if "abort" in each.fault]
+            aborted = [[each.task, each.id, each.number] for each in wanted if "abort" in each.fault]
             again = await asyncio.to_thread(run, load_plan(url, replay=aborted))
     outcomes = dict(again.digest().items())
     assert first.lines[-1]["requests"] == 400

@@ -281,10 +281,10 @@ def test_sampled_outcomes_are_told_one_by_one() -> None:
 
 
 def test_a_replay_sends_exactly_the_requests_named() -> None:
-    wanted = [["home", each] for each in first_ids(3, 30)[::2]]
+    wanted = [["home", each, number] for number, each in enumerate(first_ids(3, 30))][::2]
     with Origin(tagged) as origin:
         load = run(plan(origin.url, replay=wanted))
-    assert sorted(origin.ids) == sorted(request for _, request in wanted)
+    assert sorted(origin.ids) == sorted(request for _, request, _ in wanted)
     assert load.lines[-1]["reason"] == "requests"
 
 

@@ -64,7 +64,7 @@ def test_an_open_model_says_when_each_is_due() -> None:
 
 
 def test_a_replay_has_its_own_ids_and_ends_with_them() -> None:
-    sequence = Sequence(plan(replay=[["cart", "id-1"], ["home", "id-2"]], requests=None))
+    sequence = Sequence(plan(replay=[["cart", "id-1", 5], ["home", "id-2", 7]], requests=None))
     assert [sequence.request(number) for number in drain(sequence)] == [(2, "id-1"), (0, "id-2")]
 
 
@@ -80,7 +80,7 @@ def test_a_replay_has_its_own_ids_and_ends_with_them() -> None:
         ({"tasks": [{"name": "a", "method": "GET", "url": "http://x/", "timeout": 0}]}, "timeout above 0"),
         ({"tasks": [{"name": "a", "method": "GET", "url": "https://x/", "direct": True}]}, "client: locust"),
         ({"tasks": [{"name": "a", "method": "GET", "url": "http://x/", "weight": 0}]}, "weight 0"),
-        ({"replay": [["nobody", "id"]]}, "replay: no task is called 'nobody'"),
+        ({"replay": [["nobody", "id", 0]]}, "replay: no task is called 'nobody'"),
     ],
 )
 def test_plans_that_cannot_be_carried_out_are_refused(change: dict[str, Any], message: str) -> None:

@@ -17,8 +17,8 @@ def test_a_plan_needs_a_gateway_and_tasks_and_has_a_default_for_everything_else(
 
 
 def test_lists_become_what_cannot_change() -> None:
-    plan = Plan.of(PLAN | {"replay": [["home", "1"]], "faults": [{"name": "web[0]"}]})
-    assert (plan.replay, plan.faults) == ((("home", "1"),), ({"name": "web[0]"},))
+    plan = Plan.of(PLAN | {"replay": [["home", "1", 4]], "faults": [{"name": "web[0]"}]})
+    assert (plan.replay, plan.faults) == ((("home", "1", 4),), ({"name": "web[0]"},))
 
 
 def test_what_a_later_version_says_is_left_aside() -> None:
@@ -79,7 +79,7 @@ BAD: list[tuple[Any, str]] = [
     (PLAN | {"tasks": [TASK | {"weight": 0}]}, "every task has weight 0"),
     (PLAN | {"gateway": "https://127.0.0.1"}, "https: the lean client speaks plain HTTP"),
     (PLAN | {"tasks": [TASK | {"url": "https://web/", "direct": True}]}, "https: the lean client"),
-    (PLAN | {"replay": [["cart", "1"]]}, "replay: no task is called 'cart'"),
+    (PLAN | {"replay": [["cart", "1", 0]]}, "replay: no task is called 'cart'"),
 ]
 
 

@@ -22,6 +22,7 @@ from chaos.mesh.check.report import check_documents, refusals
 from chaos.mesh.compile.rules import compile_rules
 from chaos.mesh.names import full_name
 from chaos.mesh.upstream.registry import Registry
+from chaos.runner.plan.fed_rows import row_problems
 from chaos.runner.plan.files import beside, read_text
 
 Read = Callable[[str], str]
@@ -123,7 +124,11 @@ def _task_problems(reading: Reading, services: ServicePlan) -> list[Problem]:
     rules = compile_rules(reading.resources, registry_of(reading, services, addresses), proxy_of(reading))
     applications, namespace = services.applications(), proxy_of(reading).namespace
     through = [replace(task, direct=task.direct or full_name(task.host, namespace) in applications) for task in tasks]
-    return [*listener_problems(reading, rules, through), *patience_problems(reading, rules, through)]
+    return [
+        *listener_problems(reading, rules, through),
+        *patience_problems(reading, rules, through),
+        *row_problems(reading, rules, through),
+    ]
 
 
 def _in_order(problems: Iterable[Problem], reading: Reading) -> tuple[Problem, ...]:

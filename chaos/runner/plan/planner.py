@@ -25,6 +25,7 @@ from chaos.experiment.services import proxy_of
 from chaos.experiment.tasks import LoadTask, derive_tasks, tasks_of
 from chaos.mesh.compile.rules import Rules, compile_rules
 from chaos.runner.plan.checked import Prepared, Read, prepare
+from chaos.runner.plan.fed_rows import row_problems
 from chaos.runner.plan.files import beside, read_text, trouble_with_file
 from chaos.runner.plan.nothing_behind import nothing_behind
 from chaos.runner.plan.options import RunOptions
@@ -55,6 +56,7 @@ def plan_prepared(prepared: Prepared, options: RunOptions) -> RunPlan:
     if options.gateway is not None:
         _check_safeguards(claims.safeguards, reading)
     ruled = [with_rules(prepared, phase, rules, phase.place) for phase in planned]
+    _check_rows(reading, tasks, [each.rules for each in ruled if each.rules is not rules])
     phases = tuple(each.phase for each in ruled)
     hypotheses, safeguards, search = claims.hypotheses, claims.safeguards, _search(prepared, rules, claims.hold)
     judged = reading.experiment.spec.verify.failures != "allow"
@@ -108,6 +110,13 @@ def plan_prepared(prepared: Prepared, options: RunOptions) -> RunPlan:
         ),
         random.getrandbits(48) if seed is None else seed,
     )
+
+
+def _check_rows(reading: Reading, tasks: Sequence[LoadTask], others: Sequence[Rules]) -> None:
+    """Raise InvalidInput if rows of one task take different rules in a phase with rules of its own."""
+    problems = [problem for rules in others for problem in row_problems(reading, rules, tasks)]
+    if problems:
+        raise InvalidInput(dict.fromkeys(problems))
 
 
 def _too_short(reading: Reading, load: Load, found: Sequence[Outlook]) -> Iterator[Problem]:

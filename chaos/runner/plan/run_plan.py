@@ -23,6 +23,7 @@ from chaos.claims.judge.run_judge import RunJudge
 from chaos.errors import Problem, Severity
 from chaos.experiment.credentials import command_without_credentials, without_credentials
 from chaos.experiment.environment import Redaction
+from chaos.experiment.feeder import Feeder
 from chaos.experiment.model import Load
 from chaos.experiment.services import Addresses, proxy_of
 from chaos.experiment.tasks import LoadTask, recorded
@@ -173,6 +174,20 @@ class RunPlan:
         """The tasks as the journal has them: without what came from the environment, and without credentials."""
         return tuple(recorded(task) for task in self.tasks)
 
+    @property
+    def feeder(self) -> Feeder | None:
+        """The rows for the tasks, with the columns that they name; None without a feeder."""
+        read = self.prepared.reading.feeder
+        if read is None:
+            return None
+        return read.feeder.only(column for task in self.tasks if task.fed is not None for column in task.fed.columns)
+
+    @property
+    def recorded_feeder(self) -> str | None:
+        """What the journal has of the feeder: which file it was, and none of its values."""
+        read = self.prepared.reading.feeder
+        return None if read is None else read.described
+
     def redaction(self) -> Redaction:
         """Return what writes names in place of the environment's values in other texts of the journal."""
         targets = {task.target: task.written.target for task in self.tasks if task.written is not None}
@@ -272,7 +287,10 @@ class RunPlan:
             started=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             confidence=self.confidence,
             tolerance=self.tolerance,
-            load=asdict(load_plan(self.load, self.recorded_tasks, gateway=self.gateway or "", seed=self.seed)),
+            load={
+                **asdict(load_plan(self.load, self.recorded_tasks, gateway=self.gateway or "", seed=self.seed)),
+                "feeder": self.recorded_feeder,
+            },
             environment=environment(),
             rules=tuple(each.to_dict() for each in self.rule_forecasts()),
             phases=tuple(PhaseInPlan(name=phase.name, faults=phase.faults) for phase in self.phases),

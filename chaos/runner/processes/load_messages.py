@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chaos.experiment.feeder import Feeder
 from chaos.experiment.model import Load
 from chaos.experiment.tasks import LoadTask
 from chaos.journal.records import DigestLine, Exemplars, Sample
@@ -9,7 +10,9 @@ from chaos.protocol.load_messages import DigestMessage, ExemplarsMessage, Sample
 from chaos.protocol.load_plan import Plan, Task
 
 
-def load_plan(load: Load, tasks: tuple[LoadTask, ...], *, gateway: str, seed: int) -> Plan:
+def load_plan(
+    load: Load, tasks: tuple[LoadTask, ...], *, gateway: str, seed: int, feeder: Feeder | None = None
+) -> Plan:
     """Return the load process's plan. Without duration and number of requests, which the phases limit."""
     return Plan(
         gateway=gateway,
@@ -24,6 +27,7 @@ def load_plan(load: Load, tasks: tuple[LoadTask, ...], *, gateway: str, seed: in
         client=load.client,
         processes=load.processes,
         locustfile=load.locustfile,
+        feeder=feeder,
     )
 
 
@@ -38,6 +42,7 @@ def _task(task: LoadTask) -> Task:
         task.direct,
         task.timeout,
         task.expect,
+        task.fed,
     )
 
 

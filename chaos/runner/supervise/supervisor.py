@@ -185,6 +185,7 @@ class Supervisor:
                     plan.placed_tasks(session.services.addresses),
                     gateway=session.url,
                     seed=plan.seed,
+                    feeder=plan.feeder,
                 ),
                 interval=INTERVAL,
                 admin=session.gateway.admin.url if session.gateway is not None else None,
