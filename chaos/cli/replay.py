@@ -17,6 +17,9 @@ def replay(
     task: Annotated[str | None, typer.Option(metavar="NAME", help="Only requests of this task.")] = None,
     fault: Annotated[FaultKind | None, typer.Option(help="Only requests that met this fault.")] = None,
     phase: Annotated[str | None, typer.Option(metavar="NAME", help="Only requests of this phase.")] = None,
+    id_: Annotated[
+        str | None, typer.Option("--id", metavar="ID", help="Only the request with this x-request-id, faulted or not.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Only the first N requests.")] = None,
     gateway: Annotated[
         str | None, typer.Option(metavar="URL", help="Send the requests to a gateway that already runs.")
@@ -26,28 +29,33 @@ def replay(
         typer.Option("--list", help="Print the requests (id, fault, task, rule, separated by tabs); send nothing."),
     ] = False,
 ) -> int:
-    """Send exactly the faulted requests of a run again, with the same ids and so the same faults."""
+    """Send exactly the faulted requests of a run again, or a single one, with the same ids and so the same faults."""
     from chaos.errors import ExitCode, InvalidInput
-    from chaos.runner.replaying import Choice, differences, outcome_lines, plan_replay, send
+    from chaos.formatting import plural
+    from chaos.runner.replaying import Choice, differences, exemplar_lines, outcome_lines, plan_replay, send
 
-    choice = Choice(task, fault.value if fault else None, phase, limit)
+    choice = Choice(task, fault.value if fault else None, phase, limit, id_)
     planned = plan_replay(run, choice)
     check_names(choice.task, [each.name for each in planned.run_plan.tasks], "task")
     check_names(choice.phase, [each.name for each in planned.run_plan.phases], "phase")
     requests = planned.requests
     if not requests:
-        raise InvalidInput.at(str(run), "no request of this run met such a fault")
+        missing = "no request of this run met such a fault" if id_ is None else f"the run sent no request {id_}"
+        raise InvalidInput.at(str(run), missing)
     if only_list:
         for each in requests:
             say("\t".join(map(printable_line, (each.id, each.fault, each.task, each.rule))))
         return 0
-    say(f"{planned.run_plan.name}: {len(requests)} requests again, seed {planned.run_plan.seed}")
+    say(f"{planned.run_plan.name}: {plural(len(requests), 'request')} again, seed {planned.run_plan.seed}")
     sent = send(planned, gateway)
     say_lines(outcome_lines(sent.digest))
+    if id_ is not None:
+        say_lines(exemplar_lines(sent.exemplars))
     changed = [] if gateway else differences(planned, sent)
     say_lines(f"not as before: {line}" for line in changed)
     if not changed and not gateway:
-        say("every one met the same fault as before")
+        met = "the same fault as before" if any(each.fault for each in requests) else "no fault, as before"
+        say(f"{'every one' if id_ is None else 'it'} met {met}")
     return int(ExitCode.FALSIFIED if changed else ExitCode.VERIFIED)
 
 

@@ -17,10 +17,12 @@ from pathlib import Path
 from chaos.errors import EnvironmentFailed, InvalidInput
 from chaos.experiment.credentials import without_credentials
 from chaos.experiment.environment import HIDDEN
-from chaos.journal.records import DigestLine, Faulted, Plan, decode_lines
+from chaos.journal.identity import Identities
+from chaos.journal.records import DigestLine, Exemplars, Faulted, Plan, decode_lines
 from chaos.journal.replay import FaultedRequest, faulted_requests, requests_in
 from chaos.protocol.counters import FaultedRequest as Noted
 from chaos.protocol.digest import Digest, Key
+from chaos.protocol.exemplars import Exemplars as Kept
 from chaos.protocol.load_plan import Plan as LoadPlan
 from chaos.report.data.journal import journal_of
 from chaos.runner.plan.files import read_text
@@ -33,17 +35,22 @@ from chaos.runner.processes.load import LoadProcess
 from chaos.runner.processes.load_messages import digest_line, load_plan
 from chaos.runner.processes.session import Session, start
 
+UNCOUNTED = 1000
+"""Requests that a run may have sent beyond those it counted: nobody waited for their responses."""
+
 UNFINISHED = "the load ended before all requests were sent"
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The selection of faulted requests: of one task, kind of fault and phase (None: of any), and at most `limit`."""
+    """The selection of requests: one by its id, whatever it met; or the faulted ones of one task, kind of fault and
+    phase (None: of any), at most `limit`."""
 
     task: str | None = None
     fault: str | None = None
     phase: str | None = None
     limit: int | None = None
+    id: str | None = None
 
     def takes(self, request: FaultedRequest) -> bool:
         return self.task in (None, request.task) and (self.fault is None or self.fault in request.fault.split(","))
@@ -56,6 +63,7 @@ class Recorded:
     plan: Plan
     counts: Counter[str] = field(default_factory=Counter)
     faulted: list[Noted] = field(default_factory=list)
+    exemplars: Kept = field(default_factory=Kept)
 
     @classmethod
     def read(cls, run: Path) -> Recorded:
@@ -72,6 +80,8 @@ class Recorded:
                             made.counts[entry["phase"]] += entry["count"]
                     case Faulted() if made is not None:
                         made.faulted += record.requests
+                    case Exemplars() if made is not None:
+                        made.exemplars.merge(record.requests)
         if made is None:
             raise InvalidInput.at(str(path), "begins without a plan")
         return made
@@ -103,6 +113,8 @@ def plan_replay(run: Path, choice: Choice) -> Replay:
     if run_plan.search is not None:
         raise InvalidInput.at(str(run), "a search has no phases of its own to replay; replay a run of one level")
     _check_files(plan, run_plan)
+    if choice.id is not None:
+        return Replay(recorded, run_plan, tuple(one_by_id(recorded, run_plan, choice.id)))
     found: list[tuple[RunPhase, tuple[FaultedRequest, ...]]] = []
     left = choice.limit
     for phase, requests in by_phase(recorded, run_plan):
@@ -139,19 +151,58 @@ def _check_files(plan: Plan, run_plan: RunPlan) -> None:
 def by_phase(recorded: Recorded, run_plan: RunPlan) -> Iterator[tuple[RunPhase, Iterable[FaultedRequest]]]:
     """Yield each phase with faults and its faulted requests, in order. Requests are numbered in the order in which they
     are sent, so each phase has a range of numbers."""
-    feeder = None if run_plan.feeder is None else asdict(run_plan.feeder)
-    load = {**recorded.plan.load, "tasks": [asdict(task) for task in run_plan.tasks], "feeder": feeder}
+    for index, phase, numbers in numbered(recorded, run_plan):
+        if phase.faults:
+            yield phase, list(faulted_among(recorded, run_plan, index, numbers))
+
+
+def numbered(recorded: Recorded, run_plan: RunPlan) -> Iterator[tuple[int, RunPhase, range]]:
+    """Yield each phase with its index and the numbers of its requests."""
     first = 0
     for index, phase in enumerate(run_plan.phases):
         count = recorded.counts[phase.name]
-        numbers = range(first, first + count)
+        yield index, phase, range(first, first + count)
         first += count
-        if phase.faults:
-            rules = with_rules(run_plan.prepared, phase, run_plan.rules, ("spec", "phases", index)).rules
-            yield phase, [*faulted_requests(load, rules, numbers), *noted(recorded, load, phase, numbers)]
 
 
-def noted(recorded: Recorded, load: dict[str, object], phase: RunPhase, numbers: range) -> Iterator[FaultedRequest]:
+def faulted_among(
+    recorded: Recorded, run_plan: RunPlan, index: int, numbers: Iterable[int]
+) -> Iterator[FaultedRequest]:
+    """Yield those of the requests with these numbers that are faulted under the rules of a phase."""
+    phase, load = run_plan.phases[index], load_of(recorded, run_plan)
+    rules = with_rules(run_plan.prepared, phase, run_plan.rules, ("spec", "phases", index)).rules
+    yield from faulted_requests(load, rules, numbers)
+    yield from noted(recorded, load, phase, numbers)
+
+
+def load_of(recorded: Recorded, run_plan: RunPlan) -> dict[str, object]:
+    """Return the recorded plan of the load with complete tasks."""
+    feeder = None if run_plan.feeder is None else asdict(run_plan.feeder)
+    return {**recorded.plan.load, "tasks": [asdict(task) for task in run_plan.tasks], "feeder": feeder}
+
+
+def one_by_id(
+    recorded: Recorded, run_plan: RunPlan, wanted: str
+) -> Iterator[tuple[RunPhase, tuple[FaultedRequest, ...]]]:
+    """Yield the request with this id and the phase in which it was sent, nothing if the run sent none. Its fault is the
+    one that it meets under the phase's rules, empty for none."""
+    kept = next((each.key.phase for each in recorded.exemplars if each.id == wanted), None)
+    load, identify = load_of(recorded, run_plan), Identities(run_plan.seed)
+    number = next((each for each in range(recorded.counts.total() + UNCOUNTED) if identify(each)[0] == wanted), None)
+    if number is None:
+        return
+    places = list(numbered(recorded, run_plan))
+    told = [(index, phase) for index, phase, _ in places if phase.name == kept]
+    within = [(index, phase) for index, phase, numbers in places if number in numbers]
+    for index, phase in (*told, *within, *((index, phase) for index, phase, _ in places[-1:]))[:1]:
+        faulted = list(faulted_among(recorded, run_plan, index, (number,))) if phase.faults else []
+        tasks = {**requests_in(load, (number,), direct=True), **requests_in(load, (number,), direct=False)}
+        yield phase, (faulted[0] if faulted else FaultedRequest(tasks[wanted][0], wanted, "", "", number),)
+
+
+def noted(
+    recorded: Recorded, load: dict[str, object], phase: RunPhase, numbers: Iterable[int]
+) -> Iterator[FaultedRequest]:
     """Yield requests to an application whose calls were faulted, which the gateway recorded under the user's id."""
     tasks = requests_in(load, numbers, direct=True)
     for row in recorded.faulted:
@@ -180,6 +231,7 @@ class Sent:
 
     digest: Digest = field(default_factory=Digest)
     noted: dict[str, str] = field(default_factory=dict)
+    exemplars: Kept = field(default_factory=Kept)
 
 
 def send(replay: Replay, gateway: str | None = None) -> Sent:
@@ -194,17 +246,20 @@ async def _send(replay: Replay, url: str | None) -> Sent:
     async with start(run_plan.prepared, url or run_plan.gateway_plan(), seed=run_plan.seed) as session:
         for phase, requests in replay.wanted:
             if requests:
-                sent.digest.merge(await _send_phase(run_plan, session, phase, requests))
+                await _send_phase(run_plan, session, phase, requests, sent)
         if session.gateway is not None:
             rows = (await session.gateway.admin.faulted(0)).get("faulted", [])
             sent.noted = {row["id"]: row["fault"] for row in rows}
     return sent
 
 
-async def _send_phase(plan: RunPlan, session: Session, phase: RunPhase, requests: Sequence[FaultedRequest]) -> Digest:
-    """Send the requests under the phase's own rules and return the digest of their responses."""
+async def _send_phase(
+    plan: RunPlan, session: Session, phase: RunPhase, requests: Sequence[FaultedRequest], sent: Sent
+) -> None:
+    """Send the requests under the phase's own rules, and add their responses to `sent`."""
     if session.gateway is not None:
         await session.gateway.admin.put_rules(phase.text or plan.own_text())
+        await session.gateway.admin.set_phase({"name": phase.name, "faults": phase.faults})
     tasks = plan.placed_tasks(session.services.addresses)
     wanted = replace(
         load_plan(plan.load, tasks, gateway=session.url, seed=plan.seed, feeder=plan.feeder),
@@ -216,10 +271,10 @@ async def _send_phase(plan: RunPlan, session: Session, phase: RunPhase, requests
         processes=1,
         tags=session.gateway is not None,
     )
-    return await _load(wanted, len(requests))
+    await _load(wanted, len(requests), sent)
 
 
-async def _load(plan: LoadPlan, count: int) -> Digest:
+async def _load(plan: LoadPlan, count: int, sent: Sent) -> None:
     load, total = await LoadProcess.start(), Digest()
     try:
         await load.begin(plan)
@@ -227,13 +282,15 @@ async def _load(plan: LoadPlan, count: int) -> Digest:
             if message["type"] == "digest":
                 line = digest_line(message)
                 total.merge(Digest.of(line.entries, line.pairs))
+            elif message["type"] == "exemplars":
+                sent.exemplars.merge(message["requests"])
             elif message["type"] == "done":
                 break
     finally:
         await load.child.stop(0.3)
     if total.count < count:
         raise EnvironmentFailed(f"{UNFINISHED}: {total.count} of {count}{load.child.last_words()}")
-    return total
+    sent.digest.merge(total)
 
 
 # ---------------------------------------------------------------------------------------------- comparing
@@ -262,6 +319,12 @@ def outcome_lines(digest: Digest) -> Iterator[str]:
     width = max(map(len, names), default=0)
     for key, count, median in rows:
         yield f"{key.task:{width}}   {status_of(key):>9}   {key.fault or '-':11}   {count:6}   {median * 1000:9.1f} ms"
+
+
+def exemplar_lines(exemplars: Kept) -> Iterator[str]:
+    """Yield what came back for a single request: why there is no response, or the beginning of the body."""
+    for each in {each.id: each for each in exemplars}.values():
+        yield from filter(None, (each.reason, *each.body.splitlines()))
 
 
 def status_of(key: Key) -> str:

@@ -37,7 +37,7 @@ def test_junit(rendered: tuple[str, ReportPaths]) -> None:
     assert_golden(GOLDENS / f"{name}.junit.xml", paths.junit.read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("fragment", ["verdict", "expectations", "statuses", "load", "ledgers"])
+@pytest.mark.parametrize("fragment", ["verdict", "expectations", "statuses", "load", "ledgers", "requests"])
 def test_html(rendered: tuple[str, ReportPaths], fragment: str) -> None:
     """The words of each part of the page; the drawings are looked at, not compared."""
     name, paths = rendered

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from support.processes import chaos
 
+from chaos.runner.replaying import Choice, faulted_among, plan_replay
+
 pytestmark = pytest.mark.slow
 
 EXPERIMENT = """
@@ -83,11 +85,26 @@ def test_they_meet_the_same_faults_again_even_when_the_file_has_changed(run: Pat
     assert aborted[1:4] == ["503", "abort", str(sum(row[2] == "web" for row in rows(run, "--limit", "80")))]
 
 
+def test_a_single_request_is_sent_again_whatever_it_met(run: Path) -> None:
+    """One that the rules would abort, but that was sent while faults were off; its response is shown."""
+    replay = plan_replay(run, Choice())
+    would_be = next(faulted_among(replay.recorded, replay.run_plan, 1, range(50)))
+    again = chaos("replay", run, "--id", would_be.id)
+    assert again.returncode == 0, again.stdout + again.stderr
+    lines = again.stdout.splitlines()
+    assert lines[1].split()[:4] == ["web", "200", "-", "1"]
+    assert (lines[0], lines[2:]) == (
+        "shop: 1 request again, seed 5",
+        ["WebServer V1 from webv1-1", "it met no fault, as before"],
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--task", "cart"], "the run has no task 'cart'; it has 'web', 'shop'"),
         (["--phase", "after"], "the run has no phase 'after'; it has 'before', 'fault'"),
+        (["--id", "no-such-id"], "the run sent no request no-such-id"),
         (["--fault", "delay"], "no request of this run met such a fault"),
     ],
 )

@@ -11,8 +11,9 @@ from support.ids import first_ids
 from support.plans import planned, text_of
 
 from chaos.errors import InvalidInput
-from chaos.journal.records import DigestLine, Faulted, Record, encode
+from chaos.journal.records import DigestLine, Exemplars, Faulted, Record, encode
 from chaos.protocol.digest import Digest, Key
+from chaos.protocol.exemplars import Exemplar
 from chaos.runner.replaying import (
     Choice,
     Replay,
@@ -174,3 +175,21 @@ def test_what_came_back_is_a_line_for_each_kind_of_answer() -> None:
         "checkout         503   abort              1         2.0 ms",
         "home             200   -                  1         1.5 ms",
     ]
+
+
+def test_a_single_request_is_found_by_its_id_faulted_or_not(tmp_path: Path) -> None:
+    """It is sent under the rules of its phase; those of the first phase meet no fault, because there are none."""
+    run, sent = journal(tmp_path), first_ids(5, 30)
+    for number, (name, fault) in {0: ("before", ""), 9: ("before", ""), 10: ("fault", "abort")}.items():
+        replay = plan_replay(run, Choice(id=sent[number]))
+        assert [(phase.name, [each.fault for each in found]) for phase, found in replay.wanted] == [(name, [fault])]
+        assert ids(replay) == [sent[number]] and replay.requests[0].task == "web"
+    assert plan_replay(run, Choice(id="never-sent")).requests == []
+
+
+def test_the_phase_of_a_kept_request_is_the_one_that_its_response_told(tmp_path: Path) -> None:
+    """By the order alone the tenth request would be of the first phase, which it was sent too late for."""
+    request = first_ids(5, 10)[9]
+    told = Exemplar(request, Key("fault", "web", "web[0]", "", 503, "abort"), 1.0, 1000)
+    replay = plan_replay(journal(tmp_path, Exemplars(requests=(told.record(),))), Choice(id=request))
+    assert [(phase.name, [each.fault for each in found]) for phase, found in replay.wanted] == [("fault", ["abort"])]

@@ -13,8 +13,11 @@ from chaos.claims.expected_outcomes import expected_outcomes
 from chaos.claims.finding import Finding, Tally
 from chaos.faults import AbortFault, DelayFault
 from chaos.journal.condense import Condenser, Pace
-from chaos.journal.records import Counters, DigestLine, End, Event, Findings, Phase, Plan, Record, encode
+from chaos.journal.identity import request_id
+from chaos.journal.records import Counters, DigestLine, End, Event, Exemplars, Findings, Phase, Plan, Record, encode
 from chaos.protocol.digest import Digest, Key
+from chaos.protocol.exemplars import Exemplar, ExemplarRecord
+from chaos.protocol.exemplars import Exemplars as Kept
 from chaos.units import Percent
 from chaos.verify.claim import within
 from chaos.verify.verdict import Verdict, worst
@@ -101,6 +104,7 @@ def records(scenario: Scenario) -> list[Record]:
         rest = condenser.flush()
         if rest is not None:
             made.append(replace(rest, at=at))
+        made.append(Exemplars(at=at, requests=tuple(_exemplars(scenario, total, phase))))
         made.append(Phase(at=at, name=phase, faults=faults, event="end"))
     made.append(Counters(at=at, counters=_counters(scenario, total)))
     made.append(Findings(at=at, findings=latest))
@@ -185,6 +189,18 @@ def _outcomes(
     add(digest, dice, Key(*place, "", "", 0, "", 1, "reset"), missing, wait + 0.002, open_model=due)
     for destination, count in zip(scenario.destinations, forwarded, strict=True):
         add(digest, dice, Key(*place, route, destination, 200, prefix), count, wait + 0.0011, open_model=due)
+
+
+def _exemplars(scenario: Scenario, digest: Digest, phase: str) -> list[ExemplarRecord]:
+    """A few requests of each outcome of a phase."""
+    kept = Kept()
+    for place, (key, tally) in enumerate(sorted(digest.items())):
+        for number in range(min(4, tally.count if key.phase == phase else 0)):
+            body = "fault filter abort" if "abort" in key.fault else f"answer {number}" if key.status else ""
+            reason = "" if key.status else "Connection reset by peer"
+            micros = round(1e6 * tally.latency.quantile(1 - number / 10))
+            kept.add(Exemplar(request_id(scenario.seed, 10 * place + number), key, number * 0.5, micros, body, reason))
+    return kept.take()
 
 
 def _counters(scenario: Scenario, digest: Digest) -> dict[str, object]:

@@ -19,6 +19,7 @@ from chaos.report.tables.all import Tables
 from chaos.report.tables.banner import banner, repeat_command
 from chaos.report.tables.destinations import destinations
 from chaos.report.tables.documents import documents
+from chaos.report.tables.exemplars import exemplars, gateway_command
 from chaos.report.tables.findings import anchor_of, sections
 from chaos.report.tables.latencies import QUANTILES
 from chaos.report.tables.ledgers import HEADINGS as LEDGER_HEADINGS
@@ -31,6 +32,7 @@ CONTENTS = (
     ("expectations", "Expectations"),
     ("statuses", "What users saw"),
     ("latency", "Latency"),
+    ("requests", "Single requests"),
     ("timeline", "Time line"),
     ("load", "Load"),
     ("ledgers", "Ledgers"),
@@ -111,6 +113,9 @@ def context(result: Result, tables: Tables, drawings: dict[str, Drawing | None])
         "notes": [_note(note) for note in plan.notes],
         "documents": listed,
         "anchors": {line.anchor for document in listed for line in document.lines},
+        "exemplars": exemplars(result),
+        "by_locustfile": bool(plan.load.get("locustfile")),
+        "gateway_command": gateway_command(plan),
         "ended": result.outcome != UNFINISHED,
         "of_samples": plan.of_samples,
     }
@@ -119,6 +124,7 @@ def context(result: Result, tables: Tables, drawings: dict[str, Drawing | None])
         "ledgers": not plan.of_samples,
         "statuses": shown["statuses"],
         "latency": shown["latencies"],
+        "requests": shown["exemplars"],
         "timeline": drawings.get("timeline"),
         "rules": listed,
     }
