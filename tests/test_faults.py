@@ -10,7 +10,7 @@ from chaos.faults import TAGS, FaultKind, count_of, happened, joined, tag_of
 from chaos.mesh.model.virtual_service import HTTPFaultInjection
 from chaos.protocol.digest import UNCLEAR, Key
 from chaos.report.data import frames
-from chaos.report.figures.latency import COLOURS
+from chaos.report.figures.distribution import COLOURS
 
 
 def test_a_kind_is_its_name_in_documents_and_tags():

@@ -65,7 +65,7 @@ def test_the_expected_mixture_shows_a_delay_that_is_short(tmp_path: Path) -> Non
         outcome["delay"] = 0.1 if outcome["fault"] else 0.0
     told = replace(result, plan=replace(result.plan, rules=(rule,)))
     table = frames.outcomes(told)
-    predicted = expected.mixtures(table, expected.injections(told))["main"]
+    predicted = expected.mixtures(table, expected.injections(told))["main", scenario.tasks[0]]
     assert predicted.total == pytest.approx(int(table["count"].sum()))
     assert quantiles(predicted, np.array([0.75]))[0] == pytest.approx(0.1, abs=0.005)
 

@@ -96,22 +96,21 @@ def _given_by_faults(planned: Iterable[Planned]) -> tuple[Planned, ...]:
     return tuple(each for each in planned if each.fault and each.status is not None and each.status not in plain)
 
 
-def mixtures(table: pd.DataFrame, planned: Injections) -> dict[str, Shape]:
-    """Return, per phase, the latencies that the rules predict, scaled to the number of requests that were seen.
+def mixtures(table: pd.DataFrame, planned: Injections) -> dict[tuple[str, str], Shape]:
+    """Return, per phase and task, the latencies that the rules predict, scaled to the number of requests that were
+    seen.
 
-    The distribution without a delay comes from the run itself, separately for each fault that is none. A rule that
-    delays every request has none, and its phase then no mixture; nor has a phase without faults."""
+    The distribution without a delay comes from the run itself, separately for each fault that is none. Requests of a
+    rule that delays all of them have none, and their task then no mixture in that phase; nor have requests that no
+    fault is planned for."""
     found = {}
-    for phase, rows in table.groupby("phase", sort=False):
+    for (phase, task), rows in table.groupby(["phase", "task"], sort=False):
         answered = rows[rows["status"] > 0].groupby("route")
-        parts = [_mixture(seen, planned.get((str(phase), str(route)), NOTHING)) for route, seen in answered]
-        if parts and all(part is not None for part in parts) and _injects(planned, str(phase)):
-            found[str(phase)] = mix([part for part in parts if part is not None])
+        rules = [(seen, planned.get((str(phase), str(route)), NOTHING)) for route, seen in answered]
+        parts = [_mixture(seen, rule) for seen, rule in rules]
+        if all(part is not None for part in parts) and any(each.fault for _, rule in rules for each in rule):
+            found[str(phase), str(task)] = mix([part for part in parts if part is not None])
     return found
-
-
-def _injects(planned: Injections, phase: str) -> bool:
-    return any(name == phase and any(each.fault for each in rule) for (name, _), rule in planned.items())
 
 
 def _mixture(seen: pd.DataFrame, planned: Iterable[Planned]) -> Shape | None:

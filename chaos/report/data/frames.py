@@ -14,8 +14,9 @@ from chaos.protocol.digest import BY_HAND, UNCLEAR, Key
 from chaos.protocol.histogram import Histogram
 
 FORWARDED, REPLIED, LOST, UNKNOWN = "forwarded", "answered", "no response", "unknown fault"
+LATE = "as late as a delay behind the application"
 FAULTED = {tag: happened(tag) for tag in TAGS}
-GROUPS = (FORWARDED, REPLIED, *FAULTED.values(), LOST, UNKNOWN)
+GROUPS = (FORWARDED, REPLIED, *FAULTED.values(), LATE, LOST, UNKNOWN)
 
 BETWEEN, SWITCHED = "between phases", "faults switched by hand"
 
@@ -96,10 +97,10 @@ def merged(histograms: pd.Series) -> Histogram:
 
 
 def by_stretch(result: Result) -> pd.DataFrame:
-    """Return one row per recorded stretch of time (its index) and outcome: status class, fault and count."""
+    """Return one row per recorded stretch of time (its index) and outcome: task, status class, fault and count."""
     rows = [
-        (index, status_class(status_label(key)), key.fault, count)
+        (index, key.task, status_class(status_label(key)), key.fault, count)
         for index, stretch in enumerate(result.stretches)
         for key, count in stretch.counts.items()
     ]
-    return pd.DataFrame(rows, columns=["stretch", "status", "fault", "count"])
+    return pd.DataFrame(rows, columns=["stretch", "task", "status", "fault", "count"])

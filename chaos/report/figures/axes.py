@@ -11,7 +11,7 @@ import numpy as np
 
 from chaos import formatting as words
 from chaos.report.data.latency import Floats
-from chaos.report.figures.style import ticks
+from chaos.report.figures.style import nice_steps, ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,6 +26,15 @@ def time_axis(axes: Axes, which: str, low: float, high: float, most: int = 9) ->
     if len(places) > most:
         places = [step for step in places if f"{step:e}".startswith("1")]
     ticks(axes, which, places, [words.seconds(place) for place in places])
+
+
+def share_axis(axes: Axes, highest: float, *, most: int = 4, room: float = 0.0) -> None:
+    """Let the y axis reach from 0 to a share, with about `most` ticks in per cent; `room` is its part beyond both
+    ends."""
+    highest = highest if highest > 0 else 1.0
+    axes.set_ylim(-room * highest, (1 + room) * highest)
+    places = nice_steps(0, highest, most)
+    ticks(axes, "y", places, [words.exact(place, "share") for place in places])
 
 
 def step_line(axes: Axes, edges: Floats, values: Floats, **style: Any) -> None:

@@ -11,6 +11,7 @@ from chaos import formatting as words
 from chaos.claims.finding import Finding
 from chaos.journal.result import Point
 from chaos.report.figures.model import Drawing, Legend
+from chaos.report.figures.readout import Panel, Series, readout
 from chaos.report.figures.style import BLUE, GREEN, INK, figure, nice_steps, ticks, to_svg
 
 if TYPE_CHECKING:
@@ -31,8 +32,10 @@ def convergence(findings: Sequence[Finding], history: Mapping[str, tuple[Point, 
     height = 0.35 + 2.05 * rows
     drawn = figure(height)
     panels = np.atleast_1d(drawn.subplots(rows, columns, squeeze=False).ravel())
-    for axes, finding in zip(panels, shown, strict=False):
+    read = [
         _panel(axes, finding, _thin(_points(history, finding)), _title(finding, shown))
+        for axes, finding in zip(panels, shown, strict=False)
+    ]
     for axes in panels[len(shown) :]:
         axes.set_axis_off()
     drawn.subplots_adjust(left=0.07, right=0.985, top=1 - 0.3 / height, bottom=0.3 / height, hspace=0.42, wspace=0.16)
@@ -46,10 +49,11 @@ def convergence(findings: Sequence[Finding], history: Mapping[str, tuple[Point, 
         "as soon as it lies inside the tolerance (or outside) is valid."
     )
     name = "How the verdicts came about"
-    return Drawing("convergence", name, to_svg(drawn, "convergence", name, caption), legend, caption)
+    svg = to_svg(drawn, "convergence", name, caption)
+    return Drawing("convergence", name, svg, legend, caption, readout(drawn, read))
 
 
-def _panel(axes: Axes, finding: Finding, points: Sequence[Point], title: str) -> None:
+def _panel(axes: Axes, finding: Finding, points: Sequence[Point], title: str) -> Panel:
     at = np.array([point.at for point in points])
     low = np.array([_bound(point, 0) for point in points])
     high = np.array([_bound(point, 1) for point in points])
@@ -74,6 +78,7 @@ def _panel(axes: Axes, finding: Finding, points: Sequence[Point], title: str) ->
     marks = nice_steps(at[0], at[-1], 5)
     ticks(axes, "x", marks, [words.seconds(mark) for mark in marks])
     axes.set_title(title)
+    return Panel(axes, title, at, [Series("observed", BLUE, estimate, (low, high))], unit=finding.unit)
 
 
 def _title(finding: Finding, among: Sequence[Finding]) -> str:

@@ -25,10 +25,12 @@ class Legend:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A figure for the page: the drawing, its legend, and a sentence about what it shows."""
+    """A figure for the page: the drawing, its legend, a sentence about what it shows, and its values as JSON for the
+    page's script."""
 
     name: str
     title: str
     svg: Markup
     legend: tuple[Legend, ...]
     caption: str
+    data: Markup | None = None

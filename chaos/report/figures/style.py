@@ -74,6 +74,9 @@ def property_of(colour: str) -> str:
 SERIES = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED, YELLOW, GREY)
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), "-")
 
+NOTE = "note"
+"""The gid of a text inside the axes, which the page's script hides where it no longer belongs to what is shown."""
+
 WIDTH = 9.6  # inches; the page scales figures, so this only sets the proportion of text to drawing
 
 _SETTINGS: Any = {
@@ -89,6 +92,7 @@ _SETTINGS: Any = {
     "axes.labelsize": 9.5,
     "axes.titlesize": 10.5,
     "axes.titlelocation": "left",
+    "axes.titley": 1.0,  # where it always is; searching for it lays out every tick once more
     "axes.titlecolor": INK,
     "axes.facecolor": "none",
     "axes.spines.top": False,
@@ -159,12 +163,28 @@ _DROPPED = re.compile(
     re.DOTALL,
 )
 _SIZE = re.compile(r'<svg xmlns:xlink="[^"]*" width="[^"]*" height="[^"]*" ')
-_GROUP_ID = re.compile(r'<g id="[^"]*">')
+_GROUP_ID = re.compile(r'<g id="([^"]*)">')
+_PLACES = re.compile(r' (?:d|x|y|width|height|transform)="[^"]*"')
+_DECIMALS = re.compile(r"(\.\d\d)\d+")
+_AXIS = re.compile(r"matplotlib\.axis_(\d+)")
 _DEFINED = re.compile(
     r'(?<=id=")(?=[mp][0-9a-f]{8,}")|(?<=href="#)(?=[mp][0-9a-f]{8,}")|(?<=url\(#)(?=[mp][0-9a-f]{8,}\))'
 )
 _FONT = re.compile(r"font-family: 'DejaVu Sans', sans-serif")
 _LINE_BREAK = re.compile(r"\s*\n\s*")
+
+
+def _group(found: re.Match[str]) -> str:
+    """Return the beginning of a group; those that the page's script looks for have a class."""
+    axis = _AXIS.fullmatch(found[1])
+    if axis:
+        return f'<g class="{"x" if int(axis[1]) % 2 else "y"}-axis">'
+    return f'<g class="{NOTE}">' if found[1] == NOTE else "<g>"
+
+
+def _rounded(found: re.Match[str]) -> str:
+    """Return an attribute with its numbers to a hundredth of a point."""
+    return _DECIMALS.sub(r"\1", found[0])
 
 
 def to_svg(drawn: Figure, name: str, title: str, description: str) -> Markup:
@@ -176,7 +196,8 @@ def to_svg(drawn: Figure, name: str, title: str, description: str) -> Markup:
     drawn.savefig(text, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     svg = _DROPPED.sub("", text.getvalue())
     svg = _SIZE.sub(f'<svg class="figure" role="img" aria-labelledby="{name}-t {name}-d" ', svg, count=1)
-    svg = _GROUP_ID.sub("<g>", svg)
+    svg = _GROUP_ID.sub(_group, svg)
+    svg = _PLACES.sub(_rounded, svg)
     svg = _DEFINED.sub(f"{name}-", svg)
     svg = _FONT.sub("font-family: var(--sans)", svg)
     svg = _LINE_BREAK.sub(" ", svg)

@@ -15,8 +15,9 @@ from chaos.faults import FaultKind
 from chaos.journal.result import PhaseSpan, Result
 from chaos.report.data import frames
 from chaos.report.data.latency import Floats
-from chaos.report.figures.axes import step_area, step_line, time_axis
+from chaos.report.figures.axes import share_axis, step_area, step_line, time_axis
 from chaos.report.figures.model import Drawing, Legend
+from chaos.report.figures.readout import Panel, Series, readout
 from chaos.report.figures.style import (
     BLUE,
     FAULTS,
@@ -24,6 +25,7 @@ from chaos.report.figures.style import (
     GRID,
     INK,
     MUTED,
+    NOTE,
     ORANGE,
     PAPER,
     RED,
@@ -39,6 +41,9 @@ if TYPE_CHECKING:
 
 STATUS_COLOURS = {"1xx": GREY, "2xx": BLUE, "3xx": SKY, "4xx": ORANGE, "5xx": RED, frames.LOST: GREY}
 MAX_POINTS = 400
+TRAFFIC = "Requests per second"
+
+Part = tuple[list[Legend], Panel]
 
 
 @dataclass(frozen=True)
@@ -83,32 +88,39 @@ def timeline(result: Result) -> Drawing | None:
     heights = [1.25, 0.9, 1.1] if faulty else [1.25, 1.1]
     drawn = figure(0.5 + 1.57 * sum(heights))
     panels = drawn.subplots(len(heights), 1, sharex=True, gridspec_kw={"height_ratios": heights})
-    traffic, latency = panels[0], panels[-1]
-    legend = _traffic(traffic, clock, table, result.plan.load.get("arrival_rate"))
+    parts = [traffic(panels[0], clock, table, result.plan.load.get("arrival_rate"))]
     if faulty:
-        legend += _shares(panels[1], clock, table)
-    legend += _latency(latency, clock, result)
+        parts.append(_shares(panels[1], clock, table))
+    parts.append(_latency(panels[-1], clock, result))
     for axes in panels:
-        _shade(axes, result.phases, clock.edges[-1])
-    _name(traffic, result.phases, clock.edges[-1])
-    latency.set_xlim(clock.edges[0], clock.edges[-1])
-    marks = nice_steps(clock.edges[0], clock.edges[-1], 8)
-    ticks(latency, "x", marks, [words.seconds(mark) for mark in marks])
+        shade(axes, result.phases, clock.edges[-1])
+    _name(panels[0], result.phases, clock.edges[-1])
+    clock_axis(panels[-1], clock)
     drawn.subplots_adjust(left=0.075, right=0.985, top=0.94, bottom=0.06, hspace=0.34)
     caption = _caption(clock, len(result.phases) > 1)
     svg = to_svg(drawn, "timeline", "Time line of the run", caption)
-    return Drawing("timeline", "Time line", svg, tuple(legend), caption)
+    legend = tuple(entry for entries, _ in parts for entry in entries)
+    return Drawing("timeline", "Time line", svg, legend, caption, readout(drawn, [panel for _, panel in parts]))
 
 
-def _traffic(axes: Axes, clock: Clock, table: pd.DataFrame, planned: float | None) -> list[Legend]:
+def clock_axis(axes: Axes, clock: Clock, most: int = 8) -> None:
+    """Let the x axis reach over the whole run, in seconds since it began."""
+    axes.set_xlim(clock.edges[0], clock.edges[-1])
+    marks = nice_steps(clock.edges[0], clock.edges[-1], most)
+    ticks(axes, "x", marks, [words.seconds(mark) for mark in marks])
+
+
+def traffic(axes: Axes, clock: Clock, table: pd.DataFrame, planned: float | None, title: str = TRAFFIC) -> Part:
+    """Draw requests per second, stacked by status class; `planned` is a rate."""
     base = np.zeros(len(clock.groups))
-    legend = []
+    legend, series = [], []
     for status, rows in table.groupby("status"):
         colour = STATUS_COLOURS.get(str(status), GREY)
-        top = base + clock.total(rows.groupby("stretch")["count"].sum()) / clock.seconds
-        step_area(axes, clock.edges, top, base, color=colour, alpha=0.8)
-        base = top
+        rate = clock.total(rows.groupby("stretch")["count"].sum()) / clock.seconds
+        step_area(axes, clock.edges, base + rate, base, color=colour, alpha=0.8)
+        base = base + rate
         legend.append(Legend(colour, str(status), "area"))
+        series.append(Series(str(status), colour, rate))
     if planned:
         axes.axhline(planned, color=INK, linewidth=1.1, linestyle="--")
         legend.append(Legend(INK, "planned arrivals", "dashed"))
@@ -116,13 +128,13 @@ def _traffic(axes: Axes, clock: Clock, table: pd.DataFrame, planned: float | Non
     axes.set_ylim(0, ceiling)
     places = nice_steps(0, ceiling, 4)
     ticks(axes, "y", places, [words.short_count(place) for place in places])
-    axes.set_title("Requests per second")
-    return legend
+    axes.set_title(title)
+    return legend, Panel(axes, title, clock.edges, series, unit="rate")
 
 
-def _shares(axes: Axes, clock: Clock, table: pd.DataFrame) -> list[Legend]:
+def _shares(axes: Axes, clock: Clock, table: pd.DataFrame) -> Part:
     everything = clock.total(table.groupby("stretch")["count"].sum())
-    legend, highest = [], np.zeros(len(everything))
+    legend, series, highest = [], [], np.zeros(len(everything))
     for kind in sorted(FaultKind):
         colour = FAULTS[kind]
         met = table[table["fault"].str.contains(kind)]
@@ -131,12 +143,10 @@ def _shares(axes: Axes, clock: Clock, table: pd.DataFrame) -> list[Legend]:
             step_line(axes, clock.edges, share, color=colour, linewidth=1.8)
             highest = np.maximum(highest, share)
             legend.append(Legend(colour, f"share with an injected {kind}"))
-    top = _ceiling(highest, everything)
-    axes.set_ylim(-0.03 * top, 1.03 * top)
-    places = nice_steps(0, top, 4)
-    ticks(axes, "y", places, [words.exact(place, "share") for place in places])
+            series.append(Series(f"injected {kind}", colour, share))
+    share_axis(axes, _ceiling(highest, everything), room=0.03)
     axes.set_title("Share of requests that met a fault")
-    return legend
+    return legend, Panel(axes, "Share with a fault", clock.edges, series)
 
 
 def _ceiling(shares: Floats, requests: Floats) -> float:
@@ -145,7 +155,7 @@ def _ceiling(shares: Floats, requests: Floats) -> float:
     return float(min(1.0, 1.15 * telling.max(initial=0.0))) or 1.0
 
 
-def _latency(axes: Axes, clock: Clock, result: Result) -> list[Legend]:
+def _latency(axes: Axes, clock: Clock, result: Result) -> Part:
     """Draw the worst median and the worst p99 of the combined stretches."""
     values = {}
     for name in ("p50", "p99"):
@@ -158,10 +168,12 @@ def _latency(axes: Axes, clock: Clock, result: Result) -> list[Legend]:
     axes.set_ylim(low, high)
     time_axis(axes, "y", low, high, most=5)
     axes.set_title("Latency")
-    return [Legend(BLUE, "p50"), Legend(MUTED, "p99", "dashed")]
+    series = [Series("p50", BLUE, values["p50"]), Series("p99", MUTED, values["p99"])]
+    legend = [Legend(BLUE, "p50"), Legend(MUTED, "p99", "dashed")]
+    return legend, Panel(axes, "Latency", clock.edges, series, unit="seconds")
 
 
-def _shade(axes: Axes, phases: Sequence[PhaseSpan], last: float) -> None:
+def shade(axes: Axes, phases: Sequence[PhaseSpan], last: float) -> None:
     """Shade the phases with faults on, when there are others."""
     for phase in phases if len(phases) > 1 else ():
         if phase.faults:
@@ -174,7 +186,7 @@ def _name(axes: Axes, phases: Sequence[PhaseSpan], last: float) -> None:
     for phase in phases if len(phases) > 1 else ():
         middle = (phase.begin + _end(phase, last)) / 2
         style: Any = {"ha": "center", "va": "top", "color": INK, "fontsize": 9.5, "fontweight": "bold"}
-        axes.text(middle, 0.985, phase.name, transform=axes.get_xaxis_transform(), bbox=box, **style)
+        axes.text(middle, 0.985, phase.name, transform=axes.get_xaxis_transform(), bbox=box, gid=NOTE, **style)
 
 
 def _end(phase: PhaseSpan, last: float) -> float:
