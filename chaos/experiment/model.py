@@ -266,6 +266,9 @@ class Load(Model):
     users: int = Field(default=20, ge=1, le=100_000)
     spawn_rate: float = Field(default=100.0, gt=0)
     """Number of users started per second."""
+    warmup: Seconds | None = None
+    """How long requests are sent as in the first phase before it begins. No verdict, hypothesis or figure counts
+    them; safeguards watch them."""
     until: Literal["decided"] | None = None
     """Stop as soon as no verdict is open; the default if neither duration nor requests is given."""
     duration: Seconds | None = None

@@ -5,6 +5,7 @@ A journal that stops in the middle gives a result too: what was recorded, with t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,7 +29,7 @@ from chaos.journal.records import (
 from chaos.journal.shapes import complete_counters
 from chaos.journal.timeline import Stretch, Timeline
 from chaos.protocol.counters import GatewayCounters
-from chaos.protocol.digest import Digest, Key, Tally
+from chaos.protocol.digest import WARM_UP, Digest, Key, Tally
 from chaos.protocol.exemplars import ExemplarRecord
 from chaos.protocol.exemplars import Exemplars as Kept
 
@@ -83,7 +84,8 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Everything about a run. `history[finding id]` has the finding's state over time."""
+    """Everything about a run. `history[finding id]` has the finding's state over time. `warm_up` came before the
+    phases; its requests are in `stretches`, and in nothing else here."""
 
     plan: Plan
     outcome: str
@@ -93,6 +95,7 @@ class Result:
     findings: tuple[Finding, ...]
     delivered: Delivered
     phases: tuple[PhaseSpan, ...]
+    warm_up: PhaseSpan | None
     digest: Digest
     stretches: tuple[Stretch, ...]
     history: Mapping[str, tuple[Point, ...]]
@@ -134,6 +137,7 @@ class Result:
             "findings": [finding.to_dict() for finding in self.findings],
             "load": {"planned": dict(plan.load), "delivered": _delivered_json(self.delivered)},
             "phases": [_phase_json(span) for span in self.phases],
+            **({} if self.warm_up is None else {"warm_up": _phase_json(self.warm_up)}),
             "rules": list(plan.rules),
             "outcomes": [_outcome_json(key, tally) for key, tally in self.outcomes()],
             "timeline": [_stretch_json(stretch) for stretch in self.stretches],
@@ -221,7 +225,9 @@ class _Builder:
     def result(self) -> Result:
         if self.plan is None:
             raise InvalidInput.at(self.file, "an empty journal: nothing was recorded")
-        digest = self.timeline.digest()
+        everything = self.timeline.digest()
+        digest = everything.without(WARM_UP)
+        spans = self._spans(everything)
         end = self.end or End(
             outcome=UNFINISHED,
             exit_code=ExitCode.ENVIRONMENT,
@@ -235,27 +241,29 @@ class _Builder:
             seconds=self.last_at,
             findings=self.findings,
             delivered=self._delivered(digest),
-            phases=self._spans(digest),
+            phases=tuple(span for span in spans if span.name != WARM_UP),
+            warm_up=next((span for span in spans if span.name == WARM_UP), None),
             digest=digest,
             stretches=tuple(self.timeline.stretches),
             history={name: tuple(points) for name, points in self.history.items()},
-            counters=self.counters,
+            counters=_without_warm_up(self.counters),
             events=tuple(self.events),
             sampled=self.sampled,
             exemplars=self.exemplars,
         )
 
     def _delivered(self, digest: Digest) -> Delivered:
-        busy = [stretch for stretch in self.timeline.stretches if stretch.counts]
+        stretches = [each for each in self.timeline.stretches if not _of_warm_up(each)]
+        busy = [stretch for stretch in stretches if stretch.counts]
         shares = sorted(stretch.cpu for stretch in busy)
         return Delivered(
             requests=digest.count,
             seconds=max((each.end for each in busy), default=0.0) - min((each.begin for each in busy), default=0.0),
-            errors=dict(self.timeline.errors),
+            errors=_errors(digest),
             peak_users=max((stretch.users for stretch in busy), default=0),
             cpu=shares[len(shares) // 2] if shares else 0.0,
             peak_cpu=shares[-1] if shares else 0.0,
-            late=sum(stretch.late for stretch in self.timeline.stretches),
+            late=sum(stretch.late for stretch in stretches),
             checks=_checks(digest),
         )
 
@@ -266,6 +274,24 @@ class _Builder:
         return tuple(
             PhaseSpan(begin.name, begin.faults, begin.at, end, requests.get(begin.name, 0)) for begin, end in self.spans
         )
+
+
+def _errors(digest: Digest) -> dict[str, int]:
+    found: Counter[str] = Counter()
+    for key, tally in digest.items():
+        found[key.error] += tally.count if key.error else 0
+    return dict(+found)
+
+
+def _of_warm_up(stretch: Stretch) -> bool:
+    """Return whether most of a stretch's requests belong to the warm-up."""
+    return 2 * sum(count for key, count in stretch.counts.items() if key.phase == WARM_UP) > stretch.requests
+
+
+def _without_warm_up(counters: GatewayCounters | None) -> GatewayCounters | None:
+    if counters is None or WARM_UP not in counters["phases"]:
+        return counters
+    return {**counters, "phases": {name: rules for name, rules in counters["phases"].items() if name != WARM_UP}}
 
 
 def _checks(digest: Digest) -> dict[str, dict[str, int]] | None:

@@ -199,6 +199,7 @@ class LoadShape(Shape):
     users: Count | None = None
     arrival_rate: Number | None = None
     duration: Number | None = None
+    warmup: Number | None = None
     requests: Count | None = None
     locustfile: Text | None = None
 

@@ -5,7 +5,6 @@ the number of requests."""
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,7 +45,6 @@ class Timeline:
 
     def __init__(self) -> None:
         self.stretches: list[Stretch] = []
-        self.errors: Counter[str] = Counter()
         self._total = Merger()
         self._stretch = Accumulator()
 
@@ -55,7 +53,6 @@ class Timeline:
         whole = self._stretch
         whole.clear()
         counts = self._total.push(line.entries, line.pairs, whole, line.pending, line.parts)
-        self.errors.update(line.errors)
         if not counts and not line.seconds:
             return  # no request of it has its response yet
         self.stretches.append(_stretch(line, counts, whole))

@@ -103,10 +103,12 @@ class Session:
         """Start the users, those of one stage after the other if there are stages; the last ones stay."""
         if not self.plan.stages:
             self.load.start(self.plan.users, self.plan.spawn_rate)
+        before = self.plan.warmup
         for seconds, users, rate in self.plan.stages or ():
             gevent.spawn(self.load.start, users, rate)
-            if self._over.wait(seconds):
+            if self._over.wait(before + seconds):
                 return
+            before = 0.0
 
     def _until_next_tick(self) -> float:
         interval, began = self.plan.interval, self.load.began

@@ -40,6 +40,9 @@ BY_HAND = "(faults switched by hand)"
 """The phase of requests that were decided while somebody had faults switched on or off against the phase's own setting:
 no claim is about them."""
 
+WARM_UP = "(warm-up)"
+"""The phase of requests that were sent before the first phase began: nothing that is said of a run counts them."""
+
 OTHERS = "(others)"
 """The name for all requests beyond `MOST_NAMES` names: a locustfile may put an id into every URL."""
 
@@ -171,6 +174,17 @@ class Digest:
         self.parts.merge(other.parts)
         for place, more in other.pending.items():
             self.pending[place] = self.pending.get(place, 0) + more
+
+    def without(self, phase: str) -> Digest:
+        """Return it without what belongs to a phase; the same digest if nothing does."""
+        if all(where != phase for where, *_ in (*self.tallies, *self.pairs, *self.pending)):
+            return self
+        made = Digest()
+        made.tallies = {key: tally for key, tally in self.tallies.items() if key.phase != phase}
+        made.pairs = {pair: cells for pair, cells in self.pairs.items() if pair.phase != phase}
+        made.pending = {place: more for place, more in self.pending.items() if place[0] != phase}
+        made.parts = self.parts  # of one phase each, and asked for by phase
+        return made
 
     @property
     def count(self) -> int:

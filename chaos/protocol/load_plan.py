@@ -62,7 +62,8 @@ class Plan:
 
     `gateway` is its URL. `duration` (seconds) or `requests`, whichever is reached first, ends the load; without both it
     runs until it is stopped. `arrival_rate` (requests per second) makes it an open model; `arrivals` is one of
-    ARRIVALS. `stages` are `[seconds, users, spawn rate]`, one after the other, in place of `users` and `spawn_rate`.
+    ARRIVALS. `stages` are `[seconds, users, spawn rate]`, one after the other, in place of `users` and `spawn_rate`;
+    the first is longer by the seconds of `warmup`, which precede the first phase.
     Without `keep_alive` every request has a connection of its own. `wait` is the time in seconds that a user of a
     closed model rests after each response. `sample` is the share of requests whose outcomes are reported one by one.
     `tags` means that the gateway sends x-chaos headers; without them an abort is known by Envoy's body. `feeder` has
@@ -79,6 +80,7 @@ class Plan:
     spawn_rate: float = 100.0
     arrival_rate: float | None = None
     stages: Sequence[tuple[float, int, float]] | None = None
+    warmup: float = 0.0
     arrivals: str = "even"
     keep_alive: bool = True
     duration: float | None = None

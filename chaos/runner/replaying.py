@@ -21,7 +21,7 @@ from chaos.journal.identity import Identities
 from chaos.journal.records import DigestLine, Exemplars, Faulted, Plan, decode_lines
 from chaos.journal.replay import FaultedRequest, faulted_requests, requests_in
 from chaos.protocol.counters import FaultedRequest as Noted
-from chaos.protocol.digest import Digest, Key
+from chaos.protocol.digest import WARM_UP, Digest, Key
 from chaos.protocol.exemplars import Exemplars as Kept
 from chaos.protocol.load_plan import Plan as LoadPlan
 from chaos.report.data.journal import journal_of
@@ -150,7 +150,7 @@ def _check_files(plan: Plan, run_plan: RunPlan) -> None:
 
 def by_phase(recorded: Recorded, run_plan: RunPlan) -> Iterator[tuple[RunPhase, Iterable[FaultedRequest]]]:
     """Yield each phase with faults and its faulted requests, in order. Requests are numbered in the order in which they
-    are sent, so each phase has a range of numbers."""
+    are sent, so each phase has a range of numbers, after those of the warm-up."""
     for index, phase, numbers in numbered(recorded, run_plan):
         if phase.faults:
             yield phase, list(faulted_among(recorded, run_plan, index, numbers))
@@ -158,7 +158,7 @@ def by_phase(recorded: Recorded, run_plan: RunPlan) -> Iterator[tuple[RunPhase, 
 
 def numbered(recorded: Recorded, run_plan: RunPlan) -> Iterator[tuple[int, RunPhase, range]]:
     """Yield each phase with its index and the numbers of its requests."""
-    first = 0
+    first = recorded.counts[WARM_UP]
     for index, phase in enumerate(run_plan.phases):
         count = recorded.counts[phase.name]
         yield index, phase, range(first, first + count)

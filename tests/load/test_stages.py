@@ -27,3 +27,10 @@ def test_users_follow_the_stages_and_the_last_ones_stay(processes: int) -> None:
         load.send({"command": "stop"})
         done = load.until_type("done")
     assert done["reason"] == "stop" and done["errors"] == {}
+
+
+def test_the_first_stage_lasts_for_the_warm_up_as_well() -> None:
+    stages = [[0.1, 2, 1000.0], [0.1, 4, 1000.0]]
+    with Origin(slow) as origin, Load(plan(origin.url, stages=stages, warmup=1.5, interval=0.1)) as load:
+        load.until(lambda line: line["type"] == "digest" and line["users"] == 4)
+    assert sum(line["seconds"] for line in load.lines if line["type"] == "digest" and line["users"] == 2) > 1.0

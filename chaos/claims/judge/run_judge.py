@@ -52,11 +52,11 @@ class RunJudge:
         this moment have their calls."""
         self.observed.held = {(phase, task): int(count) for phase, task, count in held}
 
-    def second(self, digest: Observations) -> Finding | None:
-        """Feed one whole second to hypotheses and safeguards. Returns the finding of the safeguard that fired, or
-        None."""
+    def second(self, digest: Observations, *, watched: Observations | None = None) -> Finding | None:
+        """Feed one whole second to hypotheses and safeguards, which may watch more than is judged (`watched`). Returns
+        the finding of the safeguard that fired, or None."""
         self._hypotheses.observe(digest)
-        return self._safeguards.observe(digest)
+        return self._safeguards.observe(digest if watched is None else watched)
 
     def faulted(self, requests: Iterable[FaultedRequest]) -> None:
         """Add requests that the gateway faulted, to be followed to their users."""

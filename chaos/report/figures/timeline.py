@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -94,10 +94,14 @@ def timeline(result: Result) -> Drawing | None:
     parts.append(_latency(panels[-1], clock, result))
     for axes in panels:
         shade(axes, result.phases, clock.edges[-1])
-    _name(panels[0], result.phases, clock.edges[-1])
+        if result.warm_up is not None:
+            _hatch(axes, result.warm_up, clock.edges)
+    _name(panels[0], result.phases if len(result.phases) > 1 else (), clock.edges[-1])
+    if result.warm_up is not None:
+        _name(panels[0], (replace(result.warm_up, name="warm-up"),), clock.edges[-1])
     clock_axis(panels[-1], clock)
     drawn.subplots_adjust(left=0.075, right=0.985, top=0.94, bottom=0.06, hspace=0.34)
-    caption = _caption(clock, len(result.phases) > 1)
+    caption = _caption(clock, len(result.phases) > 1, result.warm_up is not None)
     svg = to_svg(drawn, "timeline", "Time line of the run", caption)
     legend = tuple(entry for entries, _ in parts for entry in entries)
     return Drawing("timeline", "Time line", svg, legend, caption, readout(drawn, [panel for _, panel in parts]))
@@ -180,10 +184,16 @@ def shade(axes: Axes, phases: Sequence[PhaseSpan], last: float) -> None:
             axes.axvspan(phase.begin, _end(phase, last), color=GRID, alpha=0.45, linewidth=0, zorder=0)
 
 
+def _hatch(axes: Axes, warm_up: PhaseSpan, edges: Floats) -> None:
+    """Mark the warm-up, whose requests are in no other figure."""
+    begin, end = max(warm_up.begin, edges[0]), _end(warm_up, edges[-1])
+    axes.axvspan(begin, end, facecolor="none", edgecolor=GRID, hatch="///", linewidth=0, zorder=0)
+
+
 def _name(axes: Axes, phases: Sequence[PhaseSpan], last: float) -> None:
     """Write each phase's name at the top."""
     box = {"facecolor": PAPER, "alpha": 0.75, "linewidth": 0, "boxstyle": "round,pad=0.25"}
-    for phase in phases if len(phases) > 1 else ():
+    for phase in phases:
         middle = (phase.begin + _end(phase, last)) / 2
         style: Any = {"ha": "center", "va": "top", "color": INK, "fontsize": 9.5, "fontweight": "bold"}
         axes.text(middle, 0.985, phase.name, transform=axes.get_xaxis_transform(), bbox=box, gid=NOTE, **style)
@@ -193,9 +203,10 @@ def _end(phase: PhaseSpan, last: float) -> float:
     return min(phase.end, last) if phase.end is not None else last
 
 
-def _caption(clock: Clock, several_phases: bool) -> str:
+def _caption(clock: Clock, several_phases: bool, warmed_up: bool) -> str:
     if len(clock.groups) == clock.recorded:
         what = "The run as it went, a step for each record of the journal"
     else:
         what = "The run as it went, neighbouring records of the journal taken together"
-    return what + ("; shaded stretches are phases with faults on." if several_phases else ".")
+    what += "; shaded stretches are phases with faults on" if several_phases else ""
+    return what + ("; the hatched stretch is the warm-up, which nothing else counts." if warmed_up else ".")

@@ -27,6 +27,7 @@ def load(result: Result) -> tuple[LoadRow, ...]:
     errors = sum(got.errors.values())
     causes = ", ".join(f"{words.count(count)} {frames.status_text(kind)}" for kind, count in sorted(got.errors.items()))
     rows = [
+        *_warm_up(result),
         LoadRow(
             "Users",
             words.count(plan["users"]) if plan.get("users") else words.NONE,
@@ -67,6 +68,18 @@ def load(result: Result) -> tuple[LoadRow, ...]:
             )
         )
     return tuple(rows)
+
+
+def _warm_up(result: Result) -> tuple[LoadRow, ...]:
+    """Return the row of the warm-up; none without one."""
+    span = result.warm_up
+    if span is None:
+        return ()
+    delivered = words.plural(span.requests, "request")
+    if span.end is not None:
+        delivered += f" in {words.seconds(span.end - span.begin)}"
+    planned = words.seconds(result.plan.load.get("warmup") or 0.0)
+    return (LoadRow("Warm-up", planned, delivered, "counted in no verdict and no other number of this report"),)
 
 
 def _checks(checks: Mapping[str, Mapping[str, int]] | None) -> tuple[LoadRow, ...]:

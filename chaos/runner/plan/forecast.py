@@ -99,8 +99,9 @@ class Forecast:
     """What an experiment is expected to show, before anything runs; print it to read it.
 
     `confidence` and `tolerance` are fractions. `rate` is the expected requests per second, from a rate that was
-    `measured` without faults, or assumed. `seconds` is how long the slowest verdict takes at that rate, None if it
-    depends on the upstream. `unreached` says of each rule that no request reaches why it is so."""
+    `measured` without faults, or assumed. `seconds` is how long the slowest verdict takes at that rate, with the
+    seconds of the `warm_up`; None if it depends on the upstream. `unreached` says of each rule that no request reaches
+    why it is so."""
 
     name: str
     description: str
@@ -112,6 +113,7 @@ class Forecast:
     seconds: float | None
     measured: bool = False
     unreached: tuple[str, ...] = ()
+    warm_up: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, as `chaos plan --format json` prints them."""
@@ -134,7 +136,10 @@ class Forecast:
         if self.seconds is not None:
             rate, seconds = plain_count(round(self.rate)), format_duration(round(self.seconds, 1))
             how = "as measured without faults" if self.measured else "assumed"
-            yield from ("", f"at about {rate} requests/s ({how}) that is {seconds}")
+            after = f", with {format_duration(self.warm_up)} of warm-up" if self.warm_up else ""
+            yield from ("", f"at about {rate} requests/s ({how}) that is {seconds}{after}")
+        elif self.warm_up:
+            yield from ("", f"before that come {format_duration(self.warm_up)} of warm-up, which no verdict counts")
 
 
 def _rule(rule: RuleForecast) -> Iterator[str]:

@@ -30,6 +30,7 @@ from chaos.experiment.tasks import LoadTask, recorded
 from chaos.journal.records import Plan
 from chaos.mesh.compile.rules import Rules
 from chaos.mesh.names import full_name
+from chaos.protocol.digest import WARM_UP
 from chaos.protocol.gateway_plan import GatewayPlan
 from chaos.protocol.plan_record import PhaseInPlan, ShownFault
 from chaos.runner.plan.checked import Prepared
@@ -38,7 +39,7 @@ from chaos.runner.plan.gateway_rules import gateway_plan
 from chaos.runner.plan.options import RunOptions
 from chaos.runner.plan.outlook import mean_wait
 from chaos.runner.plan.phase_rules import own_values, with_rules
-from chaos.runner.plan.phases import RunPhase
+from chaos.runner.plan.phases import RunPhase, Stop
 from chaos.runner.plan.records import environment, expectation_json, note_json
 from chaos.runner.plan.search import SearchPlan
 from chaos.runner.processes.load_messages import load_plan
@@ -196,11 +197,11 @@ class RunPlan:
     def load_extra(self) -> dict[str, Any]:
         """Return the fields of the load's plan that are not in spec.load: an exact number of requests, the web UI, the
         phase to count under."""
-        only = self.phases[0] if len(self.phases) == 1 and self.search is None else None
+        only = self.phases[0] if len(self.phases) == 1 and self.search is None and not self.load.warmup else None
         return {
             "requests": only.stop.requests if only is not None else None,
             "ui": self.options.ui,
-            "phase": self.phases[0].name,
+            "phase": self.phases[0].name if self.warm_up is None else self.warm_up.name,
             "tags": self.gateway is None,
             "sample": self.sample,
             "faults": self._shown_faults(),
@@ -215,6 +216,18 @@ class RunPlan:
             for effect in effects
             for fault in sorted(effect.faults, key=lambda fault: fault.kind)
         ]
+
+    @property
+    def first(self) -> RunPhase:
+        """The phase in which verdicts begin. A search begins with faults off, before its first level."""
+        return self.phases[0] if self.search is None else RunPhase("start", faults=False)
+
+    @property
+    def warm_up(self) -> RunPhase | None:
+        """The stretch before the first phase, which is like it; None without `load.warmup`."""
+        if not self.load.warmup:
+            return None
+        return replace(self.first, name=WARM_UP, stop=Stop(False, self.load.warmup))
 
     def level(self, plan: SearchPlan, level: float) -> RunPhase:
         """Return the phase of one level of a search, with its documents."""
@@ -270,7 +283,8 @@ class RunPlan:
             claims=claims,
             rate=rate,
             measured=busiest is not None,
-            seconds=max(needed) / rate if needed else None,
+            seconds=(load.warmup or 0.0) + max(needed) / rate if needed else None,
+            warm_up=load.warmup or 0.0,
             unreached=tuple(finding.sentence for finding in self.silent),
         )
 

@@ -22,6 +22,7 @@ def load_plan(
         spawn_rate=load.spawn_rate,
         arrival_rate=load.arrival_rate,
         stages=[(stage.duration, stage.users, stage.spawn_rate) for stage in load.stages] or None,
+        warmup=load.warmup or 0.0,
         arrivals=load.arrivals,
         keep_alive=load.keep_alive,
         client=load.client,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from chaos.claims.finding import Finding
 from chaos.claims.judge.run_judge import RunJudge
 from chaos.journal.records import Counters, Faulted, Findings
 from chaos.protocol.counters import GatewayCounters
-from chaos.protocol.digest import Digest
+from chaos.protocol.digest import WARM_UP, Digest
 from chaos.protocol.load_messages import DigestMessage, ExemplarsMessage, SampleMessage
 from chaos.runner.processes.admin import Admin
 from chaos.runner.processes.load_messages import digest_line, exemplars_record, sample_line
@@ -44,9 +46,10 @@ class Recording:
         line = digest_line(message)
         self.journal.write(line)
         digest = Digest.of(line.entries, line.pairs, line.pending, line.parts)
+        counted = digest.without(WARM_UP)
         for judge in (*self.earlier, self.judge):
-            judge.observe(digest, line.seconds)
-        self.judge.hold(message["held"])
+            judge.observe(counted, line.seconds)
+        self.judge.hold(each for each in message["held"] if each[0] != WARM_UP)
         self._count(digest)
         if line.seconds > LEAST_FOR_A_RATE:
             self.rate = digest.count / line.seconds
@@ -72,7 +75,7 @@ class Recording:
         if self._seconds < 0.95:
             return None
         whole, self._second, self._seconds = self._second, Digest(), 0.0
-        return self.judge.second(whole)
+        return self.judge.second(whole.without(WARM_UP), watched=whole)
 
     def sample(self, message: SampleMessage) -> None:
         line = sample_line(message)
@@ -81,7 +84,27 @@ class Recording:
 
     def exemplars(self, message: ExemplarsMessage) -> None:
         """Write single requests to the journal."""
-        self.journal.write(exemplars_record(message))
+        record = exemplars_record(message)
+        self.journal.write(
+            replace(record, requests=tuple(each for each in record.requests if each["phase"] != WARM_UP))
+        )
+
+    @property
+    def counted(self) -> int:
+        """The number of requests without those of the warm-up."""
+        return self.requests - self.per_phase.get(WARM_UP, 0)
+
+    def begin_to_count(self) -> None:
+        """Forget what the warm-up said of the load itself: of its CPU, and of requests that found no user."""
+        self.late = 0
+        self._cpu.clear()
+
+    def _counted(self) -> GatewayCounters | None:
+        """Return the gateway's counters without those of the warm-up."""
+        if self.counters is None or WARM_UP not in self.counters["phases"]:
+            return self.counters
+        phases = {name: rules for name, rules in self.counters["phases"].items() if name != WARM_UP}
+        return {**self.counters, "phases": phases}
 
     @property
     def errors(self) -> str:
@@ -109,12 +132,12 @@ class Recording:
         if batch:
             self._faulted += len(batch)
             self.journal.write(Faulted(requests=tuple(batch)))
-            self.judge.faulted(batch)
+            self.judge.faulted(each for each in batch if each["phase"] != WARM_UP)
 
     # ---------------------------------------------------------------- findings
     def findings(self, *, starved: str, more: tuple[Finding, ...] = ()) -> list[Finding]:
         """Return the findings so far and `more`, and write them to the journal."""
-        findings = [*self.judge.findings(self.counters, starved=starved), *more]
+        findings = [*self.judge.findings(self._counted(), starved=starved), *more]
         self.journal.write(Findings(findings=tuple(finding.to_dict() for finding in findings)))
         return findings
 
@@ -123,6 +146,6 @@ class Recording:
         busy = sorted(self._cpu)
         if busy and busy[len(busy) // 2] >= BUSY:
             return "the load process used all of its core; set load.users lower or load.processes higher"
-        if arrival_rate is not None and self.late > 0.01 * max(self.requests, 1):
+        if arrival_rate is not None and self.late > 0.01 * max(self.counted, 1):
             return f"{self.late} requests were due while no user was free; set load.users higher"
         return ""

@@ -9,7 +9,7 @@ from chaos.claims.finding import Finding
 from chaos.errors import EnvironmentFailed, ExitCode
 from chaos.formatting import listed
 from chaos.journal.records import Phase
-from chaos.protocol.digest import TRANSITION
+from chaos.protocol.digest import TRANSITION, WARM_UP
 from chaos.protocol.load_messages import LoadMessage
 from chaos.runner.plan.phases import RunPhase
 from chaos.runner.plan.run_plan import RunPlan
@@ -55,15 +55,29 @@ class Driver:
 
     @property
     def first(self) -> RunPhase:
-        """The phase in which the load begins. A search begins with faults off, before its first level."""
-        return self.plan.phases[0] if self.plan.search is None else RunPhase("start", faults=False)
+        """The phase in which the load begins: the warm-up, or else the first one that counts."""
+        return self.plan.warm_up or self.plan.first
 
     async def run(self) -> None:
         """Drive all phases, of which the first has been entered. Raises Stopped and EnvironmentFailed."""
+        if self.plan.warm_up is not None and await self._warm_up(self.plan.warm_up) == "load":
+            self.say("warning", "the load ended during the warm-up")
+            return
         if self.plan.search is not None:
             await self._run_search(self.plan.search)
         else:
             await self._run_phases()
+
+    async def _warm_up(self, phase: RunPhase) -> str:
+        """Wait until the warm-up ends, and enter the first phase. Return why it ended: duration or load."""
+        try:
+            ended_by = await self._hold(phase)
+        finally:
+            self._leave(phase)
+            self.standing.recording.begin_to_count()
+        if ended_by != "load":
+            await self.enter(self.plan.first)
+        return ended_by
 
     async def _run_phases(self) -> None:
         for index, phase in enumerate(self.plan.phases):
@@ -116,7 +130,7 @@ class Driver:
         """Switch the gateway and the load to this phase. Requests during the change are counted under TRANSITION, which
         no verdict uses."""
         self.standing.phase = phase
-        if self.gateway is not None and (phase.name or not phase.faults):
+        if self.gateway is not None and (phase.name or not phase.faults or self.plan.warm_up is not None):
             admin = self.gateway.admin
             if phase.text != self._text:
                 await admin.set_phase({"name": TRANSITION, "faults": phase.faults})
@@ -126,7 +140,10 @@ class Driver:
         if self.load.began:
             await self.load.command("phase", name=phase.name)
         self._journal.write(Phase(name=phase.name, event="begin", faults=phase.faults))
-        if phase.name:
+        if phase.name == WARM_UP:
+            seconds = format_duration(phase.stop.limit)
+            self.say("info", f"warm-up of {seconds}: no verdict, hypothesis or figure counts its requests")
+        elif phase.name:
             self.say("info", f"phase {phase.name}: faults {'on' if phase.faults else 'off'}")
 
     def _leave(self, phase: RunPhase) -> None:

@@ -8,6 +8,7 @@ import time
 
 from chaos.claims.finding import Finding
 from chaos.errors import EnvironmentFailed
+from chaos.protocol.digest import WARM_UP
 from chaos.runner.plan.phases import RunPhase
 from chaos.runner.plan.run_plan import RunPlan
 from chaos.runner.processes.gateway import GatewayProcess
@@ -50,6 +51,9 @@ class Standing:
     async def update_verdicts(self, gateway: GatewayProcess | None, *, now: bool = False) -> None:
         """Poll the gateway's counters, judge, and show the new findings. With `now`, faulted requests are polled even
         if they were a moment ago. Raises EnvironmentFailed."""
+        if self.phase.name == WARM_UP and not now:  # there is nothing to judge
+            self.view.update(self._state())
+            return
         if gateway is not None and gateway.child.alive:
             await self._poll(gateway, now=now)
         starved = self.recording.starved(self.plan.load.arrival_rate)

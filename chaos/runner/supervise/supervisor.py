@@ -17,7 +17,7 @@ from chaos.claims.upstream_errors import upstream_errors
 from chaos.errors import ChaosError, EnvironmentFailed, ExitCode, Severity
 from chaos.formatting import plural
 from chaos.journal.records import End, Event
-from chaos.protocol.digest import BY_HAND
+from chaos.protocol.digest import BY_HAND, WARM_UP
 from chaos.runner.plan.run_plan import RunPlan
 from chaos.runner.processes.endpoints import try_endpoints
 from chaos.runner.processes.load import LoadProcess
@@ -82,7 +82,7 @@ class Supervisor:
             reasons,
             tuple(self.standing.findings),
             self.folder,
-            self.recording.requests,
+            self.recording.counted,
             self.journal.now,
         )
 
@@ -121,6 +121,7 @@ class Supervisor:
             await self.standing.update_verdicts(driver.gateway, now=True)
             self._warn_of_upstream()
             self._warn_of_silence(driver)
+            self._tell_of_warm_up()
             self._tell_of_switch()
             self._tell_of_checks()
             if stopped is not None:
@@ -144,6 +145,13 @@ class Supervisor:
         """Report how many responses were not what their tasks expect."""
         for text in told_of_checks(self.recording.judge.observed):
             self._report_event("warning", text)
+
+    def _tell_of_warm_up(self) -> None:
+        """Report how many requests the warm-up had."""
+        count = self.recording.per_phase.get(WARM_UP, 0)
+        if count:
+            text = f"the warm-up had {plural(count, 'request')}, which no verdict, hypothesis or figure counts"
+            self._report_event("info", text)
 
     def _tell_of_switch(self) -> None:
         """Report how many requests no claim is about, because somebody had switched the faults."""
