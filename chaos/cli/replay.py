@@ -50,7 +50,7 @@ def replay(
     sent = send(planned, gateway)
     say_lines(outcome_lines(sent.digest))
     if id_ is not None:
-        say_lines(exemplar_lines(sent.exemplars))
+        say_lines(exemplar_lines(sent.exemplars, planned.run_plan.redaction()))
     changed = [] if gateway else differences(planned, sent)
     say_lines(f"not as before: {line}" for line in changed)
     if not changed and not gateway:

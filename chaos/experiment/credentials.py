@@ -1,28 +1,32 @@
 """Hide the credentials that stand in a file itself, in its text as it is recorded.
 
-They are the values of `authorization`, `cookie`, `*-token` and `*-key` where a task sends them or a rule sets them; in
-a rule's conditions they stay, for they decide what a request meets.
-"""
+They are the values of `authorization`, `cookie`, `*-token`, `*-key`, `*-secret` and `*-password` where a task or a test
+sends them, a rule sets them or a program has them in its environment, and whatever a Kubernetes Secret holds. In a
+rule's conditions they stay, for they decide what a request meets."""
 
 from __future__ import annotations
 
+import binascii
 import re
+from base64 import b64decode
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import chain
 from typing import Any
 
 from chaos.errors import InvalidInput
-from chaos.experiment.environment import HIDDEN, is_credential, without_credential
 from chaos.experiment.overrides import parse_override
+from chaos.experiment.redaction import HIDDEN, credentials_in, is_credential, without_credential
 from chaos.mesh.source.document import Path
 from chaos.mesh.source.spans import Span, spans
 
 _LEAD = re.compile(r"(?:[&!]\S+\s+)*")  # an anchor or a tag: other places may refer to it
+_HELD = (("data",), ("stringData",), ("metadata", "annotations"))  # kubectl keeps a copy of the whole in an annotation
 
 
 def without_credentials(text: str) -> str:
     """Return the text of a YAML stream with each credential replaced by a word that says so."""
-    found = {(span.begin, span.end) for span in spans(text) if _is_secret(span)}  # an alias leads to its anchor's
+    found = {(span.begin, span.end) for span in _secret_spans(text)}  # an alias leads to its anchor's
     for begin, end in sorted(found, reverse=True):
         written = text[begin:end]
         lead = _LEAD.match(written)
@@ -31,19 +35,42 @@ def without_credentials(text: str) -> str:
     return text
 
 
+def credentials_of(text: str) -> Iterator[str]:
+    """Yield the credentials in a YAML stream, as they might come back in other texts."""
+    for span in _secret_spans(text):
+        yield from credentials_in([("authorization", span.value)])
+        if span.path[-2] == "data":
+            with suppress(binascii.Error, ValueError):
+                yield b64decode(span.value, validate=True).decode()
+
+
 def _line_end(written: str) -> str:
     """Return the line break that ends a block scalar, which is a part of it."""
     return "\n" if written.endswith("\n") else ""
 
 
+def _secret_spans(text: str) -> Iterator[Span]:
+    found = list(spans(text))
+    held = {
+        (span.document, (*span.path[:-1], *place))
+        for span in found
+        if span.path[-1:] == ("kind",) and span.value == "Secret"
+        for place in _HELD
+    }
+    for span in found:
+        if _is_secret(span) or any((span.document, span.path[:end]) in held for end in range(1, len(span.path))):
+            yield span
+
+
 def _is_secret(span: Span) -> bool:
-    """Return whether a value is a credential of a task's or rule's header."""
+    """Return whether a value is a credential: of a header that is sent or set, or in a program's environment."""
     path = span.path
     if len(path) < 2 or not isinstance(path[-1], str) or not is_credential(path[-1]):
         return False
-    sent = path[-2] == "headers" and "tasks" in path
+    sent = path[-2] == "headers"
     is_set = path[-2] in ("set", "add") and "headers" in path
-    return (sent or is_set) and without_credential(path[-1], span.value) == HIDDEN
+    of_program = path[-2] == "env" and "services" in path
+    return (sent or is_set or of_program) and without_credential(path[-1], span.value) == HIDDEN
 
 
 def command_without_credentials(command: Sequence[str]) -> tuple[str, ...]:

@@ -1,5 +1,4 @@
-"""Replace `${NAME}` and `${NAME:-default}` in tasks and programs' environments, and keep the values out of what is
-recorded.
+"""Replace `${NAME}` and `${NAME:-default}` in tasks and programs' environments.
 
 In tasks a column of the feeder comes before a variable of the same name: the experiment says what its requests are, and
 must not mean something else where the environment happens to have that name, too.
@@ -11,7 +10,7 @@ The environment is an argument. The document keeps its text, so that whatever is
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,10 +28,6 @@ _PLACES: tuple[Path, ...] = (
     ("spec", "services", "*", "env"),
 )
 """The fields in which names are replaced, with all that is inside them; `*` is any step."""
-
-LEAST_HIDDEN = 4
-"""Characters that a value has at least if it is looked for in other texts. A shorter one is no secret, and would be
-found everywhere."""
 
 
 @dataclass(slots=True)
@@ -126,43 +121,3 @@ class Expansion:
         hint = suggestion(name, sorted({*self.environment, *columns}), f"set it, or write ${{{name}:-default}}")
         where = "" if feeder is None else f", and {feeder.name} no such column ({', '.join(columns)})"
         return str(hint.after(f"the environment has no variable {name}{where}"))
-
-
-# ---------------------------------------------------------------------------------------------- what is recorded
-
-HIDDEN = "(hidden)"
-"""What a record has in place of a credential that stands in the file itself."""
-
-_CREDENTIALS = {"authorization", "proxy-authorization", "cookie", "set-cookie", "token", "api-key", "apikey"}
-_NAMES_ALONE = re.compile(r"(?:[A-Za-z]+ )?\$\{[A-Za-z_][A-Za-z0-9_]*\}")
-
-
-def is_credential(header: str) -> bool:
-    """Return whether a header's value is kept out of records: authorization, cookie, `*-token`, `*-key`."""
-    name = header.lower()
-    return name in _CREDENTIALS or name.endswith(("-token", "-key"))
-
-
-def without_credential(header: str, value: str) -> str:
-    """Return the value as it may be recorded: what only names a variable stays, like `Bearer ${TOKEN}`."""
-    return HIDDEN if is_credential(header) and not _NAMES_ALONE.fullmatch(value) else value
-
-
-@dataclass(frozen=True, slots=True)
-class Redaction:
-    """Writes names in place of the values that came from the environment. `whole` has texts that are replaced where
-    they are all of it, however short the values in them."""
-
-    values: Mapping[str, str] = field(default_factory=dict)
-    whole: Mapping[str, str] = field(default_factory=dict)
-
-    def __call__(self, text: str) -> str:
-        if text in self.whole:
-            return self.whole[text]
-        for value, name in self._longest_first():
-            text = text.replace(value, f"${{{name}}}")
-        return text
-
-    def _longest_first(self) -> Iterator[tuple[str, str]]:
-        found = [(value, name) for name, value in self.values.items() if len(value) >= LEAST_HIDDEN]
-        yield from sorted(found, key=lambda each: -len(each[0]))

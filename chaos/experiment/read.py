@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -19,6 +19,7 @@ from chaos.experiment.feeder import Pieces
 from chaos.experiment.feeder_file import FeederFile, column_problems, is_fed, read_feeder, unused
 from chaos.experiment.model import API_VERSION, KIND, Experiment
 from chaos.experiment.overrides import apply_overrides
+from chaos.experiment.redaction import Redaction
 from chaos.experiment.routing_test import TestsRead, read_tests, split
 from chaos.mesh.model.resources import Resources
 from chaos.mesh.read.documents import read_resources
@@ -61,8 +62,8 @@ class Reading:
         return self.document.locate(path) if self.document is not None else Location(self.file)
 
     def problem(self, path: Path, message: str, severity: Severity = "error", code: str = "") -> Problem:
-        """Return a problem of a field of the Experiment."""
-        return Problem(self.locate(path), field_path(path), message, severity, code)
+        """Return a problem of a field of the Experiment, with names for the environment's values in its message."""
+        return Problem(self.locate(path), field_path(path), Redaction(self.used)(message), severity, code)
 
     def require(self) -> Reading:
         """Return itself. Raises InvalidInput if any problem is an error."""
@@ -108,7 +109,8 @@ def read_experiment(
     resources, found = read_resources(document for each in files for document in each)
     problems += found
     file = own[0].file if own else sources[0][0]
-    told = tuple(dict.fromkeys(problems))
+    redact = Redaction(expansion.used)
+    told = tuple(replace(each, message=redact(each.message)) for each in dict.fromkeys(problems))
     return Reading(
         file,
         experiment,

@@ -13,11 +13,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from chaos.experiment.attached import Attached
-from chaos.experiment.environment import without_credential
 from chaos.experiment.example_text import example
 from chaos.experiment.feeder import Column, Fed, Pieces, Template
 from chaos.experiment.model import METHODS, BodyFile, Task
 from chaos.experiment.read import Reading
+from chaos.experiment.redaction import without_credential
 from chaos.experiment.services import short_name_shown
 from chaos.mesh.decision import Request
 from chaos.mesh.model.message import StringMatch

@@ -144,7 +144,8 @@ def fast_user(shared: Shared) -> type[FastHttpUser]:
             recorder.add(outcome, micros, self.previous, self.number)
             if micros > outcome.slowest.above or request < outcome.shelf.below:
                 body = (response.content or b"") if outcome.key.status else b""
-                shared.keep(outcome, request, sent, micros, body, "" if outcome.key.status else str(lost) or error)
+                reason = "" if outcome.key.status else str(lost) or error
+                shared.keep(outcome, request, sent, micros, body, reason, wanted.headers.items())
             placed[number] = outcome
             self.previous = outcome if response.status_code else None
             if due is not None:

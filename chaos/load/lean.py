@@ -172,7 +172,8 @@ def lean_user(shared: Shared) -> type[User]:
             micros = int((answered - sent) * 1e6)
             recorder.add(outcome, micros, connection.previous, self.number)
             if micros > outcome.slowest.above or request < outcome.shelf.below:
-                shared.keep(outcome, request, sent, micros, body, reason)
+                head = headers_of(octets.partition(b"\r\n\r\n")[0])
+                shared.keep(outcome, request, sent, micros, body, reason, head)
             placed[number] = outcome
             connection.previous = outcome
             if due is not None:

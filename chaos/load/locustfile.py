@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any
 from urllib.parse import urlsplit
@@ -93,8 +93,9 @@ class Sending:
     judges the response itself (`catch_response`). Whose name it will have is known only then. With `streams` the
     locustfile reads the body itself."""
 
-    def __init__(self, shared: Shared, user: int, number: int, streams: bool = False):
+    def __init__(self, shared: Shared, user: int, number: int, headers: Mapping[str, Any], streams: bool = False):
         self.user = user
+        self.headers = headers
         self.streams = streams
         self.phase = shared.recorder.phase
         self.asked: int | None = None
@@ -134,8 +135,8 @@ def identified(request: Callable[..., Any], shared: Shared) -> Callable[..., Any
         if getattr(self, USER, None) is None:
             setattr(self, USER, shared.recorder.new_user())
         streams = bool(named.get("stream") or getattr(self, "stream", False))
-        sending = Sending(shared, getattr(self, USER), number, streams)
         headers = dict(named.pop("headers", None) or {})
+        sending = Sending(shared, getattr(self, USER), number, headers, streams)
         given = {name.lower(): value for name, value in headers.items()}.get(ID)
         if given is None:
             headers[ID] = given = shared.sequence.identify(number)
@@ -186,11 +187,18 @@ def listen(environment: Environment, shared: Shared) -> None:
             body = b"" if sending is None or sending.streams else bytes(getattr(response, "content", None) or b"")
             asked = f"{request_type} {getattr(response, 'url', None) or ''}".strip()
             reason = "" if exception is None else str(exception)
-            shared.keep(outcome, (request or "")[:MOST_ID], sent, micros, body, reason, asked)
+            head = [] if sending is None else headers_sent(sending, response)
+            shared.keep(outcome, (request or "")[:MOST_ID], sent, micros, body, reason, head, asked)
         if request is not None and request[:8] < recorder.sample_below:
             recorder.sample(request, outcome)
 
     environment.events.request.add_listener(on_request)
+
+
+def headers_sent(sending: Sending, response: Any) -> list[tuple[str, str]]:
+    """Return the headers of a request: those of the call, and those that the client added, such as its cookies."""
+    added = getattr(getattr(response, "request", None), "headers", None) or {}
+    return [(str(name), str(value)) for each in (sending.headers, added) for name, value in each.items()]
 
 
 def outcome_of(response: Any, exception: BaseException | None) -> tuple[int, str]:

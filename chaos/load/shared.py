@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from time import perf_counter
 
 import gevent
 
+from chaos.experiment.redaction import Redaction, credentials_in
 from chaos.load.body_text import text_of
 from chaos.load.deadlines import Deadlines
 from chaos.load.pending import Pending
@@ -66,13 +67,16 @@ class Shared:
         micros: int,
         body: bytes = b"",
         reason: str = "",
+        headers: Iterable[tuple[str, str]] = (),
         request: str = "",
     ) -> None:
         """Keep a request by itself, which was sent at `sent` (perf_counter's value), if it stands for others. Call it
-        only for one that is slower or has a smaller id than those kept: to make text of a body takes time."""
+        only for one that is slower or has a smaller id than those kept: to make text of a body takes time. Credentials
+        in its `headers` are in no text of it."""
         second = round(max(sent - self.begin(), 0.0), 6)
-        shown = (text[:MOST_BODY] for text in (reason, request))
-        self.recorder.exemplars.add(Exemplar(given, outcome.key, second, micros, text_of(body), *shown))
+        hide = Redaction(hidden=tuple(credentials_in(headers)))
+        shown = (hide(text) for text in (text_of(body), reason[:MOST_BODY], request[:MOST_BODY]))
+        self.recorder.exemplars.add(Exemplar(given, outcome.key, second, micros, *shown))
 
     def sleep_until_due(self, number: int) -> float:
         """Wait until a request of an open model is due. Returns when that was, as perf_counter's value."""

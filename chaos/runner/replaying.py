@@ -16,7 +16,7 @@ from pathlib import Path
 
 from chaos.errors import EnvironmentFailed, InvalidInput
 from chaos.experiment.credentials import without_credentials
-from chaos.experiment.environment import HIDDEN
+from chaos.experiment.redaction import HIDDEN, OLDER, Redaction
 from chaos.journal.identity import Identities
 from chaos.journal.records import DigestLine, Exemplars, Faulted, Plan, decode_lines
 from chaos.journal.replay import FaultedRequest, faulted_requests, requests_in
@@ -128,8 +128,8 @@ def plan_replay(run: Path, choice: Choice) -> Replay:
 def _text_of(name: str, documents: Mapping[str, str]) -> str:
     """Return a file's text as it was at the time of the run. If it had credentials, which no journal keeps, it is the
     file's of today. Raises InvalidInput if that is another one by now."""
-    kept = documents.get(name)
-    if kept is None or HIDDEN not in kept:
+    kept = documents.get(name, "").replace(f"'{OLDER}'", f"'{HIDDEN}'")
+    if not kept or f"'{HIDDEN}'" not in kept:
         return kept or read_text(name)
     text = read_text(name)
     if without_credentials(text) != kept:
@@ -217,7 +217,7 @@ def overrides_of(command: Sequence[str]) -> tuple[str, ...]:
     given = [each.removeprefix("--set=") for each in command if each.startswith("--set=")]
     found = (*given, *(value for name, value in pairwise(command) if name == "--set"))
     for each in found:
-        if each.endswith(f"={HIDDEN}"):
+        if each.endswith((f"={HIDDEN}", f"={OLDER}")):
             raise InvalidInput.at(each.partition("=")[0], "is a credential, which the run did not keep")
     return found
 
@@ -321,10 +321,10 @@ def outcome_lines(digest: Digest) -> Iterator[str]:
         yield f"{key.task:{width}}   {status_of(key):>9}   {key.fault or '-':11}   {count:6}   {median * 1000:9.1f} ms"
 
 
-def exemplar_lines(exemplars: Kept) -> Iterator[str]:
+def exemplar_lines(exemplars: Kept, redact: Redaction) -> Iterator[str]:
     """Yield what came back for a single request: why there is no response, or the beginning of the body."""
     for each in {each.id: each for each in exemplars}.values():
-        yield from filter(None, (each.reason, *each.body.splitlines()))
+        yield from filter(None, (each.reason, *redact.excerpt(each.body).splitlines()))
 
 
 def status_of(key: Key) -> str:

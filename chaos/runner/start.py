@@ -19,6 +19,7 @@ from chaos.runner.plan.options import RunOptions
 from chaos.runner.processes.load import LoadProcess
 
 if TYPE_CHECKING:
+    from chaos.experiment.redaction import Redaction
     from chaos.runner.plan.run_plan import RunPlan
     from chaos.runner.processes.report import Reporter
     from chaos.runner.supervise.interruption import Interruption
@@ -73,9 +74,12 @@ async def _supervised(
     reporter = Reporter(folder, wanted=plan.options.report)
     watcher = view()
     try:
-        result = await Supervisor(plan, folder, watcher, reporter, interruption, load).run()
-        with contextlib.suppress(OSError):
-            load.child.log.save(folder / "load.log")
+        try:
+            result = await Supervisor(plan, folder, watcher, reporter, interruption, load).run()
+        finally:
+            with contextlib.suppress(OSError):
+                load.child.log.save(folder / "load.log")
+                _redact_logs(folder, plan.redaction())
         if result.exit_code is ExitCode.INTERRUPTED:
             interruption.forget()  # a signal that came while the processes were ended stays
         result = await _reported(result, reporter, interruption, watcher)
@@ -83,6 +87,15 @@ async def _supervised(
         await reporter.stop()
     watcher.end(result)
     return result
+
+
+def _redact_logs(folder: Path, redact: Redaction) -> None:
+    """Take secrets out of the logs of the run's processes, which have ended but for the report's: that has read nothing
+    yet. Raises OSError."""
+    from chaos.runner.processes.log import redact_file
+
+    for path in sorted(folder.glob("*.log")) if redact.is_needed else ():
+        redact_file(path, redact)
 
 
 async def _reported(result: RunResult, reporter: Reporter, interruption: Interruption, watcher: View) -> RunResult:

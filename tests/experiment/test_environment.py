@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaos.experiment.credentials import command_without_credentials, without_credentials
-from chaos.experiment.environment import HIDDEN, Expansion, Redaction, is_credential
+from chaos.experiment.environment import Expansion
 from chaos.experiment.read import Reading, read_experiment
+from chaos.experiment.redaction import HIDDEN, Redaction, is_credential
 from chaos.experiment.tasks import recorded, tasks_of
 from chaos.mesh.source.document import read_documents
 
@@ -195,3 +196,10 @@ def test_a_file_without_credentials_is_recorded_as_it_is() -> None:
 )
 def test_a_credential_on_the_command_line_is_hidden(given: str, kept: str | None) -> None:
     assert command_without_credentials(("chaos", "run", given)) == ("chaos", "run", kept or given)
+
+
+def test_a_message_has_the_name_of_a_value_that_it_quotes() -> None:
+    (told,) = read("  load: {tasks: [{get: '${TOKEN}/x'}]}\n").problems
+    assert "'${TOKEN}/x' is not a URL" in told.message
+    reading = read("  services: {web: {command: [x], env: {A: '${TOKEN}'}}}\n")
+    assert reading.problem(("spec",), "s3cret is unknown").message == "${TOKEN} is unknown"

@@ -18,6 +18,7 @@ from chaos.runner.replaying import (
     Choice,
     Replay,
     Sent,
+    _text_of,
     differences,
     outcome_lines,
     overrides_of,
@@ -193,3 +194,15 @@ def test_the_phase_of_a_kept_request_is_the_one_that_its_response_told(tmp_path:
     told = Exemplar(request, Key("fault", "web", "web[0]", "", 503, "abort"), 1.0, 1000)
     replay = plan_replay(journal(tmp_path, Exemplars(requests=(told.record(),))), Choice(id=request))
     assert [(phase.name, [each.fault for each in found]) for phase, found in replay.wanted] == [("fault", ["abort"])]
+
+
+@pytest.mark.parametrize("mark", ["***", "(hidden)"])
+def test_hidden_credentials_are_taken_from_the_file_if_it_is_the_same_still(tmp_path: Path, mark: str) -> None:
+    """Journals from before have another mark in their place."""
+    file, text = tmp_path / "shop.yaml", "headers: {authorization: 'abc', x: kept}\n"
+    file.write_text(text)
+    kept = {str(file): text.replace("abc", mark)}
+    assert _text_of(str(file), kept) == text
+    file.write_text(text.replace("kept", "other"))
+    with pytest.raises(InvalidInput, match="is not the file of the run any more"):
+        _text_of(str(file), kept)

@@ -15,12 +15,14 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A scalar: the path to it, where it begins and ends in the text, and its value."""
+    """A scalar: the path to it, where it begins and ends in the text, its value, and in which of the stream's documents
+    it stands."""
 
     path: Path
     begin: int
     end: int
     value: str
+    document: int = 0
 
 
 def spans(text: str) -> Iterator[Span]:
@@ -31,18 +33,18 @@ def spans(text: str) -> Iterator[Span]:
             nodes = list(yaml.compose_all(each, Loader=_Loader))
         except yaml.YAMLError:
             continue
-        for node in nodes:
-            yield from _inside(node, ())
+        for document, node in enumerate(nodes):
+            yield from _inside(node, (), document)
         return
 
 
-def _inside(node: Any, path: Path) -> Iterator[Span]:
+def _inside(node: Any, path: Path, document: int) -> Iterator[Span]:
     if isinstance(node, yaml.ScalarNode):
-        yield Span(path, node.start_mark.index, node.end_mark.index, str(node.value))
+        yield Span(path, node.start_mark.index, node.end_mark.index, str(node.value), document)
     elif isinstance(node, yaml.SequenceNode):
         for index, each in enumerate(node.value):
-            yield from _inside(each, (*path, index))
+            yield from _inside(each, (*path, index), document)
     elif isinstance(node, yaml.MappingNode):
         for key, each in node.value:
             name = str(getattr(key, "value", ""))
-            yield from _inside(each, path if name == "<<" else (*path, name))
+            yield from _inside(each, path if name == "<<" else (*path, name), document)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Callable
 from typing import Any
 
 from chaos.claims.expectation import Expectation
@@ -39,11 +40,11 @@ def expectation_json(expectation: Expectation) -> ExpectationRecord:
     }
 
 
-def note_json(problem: Problem) -> NoteRecord:
+def note_json(problem: Problem, redact: Callable[[str], str] = str) -> NoteRecord:
     return {
         "severity": problem.severity,
         "where": str(problem.location),
         "path": problem.path,
-        "message": problem.message,
+        "message": redact(problem.message),
         "code": problem.code,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -21,10 +22,10 @@ from chaos.claims.judge.forecast import PlanLine, expected_rate
 from chaos.claims.judge.judge import divide
 from chaos.claims.judge.run_judge import RunJudge
 from chaos.errors import Problem, Severity
-from chaos.experiment.credentials import command_without_credentials, without_credentials
-from chaos.experiment.environment import Redaction
+from chaos.experiment.credentials import command_without_credentials, credentials_of, without_credentials
 from chaos.experiment.feeder import Feeder
 from chaos.experiment.model import Load
+from chaos.experiment.redaction import Redaction, credentials_in
 from chaos.experiment.services import Addresses, proxy_of
 from chaos.experiment.tasks import LoadTask, recorded
 from chaos.journal.records import Plan
@@ -190,9 +191,13 @@ class RunPlan:
         return None if read is None else read.described
 
     def redaction(self) -> Redaction:
-        """Return what writes names in place of the environment's values in other texts of the journal."""
+        """Return what writes names in place of the environment's values, and hides credentials, in other texts of the
+        journal."""
+        reading = self.prepared.reading
         targets = {task.target: task.written.target for task in self.tasks if task.written is not None}
-        return Redaction(self.prepared.reading.used, targets)
+        sent = (credentials_in(task.headers.items()) for task in self.tasks)
+        hidden = chain(*sent, *map(credentials_of, reading.texts.values()))
+        return Redaction(reading.used, targets, tuple(dict.fromkeys(hidden)))
 
     def load_extra(self) -> dict[str, Any]:
         """Return the fields of the load's plan that are not in spec.load: an exact number of requests, the web UI, the
@@ -289,7 +294,7 @@ class RunPlan:
         )
 
     def plan_record(self, run: str) -> Plan:
-        reading = self.prepared.reading
+        reading, redact = self.prepared.reading, self.redaction()
         return Plan(
             run=run,
             name=self.name,
@@ -309,5 +314,5 @@ class RunPlan:
             rules=tuple(each.to_dict() for each in self.rule_forecasts()),
             phases=tuple(PhaseInPlan(name=phase.name, faults=phase.faults) for phase in self.phases),
             expectations=tuple(expectation_json(each) for each in self.expected),
-            notes=tuple(note_json(problem) for problem in self.notes),
+            notes=tuple(note_json(problem, redact) for problem in self.notes),
         )

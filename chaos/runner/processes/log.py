@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import tempfile
 import weakref
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from chaos.errors import EnvironmentFailed
 
@@ -49,6 +51,24 @@ class Log:
     def save(self, path: Path) -> None:
         """Copy the text into a file."""
         path.write_text(self.text(), encoding="utf-8")
+
+
+def redact_file(path: Path, redact: Callable[[str], str]) -> None:
+    """Take out of a log what may not be recorded, once nobody writes to it any more. Lines are read one by one, because
+    a program may have written gigabytes."""
+    beside = path.with_name(f".{path.name}")
+    options: dict[str, Any] = {"encoding": "utf-8", "errors": "surrogateescape", "newline": "\n"}
+    changed = False
+    try:
+        with path.open(**options) as lines, beside.open("w", **options) as made:
+            for line in lines:
+                shown = redact(line)
+                changed = changed or shown != line
+                made.write(shown)
+        if changed:
+            beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def _in_memory() -> int:

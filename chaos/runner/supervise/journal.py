@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from chaos.errors import EnvironmentFailed
+from chaos.experiment.redaction import Redaction
 from chaos.journal.condense import Condenser, Gatherer, Pace
 from chaos.journal.records import Counters, DigestLine, End, Event, Exemplars, Faulted, Findings, Phase, Record, encode
 from chaos.protocol.counters import FaultedRequest
@@ -24,11 +25,12 @@ NAME = "journal.jsonl"
 class JournalWriter:
     """Writes records with the seconds since the run began. `Plan` is the first and has `at` 0.
 
-    `redact` takes out of a text what may not be recorded: of events, reasons, and the requests that others sent."""
+    `redact` takes out of a text what may not be recorded: of events, reasons, the requests that others sent, and what
+    came back."""
 
-    def __init__(self, folder: Path, redact: Callable[[str], str] = str):
+    def __init__(self, folder: Path, redact: Redaction | None = None):
         self.path = folder / NAME
-        self._redact = redact
+        self._redact = redact or Redaction()
         self.began = time.monotonic()
         self._digests = Condenser()
         self._paces = {Counters.type: Pace(), Findings.type: Pace()}
@@ -108,8 +110,8 @@ def _redacted_request(request: FaultedRequest, redact: Callable[[str], str]) -> 
     return {**request, "target": redact(request["target"]), "authority": redact(request["authority"])}
 
 
-def _redacted_exemplar(request: ExemplarRecord, redact: Callable[[str], str]) -> ExemplarRecord:
-    body, reason, asked = (redact(request[name]) for name in ("body", "reason", "request"))
+def _redacted_exemplar(request: ExemplarRecord, redact: Redaction) -> ExemplarRecord:
+    body, reason, asked = (redact.excerpt(request[name]) for name in ("body", "reason", "request"))
     return {**request, "body": body, "reason": reason, "request": asked}
 
 

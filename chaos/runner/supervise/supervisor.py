@@ -54,7 +54,8 @@ class Supervisor:
     ):
         self.plan, self.folder, self.view, self.reporter = plan, folder, view, reporter
         self.interruption, self.load = interruption, load
-        self.journal = JournalWriter(folder, plan.redaction())
+        self.redact = plan.redaction()
+        self.journal = JournalWriter(folder, self.redact)
         self.recording = Recording(self.journal, plan.judge())
         self.standing = Standing(plan, self.recording, view)
         self.events = Events(interruption)
@@ -67,7 +68,8 @@ class Supervisor:
         for level, text in self.plan.announcements():
             self._report_event(level, text)
         try:
-            outcome, code, reasons = await self._concluded()
+            outcome, code, found = await self._concluded()
+            reasons = tuple(map(self.redact, found))
             self._end(outcome, code, reasons)
         except asyncio.CancelledError:
             self._end("interrupted", ExitCode.INTERRUPTED, ("the run was cancelled",))
@@ -208,6 +210,7 @@ class Supervisor:
         return driver
 
     def _report_event(self, level: Severity, text: str) -> None:
-        """Write an event to the journal and show it."""
+        """Write an event to the journal and show it, on a terminal without secrets, too: it may be a build's log."""
+        text = self.redact(text)
         self.journal.write(Event(level=level, text=text))
         self.view.event(level, text)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from chaos.errors import EnvironmentFailed
+from chaos.experiment.redaction import Redaction
 from chaos.journal.records import (
     Counters,
     DigestLine,
@@ -112,7 +113,7 @@ def test_a_disk_that_is_full_is_an_environment_that_failed(tmp_path: Path) -> No
 
 
 def test_single_requests_are_written_before_a_phase_ends_and_redacted(tmp_path: Path) -> None:
-    writer = JournalWriter(tmp_path, lambda text: text.replace("secret", "***"))
+    writer = JournalWriter(tmp_path, Redaction(hidden=("secret",)))
     writer.write(PLAN)
     key = Key("", "home", "", "", 500)
     for number in range(3):
