@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from base64 import b64encode
+from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from support.journals import Scenario, write
 from chaos.report.pages.compare import compare
 from chaos.report.pages.index import render_index
 from chaos.report.pages.render import render
+from chaos.report.pages.script import script
 
 HOSTILE = "<script>alert(1)</script>\"'&amp;{{ 7*7 }}{% raw %}]]>--><img src=x onerror=alert(2)>`|*_[x](javascript:y)"
 CONTROL = "bell\x07 null\x00 escape\x1b[31m"
@@ -27,11 +30,25 @@ class Tags(HTMLParser):
         self.names: set[str] = set()
         self.attributes: set[str] = set()
         self.links: set[str] = set()
+        self.scripts: list[tuple[str, str]] = []
+        self.policy = ""
+        self._kind: str | None = None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.names.add(tag)
         self.attributes |= {name for name, _ in attrs}
         self.links |= {value or "" for name, value in attrs if name in ("href", "src", "xlink:href")}
+        told = dict(attrs)
+        self._kind = (told.get("type") or "") if tag == "script" else None
+        if told.get("http-equiv") == "Content-Security-Policy":
+            self.policy = told["content"] or ""
+
+    def handle_data(self, data: str) -> None:
+        if self._kind is not None and self.lasttag == "script":
+            self.scripts.append((self._kind, data))
+
+    def handle_endtag(self, tag: str) -> None:
+        self._kind = None
 
 
 @pytest.fixture(scope="module", params=[HOSTILE, CONTROL], ids=["markup", "control characters"])
@@ -52,11 +69,24 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return made
 
 
-def test_a_page_has_no_script_and_no_handler(folder: Path) -> None:
-    """Not one element or attribute comes from the run's own words."""
+def test_a_page_has_no_script_but_ours_and_no_handler(folder: Path) -> None:
+    """Not one element or attribute comes from the run's own words; where a script holds them, they are JSON."""
     tags = parsed(folder / "report.html")
-    assert not tags.names & {"script", "img", "iframe", "object", "embed", "form"}
+    assert not tags.names & {"img", "iframe", "object", "embed", "form"}
     assert not [name for name in tags.attributes if name.startswith("on")]
+    assert_only_our_script(tags)
+
+
+def assert_only_our_script(tags: Tags) -> None:
+    run, data = (
+        [text for kind, text in tags.scripts if (kind == "application/json") is json] for json in (False, True)
+    )
+    assert run == [str(script())]
+    assert all("panels" in json.loads(each) for each in data)
+    digest = b64encode(sha256(run[0].encode()).digest()).decode()
+    assert (
+        f"script-src 'sha256-{digest}'" in tags.policy and "'unsafe-inline'" not in tags.policy.split("script-src")[1]
+    )
 
 
 def test_links_stay_in_the_page_or_beside_it(folder: Path) -> None:
@@ -86,7 +116,9 @@ def test_index_and_comparison_are_as_careful(folder: Path) -> None:
     comparison = compare(folder, other, folder)
     for path in (index, comparison.html):
         tags = parsed(path)
-        assert not tags.names & {"script", "img"} and not [name for name in tags.attributes if name.startswith("on")]
+        assert "img" not in tags.names and not [name for name in tags.attributes if name.startswith("on")]
+    assert "script" not in parsed(index).names
+    assert_only_our_script(parsed(comparison.html))
 
 
 def parsed(path: Path) -> Tags:

@@ -48,6 +48,6 @@ def words_of(page: str, fragment: str) -> str:
     """What a reader reads between the element with this id and the next section, a line for each piece of text."""
     start = page.index(f'id="{fragment}"')
     end = page.find("<section", start + 1)
-    part = re.sub(r"<svg.*?</svg>", "", page[start : end if end > 0 else None], flags=re.DOTALL)
+    part = re.sub(r"<(svg|script).*?</\1>", "", page[start : end if end > 0 else None], flags=re.DOTALL)
     lines = (line.strip() for line in re.sub(r"<[^>]*>", "\n", part.partition(">")[2]).splitlines())
     return "\n".join(line for line in lines if line) + "\n"

@@ -71,6 +71,7 @@ def _compared(
     folders: tuple[Path, Path], first: Result, second: Result, out: Path | None, thresholds: Thresholds
 ) -> ComparePaths:
     from chaos.report.pages.page import stylesheet, template
+    from chaos.report.pages.script import policy, script
 
     found = effects(first, second, thresholds)
     target = out or folders[1]
@@ -83,6 +84,8 @@ def _compared(
     page = template("compare.html.j2").render(
         version=__version__,
         css=stylesheet(),
+        policy=policy(),
+        script=script(),
         name=first.plan.name,
         verdict=_verdict(found),
         runs=[_run(first, folders[0]), _run(second, folders[1])],

@@ -15,6 +15,7 @@ from chaos.journal.result import UNFINISHED, Result
 from chaos.protocol.plan_record import NoteRecord
 from chaos.report.data import expected
 from chaos.report.figures.model import Drawing
+from chaos.report.pages.script import policy, script
 from chaos.report.tables.all import Tables
 from chaos.report.tables.banner import banner, repeat_command
 from chaos.report.tables.destinations import destinations
@@ -86,6 +87,8 @@ def context(result: Result, tables: Tables, drawings: dict[str, Drawing | None])
     shown: dict[str, Any] = {
         "version": __version__,
         "css": stylesheet(),
+        "policy": policy(),
+        "script": script(),
         "name": plan.name,
         "description": plan.description,
         "started": plan.started,
