@@ -14,7 +14,7 @@ from chaos.report.pages.page import stylesheet, template
 def warm() -> None:
     """Compile the templates and draw a figure: matplotlib reads its font list and builds its first axes slowly, and
     here a run is still going on."""
-    for name in ("report.html.j2", "index.html.j2"):
+    for name in ("report.html.j2", "index.html.j2", "latest.html.j2"):
         template(name)
     stylesheet()
     with styled():

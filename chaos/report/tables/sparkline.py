@@ -17,6 +17,8 @@ class FindingSummary(TypedDict):
 
     id: str
     title: str
+    rule_name: str
+    phase: str
     verdict: str
     unit: Unit
     configured: float | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -48,10 +49,57 @@ def test_the_history_has_a_point_per_run(reports: Path) -> None:
     assert line.count("<circle") == 3 and "3 runs: 49.5" in line
 
 
-def test_a_run_without_a_report_is_listed_as_such(reports: Path) -> None:
-    """Killed, or still going on."""
+def test_runs_without_a_result_are_named_at_the_end_alone(reports: Path) -> None:
+    """Killed, or still going on: no row, no part of an experiment's history, and no heading of their own."""
+    before = rows_of(render_index(reports).read_text())
     write(reports / "abort50" / "9")
-    assert "Not rendered yet" in render_index(reports).read_text()
+    write(reports / "killed" / "1")
+    page = render_index(reports).read_text()
+    assert rows_of(page) == before and ">killed</h2>" not in page
+    assert page.index("2 runs without a result") < page.index('href="killed/1/"') < page.index("</main>")
+
+
+def test_a_run_with_a_result_alone_leads_to_it(reports: Path) -> None:
+    """`--no-report` leaves no page that a link could open."""
+    (reports / "abort50" / "2" / "report.html").unlink()
+    page = render_index(reports).read_text()
+    assert 'href="abort50/2/result.json"' in page and "no report, only result.json" in page
+
+
+def test_every_claim_of_a_run_is_there_the_worst_first(reports: Path) -> None:
+    """The first few at once, the others to unfold."""
+    result = reports / "abort50" / "2" / "result.json"
+    told = json.loads(result.read_text())
+    (found,) = told["findings"]
+    more = [{**found, "id": f"{number}", "title": f"claim {number}", "verdict": "verified"} for number in range(7)]
+    result.write_text(json.dumps({**told, "findings": [*more, found]}))
+    page = render_index(reports).read_text()
+    row = page[page.index('href="abort50/2/report.html"', page.index("<tbody>")) :].partition("</tr>")[0]
+    assert all(f"claim {number}" in row for number in range(7)) and row.count("<li>") == 8
+    assert row.index("abort 400") < row.index("claim 0") and "4 more claims, all verified</summary>" in row
+
+
+def test_latest_leads_to_the_newest_report(reports: Path) -> None:
+    """By a relative address, which is right from a file, a server and a build's artifacts; a run without a page is no
+    report."""
+    write(reports / "abort50" / "9")
+    render(write(reports / "abort50" / "8"))
+    page = render_index(reports).read_text()
+    lead = (reports / "latest.html").read_text()
+    assert 'content="0; url=abort50/8/report.html"' in lead and 'href="abort50/8/report.html"' in lead
+    assert 'href="latest.html"' in page
+
+
+def test_names_are_quoted_where_they_are_addresses(tmp_path: Path) -> None:
+    """A hash would end the path, a quotation mark the attribute."""
+    folder = tmp_path / "reports" / '50% #1; "x"' / "1"
+    render(write(folder, Scenario(name=folder.parent.name)))
+    render_index(tmp_path / "reports")
+    assert "url=50%25%20%231%3B%20%22x%22/1/report.html" in (tmp_path / "reports" / "latest.html").read_text()
+
+
+def rows_of(page: str) -> int:
+    return page.count('<tr class="card">')
 
 
 def test_a_run_rendered_again_is_read_again(reports: Path) -> None:
@@ -74,8 +122,9 @@ def test_a_damaged_cache_costs_nothing_but_time(reports: Path, content: str) -> 
 def test_a_damaged_result_leaves_the_other_runs_alone(reports: Path) -> None:
     (reports / "other" / "1" / "result.json").write_text('{"name": 1}')
     page = render_index(reports).read_text()
-    assert "Not rendered yet" in page and ">abort50</h2>" in page
+    assert "1 run without a result" in page and ">abort50</h2>" in page
 
 
 def test_no_run_at_all_is_said(tmp_path: Path) -> None:
     assert "No run yet" in render_index(tmp_path).read_text()
+    assert not (tmp_path / "latest.html").exists(), "there is no report to lead to"
