@@ -31,32 +31,42 @@ class Metadata(Model):
     name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,100}[A-Za-z0-9])?$")
     """Name of the run's folder under reports/; by default the file's name."""
     labels: dict[str, str] = {}
+    """Labels; they mean nothing here."""
     annotations: dict[str, str] = {}
+    """Annotations; they mean nothing here."""
 
 
 class Proxy(Model):
     """The proxy that the gateway acts as: a sidecar (`gateway: mesh`) or an Istio Gateway by name."""
 
     gateway: str = "mesh"
+    """`mesh` for a sidecar, or an Istio Gateway as `name` or `namespace/name`."""
     namespace: str = "default"
+    """Namespace of the proxy: in it names without a dot are looked up, and its `exportTo` counts."""
     labels: dict[str, Text] = {}
+    """Labels of the proxy's pod, with which `sourceLabels` and selectors are compared."""
     port: int | None = Field(default=None, ge=1, le=65535)
     """Port of the listener, with which `match.port` is compared."""
 
 
 class ServiceEndpoint(Model):
     address: Address
+    """Where it listens, like `127.0.0.1:9001`; a host beyond this machine must be in allowHosts."""
     labels: dict[str, Text] = {}
+    """Labels of its pod, by which subsets choose it."""
     workload: str | None = Field(default=None, min_length=1)
     """Name of a Pod, Deployment or the like in the files, `name` or `namespace/name`, whose labels it has, too."""
     weight: int = Field(default=1, ge=1, le=2**32 - 1)
+    """Share of the requests among the endpoints of a host: weight / sum of weights."""
 
 
 class Readiness(Model):
     """When a program is ready: when it accepts connections and, with `path`, responds with a status below 500 there."""
 
     path: str | None = Field(default=None, pattern="^/")
+    """Path that is asked until it responds."""
     timeout: Seconds = 30.0
+    """How long the program may take to become ready."""
 
 
 def _command(value: Any) -> Any:
@@ -67,8 +77,12 @@ class Service(Model):
     """What is behind a host of the mesh: listed endpoints, a built-in service, or a program to start."""
 
     endpoints: tuple[ServiceEndpoint, ...] | None = None
+    """Endpoints that are there already, on this machine or in allowHosts."""
     builtin: Literal["webserver", "proxy"] | None = None
-    command: Annotated[tuple[str, ...], BeforeValidator(_command)] | None = Field(default=None, min_length=1)
+    """A service that comes with chaos: a webserver that says its version, or a proxy that calls `url`."""
+    command: (
+        Annotated[tuple[str, ...], BeforeValidator(_command, json_schema_input_type=str | tuple[str, ...])] | None
+    ) = Field(default=None, min_length=1)
     """A program and its arguments; a single text is run by the shell. Its environment has PORT, HTTP_PROXY and
     CHAOS_GATEWAY."""
 
@@ -77,7 +91,9 @@ class Service(Model):
     to HTTPS, TLS, TCP and the databases. A ServiceEntry has its own."""
 
     version: str | None = None
+    """Label `version` of its instances."""
     versions: tuple[str, ...] | None = Field(default=None, min_length=1)
+    """One set of instances for each of these versions."""
     instances: int = Field(default=1, ge=1, le=64)
     """Number of instances of each version, for a built-in service."""
     url: str | None = Field(default=None, pattern="^https?://[^/]")
@@ -88,11 +104,14 @@ class Service(Model):
     env: dict[str, Text] = {}
     """Variables for the program; `${NAME}` and `${NAME:-default}` in them are variables of this environment."""
     cwd: str | None = None
+    """Folder in which the program is started; by default that of the experiment file."""
     port: int | None = Field(default=None, ge=1, le=65535)
     """Port that the program listens on, if it ignores PORT; or that of a built-in service's first instance, with the
     next ports for the others. By default free ports are chosen."""
     readiness: Readiness = Readiness()
+    """When the program counts as started."""
     labels: dict[str, Text] = {}
+    """Labels of its instances, by which subsets choose them."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -119,6 +138,7 @@ class BodyFile(Model):
     """A file whose text is the body, relative to the experiment file. It is sent as it is, without variables."""
 
     file: str
+    """Name of the file, relative to the experiment file."""
 
 
 def _body_in_file(value: Any) -> Literal["text", "file"]:
@@ -185,16 +205,27 @@ class Task(Model):
     `${`."""
 
     get: str | None = None
+    """URL of a GET request."""
     head: str | None = None
+    """URL of a HEAD request."""
     post: str | None = None
+    """URL of a POST request."""
     put: str | None = None
+    """URL of a PUT request."""
     patch: str | None = None
+    """URL of a PATCH request."""
     delete: str | None = None
+    """URL of a DELETE request."""
     options: str | None = None
+    """URL of a OPTIONS request."""
     method: str | None = Field(default=None, pattern=r"^[A-Z]{1,20}$")
+    """Method of the request to `url`; GET by default."""
     url: str | None = None
+    """URL of the request: a host of the mesh, which is reached through the gateway, or an application's."""
     name: str | None = Field(default=None, min_length=1, max_length=100)
+    """What the task is called in verdicts and reports; method and path by default."""
     headers: dict[str, Text] = {}
+    """Headers of the request."""
     body: (
         Annotated[
             Annotated[str, Tag("text")] | Annotated[BodyFile, Tag("file")],
@@ -204,9 +235,13 @@ class Task(Model):
     ) = None
     """The body's text, or `{file: body.json}`."""
     json_body: Any = Field(default=None, alias="json")
+    """A value that is sent as JSON, with its content type."""
     weight: int = Field(default=1, ge=1)
+    """Share of the requests among the tasks: weight / sum of weights."""
     timeout: Seconds = 60.0
+    """How long the client waits for the whole response."""
     expect: Expect | None = None
+    """What a response must be; one that is not so is a failed check."""
 
     @model_validator(mode="after")
     def _one_target(self) -> Self:
@@ -243,7 +278,9 @@ class Stage(Model):
     """A stretch of the load with its own number of users. The next stage begins when its duration is over."""
 
     duration: Seconds
+    """How long the stage lasts."""
     users: int = Field(ge=1, le=100_000)
+    """Number of users at the same time."""
     spawn_rate: float = Field(default=100.0, gt=0)
     """Number of users started, or stopped, per second."""
 
@@ -264,6 +301,8 @@ def _feeder(value: Any) -> Any:
 
 class Load(Model):
     users: int = Field(default=20, ge=1, le=100_000)
+    """Users at the same time, each of which waits for a response before it sends its next request. By default as many
+    as delayed requests take, and 20 at least."""
     spawn_rate: float = Field(default=100.0, gt=0)
     """Number of users started per second."""
     warmup: Seconds | None = None
@@ -272,7 +311,9 @@ class Load(Model):
     until: Literal["decided"] | None = None
     """Stop as soon as no verdict is open; the default if neither duration nor requests is given."""
     duration: Seconds | None = None
+    """Stop after this time."""
     requests: int | None = Field(default=None, ge=1)
+    """Stop after this number of requests."""
     arrival_rate: float | None = Field(default=None, gt=0)
     """Requests per second, sent without waiting for responses (open model). Without it, users wait for each
     response."""
@@ -289,8 +330,11 @@ class Load(Model):
     feeder: Annotated[Feeder, BeforeValidator(_feeder, json_schema_input_type=str | Feeder)] | None = None
     """A CSV file, or `{file: users.csv, order: random}`, whose values tasks name as `${column}`."""
     client: Literal["lean", "locust"] = "lean"
+    """What sends the requests: bare sockets, or Locust's FastHttpUser, which is slower."""
     processes: int = Field(default=1, ge=1, le=64)
+    """Number of load processes."""
     locustfile: str | None = None
+    """A Locust file with users of your own, in place of tasks; relative to the experiment file."""
 
     @model_validator(mode="before")
     @classmethod
@@ -341,20 +385,30 @@ class Ramp(Model):
     """A percentage that rises or falls in steps, each of which is a phase with its own verdicts."""
 
     vary: str
+    """The fault level to vary: `<host>.abort` or `<host>.delay`."""
     start: Percentage = Field(alias="from")
+    """Percentage of the first step."""
     to: Percentage
+    """Percentage of the last step."""
     steps: int = Field(default=5, ge=2, le=50)
+    """Number of steps, the first and the last included."""
 
 
 class Phase(Model):
     name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,40}$")
+    """Name of the phase, which hypotheses may begin with: `recovery: p99 < 200ms`."""
     faults: Switch = True
+    """With `off`, no fault of the rules fires."""
     duration: Seconds | None = None
+    """End the phase after this time."""
     requests: int | None = Field(default=None, ge=1)
+    """End the phase after this number of requests."""
     until: Literal["decided"] | None = None
+    """End the phase as soon as none of its verdicts is open."""
     rules: tuple[str, ...] = ()
     """Files whose Istio documents replace the experiment's for this phase, relative to the experiment file."""
     ramp: Ramp | None = None
+    """Raise or lower a percentage in steps."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -367,11 +421,16 @@ class Safeguard(Model):
     """A condition that stops the run and switches faults off if it is violated for the time `for` without a break."""
 
     hold: str
+    """What must hold, as in `verify.expect`: `failures < 50%`."""
     hold_for: Seconds = Field(default=1.0, alias="for")
+    """How long it must be violated without a break."""
 
 
 def _safeguard(value: Any) -> Any:
     return {"hold": value} if isinstance(value, str) else value
+
+
+SafeguardWritten = Annotated[Safeguard, BeforeValidator(_safeguard, json_schema_input_type=str | Safeguard)]
 
 
 class Search(Model):
@@ -380,25 +439,37 @@ class Search(Model):
     vary: str
     """The fault level to vary: `<host>.abort` or `<host>.delay` (percent), `<host>.fixedDelay` (a duration)."""
     start: Percentage | Seconds = Field(alias="from")
+    """The lowest level."""
     to: Percentage | Seconds
+    """The highest level."""
     hold: str
+    """The hypothesis that must hold, as in `verify.expect`: `failures < 5%`."""
     resolution: Percentage | Seconds | None = None
+    """How close the two levels of the answer must be."""
 
 
 class Spec(Model):
     description: str = ""
+    """What the experiment is about, in a sentence; the report shows it."""
     resources: tuple[str, ...] = ()
     """More files with Istio documents, relative to this one."""
     proxy: Proxy = Proxy()
+    """The proxy that applies the rules."""
     services: dict[str, Service] | None = None
     """The service registry: from host[:port] to what is behind it. If given, it is complete: other hosts are
     unknown."""
     load: Load = Load()
+    """The requests: who sends how many, of which kind, for how long."""
     verify: Verify = Verify()
+    """What is verified, and with which certainty."""
     phases: tuple[Phase, ...] = ()
-    safeguards: tuple[Annotated[Safeguard, BeforeValidator(_safeguard)], ...] = ()
+    """Stretches of the run, one after the other, each with its own verdicts; by default there is one."""
+    safeguards: tuple[SafeguardWritten, ...] = ()
+    """Conditions that stop the run: `failures < 50%`, or `{hold: p99 < 2s, for: 5s}`."""
     search: Search | None = None
+    """Look for the largest fault at which a hypothesis holds, in place of phases."""
     seed: int | None = Field(default=None, ge=0, lt=2**63)
+    """Fixes every draw: the same seed gives the same requests the same faults. By default another one each time."""
     allow_hosts: tuple[str, ...] = ()
     """Hosts outside this machine that load may be sent to and requests forwarded to."""
     tests: tuple[RoutingCase, ...] = ()
@@ -409,6 +480,10 @@ class Experiment(Model):
     """One experiment: the rules to apply, the services behind them, the load, and the claims to verify."""
 
     api_version: Literal["chaos/v1alpha1"] = "chaos/v1alpha1"
+    """Version of this format."""
     kind: Literal["Experiment"] = "Experiment"
+    """The document that says what to run; a file has one at most."""
     metadata: Metadata = Metadata()
+    """Name, labels and annotations."""
     spec: Spec = Spec()
+    """What to run, and what to verify."""

@@ -21,6 +21,7 @@ KIND = "RoutingTest"
 
 class RoutingTestSpec(Model):
     description: str = ""
+    """What the tests are about, in a sentence."""
     resources: tuple[str, ...] = ()
     """Files with the Istio documents to test, relative to this one."""
     proxy: Proxy | None = None
@@ -33,9 +34,13 @@ class RoutingTest(Model):
     """Tests of routing: which rule takes a request, and what it does. Nothing is sent."""
 
     api_version: Literal["chaos/v1alpha1"] = "chaos/v1alpha1"
+    """Version of this format."""
     kind: Literal["RoutingTest"] = "RoutingTest"
+    """A document that holds tests alone."""
     metadata: Metadata = Metadata()
+    """Name, labels and annotations."""
     spec: RoutingTestSpec
+    """The rules and the tests."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

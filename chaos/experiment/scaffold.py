@@ -19,6 +19,7 @@ spec:
     tasks: [{{get: http://{host}/}}]
   verify: {{confidence: 99, tolerance: 2}}
 ---
+# yaml-language-server: $schema={schema}
 apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: {{name: {service}}}

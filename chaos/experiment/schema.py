@@ -1,16 +1,18 @@
 """Make the JSON Schema of an experiment file, for any of its documents.
 
-With `# yaml-language-server: $schema=...` in the first line of a file, editors complete and check it."""
+With `# yaml-language-server: $schema=...` above each document of a file, editors complete and check it. The language
+server takes a comment for the document that it stands in, so that one at the top of the file is for the first alone."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from chaos.experiment.model import Experiment
 from chaos.experiment.routing_test import RoutingTest
 from chaos.mesh.model.message import Message, Metadata
 from chaos.mesh.model.schema import model_schema
-from chaos.mesh.read.kinds import GROUP, KINDS, VERSIONS, model_of
+from chaos.mesh.read.kinds import GATEWAY_API, GROUP, KINDS, OURS, POLICIES, VERSIONS, model_of
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -25,21 +27,40 @@ def experiment_schema() -> dict[str, Any]:
     metadata = _definition(Metadata, definitions) | {"required": ["name"]}
     for kind in KINDS:
         definitions[kind] = _resource(kind, _definition(model_of(kind), definitions), metadata)
-    kinds = ["Experiment", "RoutingTest", *KINDS]
-    return {
+    kinds = [*OURS, *KINDS]
+    return {  # without a title, which editors would show above the description of each field
         "$schema": DIALECT,
-        "title": "chaos experiment",
         "description": "A document of an experiment file: an Experiment, tests, or an Istio resource as kubectl "
         "applies it.",
         "type": "object",
         "required": ["apiVersion", "kind"],
-        "properties": {"kind": {"enum": kinds}},
+        "properties": {
+            "apiVersion": {"type": "string", "description": "Group and version of the document's kind."},
+            "kind": {
+                "anyOf": [{"enum": kinds}, {"type": "string"}],
+                "description": "What the document is. Kubernetes' own kinds, and those of others, may stand beside.",
+            },
+        },
         "allOf": [
-            {"if": {"properties": {"kind": {"const": kind}}, "required": ["kind"]}, "then": {"$ref": f"#/$defs/{kind}"}}
-            for kind in kinds
+            _only("^chaos/", [*OURS]),
+            _only(f"^{re.escape(GROUP)}/", [*KINDS, *POLICIES]),
+            *(_condition(kind) for kind in kinds),
         ],
         "$defs": definitions,
     }
+
+
+def _only(version: str, kinds: list[str]) -> dict[str, Any]:
+    """Return the condition that a group has these kinds and no others."""
+    group = {"properties": {"apiVersion": {"type": "string", "pattern": version}}, "required": ["apiVersion"]}
+    return {"if": group, "then": {"properties": {"kind": {"enum": kinds}}}}
+
+
+def _condition(kind: str) -> dict[str, Any]:
+    """Return what a document of a kind must be. The Gateway API has a Gateway as well, which is another one."""
+    others = {"not": {"pattern": f"^{re.escape(GATEWAY_API)}/"}}
+    found = {"properties": {"kind": {"const": kind}, "apiVersion": others}, "required": ["kind"]}
+    return {"if": found, "then": {"$ref": f"#/$defs/{kind}"}}
 
 
 def _definition(model: type[Message], definitions: dict[str, Any]) -> dict[str, Any]:
@@ -59,10 +80,13 @@ def _resource(kind: str, spec: dict[str, Any], metadata: dict[str, Any]) -> dict
         "required": ["apiVersion", "kind", "metadata", "spec"],
         "additionalProperties": False,
         "properties": {
-            "apiVersion": {"enum": [f"{GROUP}/{version}" for version in VERSIONS]},
-            "kind": {"const": kind},
+            "apiVersion": {
+                "enum": [f"{GROUP}/{version}" for version in VERSIONS],
+                "description": "Group and version; all of Istio's versions mean the same.",
+            },
+            "kind": {"const": kind, "description": spec.get("description", kind)},
             "metadata": metadata,
             "spec": spec,
-            "status": {},
+            "status": {"description": "Set by Istio; ignored."},
         },
     }

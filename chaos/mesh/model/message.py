@@ -142,20 +142,35 @@ class Metadata(Message):
     """metadata of a Kubernetes object; what the API server adds is accepted and ignored."""
 
     name: Text = ""
+    """Name of the object, unique among its kind in its namespace."""
     generate_name: Text = ""
+    """Prefix of a name that the API server completes."""
     namespace: Text = ""
+    """Namespace of the object; `default` if there is none."""
     labels: dict[str, Label] = {}
+    """Labels, by which selectors choose objects."""
     annotations: dict[str, Label] = {}
+    """Annotations; those of Istio are checked."""
     creation_timestamp: Text | None = None
+    """Set by the API server; ignored."""
     uid: Any = None
+    """Set by the API server; ignored."""
     resource_version: Any = None
+    """Set by the API server; ignored."""
     generation: Any = None
+    """Set by the API server; ignored."""
     managed_fields: Any = None
+    """Set by the API server; ignored."""
     owner_references: Any = None
+    """Objects that this one belongs to; ignored."""
     finalizers: Any = None
+    """What must happen before the object is deleted; ignored."""
     self_link: Any = None
+    """Set by the API server; ignored."""
     deletion_timestamp: Any = None
+    """Set by the API server; ignored."""
     deletion_grace_period_seconds: Any = None
+    """Set by the API server; ignored."""
 
 
 class KubernetesMetadata(Metadata):
