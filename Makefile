@@ -7,7 +7,7 @@ ON_TWO_CORES := -n 2 --dist worksteal
 TIMELESS := $(addprefix tests/, claims experiment journal mesh protocol route_tests samples verify \
     adversaries/test_simulated.py conformance/test_recorded.py)
 
-.PHONY: help run test test-all lint types format docs bench fuzz recorded interleave kills right calibration clean
+.PHONY: help run test test-all lint types format docs bench fuzz recorded interleave kills engines right calibration clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,6 +51,9 @@ interleave: $(VENV)/.installed-dev  ## resets, timeouts, retries and disconnects
 
 kills: $(VENV)/.installed-dev  ## whole runs, each with something killed at a random moment: nothing may be left
 	CHAOS_KILLS=$${CHAOS_KILLS:-60} $(BIN)/python -m pytest tests/runner/test_kills.py -v
+
+engines: $(VENV)/.installed-dev  ## every experiment with a real Envoy in place of our gateway: each has to be verified (ten minutes)
+	$(BIN)/chaos run --engine envoy --no-report --out $${TMPDIR:-/tmp}/chaos-engines experiments/*.yaml
 
 right: $(VENV)/.installed-dev  ## right gateways, ours and Envoy, twenty runs of each kind: none may be falsified (CHAOS_RIGHT_RUNS)
 	CHAOS_RIGHT_RUNS=$${CHAOS_RIGHT_RUNS:-20} $(BIN)/python -m pytest tests/adversaries/test_right_runs.py -v

@@ -28,14 +28,15 @@ class GatewayLedger:
         counts = self.rule(phase, key)
         return count(counts) if counts else Tally(0, 0)
 
-    def left(self, phase: str, key: str, count: Callable[[RuleCounters], Tally]) -> Left | None:
+    def left(self, phase: str, key: str, count: Callable[[RuleCounters], Tally], fault: str = "") -> Left | None:
         """Return `count` applied to a rule's counters of clients that left before their response; None without any
-        ledger."""
+        ledger. Those for which it had not drawn `fault`, on which the claim depends, are as unknown as if it had not
+        seen them leave."""
         counts = self.rule(phase, key)
         if counts is None:
             return Left(0, 0, 0) if self.known else None
         tally = count(counts)
-        return Left(tally.k, tally.n, sum(counts["left"].values()))
+        return Left(tally.k, tally.n, sum(counts["left"].values()) - unknown_of(counts, fault))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +51,17 @@ class Left:
 
 def met(counts: RuleCounters, fault: str) -> Tally:
     """Return how many of a rule's requests met a kind of fault, of all."""
-    return Tally(count_of(fault, counts["faults"]), counts["requests"])
+    return Tally(count_of(fault, counts["faults"]), counts["requests"] - unknown_of(counts, fault))
 
 
 def drawn_for_left(counts: RuleCounters, fault: str) -> Tally:
     """Return how many of the clients that left had a kind of fault drawn, of all that left."""
-    return Tally(count_of(fault, counts["left"]), sum(counts["left"].values()))
+    return Tally(count_of(fault, counts["left"]), sum(counts["left"].values()) - unknown_of(counts, fault))
+
+
+def unknown_of(counts: RuleCounters, fault: str) -> int:
+    """Return for how many of the clients that left this fault had not been drawn."""
+    return counts.get("undrawn", {}).get(fault, 0)
 
 
 def all_left(counts: RuleCounters) -> Tally:

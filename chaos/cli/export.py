@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from chaos.cli.output import print_document
+from chaos.cli.output import print_document, print_problems
 
 export = typer.Typer(
     help="Write the rules as another proxy's configuration.",
@@ -29,13 +29,17 @@ def envoy(
     listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where Envoy listens.")] = "127.0.0.1:15000",
     admin: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Envoy's admin interface.")] = None,
 ) -> int:
-    """Print a bootstrap for a real Envoy, which `envoy -c` accepts as it is."""
+    """Print a bootstrap for a real Envoy, which `envoy -c` accepts as it is. Services that only a run starts have no
+    endpoints in it; `chaos run --engine envoy` starts both."""
     from chaos.engines.envoy.export import as_text, export_envoy
-    from chaos.experiment.services import fixed_addresses, proxy_of
+    from chaos.experiment.services import fixed_addresses, proxy_of, without_address
     from chaos.runner.plan.checked import prepare
 
     prepared = prepare(files).require()
-    addresses = fixed_addresses(prepared.reading, prepared.services)
+    lacking = without_address(prepared.reading, prepared.services)
+    if lacking is not None:
+        print_problems([lacking], err=True)
+    addresses = fixed_addresses(prepared.services)
     document = export_envoy(
         prepared.reading.resources,
         prepared.registry(addresses),

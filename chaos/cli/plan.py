@@ -9,6 +9,7 @@ import typer
 
 from chaos.cli.output import print_problems, say, say_json
 from chaos.errors import EnvironmentFailed
+from chaos.runner.plan.engines import EngineName
 
 if TYPE_CHECKING:
     from chaos.runner.plan.run_plan import RunPlan
@@ -26,6 +27,12 @@ def plan(
         typer.Option("--set", metavar="PATH=VALUE", help="Override a field, for example spec.load.users=50."),
     ] = None,
     output: Annotated[Format, typer.Option("--format", help="text or json.")] = Format.TEXT,
+    engine: Annotated[
+        EngineName, typer.Option(help="What would carry out the rules, as in chaos run.")
+    ] = EngineName.GATEWAY,
+    envoy: Annotated[
+        str | None, typer.Option(metavar="PATH", help="The program of --engine envoy; else ENVOY, or the one found.")
+    ] = None,
     probe: Annotated[
         bool | None,
         typer.Option(
@@ -36,10 +43,11 @@ def plan(
     ] = None,
 ) -> int:
     """Print the expected outcomes of every rule, and how many requests and how much time a verdict needs."""
+    from chaos.runner.plan.engines import engine_of
     from chaos.runner.plan.options import RunOptions
     from chaos.runner.plan.planner import plan_run
 
-    planned = plan_run(file, RunOptions(overrides=tuple(settings or ())))
+    planned = plan_run(file, RunOptions(overrides=tuple(settings or ()), engine=engine_of(engine, envoy)))
     print_problems((each for each in planned.notes if each.severity == "warning"), err=True)
     forecast = planned.forecast(_measured(planned, probe))
     if output is Format.JSON:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from chaos.cli.output import say, say_json, say_lines, writing
+from chaos.errors import InvalidInput
+from chaos.runner.plan.engines import EngineName
 
 if TYPE_CHECKING:
     from chaos.runner.terminal.result import RunResult
@@ -28,6 +30,16 @@ def run(
     ],
     gateway: Annotated[
         str | None, typer.Option(metavar="URL", help="Verify a gateway that already runs, such as an Envoy.")
+    ] = None,
+    engine: Annotated[
+        EngineName,
+        typer.Option(
+            help="What carries out the rules: the gateway of ours, or a real Envoy, whose draws no seed fixes and no "
+            "replay repeats."
+        ),
+    ] = EngineName.GATEWAY,
+    envoy: Annotated[
+        str | None, typer.Option(metavar="PATH", help="The program of --engine envoy; else ENVOY, or the one found.")
     ] = None,
     ui: Annotated[bool, typer.Option("--ui", help="Open Locust's web UI, with a Faults tab.")] = False,
     ui_port: Annotated[int, typer.Option(metavar="PORT", min=0, max=65535, help="Port of the web UI.")] = 8089,
@@ -64,14 +76,19 @@ def run(
     ] = None,
 ) -> int:
     """Run experiments, judge the claims of their rules, and write reports."""
+    from chaos.runner.plan.engines import engine_of
     from chaos.runner.plan.options import RunOptions
     from chaos.runner.start import exit_code, run_files
+
+    if gateway is not None and engine is not EngineName.GATEWAY:
+        raise InvalidInput.at("--engine", "a gateway that already runs (--gateway) is the engine; leave one out")
 
     options = RunOptions(
         out=out,
         overrides=tuple(settings or ()),
         seed=seed,
         gateway=gateway,
+        engine=engine_of(engine, envoy),
         ui=f"127.0.0.1:{ui_port}" if ui else None,
         workers=workers,
         report=report,

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count, repeat
 
-from chaos.errors import InvalidInput, Problem
+from chaos.errors import Problem
 from chaos.experiment.model import Service
 from chaos.experiment.read import Reading
 from chaos.mesh.decision import Endpoint
@@ -117,16 +117,20 @@ def entry_hosts(resources: Resources) -> frozenset[str]:
     return frozenset(host.lower() for entry in resources.service_entries for host in entry.spec.hosts)
 
 
-def fixed_addresses(reading: Reading, plan: ServicePlan) -> dict[str, tuple[str, int]]:
-    """Return the addresses that the file itself gives, for commands that start nothing. Raises InvalidInput if a
-    service has none."""
-    found = {each.key: (LOOPBACK, each.port) for each in plan.instances() if each.port is not None}
+def fixed_addresses(plan: ServicePlan) -> dict[str, tuple[str, int]]:
+    """Return the addresses that the file itself gives, by the keys of instances, for commands that start nothing."""
+    return {each.key: (LOOPBACK, each.port) for each in plan.instances() if each.port is not None}
+
+
+def without_address(reading: Reading, plan: ServicePlan) -> Problem | None:
+    """Return a warning that names the instances which nobody can reach before a run has started them; None if there
+    are none."""
     lacking = [each for each in plan.instances() if each.address is None and each.port is None]
-    if lacking:
-        names = ", ".join(dict.fromkeys(each.name for each in lacking))
-        message = f"{names}: without a fixed port others cannot reach it; give the service a port, or endpoints"
-        raise InvalidInput([reading.problem(("spec", "services"), message)])
-    return found
+    if not lacking:
+        return None
+    names = ", ".join(dict.fromkeys(each.name for each in lacking))
+    message = f"{names}: no endpoint is known before a run starts it; give the service a port, or endpoints"
+    return reading.problem(("spec", "services"), message, severity="warning")
 
 
 def _endpoint(instance: Instance, addresses: Addresses) -> Endpoint | None:

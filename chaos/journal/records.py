@@ -29,6 +29,7 @@ class Plan:
 
     `documents` maps file names to their text; `started` is ISO 8601 with its offset; `confidence` and `tolerance` are
     fractions; `load` is the load process's plan; `notes` are lint problems as `{severity, where, path, message}`;
+    `engine` is the proxy that carried out the rules, like `Envoy 1.40.0`; empty for the gateway of ours.
     `rules` and `expectations` are what `chaos plan` shows; `phases` are `{name, faults}` in order."""
 
     type: ClassVar[str] = "plan"
@@ -41,6 +42,7 @@ class Plan:
     documents: Mapping[str, str] = field(default_factory=dict)
     seed: int
     command: tuple[str, ...] = ()
+    engine: str = ""
     started: str
     confidence: float
     tolerance: float

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from chaos.faults import FaultKind, tag_of
 from chaos.protocol.digest import UNCLEAR
 from chaos.protocol.tags import decode_tag
 
 MARK = b"\r\nx-chaos-"
 ENVOY_ABORT = b"fault filter abort"  # the body of Envoy's fault filter (FaultFilter::abortWithStatus)
+
+FLAGS = {"DI": FaultKind.DELAY, "FI": FaultKind.ABORT}
+"""Envoy's response flags for the faults that its filter injects (StreamInfo::ResponseFlag)."""
+
+FLAGS_OF_ENDING = frozenset({"FI"})
+"""Those of faults after which a request is not forwarded."""
 
 
 class Tags(NamedTuple):
@@ -29,13 +36,23 @@ def of_headers(headers: Iterable[tuple[str, str]]) -> Tags:
     """Read the tags from header names and values, whatever their case and order."""
     found = {name.lower(): value.strip() for name, value in headers}
     attempts = found.get("x-chaos-attempts", "1")
+    fault, destination = found.get("x-chaos-fault", ""), found.get("x-chaos-destination", "")
+    if "x-chaos-flags" in found:
+        fault, destination = _of_flags(found["x-chaos-flags"].split(","), destination)
     return Tags(
         route=decode_tag(found.get("x-chaos-route", "")),
-        destination=decode_tag(found.get("x-chaos-destination", "")),
-        fault=found.get("x-chaos-fault", ""),
-        attempts=int(attempts) if attempts.isascii() and attempts.isdigit() else 1,
+        destination=decode_tag(destination),
+        fault=fault,
+        attempts=max(1, int(attempts)) if attempts.isascii() and attempts.isdigit() else 1,
         phase=decode_tag(found["x-chaos-phase"]) if "x-chaos-phase" in found else None,
     )
+
+
+def _of_flags(flags: Sequence[str], destination: str) -> tuple[str, str]:
+    """Return the faults that an Envoy's response flags say, as `x-chaos-fault` does, and the destination: an Envoy
+    writes where its route leads, even if it did not forward the request."""
+    fault = tag_of(kind for flag, kind in FLAGS.items() if flag in flags)
+    return fault, "" if FLAGS_OF_ENDING.intersection(flags) else destination
 
 
 def of_head(tail: bytes) -> Tags:

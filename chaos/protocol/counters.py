@@ -16,6 +16,8 @@ class RuleCounters(TypedDict):
     in `x-chaos-fault` (chaos/faults.py); keys of the other tables are cluster labels, statuses (0: the client left
     first), statuses of upstream responses and numbers of attempts. Of clients that left before their response, `left`
     counts the tags of the faults drawn for them (empty for none), and `left_to` the clusters they were for.
+    `undrawn` counts, by kind of fault, those of them for which it was not drawn: an Envoy draws an abort once the delay
+    is over, ours draws both at once and does not say it.
     Of forwarded requests `answered` had their response from upstream; `failures` had none, or not all of it, by Envoy's
     response flag (UH, UF, UC ...).
     Of responses that came from upstream and were passed on, `upstream_times` counts by class (`WITHIN`) how long their
@@ -39,6 +41,7 @@ class RuleCounters(TypedDict):
     failures: dict[str, int]
     upstream_seconds: float
     upstream_times: dict[str, int]
+    undrawn: NotRequired[dict[str, int]]
 
 
 class GatewayCounters(TypedDict):

@@ -34,7 +34,8 @@ def measured_rate(plan: RunPlan) -> float:
 async def _measured(plan: RunPlan) -> float:
     load = await LoadProcess.start()
     try:
-        async with start(plan.prepared, plan.gateway_plan(), seed=plan.seed, load=load) as session:
+        program = plan.options.engine.program
+        async with start(plan.prepared, plan.gateway_plan(), seed=plan.seed, load=load, program=program) as session:
             await try_endpoints(plan.prepared.registry(session.services.addresses))
             assert session.gateway is not None
             await session.gateway.admin.set_faults(False)

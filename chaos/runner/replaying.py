@@ -25,6 +25,7 @@ from chaos.protocol.digest import WARM_UP, Digest, Key
 from chaos.protocol.exemplars import Exemplars as Kept
 from chaos.protocol.load_plan import Plan as LoadPlan
 from chaos.report.data.journal import journal_of
+from chaos.runner.plan.engines import NO_SEED
 from chaos.runner.plan.files import read_text
 from chaos.runner.plan.options import RunOptions
 from chaos.runner.plan.phase_rules import with_rules
@@ -106,6 +107,8 @@ def plan_replay(run: Path, choice: Choice) -> Replay:
     Raises InvalidInput if the run's requests cannot be computed: of a locustfile, or of a search."""
     recorded = Recorded.read(run)
     plan = recorded.plan
+    if plan.engine:
+        raise InvalidInput.at(str(run), f"the faults were drawn by {plan.engine}; {NO_SEED}")
     if plan.load.get("locustfile"):
         raise InvalidInput.at(str(run), "its requests came from a locustfile; only tasks can be replayed")
     options = RunOptions(overrides=overrides_of(plan.command), seed=plan.seed)

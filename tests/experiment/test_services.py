@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from chaos.errors import InvalidInput
 from chaos.experiment.read import Reading, read_experiment
-from chaos.experiment.services import fixed_addresses, plan_services, registry_of
+from chaos.experiment.services import fixed_addresses, plan_services, registry_of, without_address
 from chaos.mesh.upstream.registry import Port
 
 SUFFIX = ".default.svc.cluster.local"
@@ -114,12 +113,13 @@ def test_addresses_of_what_was_started_fill_the_registry():
     assert (endpoint.address, endpoint.port, endpoint.labels) == ("127.0.0.1", 4000, (("version", "v1"),))
 
 
-def test_only_services_with_ports_of_their_own_can_be_exported():
+def test_services_with_ports_of_their_own_have_an_address_before_a_run():
     fixed = read({"services": {"web": {"builtin": "webserver", "instances": 2, "port": 9000}}})
-    assert sorted(fixed_addresses(fixed, plan_services(fixed)).values()) == [("127.0.0.1", 9000), ("127.0.0.1", 9001)]
+    assert sorted(fixed_addresses(plan_services(fixed)).values()) == [("127.0.0.1", 9000), ("127.0.0.1", 9001)]
     loose = read({"services": {"web": {"builtin": "webserver"}}})
-    with pytest.raises(InvalidInput, match="give the service a port"):
-        fixed_addresses(loose, plan_services(loose))
+    assert fixed_addresses(plan_services(loose)) == {} and without_address(fixed, plan_services(fixed)) is None
+    found = without_address(loose, plan_services(loose))
+    assert found is not None and "webv1-1" in found.message and "give the service a port" in found.message
 
 
 DEPLOYMENT = (

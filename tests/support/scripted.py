@@ -13,7 +13,8 @@ from chaos.gateway.process.app import running
 from chaos.gateway.process.control import Control
 from chaos.gateway.process.options import GatewayOptions, bind
 from chaos.gateway.state.counters import Ledger
-from chaos.gateway.state.worker_state import RuleSet, WorkerState
+from chaos.gateway.state.in_force import RuleSet
+from chaos.gateway.state.worker_state import WorkerState
 from chaos.gateway.upstream.pool import Pool
 from support.clock import Clock
 from support.raw_client import Answer, read_answer

@@ -65,7 +65,7 @@ class AbortClaim(Expectation):
         return ledger.tally(self.phase, self.rule, lambda counts: met(counts, self.fault))
 
     def left(self, ledger: GatewayLedger) -> Left | None:
-        return ledger.left(self.phase, self.rule, lambda counts: drawn_for_left(counts, self.fault))
+        return ledger.left(self.phase, self.rule, lambda counts: drawn_for_left(counts, self.fault), self.fault)
 
     def judge(self, evidence: Evidence) -> Finding:
         unclear = sum(count for outcome, count in evidence.observed if self._unclear(outcome))

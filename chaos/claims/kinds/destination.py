@@ -16,6 +16,7 @@ from chaos.claims.gateway_ledger import GatewayLedger, Left
 from chaos.claims.observations import Outcome
 from chaos.claims.shares.judging import judge_share
 from chaos.claims.shares.sentences import settled
+from chaos.faults import FaultKind
 from chaos.protocol.counters import RuleCounters
 from chaos.protocol.parts import to
 
@@ -58,7 +59,7 @@ class DestinationClaim(Expectation):
         return Tally(reached.get(self.label, 0), sum(reached.values()))
 
     def left(self, ledger: GatewayLedger) -> Left | None:
-        return ledger.left(self.phase, self.rule, self._left)
+        return ledger.left(self.phase, self.rule, self._left, FaultKind.ABORT)
 
     def _left(self, counts: RuleCounters) -> Tally:
         return Tally(counts["left_to"].get(self.label, 0), sum(counts["left_to"].values()))

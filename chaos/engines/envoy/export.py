@@ -25,10 +25,16 @@ def export_envoy(
     admin: tuple[str, int] | None = None,
 ) -> Message:
     """Return the bootstrap of an Envoy that plays this proxy; `listen` is the address it really listens on."""
-    mesh = resolve(resources, registry, proxy)
+    return export_mesh(resolve(resources, registry, proxy), listen=listen, admin=admin)
+
+
+def export_mesh(
+    mesh: ResolvedMesh, *, listen: tuple[str, int] = ("127.0.0.1", 8080), admin: tuple[str, int] | None = None
+) -> Message:
+    """Return the bootstrap of an Envoy that plays the proxy of a resolved mesh."""
     address, port = listen
     return bootstrap(
-        virtual_hosts(mesh, resources.gateways),
+        virtual_hosts(mesh),
         _clusters(mesh),
         address=address,
         port=port,

@@ -3,11 +3,13 @@ route."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import assert_never
 
 from chaos.engines.envoy.bootstrap import CORS_FILTER, FAULT_FILTER, Message, typed
 from chaos.engines.envoy.match import means_present, string_matcher
 from chaos.engines.envoy.values import duration, per_million
+from chaos.faults import AbortFault, DelayFault, RuleFault
 from chaos.mesh.model.virtual_service import Abort, CorsPolicy, Delay, HTTPFaultInjection, HTTPRoute
 
 GRPC_STATUSES = (
@@ -26,6 +28,24 @@ def per_filter_config(rule: HTTPRoute) -> Message:
     if rule.cors_policy is not None:
         configs[CORS_FILTER] = _cors(rule.cors_policy)
     return configs
+
+
+def fault_filter(faults: Iterable[RuleFault]) -> Message | None:
+    """Return the settings of the fault filter for faults as they are in force, or None without any that fires."""
+    parts = {each.kind.value: _in_force(each) for each in faults if each.percent.per_million}
+    return typed("extensions.filters.http.fault.v3.HTTPFault", **parts) if parts else None
+
+
+def _in_force(fault: RuleFault) -> Message:
+    share = {"percentage": {"numerator": fault.percent.per_million, "denominator": "MILLION"}}
+    match fault:
+        case DelayFault():
+            return {"fixed_delay": duration(fault.seconds), **share}
+        case AbortFault():
+            status = {"http_status": fault.status} if fault.grpc_status is None else {"grpc_status": fault.grpc_status}
+            return {**status, **share}
+        case _:
+            assert_never(fault)
 
 
 def _fault(fault: HTTPFaultInjection) -> Message | None:

@@ -8,11 +8,8 @@ from __future__ import annotations
 from chaos.engines.envoy.bootstrap import Message
 from chaos.engines.envoy.clusters import cluster_name, hash_policy
 from chaos.engines.envoy.routes import default_route, routes
-from chaos.mesh.model.gateway import Gateway
 from chaos.mesh.model.message import Destination
-from chaos.mesh.model.resources import Resource
-from chaos.mesh.names import HTTP_PORT, admitted_hosts, covers, full_name
-from chaos.mesh.resolve.gateway_hosts import name_of
+from chaos.mesh.names import HTTP_PORT, covers, full_name
 from chaos.mesh.resolve.hashing import consistent_hash
 from chaos.mesh.resolve.mesh import Listener, ResolvedMesh
 from chaos.mesh.resolve.virtual_hosts import VirtualHost
@@ -57,16 +54,15 @@ class MeshDestinations:
         return hash_policy(consistent_hash(rule, wanted, port))
 
 
-def virtual_hosts(mesh: ResolvedMesh, gateways: tuple[Resource[Gateway], ...]) -> list[Message]:
+def virtual_hosts(mesh: ResolvedMesh) -> list[Message]:
     """Return all virtual hosts, those of the listener for requests without a port first."""
-    redirected = _redirected(mesh, gateways)
     found = [
-        _virtual_host(host, listener, mesh, require_tls=any(covers(name, host.host) for name in redirected))
+        _virtual_host(host, listener, mesh, require_tls=any(covers(name, host.host) for name in mesh.redirected))
         for listener in mesh.listeners
         for host in listener.virtual_hosts
     ]
     served = {host.host for listener in mesh.listeners for host in listener.virtual_hosts}
-    return found + [_only_tls(name) for name in sorted(redirected - served)]
+    return found + [_only_tls(name) for name in sorted(mesh.redirected - served)]
 
 
 def _virtual_host(host: VirtualHost, listener: Listener, mesh: ResolvedMesh, *, require_tls: bool) -> Message:
@@ -97,15 +93,3 @@ def _domains(host: VirtualHost, listener: Listener, mesh: ResolvedMesh) -> list[
 
 def _only_tls(name: str) -> Message:
     return {"name": name, "domains": [name], "routes": [], "require_tls": "ALL"}
-
-
-def _redirected(mesh: ResolvedMesh, gateways: tuple[Resource[Gateway], ...]) -> set[str]:
-    """Return the hosts that a Gateway's server answers only with a redirect to https (`tls.httpsRedirect`)."""
-    return {
-        host.lower()
-        for gateway in gateways
-        if name_of(gateway) in mesh.proxy.gateway_names
-        for server in gateway.spec.servers
-        if server.port.number == mesh.only and server.tls is not None and server.tls.https_redirect
-        for host in admitted_hosts(server.hosts, gateway.namespace, gateway.namespace)
-    }

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from chaos.errors import InvalidInput
+from chaos.errors import EnvironmentFailed, InvalidInput
 from chaos.faults import FaultKind
 from chaos.gateway.process.control import Controls
 from chaos.gateway.process.openapi import description
@@ -225,6 +225,8 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return web.json_response({"error": str(error), "problems": problems}, status=400)
     except BadCommand as error:
         return web.json_response({"error": str(error)}, status=400)
+    except EnvironmentFailed as error:  # what carries out the rules for us does not do as it is told
+        return web.json_response({"error": str(error)}, status=503)
     except RecursionError:
         return web.json_response({"error": "the body is nested too deeply"}, status=400)
     except web.RequestPayloadError:

@@ -16,11 +16,12 @@ from aiohttp import web
 
 from chaos.gateway.process.admin import admin_app
 from chaos.gateway.process.control import Control, Controls
-from chaos.gateway.process.options import GatewayOptions, url_of
+from chaos.gateway.process.options import GatewayOptions
 from chaos.gateway.process.presence import present
 from chaos.gateway.process.reload import watch
 from chaos.gateway.process.server import serving
-from chaos.gateway.state.worker_state import RuleSet, WorkerState
+from chaos.gateway.state.in_force import RuleSet
+from chaos.gateway.state.worker_state import WorkerState
 from chaos.signals import heeded
 
 
@@ -55,10 +56,9 @@ async def admin(options: GatewayOptions, controls: Controls, listener: socket.so
 
 
 @contextmanager
-def announced(options: GatewayOptions, admin_listener: socket.socket, listener: socket.socket) -> Iterator[None]:
-    """Print the two lines that tell a caller both addresses (docs/protocol.md), and let `chaos ctl` find them while the
-    block runs."""
-    own, url = url_of(admin_listener), url_of(listener)
+def announced(options: GatewayOptions, own: str, url: str) -> Iterator[None]:
+    """Print the two lines that tell a caller the URLs of the admin API (`own`) and of the gateway (docs/protocol.md),
+    and let `chaos ctl` find them while the block runs."""
     with present({"pid": os.getpid(), "admin": own, "url": url, "files": list(options.named)}):
         print(f"admin on {own}", flush=True)
         print(f"listening on {url}", flush=True)

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from chaos.gateway.process.options import GatewayOptions
-from chaos.gateway.state.worker_state import RuleSet, WorkerState
+from chaos.gateway.state.in_force import RuleSet
+from chaos.gateway.state.worker_state import WorkerState
 from chaos.protocol.counters import FaultedBatch, FaultsInForce, GatewayCounters, PhaseSettings, RulesInForce
 from chaos.protocol.fault_levels import Levels
 

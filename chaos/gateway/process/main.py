@@ -12,9 +12,9 @@ from contextlib import suppress
 import uvloop
 
 from chaos.gateway.process.app import Stop, admin, announced, running
-from chaos.gateway.process.options import GatewayOptions, bind
+from chaos.gateway.process.options import GatewayOptions, bind, url_of
 from chaos.gateway.process.workers import run_workers
-from chaos.gateway.state.worker_state import RuleSet
+from chaos.gateway.state.in_force import RuleSet
 
 
 def run_gateway(options: GatewayOptions, rules: RuleSet | None = None) -> int:
@@ -37,7 +37,7 @@ async def _serve(
 ) -> int:
     stop = Stop(options)
     async with running(options, rules, listener) as control, admin(options, control, admin_listener):
-        with announced(options, admin_listener, listener):
+        with announced(options, url_of(admin_listener), url_of(listener)):
             await stop.requested.wait()
     return 0
 

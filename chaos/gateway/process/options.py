@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chaos.errors import ChaosError, EnvironmentFailed
-from chaos.gateway.state.worker_state import RuleSet
+from chaos.gateway.state.in_force import RuleSet
 from chaos.loopback import is_loopback
 
 BACKLOG = 4096

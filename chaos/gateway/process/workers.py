@@ -21,9 +21,9 @@ import uvloop
 from chaos.errors import ExitCode, InvalidInput, Problem
 from chaos.gateway.process.app import Stop, admin, announced, running
 from chaos.gateway.process.control import perform
-from chaos.gateway.process.options import GatewayOptions
+from chaos.gateway.process.options import GatewayOptions, url_of
 from chaos.gateway.state.counters import merge
-from chaos.gateway.state.worker_state import RuleSet
+from chaos.gateway.state.in_force import RuleSet
 from chaos.parent_death import die_with
 from chaos.protocol.counters import (
     FaultedBatch,
@@ -233,7 +233,7 @@ async def _parent(
     deaths = asyncio.ensure_future(_first_death(list(children)))
     stopping = asyncio.ensure_future(stop.requested.wait())
     async with admin(options, fleet, admin_listener):
-        with announced(options, admin_listener, listeners[0]) if all(ready) else nullcontext():
+        with announced(options, url_of(admin_listener), url_of(listeners[0])) if all(ready) else nullcontext():
             for listener in listeners:
                 listener.close()
             await asyncio.wait([stopping, deaths], return_when=asyncio.FIRST_COMPLETED)

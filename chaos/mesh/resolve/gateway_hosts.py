@@ -128,6 +128,19 @@ def proxy_in_full(proxy: Proxy, gateways: Sequence[Resource[Gateway]]) -> Proxy:
     return replace(proxy, gateway=name, companions=tuple(others))
 
 
+def redirected_hosts(proxy: Proxy, gateways: Iterable[Resource[Gateway]], listener: int | None) -> frozenset[str]:
+    """Return the hosts that a Gateway's server on this listener answers only with a redirect to https
+    (`tls.httpsRedirect`)."""
+    return frozenset(
+        host.lower()
+        for gateway in gateways
+        if name_of(gateway) in proxy.gateway_names
+        for server in gateway.spec.servers
+        if server.port.number == listener and server.tls is not None and server.tls.https_redirect
+        for host in admitted_hosts(server.hosts, gateway.namespace, gateway.namespace)
+    )
+
+
 def gateway_listener(proxy: Proxy, gateways: Iterable[Resource[Gateway]]) -> int:
     """Return proxy.port, by default the port of the first server of the proxy's Gateway, else 80."""
     if proxy.port is not None:

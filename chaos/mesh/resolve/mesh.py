@@ -15,7 +15,7 @@ from chaos.mesh.names import HTTP_PORT, Proxy
 from chaos.mesh.resolve.bindings import Bound, bound_virtual_services
 from chaos.mesh.resolve.destination_rules import DestinationRules
 from chaos.mesh.resolve.entries import Entry, LeftOut, counted, entries_of
-from chaos.mesh.resolve.gateway_hosts import GatewayHosts, gateway_listener, proxy_in_full
+from chaos.mesh.resolve.gateway_hosts import GatewayHosts, gateway_listener, proxy_in_full, redirected_hosts
 from chaos.mesh.resolve.sidecars import SidecarScope, scope_of, sidecar_of
 from chaos.mesh.resolve.virtual_hosts import SidecarHosts, VirtualHost, http_listeners, in_order
 from chaos.mesh.upstream.registry import Registry
@@ -35,7 +35,7 @@ class ResolvedMesh:
 
     `scope` is what a Sidecar leaves, None without one; `registry` has only its services then, and `unscoped` has all.
     `only`: this listener takes every request, whatever port its Host names; None if the listener is that port, or 80
-    without one."""
+    without one. `redirected` are the hosts that a Gateway answers only with a redirect to https."""
 
     proxy: Proxy
     registry: Registry
@@ -47,6 +47,7 @@ class ResolvedMesh:
     problems: tuple[Problem, ...] = ()
     scope: SidecarScope | None = None
     unscoped: Registry = field(default_factory=Registry)
+    redirected: frozenset[str] = frozenset()
 
     @property
     def http_ports(self) -> list[int]:
@@ -92,6 +93,7 @@ def resolve(resources: Resources, registry: Registry, proxy: Proxy | None = None
         tuple(problems),
         scope,
         registry,
+        redirected_hosts(proxy, resources.gateways, only),
     )
 
 

@@ -101,7 +101,7 @@ class Forecast:
     `confidence` and `tolerance` are fractions. `rate` is the expected requests per second, from a rate that was
     `measured` without faults, or assumed. `seconds` is how long the slowest verdict takes at that rate, with the
     seconds of the `warm_up`; None if it depends on the upstream. `unreached` says of each rule that no request reaches
-    why it is so."""
+    why it is so. `engine` is a sentence on what carries out the rules, empty for the gateway of ours."""
 
     name: str
     description: str
@@ -114,6 +114,7 @@ class Forecast:
     measured: bool = False
     unreached: tuple[str, ...] = ()
     warm_up: float = 0.0
+    engine: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, as `chaos plan --format json` prints them."""
@@ -140,6 +141,8 @@ class Forecast:
             yield from ("", f"at about {rate} requests/s ({how}) that is {seconds}{after}")
         elif self.warm_up:
             yield from ("", f"before that come {format_duration(self.warm_up)} of warm-up, which no verdict counts")
+        if self.engine:
+            yield from ("", self.engine)
 
 
 def _rule(rule: RuleForecast) -> Iterator[str]:

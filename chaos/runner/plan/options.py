@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from chaos.runner.plan.engines import GATEWAY, Engine
+
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
@@ -12,7 +14,8 @@ class RunOptions:
     UI; `command` repeats the run, with the file inserted after its second word.
 
     `workers` is the number of gateway processes. `program` is a command that starts another gateway than ours, with the
-    same plan on its stdin. `seed` overrides the experiment's; if both are None, one is chosen."""
+    same plan on its stdin; without one the `engine` has its own. `seed` overrides the experiment's; if both are None,
+    one is chosen."""
 
     out: Path = Path("reports")
     overrides: tuple[str, ...] = ()
@@ -21,5 +24,6 @@ class RunOptions:
     ui: str | None = None
     workers: int = 1
     program: tuple[str, ...] = ()
+    engine: Engine = GATEWAY
     report: bool = True
     command: tuple[str, ...] = ()

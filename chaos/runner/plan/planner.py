@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from chaos.claims.effects import PhaseEffects
+from chaos.claims.expectation import Expectation
 from chaos.claims.expectations import expectations
 from chaos.claims.hypotheses.coverage import judge_failures, judge_lost
 from chaos.claims.hypotheses.judging import hidden
@@ -25,6 +26,7 @@ from chaos.experiment.services import proxy_of
 from chaos.experiment.tasks import LoadTask, derive_tasks, tasks_of
 from chaos.mesh.compile.rules import Rules, compile_rules
 from chaos.runner.plan.checked import Prepared, Read, prepare
+from chaos.runner.plan.engines import Engine
 from chaos.runner.plan.fed_rows import row_problems
 from chaos.runner.plan.files import beside, read_text, trouble_with_file
 from chaos.runner.plan.nothing_behind import nothing_behind
@@ -74,7 +76,8 @@ def plan_prepared(prepared: Prepared, options: RunOptions) -> RunPlan:
     verify = reading.experiment.spec.verify
     tolerance = verify.tolerance / 100
     certain = certain_tolerance(tolerance) if verify.certain_tolerance is None else verify.certain_tolerance / 100
-    expected = expectations(effects, tolerance=tolerance, certain=certain, tagged=tagged) if search is None else ()
+    expected = _counted(effects, options.engine, tolerance, certain, tagged)
+    expected = expected if search is None else ()
     silent, unjudged = unreached(reading, rules, effects[0].effects, prepared.problems) if search is None else ((), [])
     weights = {task.name: float(task.weight) for task in tasks}
     lines = plan_lines(
@@ -117,6 +120,16 @@ def _check_rows(reading: Reading, tasks: Sequence[LoadTask], others: Sequence[Ru
     problems = [problem for rules in others for problem in row_problems(reading, rules, tasks)]
     if problems:
         raise InvalidInput(dict.fromkeys(problems))
+
+
+def _counted(
+    effects: Sequence[PhaseEffects], engine: Engine, tolerance: float, certain: float, tagged: bool
+) -> tuple[Expectation, ...]:
+    """Return the expectations; those that the engine counts nothing for are unseen."""
+    return tuple(
+        replace(each, unseen=each.unseen or engine.uncounted.get(each.kind, ""))
+        for each in expectations(effects, tolerance=tolerance, certain=certain, tagged=tagged)
+    )
 
 
 def _too_short(reading: Reading, load: Load, found: Sequence[Outlook]) -> Iterator[Problem]:

@@ -148,6 +148,8 @@ class RunPlan:
         """Yield events to report before anything starts: hosts without a listed endpoint, and warnings on the rules."""
         if self.prepared.services.note:
             yield "info", self.prepared.services.note
+        if not self.options.engine.seeded:
+            yield "info", self.options.engine.sentence
         if self.load.users != self.prepared.reading.experiment.spec.load.users:
             yield "info", f"{self.load.users} users, as many as delayed requests take (spec.load.users says otherwise)"
         for problem in self.notes:
@@ -291,6 +293,7 @@ class RunPlan:
             seconds=(load.warmup or 0.0) + max(needed) / rate if needed else None,
             warm_up=load.warmup or 0.0,
             unreached=tuple(finding.sentence for finding in self.silent),
+            engine=self.options.engine.sentence,
         )
 
     def plan_record(self, run: str) -> Plan:
@@ -303,6 +306,7 @@ class RunPlan:
             documents={file: without_credentials(text) for file, text in reading.texts.items()},
             seed=self.seed,
             command=command_without_credentials((*self.options.command[:2], self.file, *self.options.command[2:])),
+            engine=self.options.engine.title,
             started=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             confidence=self.confidence,
             tolerance=self.tolerance,

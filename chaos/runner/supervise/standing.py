@@ -72,7 +72,8 @@ class Standing:
                 await asyncio.wait_for(gateway.child.process.wait(), LAST_BREATH)
             if gateway.child.alive:
                 raise
-            raise EnvironmentFailed(f"the gateway {gateway.child.how_it_ended()}") from None
+            ended = f"{gateway.child.how_it_ended()}{gateway.child.last_words()}"
+            raise EnvironmentFailed(f"the gateway {ended}") from None
 
     def of_phase(self, phase: str) -> list[Finding]:
         """Return the findings about a phase."""

@@ -177,7 +177,7 @@ class Supervisor:
                 seed=plan.seed,
                 folder=self.folder,
                 load=self.load,
-                program=plan.options.program,
+                program=plan.options.program or plan.options.engine.program,
                 say=self._report_event,
             )
         )

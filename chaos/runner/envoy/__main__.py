@@ -1,0 +1,107 @@
+"""`python -m chaos.runner.envoy`: an Envoy as a gateway process. It reads its plan from the first line of stdin, like
+our own gateway (chaos/runner/gateway.py), and ends when stdin closes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+from chaos.engines.envoy.binary import Binary, envoy_binary
+from chaos.engines.envoy.measured import Files
+from chaos.errors import ChaosError, EnvironmentFailed, ExitCode
+from chaos.gateway.process.app import Stop, admin, announced
+from chaos.gateway.process.options import GatewayOptions, bind, split_address, url_of
+from chaos.mesh.compile.rules import Rules
+from chaos.protocol.gateway_plan import GatewayPlan
+from chaos.runner.envoy.control import EnvoyControl
+from chaos.runner.gateway import options_of
+from chaos.runner.plan.gateway_rules import GatewayRules
+from chaos.runner.processes.child import Child
+
+START = 25.0  # seconds
+FLUSH = 10  # milliseconds after which Envoy writes its access log
+POLL = 0.01
+GRACE = 1.0  # seconds for Envoy to end
+
+
+def main() -> int:
+    """Serve the plan from stdin and return the exit code. Errors are printed on stderr. The first argument names the
+    program; without one it is looked for."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    line = sys.stdin.buffer.readline()
+    if not line.strip():
+        return 0  # stdin closed: the parent does not want a gateway any more
+    try:
+        plan = GatewayPlan.of(line)
+        rules = GatewayRules(plan)
+        options = options_of(plan, rules, exit_with_stdin=True)
+        options.check()
+        return asyncio.run(_serve(options, rules.compiled(), envoy_binary(*sys.argv[1:2])))
+    except ChaosError as error:
+        print(error, file=sys.stderr)
+        return int(error.exit_code)
+    except (TypeError, ValueError) as error:
+        print(f"not a plan for a gateway: {error}", file=sys.stderr)
+        return int(ExitCode.USAGE)
+
+
+async def _serve(options: GatewayOptions, rules: Rules, binary: Binary) -> int:
+    stop = Stop(options)
+    async with contextlib.AsyncExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-envoy-"))
+        files, (host, port) = Files(Path(folder)), split_address(options.listen, "--listen")
+        control = EnvoyControl(rules, options, files, (host, port))
+        control.prepare()
+        envoy = await _start(binary, files, options)
+        stack.push_async_callback(envoy.stop, GRACE)
+        assert envoy.process.stdout is not None
+        following = asyncio.ensure_future(control.follow(envoy.process.stdout))
+        stack.callback(following.cancel)
+        accepting = await _accepting(control, envoy)
+        listener = bind(options.admin, "--admin")[0]
+        await stack.enter_async_context(admin(options, control, listener))
+        shown = f"[{host}]" if ":" in host else host
+        stack.enter_context(announced(options, url_of(listener), f"http://{shown}:{accepting}"))
+        ended = asyncio.ensure_future(envoy.process.wait())
+        stopped = asyncio.ensure_future(stop.requested.wait())
+        await asyncio.wait((ended, stopped), return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if ended.done():
+            raise EnvironmentFailed(f"Envoy {envoy.how_it_ended()}")
+    return 0
+
+
+async def _start(binary: Binary, files: Files, options: GatewayOptions) -> Child:
+    """Start Envoy; its own log goes to our stderr, its access log to its stdout."""
+    return await Child.start(
+        "Envoy",
+        [
+            str(binary.path), "-c", str(files.bootstrap), "--disable-hot-restart", "--log-level", "warning",
+            "--concurrency", str(options.workers), "--file-flush-interval-msec", str(FLUSH), "--drain-time-s", "1",
+        ],
+        passes_on_stderr=True,
+        env=dict(os.environ),
+    )  # fmt: skip
+
+
+async def _accepting(control: EnvoyControl, envoy: Child) -> int:
+    """Return the port once it accepts requests. Raises EnvironmentFailed if it ends, or takes too long."""
+    try:
+        async with asyncio.timeout(START):
+            while envoy.alive:
+                if port := await control.accepts():
+                    return port
+                await asyncio.sleep(POLL)
+    except TimeoutError:
+        raise EnvironmentFailed(f"Envoy did not accept requests within {START:g} s") from None
+    await envoy.process.wait()
+    raise EnvironmentFailed(f"Envoy {envoy.how_it_ended()}; the lines above are its own")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

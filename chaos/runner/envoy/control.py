@@ -1,0 +1,252 @@
+"""The commands of the admin API, carried out by a real Envoy: a change of rules, phase or levels becomes a new
+generation of its routes (chaos/engines/envoy/measured.py)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from chaos.engines.envoy.access_log import Started, read_line
+from chaos.engines.envoy.bootstrap import Message
+from chaos.engines.envoy.measured import Exported, Files, Generation, discovery
+from chaos.errors import EnvironmentFailed, InvalidInput
+from chaos.faults import RuleFault
+from chaos.gateway.process.options import GatewayOptions
+from chaos.gateway.state.in_force import InForce
+from chaos.mesh.compile.rules import Rules
+from chaos.protocol.counters import FaultedBatch, FaultsInForce, GatewayCounters, PhaseSettings, RulesInForce
+from chaos.protocol.fault_levels import Levels
+from chaos.runner.envoy.interface import Interface, Statistics
+from chaos.runner.envoy.ledger import EnvoyLedger
+from chaos.units import MILLION, Percent
+
+CHANGE = 20.0  # seconds in which Envoy has to take up new routes
+LOG = 5.0  # seconds in which its access log has to tell of what its statistics have
+POLL = 0.005
+REFUSED = "Envoy refuses the configuration that they become; its log says why"
+
+
+class _InForce(InForce):
+    """What is in force, from which a generation is made when it is asked for."""
+
+    def apply(self) -> None:
+        """Do nothing: whoever changes it sends a new generation."""
+
+    def drawn(self) -> dict[str, Sequence[RuleFault]]:
+        """Return the faults of every rule, as they are to be drawn."""
+        scale, changed = self.scale_in_force(), self.changed_faults()
+        return {
+            rule.key: [
+                _scaled(fault, scale[fault.kind]) for fault in changed.get(rule.key, self.rules.faults(rule.key))
+            ]
+            for rule, _ in self.rules.listing()
+        }
+
+
+def _scaled(fault: RuleFault, factor: float) -> RuleFault:
+    return replace(fault, percent=Percent(min(MILLION, round(fault.percent.per_million * factor))))
+
+
+class EnvoyControl:
+    """The controls of one Envoy. `start` has to be called once its files are to be read."""
+
+    workers = 1
+
+    def __init__(self, rules: Rules, options: GatewayOptions, files: Files, listen: tuple[str, int]):
+        self._options, self._files, self._listen = options, files, listen
+        self._in_force = _InForce(rules)
+        self._exported = Exported(rules, listen)
+        self._rules: list[tuple[str, str]] = []
+        self._ledger = EnvoyLedger(self._rules)
+        self._interface = Interface(files.admin)
+        self._began = time.monotonic()
+        self._numbers = 0
+        self._clusters: list[Message] = []
+        self._changing = asyncio.Lock()
+        self._read = asyncio.Event()
+        self._source = ""
+        self._in_force.use(rules)
+
+    # ---------------------------------------------------------------- the process
+    def prepare(self) -> None:
+        """Write the files that Envoy starts with."""
+        _write(self._files.bootstrap, self._exported.bootstrap(self._files))
+        self._write_clusters()
+        self._write_routes()
+
+    async def accepts(self) -> int:
+        """Return the port that it accepts requests at; 0 while it starts. Raises EnvironmentFailed if it has refused
+        its configuration."""
+        if not self._files.admin.exists():
+            return 0
+        with suppress(EnvironmentFailed):
+            if (await self._interface.statistics()).refused:
+                raise InvalidInput.at("rules", REFUSED)
+            return await self._interface.port()
+        return 0
+
+    async def follow(self, lines: asyncio.StreamReader) -> None:
+        """Read the access log to its end."""
+        while line := await lines.readline():
+            said = read_line(line)
+            if said is None:
+                continue
+            if isinstance(said, Started):
+                self._ledger.started(said)
+            else:
+                self._ledger.over(said)
+                self._read.set()
+
+    # ---------------------------------------------------------------- what others read
+    async def generation(self) -> int:
+        return self._in_force.generation
+
+    async def accepting(self) -> bool:
+        return True
+
+    async def counters(self) -> GatewayCounters:
+        """Return the counts, once the access log has told of every request that is over now.
+
+        Raises EnvironmentFailed if it does not: then the statistics and the log contradict each other."""
+        statistics = await self._interface.statistics()
+        await self._wait_for_log(lambda: self._ledger.ended >= statistics.ended)
+        if statistics.active == 0:
+            self._compare(statistics)
+        return {
+            "generation": self._in_force.generation,
+            "seconds": time.monotonic() - self._began,
+            "workers": self.workers,
+            "connections": statistics.connections,
+            "cpu_seconds": 0.0,
+            "phases": self._ledger.as_json(),
+            "unmatched": self._ledger.unmatched,
+            "by_hand": self._in_force.by_hand(),
+        }
+
+    async def _wait_for_log(self, told: Callable[[], bool]) -> None:
+        try:
+            async with asyncio.timeout(LOG):
+                while not told():
+                    self._read.clear()
+                    await self._read.wait()
+        except TimeoutError:
+            raise EnvironmentFailed("Envoy's access log lacks requests that its statistics have") from None
+
+    def _compare(self, statistics: Statistics) -> None:
+        """Raise EnvironmentFailed if the log has other faults than the statistics, where nothing was in flight and
+        nothing has come since."""
+        ledger = self._ledger
+        if ledger.ended != statistics.ended:
+            return
+        for name, counted, told in (
+            ("aborts", statistics.aborted, ledger.aborted),
+            ("delays", statistics.delayed, ledger.delayed),
+        ):
+            if counted != told:
+                message = f"Envoy's statistics have {counted} {name}, its access log has {told}"
+                raise EnvironmentFailed(message)
+
+    async def faulted(self, after: int) -> FaultedBatch:
+        found = self._ledger.faulted.since(after)
+        return {"faulted": found, "next": max(after, 0) + len(found), "total": self._ledger.faulted.total}
+
+    async def rules(self) -> RulesInForce:
+        return {"generation": self._in_force.generation, "rules": self._in_force.rules_in_force()}
+
+    async def source(self) -> str:
+        return self._source or await asyncio.to_thread(self._options.documents)
+
+    async def faults(self) -> FaultsInForce:
+        return self._in_force.faults_in_force()
+
+    async def phase(self) -> PhaseSettings:
+        return self._in_force.phase_in_force()
+
+    # ---------------------------------------------------------------- changes
+    async def replace(self, text: str | None) -> int:
+        """Compile new rules and put them in force. Raises InvalidInput, and then the old ones stay."""
+        if text is None:
+            rules = await asyncio.to_thread(self._options.load)
+        else:
+            rules = await asyncio.to_thread(self._options.parse, text)
+        assert isinstance(rules, Rules)
+        exported, before = Exported(rules, self._listen), (self._exported, self._in_force.rules)
+
+        def use() -> None:
+            self._exported = exported
+            self._in_force.use(rules)
+
+        try:
+            await self._change(use)
+        except InvalidInput:
+            self._exported, self._in_force.rules = before
+            raise
+        self._source = text or ""
+        return self._in_force.generation
+
+    async def switch_faults(self, enabled: bool) -> None:
+        await self._change(lambda: self._in_force.switch(enabled))
+
+    async def set_levels(self, key: str, levels: Levels) -> None:
+        now = self._in_force.levels
+        wanted = {**now, key: {**now.get(key, {}), **levels} if levels else {}}
+        await self._change(lambda: self._in_force.set_levels(wanted))
+
+    async def enter_phase(self, name: str, faults: bool, scale: dict[str, float]) -> None:
+        await self._change(lambda: self._in_force.enter(name, faults=faults, scale=scale))
+
+    async def _change(self, change: Callable[[], None]) -> None:
+        """Change what is in force, and wait until Envoy has taken it up. Raises InvalidInput if it refuses it."""
+        async with self._changing:
+            change()
+            await self._taken_up(self._write_clusters)
+            await self._taken_up(self._write_routes)
+
+    async def _taken_up(self, write: Callable[[], bool]) -> None:
+        before = await self._interface.statistics()
+        if not write():
+            return
+        try:
+            async with asyncio.timeout(CHANGE):
+                while (now := await self._interface.statistics()).changes == before.changes:
+                    if now.refused > before.refused:
+                        raise InvalidInput.at(
+                            "rules", "Envoy refuses the configuration that they become; its log says why"
+                        )
+                    await asyncio.sleep(POLL)
+        except TimeoutError:
+            raise EnvironmentFailed(f"Envoy did not take up new routes within {CHANGE:g} s") from None
+
+    def _write_clusters(self) -> bool:
+        """Write the clusters if they are others than before. Return whether they are."""
+        clusters = self._exported.clusters()
+        if clusters == self._clusters:
+            return False
+        self._clusters = clusters
+        self._numbers += 1
+        _write(self._files.clusters, discovery(self._numbers, clusters))
+        return True
+
+    def _write_routes(self) -> bool:
+        """Write a new generation of routes. Return True."""
+        known = dict(self._rules)
+        self._rules += [(rule.key, rule.name) for rule, _ in self._in_force.rules.listing() if rule.key not in known]
+        self._numbers += 1
+        made = Generation(self._numbers, self._in_force.counted_under, self._in_force.drawn())
+        self._ledger.know(made)
+        indexes = {key: index for index, (key, _) in enumerate(self._rules)}
+        _write(self._files.routes, discovery(made.number, self._exported.routes(made, indexes)))
+        return True
+
+
+def _write(path: Path, document: Message) -> None:
+    """Write a file whole: Envoy takes up what is moved to the path that it watches."""
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(document), "utf-8")
+    os.replace(fresh, path)

@@ -1,0 +1,55 @@
+"""The engines that can carry out the rules of a run: the gateway of ours, or a real Envoy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+NO_SEED = "no seed fixes its draws, and no replay repeats them"
+
+
+class EngineName(StrEnum):
+    GATEWAY = "gateway"
+    ENVOY = "envoy"
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """An engine. `title` is what a reader is told: `Envoy 1.40.0`; empty for the gateway of ours.
+
+    `program` is the command that starts it, with the same plan on its stdin as ours gets; empty for ours. `uncounted`
+    are the kinds of claims that it counts nothing for, each with the reason. `seeded`: the same seed gives the same
+    faults."""
+
+    name: EngineName = EngineName.GATEWAY
+    title: str = ""
+    program: tuple[str, ...] = ()
+    uncounted: Mapping[str, str] = field(default_factory=dict)
+    seeded: bool = True
+
+    @property
+    def sentence(self) -> str:
+        """Return what a reader has to know of it before a run; empty for the gateway of ours."""
+        return "" if self.seeded else f"the rules are carried out by {self.title}: {NO_SEED}"
+
+
+GATEWAY = Engine()
+
+
+def engine_of(name: EngineName, envoy: str | None = None) -> Engine:
+    """Return the engine of this name; `envoy` names the program of an Envoy. Raises EnvironmentFailed if there is none
+    on this machine, or only one that is too old."""
+    if name is EngineName.GATEWAY:
+        return GATEWAY
+    from chaos.engines.envoy.binary import envoy_binary
+    from chaos.runner.processes.child import python
+
+    found = envoy_binary(envoy)
+    return Engine(
+        name,
+        f"Envoy {found.version}",
+        tuple(python("chaos.runner.envoy", str(found.path))),
+        {"mirror": "Envoy does not count which rule's requests it copies"},
+        seeded=False,
+    )

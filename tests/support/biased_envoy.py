@@ -1,0 +1,23 @@
+"""The engine `envoy` with percentages that are off on purpose: `python biased_envoy.py SCALE`, the plan on stdin.
+
+Envoy itself draws, counts and tags as it should; what it is told to draw is not what the rules say."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+
+from chaos.faults import RuleFault
+from chaos.runner.envoy import __main__ as engine
+from chaos.runner.envoy import control
+from chaos.units import Percent
+
+if __name__ == "__main__":
+    scale, right = float(sys.argv.pop(1)), control._scaled
+
+    def _scaled(fault: RuleFault, factor: float) -> RuleFault:
+        made = right(fault, factor)
+        return replace(made, percent=Percent(round(made.percent.per_million * scale)))
+
+    control._scaled = _scaled
+    sys.exit(engine.main())
