@@ -18,6 +18,9 @@ from chaos.report.data import frames
 MOST_GROUPS = 20
 """Groups of a section that are shown; result.json has the others."""
 
+MOST_ROWS = 5
+"""Requests of a group that are shown."""
+
 OPEN = 1
 """Groups of failures that no fault explains that are open when the page is."""
 
@@ -98,7 +101,7 @@ def _failures(
 
 
 def _failure(kind: Kind, shelf: Shelf, count: int, command: Command, *, opened: bool) -> RequestGroup:
-    requests = sorted(shelf, key=lambda each: each.second)
+    requests = sorted(shelf, key=lambda each: each.second)[:MOST_ROWS]
     label = frames.status_label(requests[0].key)
     failed_check = f"not the {kind.check} that its task expects" if kind.check and kind.status else ""
     notes = (words.plural(count, "request") if count else "", _met(kind.fault), failed_check)

@@ -13,6 +13,7 @@ from chaos.protocol.load_messages import DigestMessage, ExemplarsMessage, Sample
 from chaos.runner.processes.admin import Admin
 from chaos.runner.processes.load_messages import digest_line, exemplars_record, sample_line
 from chaos.runner.supervise.journal import JournalWriter
+from chaos.runner.supervise.unexplained import Unexplained
 
 FAULTED_EVERY = 2.0  # seconds between polls for faulted requests
 LEAST_FOR_A_RATE = 0.2  # seconds; the last digest may cover so little time that its rate means nothing
@@ -30,6 +31,7 @@ class Recording:
         self.requests = 0
         self.answered = 0
         self.per_phase: dict[str, int] = {}
+        self.unexplained = Unexplained()
         self.rate = 0.0
         self.users = 0
         self.late = 0
@@ -62,6 +64,7 @@ class Recording:
     def _count(self, digest: Digest) -> None:
         self.requests += digest.count
         self.answered += digest.count - digest.errors
+        self.unexplained.count(digest)
         for key, tally in digest.items():
             self.per_phase[key.phase] = self.per_phase.get(key.phase, 0) + tally.count
             if key.error:
@@ -85,9 +88,9 @@ class Recording:
     def exemplars(self, message: ExemplarsMessage) -> None:
         """Write single requests to the journal."""
         record = exemplars_record(message)
-        self.journal.write(
-            replace(record, requests=tuple(each for each in record.requests if each["phase"] != WARM_UP))
-        )
+        counted = tuple(each for each in record.requests if each["phase"] != WARM_UP)
+        self.unexplained.keep(counted)
+        self.journal.write(replace(record, requests=counted))
 
     @property
     def counted(self) -> int:

@@ -86,6 +86,17 @@ class Supervisor:
             self.folder,
             self.recording.counted,
             self.journal.now,
+            self._where_to_look(),
+        )
+
+    def _where_to_look(self) -> str:
+        """Return a line about failures that met no fault, empty without any."""
+        plan = self.plan
+        return self.recording.unexplained.line(
+            {task.name for task in plan.tasks if task.direct},
+            self.folder,
+            plan.gateway,
+            replays=plan.search is None and not plan.load.locustfile,
         )
 
     def _end(self, outcome: str, code: ExitCode, reasons: tuple[str, ...]) -> None:

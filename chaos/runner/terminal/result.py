@@ -33,7 +33,8 @@ _WORST_FIRST = (
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """The result of one run. `folder` is None if the run failed before it had one."""
+    """The result of one run. `folder` is None if the run failed before it had one; `look` says where to look for
+    failures that met no fault."""
 
     name: str
     file: str
@@ -44,6 +45,7 @@ class RunResult:
     folder: Path | None = None
     requests: int = 0
     seconds: float = 0.0
+    look: str = ""
 
 
 def outcome_of(

@@ -56,6 +56,8 @@ def summary_lines(result: RunResult, width: int | None = None) -> Iterator[str]:
     took = f" in {result.seconds:.1f} s" if result.seconds else ""  # counts without times took none
     sent = f"{plain_count(result.requests)} requests{took}" if result.requests else "no requests"
     yield f"{result.outcome} ({sent})"
+    if result.look:
+        yield result.look
     if result.folder is not None and (result.folder / "report.html").exists():
         yield f"report: {result.folder / 'report.html'}"
     elif result.folder is not None:

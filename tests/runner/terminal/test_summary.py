@@ -168,3 +168,12 @@ def test_several_runs_are_a_line_each() -> None:
         "other-case   inconclusive    123.5 s   2 of 3 claims decided   exit 3",
         "x            failed            0.0 s      exit 5",
     ]
+
+
+def test_where_to_look_stands_before_the_report() -> None:
+    told = list(summary_lines(replace(RESULT, look="3 requests failed without a fault", folder=Path("r"))))
+    assert told[-3:] == [
+        "verified (14 000 requests in 3.2 s)",
+        "3 requests failed without a fault",
+        "journal: r/journal.jsonl",
+    ]
