@@ -41,8 +41,10 @@ def run(
     envoy: Annotated[
         str | None, typer.Option(metavar="PATH", help="The program of --engine envoy; else ENVOY, or the one found.")
     ] = None,
-    ui: Annotated[bool, typer.Option("--ui", help="Open Locust's web UI, with a Faults tab.")] = False,
+    ui: Annotated[bool, typer.Option("--ui", help="Serve Locust's web UI, with a Faults tab.")] = False,
     ui_port: Annotated[int, typer.Option(metavar="PORT", min=0, max=65535, help="Port of the web UI.")] = 8089,
+    live: Annotated[bool, typer.Option("--live", help="Serve a page that shows the run.")] = False,
+    live_port: Annotated[int, typer.Option(metavar="PORT", min=0, max=65535, help="Port of the live page.")] = 8090,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="PATH=VALUE", help="Override a field, for example spec.load.users=50."),
@@ -90,6 +92,7 @@ def run(
         gateway=gateway,
         engine=engine_of(engine, envoy),
         ui=f"127.0.0.1:{ui_port}" if ui else None,
+        live=f"127.0.0.1:{live_port}" if live else None,
         workers=workers,
         report=report,
         command=("chaos", *(argument for argument in sys.argv[1:] if argument not in files)),

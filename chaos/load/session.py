@@ -14,7 +14,7 @@ from chaos.load.lines import Lines, SupervisorGone, commands
 from chaos.load.local import Report
 from chaos.load.process import collect_young
 from chaos.protocol.digest import MOST_NAMES, OTHERS, Digest
-from chaos.protocol.load_messages import DigestMessage, Done, ExemplarsMessage, Level
+from chaos.protocol.load_messages import DigestMessage, Done, ExemplarsMessage, Level, LoadMessage
 from chaos.protocol.load_plan import Plan
 
 POLL = 0.01  # seconds between checks whether the load is over
@@ -38,14 +38,17 @@ class Load(Protocol):
 
 
 class Session:
-    """Owns the clock of a load. `reason` is why it ends, empty before."""
+    """Owns the clock of a load. `reason` is why it ends, empty before; `show` takes what the supervisor tells of the
+    run (chaos/protocol/live_state.py); `left` is set when nothing more will be told."""
 
     def __init__(self, plan: Plan, load: Load, out: Lines):
         self.plan, self.load, self.out = plan, load, out
         self.reason = ""
         self.drain = DRAIN
+        self.show: Callable[[dict[str, Any]], None] = lambda state: None
+        self.left = Event()
         self._over = Event()
-        self._watchers: list[Callable[[Digest], None]] = []
+        self._started = False
         self._told_until = self._ticked = 0.0
         self._requests = 0
         self._errors: Counter[str] = Counter()
@@ -59,16 +62,27 @@ class Session:
             self.reason, self.drain = reason, drain
             self._over.set()
 
-    def watch_digests(self, watcher: Callable[[Digest], None]) -> None:
-        """Call `watcher` with every digest that is reported."""
-        self._watchers.append(watcher)
+    def end_now(self, reason: str) -> None:
+        """Ask the load to end, and its process with it: nobody will tell the rest."""
+        self.end(reason, 0.0)
+        self.left.set()
+
+    def started(self) -> None:
+        """Report that somebody has started the users of a load that waits for that; its stages begin now."""
+        if self.plan.waits and not self._started:
+            self._started = True
+            gevent.spawn(self._run_stages)
+            self._tell_supervisor({"type": "started"})
 
     def tell_event(self, level: Level, text: str) -> None:
         """Report an event for the journal. Ends the load when nobody listens."""
+        self._tell_supervisor({"type": "event", "level": level, "text": text})
+
+    def _tell_supervisor(self, message: LoadMessage) -> None:
         try:
-            self.out.write({"type": "event", "level": level, "text": text})
+            self.out.write(message)
         except SupervisorGone:
-            self.end("stdin", 0.0)
+            self.end_now("stdin")
 
     def _tell_of_others(self, digest: Digest) -> None:
         """Report once that there are too many names to keep apart."""
@@ -100,9 +114,15 @@ class Session:
         return self.reason
 
     def _start(self) -> None:
-        """Start the users, those of one stage after the other if there are stages; the last ones stay."""
+        """Start the users, unless somebody else will in the web UI."""
+        if self.plan.waits:
+            return
         if not self.plan.stages:
             self.load.start(self.plan.users, self.plan.spawn_rate)
+        self._run_stages()
+
+    def _run_stages(self) -> None:
+        """Start the users of one stage after the other; the last ones stay."""
         before = self.plan.warmup
         for seconds, users, rate in self.plan.stages or ():
             gevent.spawn(self.load.start, users, rate)
@@ -143,7 +163,7 @@ class Session:
                 self._do(command)
             except (KeyError, TypeError, ValueError) as error:
                 self.tell_event("warning", f"the load does not understand a command: {command!r} ({error!r})")
-        self.end("stdin", 0.0)
+        self.end_now("stdin")
 
     def _do(self, command: dict[str, Any]) -> None:
         match command["command"]:
@@ -154,6 +174,10 @@ class Session:
                 gevent.spawn(self.load.start, max(count, 1), rate)
             case "phase":
                 self.load.enter(str(command["name"]))
+            case "live":
+                self.show(command["state"])
+            case "leave":
+                self.left.set()
             case other:
                 raise ValueError(other)
 
@@ -170,8 +194,6 @@ class Session:
         self._errors.update(errors)
         self._late += report.late
         self._abandoned += report.abandoned
-        for watcher in self._watchers:
-            watcher(digest)
         self._tell_of_others(digest)
         entries = []
         for entry in digest.each_entry():

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import gevent
 
+from chaos.load.board import Board
 from chaos.load.lines import Lines, SupervisorGone
 from chaos.load.local import LocalLoad
 from chaos.load.process import calm_collector
 from chaos.load.session import Session
+from chaos.protocol.live_state import FETCHED
 from chaos.protocol.load_plan import BadPlan, Plan
 
 if TYPE_CHECKING:
@@ -30,19 +32,25 @@ def run(plan: Plan) -> int:
         session = Session(plan, load, out)
         ended_by = "ui" if plan.ui else "shape"  # apart from us, only these stop Locust's runner
         load.environment.events.test_stop.add_listener(lambda environment, **_: session.end(ended_by))
-        address = None
+        board = address = None
         if plan.ui:
             from chaos.load.ui import serve
 
-            address = serve(plan, load, session)
+            board = Board()
+            session.show = board.show
+            load.environment.events.test_start.add_listener(lambda environment, **_: session.started())
+            address = serve(plan, load, session, board)
     except (BadPlan, OSError) as error:
         out.write({"type": "error", "reason": str(error)})
         return BAD_PLAN
-    gevent.signal_handler(signal.SIGTERM, session.end, "signal", 0.0)
+    gevent.signal_handler(signal.SIGTERM, session.end_now, "signal")
     calm_collector()
     try:
         out.write({"type": "ready", "pid": os.getpid(), "ui": address})
         reason = session.run()
+        if board is not None:
+            session.left.wait()  # the pages still want the verdict
+            board.wait_for_pages(FETCHED)
     except SupervisorGone:
         return FAILED
     return FAILED if reason == "failed" else 0

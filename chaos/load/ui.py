@@ -1,55 +1,62 @@
-"""Locust's own web UI on loopback, with a tab that shows the faults and a switch for them.
+"""Locust's own web UI on loopback, with a tab that shows the run: its claims, its load over time, its faults.
 
-The tab is Locust's extension point (`extended_tabs`, fed by `extended_stats`); the switch is our own script, added to
-its page. There is no login, so it listens on loopback only and takes commands only from its own pages."""
+The tab is Locust's extension point (`extended_tabs`), filled by our own script, which is added to its page and shows
+what the supervisor sends. There is no login, so it listens on loopback only and takes commands only from its own
+pages."""
 
 from __future__ import annotations
 
-import json
-from importlib.resources import files
 from typing import Any
 
 import gevent
 from flask import Response, jsonify, request
+from locust.argument_parser import get_parser
 from locust.stats import stats_history
 from locust.web import WebUI
 
 from chaos.load.address import free_address, own_hosts
+from chaos.load.board import Board
 from chaos.load.distributed import DistributedLoad
-from chaos.load.faults import Faults, Gateway
+from chaos.load.gateway_admin import GatewayAdmin
+from chaos.load.live_pages import LONGEST_BODY, PREFIX, LivePages
 from chaos.load.local import LocalLoad
 from chaos.load.session import Session
-from chaos.load.ui_guard import may_pass
+from chaos.load.ui_guard import COMMANDS, may_pass
 from chaos.protocol.load_plan import Plan
 
-COLUMNS = {
-    "name": "Rule · fault",
-    "configured": "Configured",
-    "drawn": "Drawn by the gateway",
-    "observed": "Seen by users",
-}
-TAB = "faults"
-SWITCHED = "faults switched {} in the web UI; no verdict counts requests while they are not as the phase has them"
+TAB = {"title": "Faults", "key": "faults"}
+OVER = "The run is over."
+ADDED = '<link rel="stylesheet" href="./chaos/live.css">' + "".join(
+    f'<script src="./chaos/{name}.js" defer></script>' for name in ("live_charts", "live", "live_locust")
+)
 START = 10.0  # seconds
 
 
-def serve(plan: Plan, load: LocalLoad | DistributedLoad, session: Session) -> str:
+def serve(plan: Plan, load: LocalLoad | DistributedLoad, session: Session, board: Board) -> str:
     """Start the web UI for a load. Returns its address. Raises BadPlan or OSError when it cannot listen there."""
     host, port = free_address(plan.ui or "")
-    configured = {(each["name"], each["kind"]): float(each["configured"]) for each in plan.faults}
-    faults = Faults(Gateway(plan.admin) if plan.admin else None, configured)
-    session.watch_digests(faults.observe)
-    environment = load.environment
-    ui = environment.create_web_ui(host, port, delayed_start=True)
-    ui.template_args["extended_tabs"] = [{"title": "Faults", "key": TAB}]
-    ui.template_args["extended_tables"] = [
-        {"key": TAB, "structure": [{"key": key, "title": title} for key, title in COLUMNS.items()]}
-    ]
-    add_faults(ui.app, faults, session, own_hosts(host, port))
+    fill_forms(plan, load)
+    ui = load.environment.create_web_ui(host, port, delayed_start=True)
+    ui.template_args["extended_tabs"] = [TAB]
+    ui.template_args["extended_tables"] = [{"key": TAB["key"], "structure": []}]
+    pages = LivePages(board, GatewayAdmin(plan.admin) if plan.admin else None)
+    add_ours(ui.app, pages, session, own_hosts(host, port))
     gevent.spawn(stats_history, load.runner)
     ui.start()
     wait_until_listening(ui)
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def fill_forms(plan: Plan, load: LocalLoad | DistributedLoad) -> None:
+    """Put the plan's numbers into Locust's forms. Users of ours have no host, of which Locust would warn; those of a
+    locustfile have one of their own, which a host here would replace."""
+    environment = load.environment
+    if environment.parsed_options is None:
+        environment.parsed_options = get_parser(default_config_files=[]).parse_args([])
+    environment.parsed_options.num_users = plan.users
+    environment.parsed_options.spawn_rate = plan.spawn_rate
+    if not plan.locustfile:
+        environment.host = plan.gateway
 
 
 def wait_until_listening(ui: WebUI) -> None:
@@ -62,52 +69,32 @@ def wait_until_listening(ui: WebUI) -> None:
             gevent.sleep(0.002)
 
 
-def add_faults(app: Any, faults: Faults, session: Session, hosts: set[str]) -> None:
+def add_ours(app: Any, pages: LivePages, session: Session, hosts: set[str]) -> None:
     """Add our routes, and our additions to Locust's responses."""
-    script = (files("chaos.load") / "faults.js").read_text("utf-8")
 
     @app.before_request  # type: ignore[untyped-decorator]
     def only_from_here() -> Response | None:
-        """Keep other sites' pages from starting, stopping or changing a load, whatever name they give this address."""
+        """Keep other sites' pages from starting, stopping or changing a load, whatever name they give this address; and
+        everybody from starting one that has ended."""
         headers = {name.lower(): value for name, value in request.headers.items()}
-        if may_pass(request.method, request.path, headers.get("host", ""), headers, hosts):
-            return None
-        return Response("not from here\n", 403, mimetype="text/plain")
+        if not may_pass(request.method, request.path, headers.get("host", ""), headers, hosts):
+            return Response("not from here\n", 403, mimetype="text/plain")
+        if session.reason and request.path in ("/swarm", *COMMANDS):
+            refused: Response = jsonify(success=False, message=OVER)
+            refused.status_code = 409
+            return refused
+        return None
 
-    @app.get("/chaos/faults.js")  # type: ignore[untyped-decorator]
-    def faults_script() -> Response:
-        return Response(script, mimetype="text/javascript")
-
-    @app.get("/chaos/faults")  # type: ignore[untyped-decorator]
-    def faults_state() -> Response:
-        return state()
-
-    @app.post("/chaos/faults")  # type: ignore[untyped-decorator]
-    def switch_faults() -> Response:
-        enabled = (request.get_json(silent=True) or {}).get("enabled")
-        if not isinstance(enabled, bool):
-            return state("enabled must be true or false", 400)
-        try:
-            faults.switch(enabled)
-        except OSError as error:
-            return state(str(error), 502)
-        session.tell_event("info", SWITCHED.format("on" if enabled else "off"))
-        return state()
-
-    def state(error: str = "", status: int = 200) -> Response:
-        answer: Response = jsonify(
-            enabled=faults.enabled, switchable=faults.gateway is not None, error=error, rules=faults.rows()
-        )
-        answer.status_code = status
-        return answer
+    @app.route(f"{PREFIX}<path:rest>", methods=["GET", "POST"])  # type: ignore[untyped-decorator]
+    def ours(rest: str) -> Response:
+        body = request.get_data() if (request.content_length or 0) <= LONGEST_BODY else b""
+        answer = pages.answer(request.method, request.path, request.args, body)
+        return Response(answer.body, answer.status, content_type=answer.content_type)
 
     @app.after_request  # type: ignore[untyped-decorator]
-    def add_ours(response: Response) -> Response:
+    def add_script(response: Response) -> Response:
         response.headers["x-frame-options"] = "DENY"  # a page around ours could steer clicks
-        if request.path == "/stats/requests" and response.is_json and isinstance(response.json, dict):
-            extended = [{"key": TAB, "data": faults.rows()}]
-            response.set_data(json.dumps({**response.json, "extended_stats": extended}))
-        elif request.path == "/" and response.mimetype == "text/html" and not response.is_streamed:
+        if request.path == "/" and response.mimetype == "text/html" and not response.is_streamed:
             page = response.get_data(as_text=True)
-            response.set_data(page.replace("</body>", '<script src="./chaos/faults.js" defer></script></body>'))
+            response.set_data(page.replace("</body>", f"{ADDED}</body>"))
         return response

@@ -46,6 +46,12 @@ class DigestMessage(TypedDict):
     held: list[list[Any]]
 
 
+class Started(TypedDict):
+    """Somebody has started the users of a load whose plan `waits` for that."""
+
+    type: Literal["started"]
+
+
 class SampleMessage(TypedDict):
     """Outcomes of single requests: `[id, task, status, error, fault]` of those whose id falls below `share`."""
 
@@ -63,7 +69,7 @@ class ExemplarsMessage(TypedDict):
 
 
 class EventMessage(TypedDict):
-    """Something for the journal: faults switched in the web UI, a worker that died."""
+    """Something for the journal: a worker that died."""
 
     type: Literal["event"]
     level: Level
@@ -82,4 +88,4 @@ class Done(TypedDict):
     abandoned: int
 
 
-LoadMessage = Ready | Refused | DigestMessage | SampleMessage | ExemplarsMessage | EventMessage | Done
+LoadMessage = Ready | Refused | Started | DigestMessage | SampleMessage | ExemplarsMessage | EventMessage | Done

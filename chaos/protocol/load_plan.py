@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from chaos.experiment.feeder import Fed, Feeder
-from chaos.protocol.plan_record import ShownFault
 
 CLIENTS = ("lean", "locust")
 ARRIVALS = ("even", "poisson")
@@ -70,8 +69,7 @@ class Plan:
     the rows that fill the tasks. `replay` lists exact requests, `[task, id, number]` each, that are sent once in place
     of a run's own. Requests without a phase tag belong to `phase`. `interval` is the time between digests in seconds.
     `hold` is the longest time in seconds that a digest waits for the responses to requests of its interval; with 0,
-    responses are counted as they come. `faults` is what the web UI shows as configured: `{name, kind, configured}`,
-    kind `abort` or `delay`, a fraction."""
+    responses are counted as they come. With `waits`, users are started in the web UI, not by the plan."""
 
     gateway: str
     tasks: tuple[Task, ...]
@@ -96,7 +94,7 @@ class Plan:
     phase: str = ""
     interval: float = 1.0
     hold: float = 0.0
-    faults: Sequence[ShownFault] = ()
+    waits: bool = False
     replay: tuple[tuple[str, str, int], ...] | None = None
     feeder: Feeder | None = None
 
@@ -106,7 +104,7 @@ class Plan:
         if not isinstance(value, dict):
             raise BadPlan("the plan must be a JSON object")
         known = {each.name for each in fields(cls)}
-        known -= {"tasks", "replay", "faults", "feeder"}
+        known -= {"tasks", "replay", "feeder"}
         given = {name: each for name, each in value.items() if name in known}
         try:
             tasks = tuple(Task.of(task) for task in value.get("tasks", ()))
@@ -114,7 +112,6 @@ class Plan:
             feeder = value.get("feeder")
             made = cls(
                 tasks=tasks,
-                faults=tuple(value.get("faults", ())),
                 replay=None if replay is None else tuple((task, request, number) for task, request, number in replay),
                 feeder=None if feeder is None else Feeder.of(feeder),
                 **given,
@@ -141,6 +138,8 @@ class Plan:
                 raise BadPlan(f"task {task.name!r}: the weight must be 0 or more, the timeout above 0")
         if self.client == "lean" and self.tasks and any(urlsplit(url).scheme == "https" for url in self._addresses()):
             raise BadPlan("https: the lean client speaks plain HTTP; set `load.client: locust`")
+        if self.waits and self.ui is None:
+            raise BadPlan("waits: there is no web UI in which the users could be started")
         if self.tasks and not any(task.weight for task in self.tasks):
             raise BadPlan("every task has weight 0")
         names = {task.name for task in self.tasks}

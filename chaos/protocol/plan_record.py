@@ -70,11 +70,3 @@ class NoteRecord(TypedDict):
 class PhaseInPlan(TypedDict):
     name: str
     faults: bool
-
-
-class ShownFault(TypedDict):
-    """A configured fault in the web UI's table: `kind` is abort or delay, `configured` a fraction."""
-
-    name: str
-    kind: str
-    configured: float

@@ -20,6 +20,7 @@ from chaos.runner.processes.load import LoadProcess
 
 if TYPE_CHECKING:
     from chaos.experiment.redaction import Redaction
+    from chaos.runner.live.live import Live
     from chaos.runner.plan.run_plan import RunPlan
     from chaos.runner.processes.report import Reporter
     from chaos.runner.supervise.interruption import Interruption
@@ -66,16 +67,29 @@ async def run_planned(plan: RunPlan, view: Callable[[], View], interruption: Int
 async def _supervised(
     plan: RunPlan, load: LoadProcess, view: Callable[[], View], interruption: Interruption
 ) -> RunResult:
+    if plan.options.live is None and plan.options.ui is None:
+        return await _run_and_report(plan, load, view(), interruption)
+    from chaos.runner.live.live import watched
+    from chaos.runner.terminal.view import Views
+
+    async with watched(plan.options.live, load if plan.options.ui else None) as live:
+        result = await _run_and_report(plan, load, Views(view(), live), interruption, live)
+        await live.close()
+        return result
+
+
+async def _run_and_report(
+    plan: RunPlan, load: LoadProcess, watcher: View, interruption: Interruption, live: Live | None = None
+) -> RunResult:
     from chaos.runner.processes.report import Reporter
     from chaos.runner.supervise.journal import run_folder
     from chaos.runner.supervise.supervisor import Supervisor
 
     folder = run_folder(plan.options.out, plan.name, time.localtime())
     reporter = Reporter(folder, wanted=plan.options.report)
-    watcher = view()
     try:
         try:
-            result = await Supervisor(plan, folder, watcher, reporter, interruption, load).run()
+            result = await Supervisor(plan, folder, watcher, reporter, interruption, load, live).run()
         finally:
             with contextlib.suppress(OSError):
                 load.child.log.save(folder / "load.log")

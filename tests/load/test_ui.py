@@ -1,4 +1,4 @@
-"""`--ui`: Locust's own web UI, with the faults beside it; the same digests as without."""
+"""`--ui`: Locust's own web UI, with the run beside it; the same digests as without."""
 
 from __future__ import annotations
 
@@ -15,29 +15,35 @@ from support.origin import Asked, Origin, ok
 
 pytestmark = pytest.mark.slow
 
-NAMES = {"rules": [{"key": "virtualservice/default/web/0", "name": "web[0]"}]}
-COUNTERS = {"phases": {"": {"virtualservice/default/web/0": {"requests": 200, "faults": {"abort": 90}}}}}
+KEY = "virtualservice/default/web/0"
 
 
 class Gateway(Origin):
-    """The gateway, as far as the UI knows it: it answers requests, and its admin API remembers the switch."""
+    """The gateway, as far as the UI knows it: it answers requests, and its admin API remembers what is set."""
 
     enabled = True
 
     def __init__(self) -> None:
         super().__init__(self.reply)
+        self.levels = {"abort": 50.0}
 
     async def reply(self, asked: Asked, writer: asyncio.StreamWriter) -> None:
         match asked.method, asked.target:
-            case "GET", "/rules":
-                writer.write(ok(asked, body=json.dumps(NAMES).encode()))
-            case "GET", "/counters":
-                writer.write(ok(asked, body=json.dumps(COUNTERS).encode()))
             case "GET", "/faults":
-                writer.write(ok(asked, body=json.dumps({"enabled": self.enabled}).encode()))
+                rules = [{"key": KEY, "name": "web[0]", "levels": self.levels, "configured": {"abort": 50.0}}]
+                said = {"enabled": self.enabled, "by_hand": [], "rules": rules}
+                writer.write(ok(asked, body=json.dumps(said).encode()))
             case "PUT", "/faults":
                 self.enabled = json.loads(asked.body)["enabled"]
                 writer.write(ok(asked, body=b"{}"))
+            case "PUT", path if path == f"/faults/{KEY}":
+                self.levels = json.loads(asked.body)
+                writer.write(ok(asked, body=b"{}"))
+            case "DELETE", path if path == f"/faults/{KEY}":
+                self.levels = {"abort": 50.0}
+                writer.write(ok(asked, body=b"{}"))
+            case ("PUT", _) | ("DELETE", _):
+                writer.write(ok(asked, status="404 x", body=b'{"error": "there is no such rule"}'))
             case _:
                 await asyncio.sleep(0.002)
                 fault = int(asked.headers["x-request-id"][:8], 16) % 2
@@ -64,8 +70,7 @@ def gateway() -> Iterator[Gateway]:
 
 @pytest.fixture
 def load(gateway: Gateway) -> Iterator[Load]:
-    faults = [{"name": "web[0]", "kind": "abort", "configured": 0.5}]
-    with Load(plan(gateway.url, ui="127.0.0.1:0", admin=gateway.url, faults=faults, interval=0.1)) as made:
+    with Load(plan(gateway.url, ui="127.0.0.1:0", admin=gateway.url, interval=0.1)) as made:
         yield made
 
 
@@ -82,8 +87,9 @@ def test_locusts_own_pages_show_the_running_load(load: Load, gateway: Gateway) -
     status, page = ask(f"{url}/")
     assert status == 200
     assert "window.templateArgs" in page and '"title": "Faults"' in page
-    assert "./chaos/faults.js" in page
-    assert ask(f"{url}/chaos/faults.js")[0] == 200
+    for part in ("live.js", "live_charts.js", "live_locust.js", "live.css"):
+        assert f"./chaos/{part}" in page
+        assert ask(f"{url}/chaos/{part}")[0] == 200
     stats = json.loads(ask(f"{url}/stats/requests")[1])
     assert stats["state"] == "running"
     assert stats["user_count"] == 4
@@ -93,27 +99,71 @@ def test_locusts_own_pages_show_the_running_load(load: Load, gateway: Gateway) -
     assert 0 < home["num_failures"] < home["num_requests"]
 
 
-def test_the_faults_tab_has_the_three_ledgers(load: Load, gateway: Gateway) -> None:
+def test_the_tab_shows_what_the_supervisor_says(load: Load, gateway: Gateway) -> None:
     url = address(load)
-    load.until(lambda line: line["type"] == "digest" and sum(e["count"] for e in line["entries"]) > 20)
-    (table,) = json.loads(ask(f"{url}/stats/requests")[1])["extended_stats"]
-    (row,) = table["data"]
-    assert table["key"] == "faults"
-    assert (row["name"], row["configured"], row["drawn"]) == ("web[0] · abort", "50 %", "45.0 % of 200")
-    assert row["observed"].endswith(tuple("0123456789")) and " % of " in row["observed"]
-    assert json.loads(ask(f"{url}/chaos/faults")[1])["rules"][0]["name"] == "web[0] · abort"
+    load.send({"command": "live", "state": {"number": 1, "name": "first", "end": None}})
+    first = json.loads(ask(f"{url}/chaos/live?after=0")[1])
+    load.send({"command": "live", "state": {"number": 2, "name": "second", "end": None}})
+    second = json.loads(ask(f"{url}/chaos/live?after=1")[1])
+    assert (first["name"], second["name"]) == ("first", "second")
 
 
-def test_faults_are_switched_at_the_gateway_and_the_journal_is_told(load: Load, gateway: Gateway) -> None:
+def test_faults_are_switched_at_the_gateway(load: Load, gateway: Gateway) -> None:
+    """All of them, or those of one rule. The supervisor sees it in the gateway's counters and tells the journal; the
+    load does not tell it, too."""
     url = address(load)
     for enabled in (False, True):
         status, text = ask(f"{url}/chaos/faults", {"enabled": enabled})
         state = json.loads(text)
         assert (status, state["enabled"], state["switchable"], gateway.enabled) == (200, enabled, True, enabled)
-        assert load.until_type("event")["text"].startswith(
-            f"faults switched {'on' if enabled else 'off'} in the web UI"
-        )
+    for wanted, levels in (({"rule": KEY, "levels": {"abort": 0}}, 0), ({"rule": KEY}, 50)):
+        status, text = ask(f"{url}/chaos/faults", wanted)
+        assert (status, json.loads(text)["rules"][0]["levels"]) == (200, {"abort": levels})
     assert ask(f"{url}/chaos/faults", {"enabled": "off"})[0] == 400
+    status, text = ask(f"{url}/chaos/faults", {"rule": "none"})
+    assert (status, json.loads(text)["error"]) == (502, "there is no such rule")
+    load.until(lambda line: line["type"] == "digest" and bool(line["entries"]))
+    assert not [line for line in load.lines if line["type"] == "event"]
+
+
+def test_a_load_that_waits_begins_when_it_is_started_there(gateway: Gateway) -> None:
+    with Load(plan(gateway.url, ui="127.0.0.1:0", waits=True, interval=0.1)) as load:
+        url = address(load)
+        assert json.loads(ask(f"{url}/stats/requests")[1])["state"] == "ready"
+        page = ask(f"{url}/")[1]
+        assert '"missing_host_warning": false' in page and '"num_users": 4' in page
+        assert not gateway.asked
+        form = Request(f"{url}/swarm", b"user_count=3&spawn_rate=100&host=", {"origin": url})
+        with urlopen(form, timeout=10) as response:
+            assert json.loads(response.read())["success"]
+        load.until_type("started")
+        load.until(lambda line: line.get("users") == 3 and bool(line["entries"]))
+
+
+def test_stages_begin_when_the_load_is_started(gateway: Gateway) -> None:
+    stages = [(0.3, 2, 100.0), (60.0, 5, 100.0)]
+    with Load(plan(gateway.url, ui="127.0.0.1:0", waits=True, interval=0.1, stages=stages)) as load:
+        url = address(load)
+        with urlopen(Request(f"{url}/swarm", b"user_count=1&spawn_rate=100", {"origin": url}), timeout=10) as response:
+            assert json.loads(response.read())["success"]
+        load.until(lambda line: line.get("users") == 5)
+
+
+def test_the_pages_stay_until_they_have_the_verdict(load: Load, gateway: Gateway) -> None:
+    """The load is over and nothing can be started any more, but its process serves what the supervisor still says."""
+    url = address(load)
+    load.until(lambda line: line["type"] == "digest" and bool(line["entries"]))
+    ask(f"{url}/chaos/live?page=mine&after=1")
+    load.send({"command": "stop"})
+    load.until_type("done")
+    for path in ("/swarm", "/stop", "/stats/reset"):
+        assert ask(url + path, {})[0] == 409
+    end = {"outcome": "verified", "report": ""}
+    load.send({"command": "live", "state": {"number": 1, "stage": "over", "end": end}})
+    load.send({"command": "leave"})
+    assert json.loads(ask(f"{url}/chaos/live?page=mine&after=0")[1])["end"] == end
+    assert ask(f"{url}/chaos/seen?page=mine", {})[0] == 200
+    assert load.code == 0
 
 
 @pytest.mark.parametrize("path", ["/chaos/faults", "/swarm", "/stop", "/stats/reset"])
@@ -147,7 +197,8 @@ def test_stop_in_the_ui_ends_the_load_as_usual(load: Load, gateway: Gateway) -> 
     url = address(load)
     load.until(lambda line: line["type"] == "digest" and bool(line["entries"]))
     assert ask(f"{url}/stop", {})[0] == 200
-    done = load.finish()
+    done = load.until_type("done")
+    load.send({"command": "leave"})
     assert (done["type"], done["reason"], load.code) == ("done", "ui", 0)
     sent = [asked for asked in gateway.asked if asked.target == "/home"]
     assert done["requests"] == load.digest().count
@@ -168,10 +219,10 @@ def test_it_works_with_several_processes(gateway: Gateway) -> None:
         load.until(lambda line: line["type"] == "digest" and bool(line["entries"]))
         assert json.loads(ask(f"{url}/stats/requests")[1])["state"] in ("running", "spawning")
         state = json.loads(ask(f"{url}/chaos/faults")[1])
-        assert (state["switchable"], state["rules"][0]["drawn"]) == (False, "")
+        assert (state["switchable"], state["rules"]) == (False, [])
         assert ask(f"{url}/chaos/faults", {"enabled": False})[0] == 502
         load.send({"command": "stop"})
-        assert load.finish()["reason"] == "stop"
+        assert load.until_type("done")["reason"] == "stop"
 
 
 def test_an_address_in_use_is_one_line() -> None:

@@ -17,8 +17,14 @@ def test_a_plan_needs_a_gateway_and_tasks_and_has_a_default_for_everything_else(
 
 
 def test_lists_become_what_cannot_change() -> None:
-    plan = Plan.of(PLAN | {"replay": [["home", "1", 4]], "faults": [{"name": "web[0]"}]})
-    assert (plan.replay, plan.faults) == ((("home", "1", 4),), ({"name": "web[0]"},))
+    plan = Plan.of(PLAN | {"replay": [["home", "1", 4]]})
+    assert plan.replay == (("home", "1", 4),)
+
+
+def test_only_a_web_ui_can_start_a_load_that_waits() -> None:
+    with pytest.raises(BadPlan, match="no web UI"):
+        Plan.of(PLAN | {"waits": True})
+    assert Plan.of(PLAN | {"waits": True, "ui": "127.0.0.1:0"}).waits
 
 
 def test_what_a_later_version_says_is_left_aside() -> None:

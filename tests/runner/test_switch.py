@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import queue
 import threading
-import time
 import urllib.request
 from pathlib import Path
 
@@ -21,24 +21,39 @@ from chaos.runner.processes.admin import Admin
 from chaos.runner.terminal.view import View
 from chaos.verify.verdict import Verdict
 
-OFF = 1.0  # seconds without faults; there are no verdicts before that
+KEY = "virtualservice/default/web/0"
+
+
+SWITCHES = [
+    ({"enabled": False}, {"enabled": True}, "faults off"),
+    ({"rule": KEY, "levels": {"abort": 0}}, {"rule": KEY}, "web[0].abort=0"),
+]
+UNDONE = "what was set by hand is undone"
 
 
 class Watcher(View):
-    """Someone who switches the faults off as soon as there is a web UI, and on again later."""
+    """Someone who starts the load in the web UI, switches all faults off and those of a rule, and each on again when
+    the run has told of it."""
+
+    def __init__(self) -> None:
+        self.told: queue.Queue[str] = queue.Queue()
 
     def event(self, level: str, text: str) -> None:
         if text.startswith("Locust's web UI is at "):
             threading.Thread(target=self.switch, args=(text.rpartition(" ")[2],), daemon=True).start()
+        if text.startswith("by hand: ") or text == UNDONE:
+            self.told.put(text)
 
     def switch(self, url: str) -> None:
-        time.sleep(0.5)
-        for enabled in (False, True):
-            body = json.dumps({"enabled": enabled}).encode()
-            request = urllib.request.Request(f"{url}/chaos/faults", body, {"content-type": "application/json"})
-            with urllib.request.urlopen(request, timeout=10) as response:
-                assert json.load(response)["enabled"] is enabled
-            time.sleep(OFF)
+        self.send(f"{url}/swarm", b"user_count=4&spawn_rate=100", {})
+        for off, on, by_hand in SWITCHES:
+            for wanted, told in ((off, f"by hand: {by_hand}"), (on, UNDONE)):
+                self.send(f"{url}/chaos/faults", json.dumps(wanted).encode(), {"content-type": "application/json"})
+                assert self.told.get(timeout=20).startswith(told)
+
+    def send(self, url: str, body: bytes, headers: dict[str, str]) -> None:
+        with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=10) as response:
+            assert response.status == 200
 
 
 class Setter(View):
@@ -85,6 +100,7 @@ def test_what_chaos_ctl_sets_is_told_and_left_out_of_every_verdict(
 
 @pytest.mark.slow
 def test_a_stretch_without_faults_is_left_out_of_every_verdict(tmp_path: Path) -> None:
+    """All of them switched in the web UI, or those of one rule; each is told once."""
     file = write(
         tmp_path,
         experiment(load={"users": 4, "until": "decided", "duration": "40s"}, verify={"expect": ["aborted > 45%"]}),
@@ -101,5 +117,8 @@ def test_a_stretch_without_faults_is_left_out_of_every_verdict(tmp_path: Path) -
     assert result.exit_code == 0
     assert {finding.verdict for finding in result.findings} == {Verdict.VERIFIED}
     told = [line.text for line in lines if isinstance(line, Event)]
-    assert any("faults switched off in the web UI" in text for text in told)
+    for _, _, by_hand in SWITCHES:
+        said = [text for text in told if by_hand in text]
+        assert said == [f"by hand: {by_hand}; until that is undone, no verdict counts the requests"], "once"
+    assert told.count(UNDONE) == len(SWITCHES)
     assert any(text.endswith("requests met faults switched by hand, and no verdict counts them") for text in told)

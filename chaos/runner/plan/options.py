@@ -11,7 +11,7 @@ from chaos.runner.plan.engines import GATEWAY, Engine
 @dataclass(frozen=True, slots=True)
 class RunOptions:
     """The options of one run. `gateway` is the URL of a gateway that runs already; `ui` is the address for Locust's web
-    UI; `command` repeats the run, with the file inserted after its second word.
+    UI, `live` that for the live page alone; `command` repeats the run, with the file inserted after its second word.
 
     `workers` is the number of gateway processes. `program` is a command that starts another gateway than ours, with the
     same plan on its stdin; without one the `engine` has its own. `seed` overrides the experiment's; if both are None,
@@ -22,6 +22,7 @@ class RunOptions:
     seed: int | None = None
     gateway: str | None = None
     ui: str | None = None
+    live: str | None = None
     workers: int = 1
     program: tuple[str, ...] = ()
     engine: Engine = GATEWAY

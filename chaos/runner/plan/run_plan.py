@@ -33,7 +33,7 @@ from chaos.mesh.compile.rules import Rules
 from chaos.mesh.names import full_name
 from chaos.protocol.digest import WARM_UP
 from chaos.protocol.gateway_plan import GatewayPlan
-from chaos.protocol.plan_record import PhaseInPlan, ShownFault
+from chaos.protocol.plan_record import PhaseInPlan
 from chaos.runner.plan.checked import Prepared
 from chaos.runner.plan.forecast import ClaimForecast, Forecast, RuleForecast
 from chaos.runner.plan.gateway_rules import gateway_plan
@@ -211,18 +211,15 @@ class RunPlan:
             "phase": self.phases[0].name if self.warm_up is None else self.warm_up.name,
             "tags": self.gateway is None,
             "sample": self.sample,
-            "faults": self._shown_faults(),
+            "waits": self.waits,
             "hold": self.longest_answer + HOLD_SLACK,
         }
 
-    def _shown_faults(self) -> list[ShownFault]:
-        """Return the configured faults for the web UI, those of the first phase in which faults are on."""
-        effects = next((each.effects for each in self.effects if each.faults), ())
-        return [
-            {"name": effect.name, "kind": fault.kind.value, "configured": fault.share}
-            for effect in effects
-            for fault in sorted(effect.faults, key=lambda fault: fault.kind)
-        ]
+    @property
+    def waits(self) -> bool:
+        """Whether the load waits until somebody starts it in the web UI: one that ends as soon as everything is decided
+        would be over before anybody has opened the page."""
+        return self.options.ui is not None and any(phase.stop.decided for phase in self.phases)
 
     @property
     def first(self) -> RunPhase:

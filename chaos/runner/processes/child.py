@@ -86,6 +86,12 @@ class Child:
             self.process.stdin.write(text.encode() + b"\n")
             await self.process.stdin.drain()
 
+    def offer_line(self, text: str) -> None:
+        """Write a line to its stdin, unless the last ones have not been taken yet: this one is not worth a wait."""
+        stdin = self.process.stdin
+        if stdin is not None and not stdin.is_closing() and not stdin.transport.get_write_buffer_size():
+            stdin.write(text.encode() + b"\n")
+
     async def lines(self) -> AsyncIterator[str]:
         """Yield its stdout line by line, to the end."""
         assert self.process.stdout is not None

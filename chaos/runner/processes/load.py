@@ -19,12 +19,13 @@ START_TIMEOUT = 60.0
 
 
 class LoadProcess:
-    """Locust in a process of its own."""
+    """Locust in a process of its own. `began` once it has its plan, `done` once it has told all that it counted."""
 
     def __init__(self, child: Child):
         self.child = child
         self.ui: str | None = None
         self.began = False
+        self.done = False
 
     @classmethod
     async def start(cls, log: Path | None = None) -> LoadProcess:
@@ -46,6 +47,10 @@ class LoadProcess:
 
     async def command(self, command: str, /, **values: Any) -> None:
         await self.child.send({"command": command, **values})
+
+    def offer(self, command: str, /, **values: Any) -> None:
+        """Send a command that the next one of its kind makes superfluous, if it can be sent at once."""
+        self.child.offer_line(json.dumps({"command": command, **values}, separators=(",", ":")))
 
     async def messages(self) -> AsyncIterator[LoadMessage]:
         """Yield its messages, to its end."""

@@ -77,7 +77,7 @@ class Events:
     async def _listen(self, load: LoadProcess) -> None:
         done = False
         async for message in load.messages():
-            done = done or message["type"] == "done"
+            done = load.done = done or message["type"] == "done"
             self._queue.put_nowait(LoadSaid(message))
         await load.child.process.wait()
         if not done:

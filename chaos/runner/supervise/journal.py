@@ -26,11 +26,16 @@ class JournalWriter:
     """Writes records with the seconds since the run began. `Plan` is the first and has `at` 0.
 
     `redact` takes out of a text what may not be recorded: of events, reasons, the requests that others sent, and what
-    came back."""
+    came back. `observe` is called with every record, those included that are held back or combined with others."""
 
-    def __init__(self, folder: Path, redact: Redaction | None = None):
+    def __init__(
+        self,
+        folder: Path,
+        redact: Redaction | None = None,
+        observe: Callable[[Record], None] | None = None,
+    ):
         self.path = folder / NAME
-        self._redact = redact or Redaction()
+        self._redact, self._observe = redact or Redaction(), observe
         self.began = time.monotonic()
         self._digests = Condenser()
         self._paces = {Counters.type: Pace(), Findings.type: Pace()}
@@ -65,6 +70,8 @@ class JournalWriter:
                 self._append(stamped)
             case _:
                 self._append(stamped)
+        if self._observe is not None:
+            self._observe(stamped)
         return stamped
 
     def _redacted(self, record: Record) -> Record:

@@ -58,6 +58,13 @@ class Driver:
         """The phase in which the load begins: the warm-up, or else the first one that counts."""
         return self.plan.warm_up or self.plan.first
 
+    async def wait_for_start(self) -> None:
+        """Wait until somebody has started the load. Raises Stopped and EnvironmentFailed."""
+        while True:
+            event = await self._next(float("inf"))
+            if isinstance(event, LoadSaid) and event.message["type"] in ("started", "done"):
+                return
+
     async def run(self) -> None:
         """Drive all phases, of which the first has been entered. Raises Stopped and EnvironmentFailed."""
         if self.plan.warm_up is not None and await self._warm_up(self.plan.warm_up) == "load":

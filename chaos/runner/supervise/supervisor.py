@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from chaos.claims.checks import told_of_checks
 from chaos.claims.silent_applications import silent_applications
@@ -23,7 +24,7 @@ from chaos.runner.processes.endpoints import try_endpoints
 from chaos.runner.processes.load import LoadProcess
 from chaos.runner.processes.load_messages import load_plan
 from chaos.runner.processes.report import Reporter
-from chaos.runner.processes.session import start
+from chaos.runner.processes.session import DRAIN, Session, start
 from chaos.runner.supervise.events import Events
 from chaos.runner.supervise.interruption import Interrupted, Interruption
 from chaos.runner.supervise.journal import JournalWriter
@@ -33,6 +34,9 @@ from chaos.runner.supervise.standing import Standing
 from chaos.runner.terminal.result import RunResult, outcome_of
 from chaos.runner.terminal.view import View
 
+if TYPE_CHECKING:
+    from chaos.runner.live.live import Live
+
 INTERVAL = 0.5  # seconds between digests: how soon a verdict can be reached
 
 Conclusion = tuple[str, ExitCode, tuple[str, ...]]
@@ -41,7 +45,7 @@ Conclusion = tuple[str, ExitCode, tuple[str, ...]]
 
 class Supervisor:
     """Supervises one run; use it once: `await Supervisor(...).run()`. `load` has been started while the experiment was
-    still being read."""
+    still being read; `live` is the live page, if there is one."""
 
     def __init__(
         self,
@@ -51,11 +55,12 @@ class Supervisor:
         reporter: Reporter,
         interruption: Interruption,
         load: LoadProcess,
+        live: Live | None = None,
     ):
         self.plan, self.folder, self.view, self.reporter = plan, folder, view, reporter
-        self.interruption, self.load = interruption, load
+        self.interruption, self.load, self.live = interruption, load, live
         self.redact = plan.redaction()
-        self.journal = JournalWriter(folder, self.redact)
+        self.journal = JournalWriter(folder, self.redact, live.observe if live is not None else None)
         self.recording = Recording(self.journal, plan.judge())
         self.standing = Standing(plan, self.recording, view)
         self.events = Events(interruption)
@@ -65,6 +70,8 @@ class Supervisor:
         the journal records it."""
         self.journal.write(self.plan.plan_record(self.folder.name))
         self.view.begin(self.plan.name, self.plan.description, self.folder)
+        if self.live is not None and self.live.url:
+            self._report_event("info", f"the live page is at {self.live.url}")
         for level, text in self.plan.announcements():
             self._report_event(level, text)
         try:
@@ -126,6 +133,7 @@ class Supervisor:
             driver = await self._start_unless_interrupted(stack)
             stopped: Stopped | None = None
             try:
+                await self._wait_for_start(driver)
                 await driver.run()
             except Stopped as early:
                 stopped = early
@@ -187,7 +195,7 @@ class Supervisor:
                 plan.gateway if plan.gateway is not None else plan.gateway_plan(),
                 seed=plan.seed,
                 folder=self.folder,
-                load=self.load,
+                load=None if plan.options.ui else self.load,  # its process serves the page, to the last
                 program=plan.options.program or plan.options.engine.program,
                 say=self._report_event,
             )
@@ -197,6 +205,8 @@ class Supervisor:
         stack.push_async_callback(self.events.close)  # first when the stack unwinds, before children end
         for child in session.children:
             self.events.watch(child)
+        if plan.options.ui:
+            stack.push_async_callback(self._end_load)
         driver = Driver(plan, self.standing, self.events, session.gateway, self.load, self._report_event)
         await driver.enter(driver.first)
         await self.load.begin(
@@ -213,12 +223,32 @@ class Supervisor:
                 **plan.load_extra(),
             )
         )
-        if self.load.ui:
-            self._report_event("info", f"Locust's web UI is at {self.load.ui}")
+        self._tell_addresses(session)
         self.events.listen_to(self.load)
-        self.standing.begin()
         await self.reporter.warm()
         return driver
+
+    def _tell_addresses(self, session: Session) -> None:
+        """Report where the pages of the run are, and let them reach the gateway."""
+        if self.load.ui:
+            self._report_event("info", f"Locust's web UI is at {self.load.ui}")
+        if self.live is not None and session.gateway is not None:
+            self.live.use_gateway(session.gateway.admin.url)
+
+    async def _wait_for_start(self, driver: Driver) -> None:
+        """Wait until somebody has started the load in the web UI, if it waits for that. Raises Stopped and
+        EnvironmentFailed."""
+        if self.plan.waits:
+            self._report_event("info", "the load begins when Start is pressed there")
+            if self.live is not None:
+                self.live.wait_for_start()
+            await driver.wait_for_start()
+        self.standing.begin()
+
+    async def _end_load(self) -> None:
+        """End the load's process before the gateway, unless it has told all: then it only serves the page."""
+        if not self.load.done:
+            await self.load.child.stop(DRAIN)
 
     def _report_event(self, level: Severity, text: str) -> None:
         """Write an event to the journal and show it, on a terminal without secrets, too: it may be a build's log."""

@@ -38,3 +38,26 @@ class View:
 
     def end(self, result: RunResult) -> None:
         """Show the verdicts and the path of the report."""
+
+
+class Views(View):
+    """Several views of one run."""
+
+    def __init__(self, *views: View):
+        self._views = views
+
+    def begin(self, name: str, description: str, folder: Path) -> None:
+        for view in self._views:
+            view.begin(name, description, folder)
+
+    def event(self, level: str, text: str) -> None:
+        for view in self._views:
+            view.event(level, text)
+
+    def update(self, state: State) -> None:
+        for view in self._views:
+            view.update(state)
+
+    def end(self, result: RunResult) -> None:
+        for view in self._views:
+            view.end(result)

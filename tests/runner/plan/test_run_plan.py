@@ -113,20 +113,22 @@ def test_the_load_is_told_of_a_web_ui_and_of_a_gateway_without_tags() -> None:
     assert (extra["ui"], extra["tags"]) == ("127.0.0.1:8089", False)
 
 
-def test_the_web_ui_shows_the_shares_of_the_first_phase_with_faults() -> None:
-    fault = {
-        "abort": {"percentage": {"value": 20}, "httpStatus": 503},
-        "delay": {"percentage": {"value": 5}, "fixedDelay": "1s"},
-    }
-    assert planned_rule({"fault": fault}, phases=PHASES).load_extra()["faults"] == [
-        {"name": "web[0]", "kind": "abort", "configured": 0.2},
-        {"name": "web[0]", "kind": "delay", "configured": 0.05},
-    ]
-    ramp = {"name": "up", "ramp": {"vary": "web.abort", "from": 10, "to": 90, "steps": 2}}
-    assert planned_web(phases=[PHASES[0], ramp]).load_extra()["faults"] == [
-        {"name": "web[0]", "kind": "abort", "configured": 0.1}
-    ]
-    assert planned_web(phases=PHASES[:1]).load_extra()["faults"] == []
+@pytest.mark.parametrize(
+    ("load", "ui", "waits"),
+    [
+        ({"until": "decided"}, True, True),
+        ({}, True, True),
+        ({"until": "decided"}, False, False),
+        ({"duration": "9s"}, True, False),
+        ({"requests": 9}, True, False),
+    ],
+    ids=str,
+)
+def test_a_run_that_ends_once_decided_waits_for_somebody_to_start_it_in_the_web_ui(
+    load: dict[str, Any], ui: bool, waits: bool
+) -> None:
+    options = {"ui": "127.0.0.1:8089"} if ui else {}
+    assert planned_web(load=load, options=options).load_extra()["waits"] is waits
 
 
 def test_the_gateway_serves_the_texts_that_the_run_was_planned_from() -> None:
