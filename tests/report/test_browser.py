@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
+from support.axe import violations
 from support.journals import write
 
 from chaos.report.pages.compare import compare
@@ -48,6 +49,14 @@ def test_nothing_is_fetched_and_nothing_complains(browser: Browser, path: Path, 
     page, trouble = opened(browser, path, scheme=scheme)
     page.close()
     assert trouble == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_is_for_everybody(browser: Browser, path: Path, scheme: str) -> None:
+    page, _ = opened(browser, path, scheme=scheme)
+    found = violations(page)
+    page.close()
+    assert found == []
 
 
 @pytest.mark.parametrize("width", [375, 768, 1280])
