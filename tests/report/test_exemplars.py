@@ -88,6 +88,10 @@ def test_what_cannot_be_repeated_has_no_command(result: Result, key: Key) -> Non
     assert command_of(result)(one(key, 1)) == ""
 
 
+def test_what_an_engine_drew_by_itself_has_no_command(result: Result) -> None:
+    assert command_of(with_plan(result, engine="Envoy 1.40.0"))(one(BROKEN, 1)) == ""
+
+
 @pytest.mark.parametrize(
     ("command", "folder"),
     [((), "reports/a/1"), (("--out=x/",), "x/a/1"), (("chaos", "run", "--out", "/tmp/y"), "/tmp/y/a/1")],

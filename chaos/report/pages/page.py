@@ -117,6 +117,8 @@ def context(result: Result, tables: Tables, drawings: dict[str, Drawing | None])
         "documents": listed,
         "anchors": {line.anchor for document in listed for line in document.lines},
         "exemplars": exemplars(result),
+        "engine": plan.engine,
+        "other_gateway": bool(plan.load.get("gateway")),
         "by_locustfile": bool(plan.load.get("locustfile")),
         "gateway_command": gateway_command(plan),
         "ended": result.outcome != UNFINISHED,

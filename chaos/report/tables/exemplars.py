@@ -184,13 +184,13 @@ def _joined(parts: Iterable[str]) -> str:
 
 def command_of(result: Result) -> Command:
     """Return what gives the command that sends a request again; an empty text where there is none: of a search, whose
-    rules were another level's, and while rules or faults changed."""
+    rules were another level's, of an engine with dice of its own, and while rules or faults changed."""
     plan = result.plan
     searched = any(finding.kind == "search" for finding in result.findings)
     folder = folder_of(plan)
 
     def command(one: Exemplar) -> str:
-        if not one.id or searched or one.key.phase in (TRANSITION, BY_HAND):
+        if not one.id or searched or plan.engine or one.key.phase in (TRANSITION, BY_HAND):
             return ""
         if plan.load.get("locustfile"):
             return _curl(one, str(plan.load.get("gateway") or ""))

@@ -103,7 +103,7 @@ class Supervisor:
             {task.name for task in plan.tasks if task.direct},
             self.folder,
             plan.gateway,
-            replays=plan.search is None and not plan.load.locustfile,
+            replays=plan.search is None and not plan.load.locustfile and plan.options.engine.seeded,
         )
 
     def _end(self, outcome: str, code: ExitCode, reasons: tuple[str, ...]) -> None:
