@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -149,3 +151,28 @@ def test_what_other_services_read_of_the_repository_calls_commands_that_exist(na
     assert yaml.safe_load(text)
     commands = re.findall(r"chaos-harness (\w+)", text)
     assert commands and all(call([command, "--help"]) == 0 for command in commands)
+
+
+INPUTS = [
+    ("a.yaml b.yaml", "", ["a.yaml", "b.yaml"], []),
+    ("a.yaml\nb.yaml\n", "--seed 3\n--quiet", ["a.yaml", "b.yaml"], ["--seed", "3", "--quiet"]),
+    ("*.yaml", "--set spec.load.tasks[0].weight=2", ["a.yaml", "b.yaml"], ["--set", "spec.load.tasks[0].weight=2"]),
+]
+
+
+@pytest.mark.parametrize(("files", "arguments", "wanted", "more"), INPUTS)
+def test_the_action_takes_all_files_and_arguments_of_its_inputs(
+    tmp_path: Path, files: str, arguments: str, wanted: list[str], more: list[str]
+) -> None:
+    """The step's own lines; what they would call is printed. GitHub runs them with `-eo pipefail`."""
+    for name in ("a.yaml", "b.yaml"):
+        (tmp_path / name).touch()
+    step = yaml.safe_load((ROOT / "action.yml").read_text())["runs"]["steps"][-1]["run"]
+    said = 'chaos-harness() { printf "%s\\n" "$1" "${@:2}" --; }\n'
+    given = {"FILES": files, "ARGUMENTS": arguments, "OUT": "out", "PATH": os.environ["PATH"]}
+    ended = subprocess.run(
+        ["bash", "-eo", "pipefail", "-c", said + step], cwd=tmp_path, env=given, capture_output=True, text=True
+    )
+    assert ended.returncode == 0, ended.stderr
+    run = ["run", *wanted, "--out", "out", "--junit", "out/junit.xml", *more, "--"]
+    assert ended.stdout.splitlines() == ["validate", *wanted, "--", *run]

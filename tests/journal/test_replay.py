@@ -47,6 +47,19 @@ def test_only_requests_of_faulty_rules_are_faulted_and_the_shares_are_right() ->
         assert abs(count - carts * share) < 5 * (carts * share) ** 0.5
 
 
+def test_requests_that_are_fed_from_rows_meet_the_rule_of_their_row() -> None:
+    """Of three rows one has a path with faults; the number of a request says which row it has."""
+    load = load_plan("http://127.0.0.1:1") | {
+        "feeder": {"columns": ["path"], "rows": [["home"], ["cart"], ["about"]], "order": "sequential"}
+    }
+    target = {"pieces": ["/", {"name": "path", "default": ""}], "quoting": "url"}
+    load["tasks"] = [TASKS[1] | {"fed": {"target": target, "headers": {}, "body": None}}]
+    found = list(faulted_requests(load, rules_of(RULES), range(600)))
+    assert len(found) > 50 and {each.number % 3 for each in found} == {1}
+    ids = first_ids(11, 600)
+    assert all(ids[each.number] == each.id for each in found)
+
+
 def test_directly_sent_requests_are_left_out() -> None:
     load = load_plan("http://127.0.0.1:1")
     load["tasks"] = [task | {"direct": True} for task in TASKS]
