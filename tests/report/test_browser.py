@@ -68,6 +68,47 @@ def test_nothing_sticks_out_sideways(browser: Browser, path: Path, width: int) -
     assert reached <= width
 
 
+@pytest.mark.parametrize("width", [400, 1000])
+def test_what_scrolls_sideways_says_so_and_is_in_reach_of_keys(browser: Browser, path: Path, width: int) -> None:
+    """And nothing else is wider than the window, or cut off."""
+    page, _ = opened(browser, path, width=width)
+    beyond, regions, cut = page.evaluate(SIDEWAYS)
+    page.close()
+    assert beyond == [] and cut == []
+    assert all(region["keys"] and region["hint"] for region in regions)
+    assert bool(regions) == (width == 400 and path.name == "report.html"), (
+        "figures have a least width, tables have none"
+    )
+
+
+@pytest.mark.parametrize("width", [400, 1000])
+def test_words_of_claims_are_whole(browser: Browser, pages: dict[str, Path], width: int) -> None:
+    """A line ends between words; only a name longer than its column is broken."""
+    page, _ = opened(browser, pages["report"], width=width)
+    page.evaluate(
+        "each => document.querySelector('.title').textContent = each", "failing unceremoniously by themselves"
+    )
+    broken = page.evaluate(BROKEN_WORDS)
+    page.close()
+    assert broken == []
+
+
+def test_no_head_is_left_alone_at_the_end_of_a_page(browser: Browser, path: Path) -> None:
+    """On paper, headings, captions and the words before a table stay with what they are about, rows are whole."""
+    page, _ = opened(browser, path)
+    page.emulate_media(media="print")
+    loose = page.evaluate(
+        "Array.from(document.querySelectorAll('h2, h3, caption, thead, tr.group, section > p:has(+ .scroll)'))"
+        ".filter(each => getComputedStyle(each).breakAfter !== 'avoid').map(each => each.textContent)"
+    )
+    torn = page.evaluate(
+        "Array.from(document.querySelectorAll('tr, figure, section > p'))"
+        ".filter(each => getComputedStyle(each).breakInside !== 'avoid').length"
+    )
+    page.close()
+    assert (loose, torn) == ([], 0)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_all_text_can_be_read_on_its_ground(browser: Browser, path: Path, scheme: str) -> None:
     """WCAG 2.2 asks for a contrast of 4.5 for text, and 3 for large text; figures included."""
@@ -127,6 +168,43 @@ def test_every_drawing_has_a_name_and_every_table_a_caption(browser: Browser, pa
     page.close()
     assert (unnamed, uncaptioned) == (0, 0)
 
+
+# What is wider than the window, the regions that scroll sideways, and captions that are not seen as a whole.
+SIDEWAYS = """() => {
+  const width = document.documentElement.clientWidth;
+  const scrolls = each => each.scrollWidth > each.clientWidth
+    && ['auto', 'scroll'].includes(getComputedStyle(each).overflowX);
+  const all = Array.from(document.querySelectorAll('body *'))
+    .filter(each => each.checkVisibility() && !each.closest('svg *'));
+  const region = each => { let at = each.parentElement; while (at && !scrolls(at)) at = at.parentElement; return at; };
+  const sticks = each => {
+    const at = each.getBoundingClientRect();
+    return at.width && (at.right > width + 0.5 || at.left < -0.5);
+  };
+  const hint = each => Array.from(each.parentElement.querySelectorAll('.sideways'))
+    .some(hint => hint.checkVisibility());
+  return [
+    all.filter(each => sticks(each) && !region(each)).map(each => each.outerHTML.slice(0, 80)),
+    all.filter(scrolls).map(each => ({ keys: each.tabIndex === 0, hint: hint(each) })),
+    all.filter(each => each.matches('caption, figcaption') && (region(each) || each.scrollWidth > each.clientWidth + 1))
+      .map(each => each.textContent),
+  ];
+}"""
+
+# Words of the claims' titles that stand on more than one line.
+BROKEN_WORDS = """() => {
+  const found = [];
+  for (const title of document.querySelectorAll('.title')) {
+    const text = title.firstChild;
+    for (const word of text.data.matchAll(/\\S+/g)) {
+      const range = document.createRange();
+      range.setStart(text, word.index);
+      range.setEnd(text, word.index + word[0].length);
+      if (new Set(Array.from(range.getClientRects(), rect => Math.round(rect.top))).size > 1) found.push(word[0]);
+    }
+  }
+  return found;
+}"""
 
 # Text whose contrast with the nearest opaque ground behind it is too low.
 CONTRAST = """() => {
