@@ -64,7 +64,6 @@ def test_locusts_page_with_our_tab_is_for_everybody(browser: Browser, load: Load
     page.close()
 
 
-@pytest.mark.representative
 def test_when_the_run_is_over_the_page_says_so_and_keeps_everything(
     browser: Browser, load: Load, tmp_path: Path
 ) -> None:

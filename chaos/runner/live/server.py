@@ -40,7 +40,7 @@ class LiveServer:
             host, port = free_address(address)
             self._server = _Server((host, port), _Handler)
         except OSError as error:
-            raise EnvironmentFailed(f"the live page: {error}") from None
+            raise EnvironmentFailed(f"the live page: {str(error).removeprefix('ui: ')}") from None
         self._server.pages = self.pages
         self._server.hosts = own_hosts(host, port)
         self.url = f"http://{host}:{port}"

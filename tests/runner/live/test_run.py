@@ -47,7 +47,6 @@ class Page(View):
             return json.load(response)
 
 
-@pytest.mark.representative
 def test_its_numbers_are_the_journals_at_the_same_second(tmp_path: Path) -> None:
     phases = [
         {"name": "before", "faults": False, "duration": "1s"},
