@@ -154,10 +154,10 @@ _NAME = r"(?:[\w-]*(?:authorization|cookie|token|secret|passwo?r?d|api-?_?key|[-
 _VALUE = r"(?!(?:[A-Za-z]+ )?\$\{)"
 _NAMED = (
     # in JSON, also in JSON within a text of JSON: "token": "..."
-    re.compile(rf"""(?is)((?:\\*["']){_NAME}(\\*["'])\s*:\s*\2){_VALUE}.*?(?=(?<!\\)\2|\Z)"""),
-    re.compile(rf"""(?i)((?:\\*["']){_NAME}\\*["']\s*:\s*){_VALUE}[^\s"'\\,\]}}\[{{]+"""),
+    re.compile(rf"""(?is)((?<!\\)(?:\\*["']){_NAME}(\\*["'])\s*:\s*\2){_VALUE}.*?(?=(?<!\\)\2|\Z)"""),
+    re.compile(rf"""(?i)((?<!\\)(?:\\*["']){_NAME}\\*["']\s*:\s*){_VALUE}[^\s"'\\,\]}}\[{{]+"""),
     # a header on a line of its own
-    re.compile(rf"""(?im)^(\s*{_NAME}\s*:\s*){_VALUE}\S[^\r\n]*"""),
+    re.compile(rf"""(?im)^([ \t]*{_NAME}[ \t]*:[ \t]*){_VALUE}\S[^\r\n]*"""),
     # in a query, a form, a cookie
     re.compile(rf"""(?i)((?<![\w-]){_NAME}=){_VALUE}[^\s&;,"'<>\\]+"""),
     re.compile(rf"""(?i)(\b(?:bearer|basic)\s+){_VALUE}[\w+/=.~-]{{8,}}"""),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import time
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable
 from urllib.parse import quote, quote_plus, urlencode
@@ -140,3 +141,14 @@ def test_secrets_of_kubernetes_programs_and_tests_are_hidden_in_a_files_text() -
     assert "held-value" not in shown and "aGVsZC12YWx1ZS0y" not in shown
     assert shown.count("kept-value") == STREAM.count("kept-value")
     assert {f"held-value-{number}" for number in range(2, 7)} <= set(credentials_of(STREAM))
+
+
+@pytest.mark.parametrize(
+    "part", ["a", "-", "\n", "\\", '"', '"token": "', '\\"key', "_key", "bearer ", "token=", " \t"]
+)
+def test_no_text_takes_long(part: str) -> None:
+    """The supervisor does nothing else meanwhile. Four times the longest of ours takes milliseconds."""
+    text = part * (4800 // len(part))
+    began = time.process_time()
+    without_named(text)
+    assert time.process_time() - began < 1.0
