@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from chaos.protocol.digest import MOST_NAMES, OTHERS, Digest, EntryRecord, Key, PairKey, Tally, key_of
@@ -29,9 +29,10 @@ class Merger:
         whole: Accumulator | None = None,
         pending: Iterable[Iterable[Any]] = (),
         parts: Mapping[str, Any] | None = None,
+        by_task: Callable[[str], Accumulator | None] | None = None,
     ) -> dict[Key, int]:
-        """Add entries, pairs, parts and what is pending; latencies are added to `whole` too. Returns the counts of
-        these entries by key.
+        """Add entries, pairs, parts and what is pending; latencies are added to `whole` and to what `by_task` has for
+        their task, too. Returns the counts of these entries by key.
 
         Raises ValueError or KeyError when an entry is damaged."""
         counts: dict[Key, int] = {}
@@ -39,7 +40,7 @@ class Merger:
             key = key_of(entry)
             key = key._replace(task=self._bounded(key.task))
             counts[key] = counts.get(key, 0) + entry["count"]
-            self._add(self._latency, key, entry["latency"], whole)
+            self._add(self._latency, key, entry["latency"], whole, by_task(key.task) if by_task else None)
             due = entry.get("due")
             if due is not None:
                 self._add(self._due, key, due)
@@ -62,7 +63,7 @@ class Merger:
         self._names.add(task)
         return task
 
-    def _add(self, totals: dict[Key, Accumulator], key: Key, text: str, whole: Accumulator | None = None) -> None:
+    def _add(self, totals: dict[Key, Accumulator], key: Key, text: str, *others: Accumulator | None) -> None:
         decoded = self._decoder.read(text)
         if decoded is None:
             return
@@ -70,8 +71,9 @@ class Merger:
         if total is None:
             total = totals[key] = Accumulator()
         total.add_cells(decoded)
-        if whole is not None:
-            whole.add_cells(decoded)
+        for other in others:
+            if other is not None:
+                other.add_cells(decoded)
 
     def digest(self) -> Digest:
         """Return the sum as a Digest."""

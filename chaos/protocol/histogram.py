@@ -187,6 +187,11 @@ class Accumulator:
             memset(self._where + 8 * self._lowest, 0, 8 * (self._highest - self._lowest + 1))
         self._lowest, self._highest = LENGTH, -1
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was added since it was cleared."""
+        return self._highest < 0
+
     def quantiles(self, fractions: Iterable[float]) -> list[float]:
         """Return what `Histogram.quantiles` would, without making a Histogram: whole chunks are summed in C, and only
         one of them is searched."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from support.journals import Scenario, records
 
+from chaos.journal.records import DigestLine
 from chaos.journal.result import Result
+from chaos.journal.timeline import Timeline
 from chaos.report.figures.all import drawings
 from chaos.report.figures.model import Drawing
 from chaos.report.tables.all import Tables
@@ -54,7 +57,22 @@ def test_no_two_tasks_share_a_panel(figures: dict[str, Drawing | None]) -> None:
     """Two tasks of different speed would be one distribution with two humps."""
     wanted = {f"{task} \u00b7 {phase}" for task in ("front", "cart") for phase in ("baseline", "fault")}
     assert set(panels(figures["latency"])) == wanted
-    assert set(panels(figures["percentiles"])) == set(panels(figures["statuses"])) == {"front", "cart"}
+    assert set(panels(figures["percentiles"])) == {"front", "cart"}
+    over_time = {f"{task} \u2013 {what}" for task in ("front", "cart") for what in ("requests per second", "latency")}
+    assert set(panels(figures["statuses"])) == over_time
+
+
+def test_a_task_s_latency_over_time_is_its_own() -> None:
+    """Of tasks of which one is slow, the other's median stays where it is."""
+    slow = Scenario(requests=800, seconds=4, abort=0.0, delay_share=1.0, delay=0.3, tasks=("slow",))
+    quick = Scenario(requests=2_400, seconds=4, abort=0.0, tasks=("quick",))
+    lines = [each for each in records(quick) if isinstance(each, DigestLine)]
+    others = [each for each in records(slow) if isinstance(each, DigestLine)]
+    timeline = Timeline()
+    for line, other in zip(lines, others, strict=True):
+        timeline.push(replace(line, entries=(*line.entries, *other.entries)))
+    for stretch in timeline.stretches:
+        assert stretch.p50 is not None and stretch.tasks["quick"][0] < 0.1 < 0.3 <= stretch.tasks["slow"][0]
 
 
 def test_the_values_of_a_distribution_are_the_shares_of_its_panel(figures: dict[str, Drawing | None]) -> None:
@@ -94,7 +112,7 @@ def test_of_many_tasks_the_busiest_are_drawn_and_the_caption_says_so() -> None:
     for name in ("latency", "percentiles", "statuses"):
         drawing = many[name]
         assert drawing is not None and "the busiest 6 of 40 tasks; the table has all of them" in drawing.caption
-        assert len(panels(drawing)) == 6
+        assert len([title for title in panels(drawing) if not title.endswith("latency")]) == 6
 
 
 def test_one_task_needs_no_statuses_beside_its_time_line() -> None:

@@ -73,9 +73,10 @@ def distribution(outcomes: pd.DataFrame, expected: Mapping[tuple[str, str], Shap
         for axes, cell in zip(line, row, strict=False)
         if cell.groups or axes.set_axis_off()
     ]
-    for line, row in zip(grid, rows, strict=True):
-        for axes in line[len(row) :]:
-            axes.set_axis_off()
+    for above, line, row in zip(grid, grid[1:], rows[1:], strict=False):
+        for axes, unused in list(zip(above, line, strict=True))[len(row) :]:
+            axes.tick_params(labelbottom=True)  # the last of its column
+            unused.set_axis_off()
     grid[-1][0].set_xlim(edges[0], edges[-1])
     time_axis(grid[-1][0], "x", edges[0], edges[-1], most=9 if columns == 1 else 4)
     top = 0.36 + 0.2 * headed

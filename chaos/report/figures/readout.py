@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 POINTS_PER_INCH = 72  # of matplotlib's SVG
-MOST_PANELS = 30
+MOST_PANELS = 40
 
 
 @dataclass(frozen=True, slots=True)

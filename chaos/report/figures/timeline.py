@@ -91,7 +91,9 @@ def timeline(result: Result) -> Drawing | None:
     parts = [traffic(panels[0], clock, table, result.plan.load.get("arrival_rate"))]
     if faulty:
         parts.append(_shares(panels[1], clock, table))
-    parts.append(_latency(panels[-1], clock, result))
+    told = [(stretch.p50, stretch.p99) for stretch in result.stretches]
+    several = table["task"].nunique() > 1
+    parts.append(latency(panels[-1], clock, told, "Latency of all tasks together" if several else "Latency"))
     for axes in panels:
         shade(axes, result.phases, clock.edges[-1])
         if result.warm_up is not None:
@@ -159,22 +161,20 @@ def _ceiling(shares: Floats, requests: Floats) -> float:
     return float(min(1.0, 1.15 * telling.max(initial=0.0))) or 1.0
 
 
-def _latency(axes: Axes, clock: Clock, result: Result) -> Part:
-    """Draw the worst median and the worst p99 of the combined stretches."""
-    values = {}
-    for name in ("p50", "p99"):
-        each = [getattr(stretch, name) or np.nan for stretch in result.stretches]
-        values[name] = np.fmax.reduceat(np.array(each), clock.groups)
+def latency(axes: Axes, clock: Clock, told: Sequence[tuple[float | None, float | None]], title: str) -> Part:
+    """Draw the worst median and the worst p99 of the combined stretches; `told` has both of each recorded one."""
+    pairs = np.array([(median or np.nan, p99 or np.nan) for median, p99 in told])
+    values = {name: np.fmax.reduceat(pairs[:, at], clock.groups) for at, name in enumerate(("p50", "p99"))}
     step_line(axes, clock.edges, values["p99"], color=MUTED, linewidth=1.3, linestyle="--")
     step_line(axes, clock.edges, values["p50"], color=BLUE)
     low, high = float(np.nanmin(values["p50"])) * 0.7, float(np.nanmax(values["p99"])) * 1.4
     axes.set_yscale("log")
     axes.set_ylim(low, high)
     time_axis(axes, "y", low, high, most=5)
-    axes.set_title("Latency")
+    axes.set_title(title)
     series = [Series("p50", BLUE, values["p50"]), Series("p99", MUTED, values["p99"])]
     legend = [Legend(BLUE, "p50"), Legend(MUTED, "p99", "dashed")]
-    return legend, Panel(axes, "Latency", clock.edges, series, unit="seconds")
+    return legend, Panel(axes, title, clock.edges, series, unit="seconds")
 
 
 def shade(axes: Axes, phases: Sequence[PhaseSpan], last: float) -> None:
