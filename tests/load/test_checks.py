@@ -11,7 +11,7 @@ from support.load import plan, run
 from support.origin import Asked, Origin, ok
 
 from chaos.load.checks import check_of
-from chaos.load.connection import Connection, resolve
+from chaos.load.connection import FIRST, Connection, resolve
 
 ORDER = b'{"id": 7, "items": [{"name": "tea", "count": 2}], "paid": true, "note": null}'
 
@@ -119,7 +119,7 @@ def test_only_a_body_that_is_asked_for_is_kept() -> None:
     with Origin(big) as origin:
         connection = Connection(resolve("127.0.0.1", origin.port))
         request = b"GET / HTTP/1.1\r\nhost: web\r\n\r\n"
-        assert len(connection.exchange(request, False, 0.0, 5.0)[2]) == 32
+        assert len(connection.exchange(request, False, 0.0, 5.0)[2]) == FIRST
         connection.first = len(BIG)
         assert connection.exchange(request, False, 0.0, 5.0)[2] == BIG
         connection.close()

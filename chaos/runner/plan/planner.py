@@ -32,7 +32,7 @@ from chaos.runner.plan.files import beside, read_text, trouble_with_file
 from chaos.runner.plan.nothing_behind import nothing_behind
 from chaos.runner.plan.options import RunOptions
 from chaos.runner.plan.outlook import Outlook, outlooks, too_short, with_enough_users
-from chaos.runner.plan.phase_rules import with_rules
+from chaos.runner.plan.phase_rules import PhaseRules, with_rules
 from chaos.runner.plan.phases import RunPhase, phases_of
 from chaos.runner.plan.run_plan import RunPlan
 from chaos.runner.plan.search import SearchPlan, plan_search
@@ -58,7 +58,7 @@ def plan_prepared(prepared: Prepared, options: RunOptions) -> RunPlan:
     if options.gateway is not None:
         _check_safeguards(claims.safeguards, reading)
     ruled = [with_rules(prepared, phase, rules, phase.place) for phase in planned]
-    _check_rows(reading, tasks, [each.rules for each in ruled if each.rules is not rules])
+    _check_rows(reading, tasks, ruled)
     phases = tuple(each.phase for each in ruled)
     hypotheses, safeguards, search = claims.hypotheses, claims.safeguards, _search(prepared, rules, claims.hold)
     judged = reading.experiment.spec.verify.failures != "allow"
@@ -115,9 +115,11 @@ def plan_prepared(prepared: Prepared, options: RunOptions) -> RunPlan:
     )
 
 
-def _check_rows(reading: Reading, tasks: Sequence[LoadTask], others: Sequence[Rules]) -> None:
-    """Raise InvalidInput if rows of one task take different rules in a phase with rules of its own."""
-    problems = [problem for rules in others for problem in row_problems(reading, rules, tasks)]
+def _check_rows(reading: Reading, tasks: Sequence[LoadTask], ruled: Sequence[PhaseRules]) -> None:
+    """Raise InvalidInput if rows of one task take different rules in a phase with rules of its own. Those of a ramp's
+    steps are the same at other levels."""
+    others = {each.phase.rules: each.rules for each in ruled if each.phase.rules}
+    problems = [problem for rules in others.values() for problem in row_problems(reading, rules, tasks)]
     if problems:
         raise InvalidInput(dict.fromkeys(problems))
 
