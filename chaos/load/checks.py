@@ -1,6 +1,6 @@
 """Whether a response is what its task expects: status, body, JSON. Works on values, without a socket.
 
-Only responses to tasks with `expect` come here, and only their bodies are kept."""
+Only responses to tasks with `expect` come here, and more of their bodies is kept than the beginning."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """One HTTP/1.1 keep-alive connection of one user, on a bare non-blocking socket under gevent's loop.
 
-It reads only what a load test needs: status, framing, the gateway's tags; bodies are received and dropped. When the
+It reads only what a load test needs: status, framing, the gateway's tags; of bodies the beginning is kept. When the
 response is small, a request costs one send, one wait and one receive."""
 
 from __future__ import annotations
