@@ -50,6 +50,18 @@ def test_pointing_at_a_drawing_tells_its_values(page: Page) -> None:
     assert not figure.locator(".values").is_visible()
 
 
+def test_a_tap_tells_values_that_stay(browser: Browser, phased: Path) -> None:
+    """A finger does not hover."""
+    context = browser.new_context(has_touch=True, viewport={"width": 400, "height": 800})
+    phone = context.new_page()
+    phone.goto((phased / "report.html").as_uri())
+    figure = phone.locator(LATENCY)
+    figure.locator(".drawing").tap(position={"x": 90, "y": 60})
+    told = figure.locator(".values").is_visible() and figure.locator(".values").inner_text()
+    context.close()
+    assert told and "baseline" in told
+
+
 def test_the_arrow_keys_tell_the_same_aloud(page: Page) -> None:
     """Whoever cannot point, or see, moves a cursor from value to value and from panel to panel."""
     page.locator(LATENCY).locator(".drawing").focus()

@@ -133,7 +133,7 @@
       on("pointerdown", event => this.pressed(event));
       on("pointerup", event => this.released(event));
       on("pointercancel", () => this.hide());
-      on("pointerleave", () => { if (!this.from) this.hide(); });
+      on("pointerleave", event => { if (!this.from && event.pointerType !== "touch") this.hide(); }); // a tap lifts
       on("dblclick", () => this.whole());
       on("blur", () => this.hide());
       on("keydown", event => this.key(event));
