@@ -101,7 +101,7 @@ class Observed:
     """The sum of all digests so far, and the number of requests per outcome in each stretch of time. Requests that are
     in flight have an outcome in the stretches alone, with the error PENDING, and a negative number when they have
     ended; `pending` are those that still are, by phase and task. `held` responses have come as well, and are in no
-    digest yet.
+    digest yet. `medians` are the latencies of the responses of each stretch.
 
     Responses that came before `earliest` have an outcome of their own, with EARLY in its fault."""
 
@@ -114,11 +114,13 @@ class Observed:
         self.pairs: dict[PairKey, list[int]] = {}
         self.parts = Parts()
         self.stretches: list[list[tuple[Outcome, int]]] = []
+        self.medians: list[dict[Outcome, float]] = []
         self.ends: list[float] = []
 
     def add(self, digest: Observations, seconds: float = 1.0) -> None:
         """Add the digest of one more stretch of the run, so many seconds long."""
         stretch: list[tuple[Outcome, int]] = []
+        medians: dict[Outcome, float] = {}
         for told, measured in digest.items():
             for outcome, more, buckets in self._by_time(told, measured):
                 seen = self.outcomes.setdefault(outcome, Seen())
@@ -126,6 +128,8 @@ class Observed:
                 for low, high, count in buckets:
                     seen.buckets[low, high] = seen.buckets.get((low, high), 0) + count
                 stretch.append((outcome, more))
+                if outcome.status:
+                    medians[outcome] = _median(buckets, more)
         for pair, cells in digest.pairs.items():
             mine = self.pairs.setdefault(pair, [0, 0, 0, 0])
             mine[:] = [a + b for a, b in zip(mine, cells, strict=True)]
@@ -135,6 +139,7 @@ class Observed:
             (Key(phase, task, "", "", 0, error=PENDING), more) for (phase, task), more in digest.pending.items()
         ]
         self.stretches.append(stretch)
+        self.medians.append(medians)
         self.ends.append(self.ends[-1] + seconds if self.ends else seconds)
 
     def _by_time(self, outcome: Outcome, measured: Measured) -> Iterator[tuple[Outcome, int, Iterable[Bucket]]]:
@@ -183,6 +188,16 @@ class Observed:
         return cells
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How quick everything was in one stretch of a run, by when its requests were sent: the `end` in seconds, how many
+    requests were delayed, and how long the median undelayed one took, None if there were too few."""
+
+    end: float
+    late: int
+    typical: float | None
+
+
 class Running:
     """One claim's counts, stretch by stretch. Each outcome is classified once and each stretch counted once, so that
     judging often costs little, late in a long run as well.
@@ -191,9 +206,9 @@ class Running:
     that comes late takes its number back in the stretch in which it came.
     `lost_tasks` has their numbers by task; of some it is unknown (`ANY_TASK`). The first `looked` stretches are known
     to hold no drift. `delayed` is how many latencies were looked at last, and which shares of delayed ones they
-    allow."""
+    allow. `paces` are the stretches by how quick everything was, of the group of outcomes named first."""
 
-    __slots__ = ("_classify", "_known", "_loses", "delayed", "looked", "lost", "lost_tasks", "series")
+    __slots__ = ("_classify", "_known", "_loses", "delayed", "looked", "lost", "lost_tasks", "paces", "series")
 
     def __init__(self, classify: Classify, loses: Callable[[Outcome], bool]):
         self.series: list[tuple[int, int]] = []
@@ -201,6 +216,7 @@ class Running:
         self.lost_tasks: Counter[str] = Counter()
         self.delayed: tuple[int, Delayed] | None = None
         self.looked = 0
+        self.paces: tuple[object, list[Pace]] = None, []
         self._classify = classify
         self._loses = loses
         self._known: dict[Outcome, tuple[bool | None, bool]] = {}
@@ -225,6 +241,16 @@ class Running:
         if found is None:
             found = self._known[outcome] = self._classify(outcome), self._loses(outcome)
         return found
+
+
+def _median(buckets: Iterable[Bucket], count: int) -> float:
+    """Return the middle of the bucket with the median of `count` latencies."""
+    left = count / 2
+    for low, high, number in buckets:
+        left -= number
+        if left <= 0:
+            return (low + high) / 2
+    return 0.0
 
 
 def _early(outcome: Outcome) -> Key:

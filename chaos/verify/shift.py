@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf, isinf
 
 from chaos.verify.quantile import Sample, Span, quantile_span
 from chaos.verify.verdict import Verdict
@@ -24,6 +25,11 @@ class Shift:
 
     estimate: float
     span: Span
+
+    def widened(self, seconds: float) -> Shift:
+        """Return the shift if it may be off by so many seconds more, in either direction; `inf` if nothing is known."""
+        off = Span(0.0, inf) if isinf(seconds) else Span(self.span.low - seconds, self.span.high + seconds)
+        return Shift(self.estimate, off)
 
 
 def shift_band(late: Sample, reference: Sample, alpha: float) -> dict[float, Shift]:

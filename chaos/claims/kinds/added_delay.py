@@ -20,6 +20,7 @@ from chaos.claims.gateway_ledger import GatewayLedger
 from chaos.claims.kinds.delay import delayed
 from chaos.claims.observations import Observed, Outcome
 from chaos.claims.shares.by_latency import Parts, near, possible_shares, split_by_latency
+from chaos.claims.shares.unsteady import paces_of, unsteadiness
 from chaos.faults import DelayFault
 from chaos.formatting import THIN, plural
 from chaos.formatting import count as thousands
@@ -159,7 +160,12 @@ class AddedDelayClaim(Expectation):
             return None
         late = observed.sample(lambda outcome: self._group(outcome) == (group, True))
         reference = observed.sample(lambda outcome: self._group(outcome) == (group, False))
-        return _measured(late, reference, alpha)
+        paces = paces_of(observed, evidence.running, group, lambda outcome: self._late_of(outcome, group))
+        return _measured(late, reference, alpha, unsteadiness(paces, self.seconds) if reference.n else 0.0)
+
+    def _late_of(self, outcome: Outcome, group: Group) -> bool | None:
+        found = self._group(outcome)
+        return found[1] if found is not None and found[0] == group else None
 
     def _empty(self, evidence: Evidence) -> Finding:
         return replace(self.blank(evidence), tolerance=self.tolerance, ledgers=("configured", "observed"))
@@ -234,8 +240,10 @@ def _unseen(patience: float | None, delay: float) -> str:
     return f"clients wait {waits}, so that none sees the end of a delay of {late}"
 
 
-def _measured(late: Sample, reference: Sample, alpha: float) -> Measured:
-    return Measured(shift_band(late, reference, alpha), late.n, reference.n)
+def _measured(late: Sample, reference: Sample, alpha: float, off: float = 0.0) -> Measured:
+    """Return the shift; it may be `off` by so many seconds, because the two groups did not meet the same system."""
+    band = {level: shift.widened(off) for level, shift in shift_band(late, reference, alpha).items()}
+    return Measured(band, late.n, reference.n)
 
 
 def _nothing_seen(finding: Finding, tally: Tally) -> Finding:

@@ -25,7 +25,7 @@ from chaos.gateway.exchange.admission import (
 )
 from chaos.gateway.exchange.exchange import Exchange
 from chaos.gateway.exchange.plain_heads import PlainRequest, plain_request
-from chaos.gateway.exchange.wire import METHODS
+from chaos.gateway.exchange.wire import HTTP2_REFUSAL, METHODS
 from chaos.gateway.state.worker_state import BEAT_SECONDS, WorkerState
 from chaos.gateway.upstream.connection import HIGH_WATER
 from chaos.mesh.decision import Headers
@@ -234,7 +234,17 @@ class Downstream(asyncio.Protocol):
     def _malformed(self, error: HttpParserError) -> None:
         if "Data after `Connection: close`" in str(error):
             return  # the client's own `connection: close` says that these bytes do not matter
+        if "PRI/Upgrade" in str(error) and self.current is None and not self.waiting:
+            self._refuse_http2()
+            return
         self._refuse(426 if "Invalid HTTP version" in str(error) else 400)
+
+    def _refuse_http2(self) -> None:
+        """Refuse a client that begins with the preface of HTTP/2, in its own protocol."""
+        self.in_head = False
+        self.worker.met_http2()
+        self.write(HTTP2_REFUSAL)
+        self.finish(linger=True)
 
     def _refuse(self, status: int) -> None:
         """Refuse what arrives from now on: the responses that are due are sent, then this status, then the connection

@@ -57,6 +57,19 @@ def reply_head(reply: Reply) -> bytes:
     return STATUS_LINES[reply.status] + b"".join([b"%b: %b\r\n" % header for header in reply.headers])
 
 
+HTTP2_ADVICE = b"HTTP/2: use --engine envoy"
+
+HTTP2_REFUSAL = b"".join(
+    (
+        b"\0\0\0\4\0\0\0\0\0",  # SETTINGS, empty: a server's first frame
+        (8 + len(HTTP2_ADVICE)).to_bytes(3, "big") + b"\7\0\0\0\0\0",  # GOAWAY
+        b"\0\0\0\0" + (13).to_bytes(4, "big"),  # no stream was taken up; HTTP_1_1_REQUIRED
+        HTTP2_ADVICE,
+    )
+)
+"""What a client that speaks HTTP/2 understands as a refusal, with the way out as debug data (RFC 9113, 6.8 and 7)."""
+
+
 def refusal(status: int, server: bytes) -> Reply:
     """Return Envoy's reply to a request that its codec refuses before routing: the reason phrase is the body."""
     body = _reason(status).encode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sys
 import time
 from collections.abc import Callable, Mapping
 from email.utils import formatdate
@@ -75,7 +76,7 @@ class WorkerState(InForce):
         self._ids = random.Random(f"{seed}/{index}" if seed is not None else None)
         self.draws: Callable[[bytes], Draws] = self._keyed
         self.tagged = tagged
-        self.draining = False
+        self.draining = self._said_http2 = False
         self.connections: set[ClientConnection] = set()
         self.authorities: set[bytes] = set()  # found to be well-formed, so that each is checked once
         self.faulted = Faulted()
@@ -118,6 +119,13 @@ class WorkerState(InForce):
         if found is None:
             found = self.phases[phase] = Phase(phase, self.tagged)
         return found
+
+    def met_http2(self) -> None:
+        """Say once that a client speaks HTTP/2, which is refused."""
+        if not self._said_http2:
+            self._said_http2 = True
+            said = "a client speaks HTTP/2, which this gateway does not; with --engine envoy an Envoy takes its place"
+            print(said, file=sys.stderr, flush=True)
 
     def new_id(self) -> bytes:
         """Return a UUID (version 4) for a request that came without one."""

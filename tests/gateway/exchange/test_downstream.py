@@ -25,7 +25,6 @@ REFUSALS = [
     ("unknown method", b"FOOBAR / HTTP/1.1\r\nhost: a\r\n\r\n", 400, b"Bad Request"),
     ("lower-case method", b"get / HTTP/1.1\r\nhost: a\r\n\r\n", 400, b"Bad Request"),
     ("method Envoy does not know", b"M-SEARCH / HTTP/1.1\r\nhost: a\r\n\r\n", 400, b"Bad Request"),
-    ("HTTP/2 preface", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, b"Bad Request"),
     ("target without a slash", b"GET foo HTTP/1.1\r\nhost: a\r\n\r\n", 400, b"Bad Request"),
     ("asterisk without OPTIONS", b"GET * HTTP/1.1\r\nhost: a\r\n\r\n", 400, b"Bad Request"),
     ("another scheme", b"GET ftp://foo/x HTTP/1.1\r\nhost: a\r\n\r\n", 400, b"Bad Request"),
@@ -76,6 +75,33 @@ async def test_what_envoys_codec_refuses_is_refused_and_the_connection_closed(
         assert answer.values("date")
         assert await client.ended()
         assert rules.seen == [] or b"chunked" in data, "no rule has seen it"
+
+
+async def test_a_client_that_speaks_http_2_is_refused_in_its_own_protocol_and_the_log_says_what_to_do(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"
+    async with gateway(to(cluster(1))) as proxy:
+        for _ in range(2):
+            reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+            writer.write(preface)
+            said = await reader.read()
+            writer.close()
+            settings, goaway, rest = said[:9], said[9:18], said[18:]
+            assert settings == b"\0\0\0\4\0\0\0\0\0"
+            assert (int.from_bytes(goaway[:3], "big"), goaway[3], goaway[4:]) == (len(rest), 7, bytes(5))
+            assert rest == b"\0\0\0\0\0\0\0\x0dHTTP/2: use --engine envoy"
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "with --engine envoy an Envoy takes its place" in line
+
+
+async def test_the_preface_of_http_2_behind_a_request_is_no_http() -> None:
+    async with upstream() as web, gateway(to(cluster(web.port))) as proxy:
+        client = await proxy.open()
+        client.writer.write(get() + b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+        assert (await client.answer()).status == 200
+        assert (await client.answer()).status == 400
+        assert await client.ended()
 
 
 async def test_100_headers_pass() -> None:
