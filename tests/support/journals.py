@@ -62,6 +62,7 @@ class Scenario:
     rule_name: str = "webserver[0]"
     description: str = "Half of all calls to webserver fail with 400."
     seed: int = 7
+    engine: str = ""
     ended: bool = True
     lost: float = 0.0
     open_model: bool = False
@@ -276,6 +277,7 @@ def _plan(scenario: Scenario) -> Plan:
         description=scenario.description,
         documents={"experiments/abort50.yaml": scenario.document},
         seed=scenario.seed,
+        engine=scenario.engine,
         command=("chaos", "run", "experiments/abort50.yaml", "--seed", str(scenario.seed)),
         started=scenario.started,
         confidence=0.99,

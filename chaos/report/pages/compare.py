@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,11 +20,16 @@ from chaos.report.pages.data import write
 from chaos.report.tables.banner import headline, tone_of
 from chaos.report.tables.changes import DEFAULT, Effect, effects
 from chaos.report.tables.forest import Interval, interval_row
-from chaos.report.tables.thresholds import Thresholds
+from chaos.report.tables.thresholds import Limit, Thresholds
 from chaos.version import __version__
 
 Outcome = Literal["none", "worse", "unknown"]
 """none: no change beyond its threshold, for sure; worse: one surely is; unknown: the runs cannot tell."""
+
+OURS = "our gateway"
+
+Engines = tuple[str, str]
+"""What carried out the rules of the two runs: `our gateway`, `Envoy 1.40.0`."""
 
 
 CHANGES = {"worse": "worse", "better": "better", "changed": "changed", "within": "none", "unknown": "cannot tell"}
@@ -33,12 +38,14 @@ CHANGES = {"worse": "worse", "better": "better", "changed": "changed", "within":
 
 @dataclass(frozen=True, slots=True)
 class ComparePaths:
-    """Where the comparison is, whether any difference was seen, and what was compared."""
+    """Where the comparison is, whether any difference was seen, and what was compared. `engines` are those of the two
+    runs where it is they that are compared."""
 
     html: Path
     json: Path
     different: bool
     effects: tuple[Effect, ...]
+    engines: Engines | None = None
 
     @property
     def outcome(self) -> Outcome:
@@ -46,17 +53,31 @@ class ComparePaths:
         return outcome_of(self.effects)
 
 
-def compare(a: Path, b: Path, out: Path | None = None, thresholds: Thresholds = DEFAULT) -> ComparePaths:
-    """Compare two runs' folders; write compare-with-<A>.html and .json into `out`, or into B's folder.
+def compare(
+    a: Path, b: Path, out: Path | None = None, thresholds: Thresholds = DEFAULT, *, engines: bool = False
+) -> ComparePaths:
+    """Compare two runs' folders; write compare-with-<A>.html and .json into `out`, or into B's folder. With `engines`
+    only their shares are compared, to tell whether their engines do the same.
 
-    Raises InvalidInput when either is not a run, when they are the same, or do not belong to one experiment."""
+    Raises InvalidInput when either is not a run, when they are the same, or do not belong to one experiment, and with
+    `engines` when both had the same."""
     folders = (journal_of(a).parent, journal_of(b).parent)
     if folders[0].resolve() == folders[1].resolve():
         raise InvalidInput.at(str(b), "is the run that it is to be compared with; give two runs")
     first, second = (with_busiest(read_run(folder)) for folder in folders)
     _check(first, second, str(b))
+    both = (_engine(first), _engine(second)) if engines else None
+    if both is not None:
+        if both[0] == both[1]:
+            raise InvalidInput.at(str(b), f"is a run with {both[1]}, as the other is; --engines compares two engines")
+        if thresholds.shares == DEFAULT.shares:
+            thresholds = replace(thresholds, shares=Limit(absolute=max(first.plan.tolerance, second.plan.tolerance)))
     with only_damage(journal_of(b)):
-        return _compared(folders, first, second, out, thresholds)
+        return _compared(folders, first, second, out, thresholds, both)
+
+
+def _engine(run: Result) -> str:
+    return run.plan.engine or OURS
 
 
 def outcome_of(found: tuple[Effect, ...]) -> Outcome:
@@ -68,16 +89,22 @@ def outcome_of(found: tuple[Effect, ...]) -> Outcome:
 
 
 def _compared(
-    folders: tuple[Path, Path], first: Result, second: Result, out: Path | None, thresholds: Thresholds
+    folders: tuple[Path, Path],
+    first: Result,
+    second: Result,
+    out: Path | None,
+    thresholds: Thresholds,
+    engines: Engines | None,
 ) -> ComparePaths:
     from chaos.report.pages.page import stylesheet, template
     from chaos.report.pages.script import policy, script
 
-    found = effects(first, second, thresholds)
+    found = effects(first, second, thresholds, only_shares=engines is not None)
     target = out or folders[1]
     target.mkdir(parents=True, exist_ok=True)
     stem = f"compare-with-{folders[0].name}"
-    paths = ComparePaths(target / f"{stem}.html", target / f"{stem}.json", any(effect.seen for effect in found), found)
+    different = any(effect.seen for effect in found)
+    paths = ComparePaths(target / f"{stem}.html", target / f"{stem}.json", different, found, engines)
     write(paths.json, json.dumps(_record(first, second, folders, found), indent=1, allow_nan=False) + "\n")
     with styled():
         figures = [drawing for drawing in (densities(first, second), overlaid_percentiles(first, second)) if drawing]
@@ -87,7 +114,7 @@ def _compared(
         policy=policy(),
         script=script(),
         name=first.plan.name,
-        verdict=_verdict(found),
+        verdict=_verdict(found, engines),
         runs=[_run(first, folders[0]), _run(second, folders[1])],
         rows=[_row(effect) for effect in found],
         figures=figures,
@@ -107,7 +134,32 @@ def _check(a: Result, b: Result, where: str) -> None:
         raise InvalidInput.at(where, reason)
 
 
-def _verdict(found: tuple[Effect, ...]) -> dict[str, Any]:
+def _verdict(found: tuple[Effect, ...], engines: Engines | None = None) -> dict[str, Any]:
+    """Return the comparison's verdict; of two engines with their names."""
+    said = _changes_that_matter(found)
+    if engines is None:
+        return said
+    heads = {"falsified": "do not do the same", "verified": "do the same, as far as shares go"}
+    head = heads.get(said["tone"], "may do the same, but the runs cannot tell")
+    names = f"{engines[0]} and {engines[1]}"
+    return {**said, "headline": f"{names[0].upper()}{names[1:]} {head}", "lead": f"{said['lead']}{_enough(found)}"}
+
+
+def _enough(found: tuple[Effect, ...]) -> str:
+    """Return how many requests would tell, empty if these do: intervals shrink with the root of their number."""
+    open_ = [effect for effect in found if effect.compared and effect.change == "unknown"]
+    needed = [
+        max(effect.n_a, effect.n_b)
+        * ((effect.high - effect.low) / 2 / (effect.limit - abs(effect.estimate or 0.0))) ** 2
+        for effect in open_
+        if effect.low is not None and effect.high is not None and effect.limit > abs(effect.estimate or 0.0)
+    ]
+    if not needed or len(needed) < len(open_):
+        return ""
+    return f" Runs of about {words.short_count(max(needed))} requests each would tell (spec.load.requests)."
+
+
+def _changes_that_matter(found: tuple[Effect, ...]) -> dict[str, Any]:
     compared = [effect for effect in found if effect.compared]
     if not compared:
         lead = "The runs have no requests in common to compare."
@@ -177,7 +229,7 @@ def lines_of(found: ComparePaths) -> list[str]:
         if effect.compared
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(6)] if rows else []
-    said = _verdict(found.effects)
+    said = _verdict(found.effects, found.engines)
     table = ["   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return [words.plain(line) for line in (*table, f"{said['headline']}: {said['lead']}")]
 
@@ -195,7 +247,7 @@ def changes(a: Result, b: Result) -> list[tuple[str, str, str]]:
 
 def _settings(result: Result) -> dict[str, str]:
     plan = result.plan
-    flat = {"seed": str(plan.seed), "file": plan.file, "command": " ".join(plan.command)}
+    flat = {"engine": _engine(result), "seed": str(plan.seed), "file": plan.file, "command": " ".join(plan.command)}
     flat["tolerance"] = words.exact(plan.tolerance, "share")
     flat["confidence"] = words.exact(plan.confidence, "share")
     for title, values in (("load", plan.load), ("environment", plan.environment)):

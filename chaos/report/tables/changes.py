@@ -110,10 +110,11 @@ class Effect:
         }
 
 
-def effects(a: Result, b: Result, thresholds: Thresholds = DEFAULT) -> tuple[Effect, ...]:
-    """Return every comparison that the two runs allow: matching findings, failures and latencies per phase and task."""
+def effects(a: Result, b: Result, thresholds: Thresholds = DEFAULT, *, only_shares: bool = False) -> tuple[Effect, ...]:
+    """Return every comparison that the two runs allow: matching findings, failures and latencies per phase and task.
+    With `only_shares` the findings alone are compared, each with a greater part of alpha."""
     tallies = list(_tallies(a, b))
-    groups = list(_groups(frames.outcomes(a), frames.outcomes(b)))
+    groups = [] if only_shares else list(_groups(frames.outcomes(a), frames.outcomes(b)))
     confidence = min(a.plan.confidence, b.plan.confidence)
     alpha = split_alpha(confidence, len(tallies) + sum(1 + len(LEVELS) for _ in groups))
     shares, failures = thresholds.shares.of(0), thresholds.failures.of(0)

@@ -128,3 +128,38 @@ class TestWhatMatters:
     def test_a_bad_threshold_is_shown_with_what_would_be_right(self, text: str, problem: str) -> None:
         with pytest.raises(InvalidInput, match=re.escape(problem)):
             parse_thresholds(text)
+
+
+class TestEngines:
+    """`chaos compare --engines`: whether what carried out the rules does the same, within the runs' tolerance."""
+
+    ENVOY = "Envoy 1.40.0"
+
+    @pytest.mark.parametrize(
+        ("requests", "real", "outcome", "says"),
+        [
+            (60_000, 0.5, "none", "Our gateway and Envoy 1.40.0 do the same, as far as shares go"),
+            (60_000, 0.45, "worse", "Our gateway and Envoy 1.40.0 do not do the same"),
+            (8_000, 0.5, "unknown", "Our gateway and Envoy 1.40.0 may do the same, but the runs cannot tell"),
+        ],
+    )
+    def test_two_engines_are_compared_by_their_shares(
+        self, requests: int, real: float, outcome: str, says: str, tmp_path: Path
+    ) -> None:
+        a = write(tmp_path / "a", requests=requests, seconds=5, seed=1)
+        b = write(tmp_path / "b", requests=requests, seconds=5, seed=2, engine=self.ENVOY, real_abort=real)
+        paths = compare(a, b, engines=True)
+        lines = lines_of(paths)
+        assert paths.outcome == outcome and lines[-1].startswith(f"{says}: ")
+        assert not any("latency" in line for line in lines) and says in paths.html.read_text()
+        assert ("requests each would tell" in lines[-1]) is (outcome == "unknown")
+
+    def test_a_threshold_of_the_user_counts_instead_of_the_tolerance(self, tmp_path: Path) -> None:
+        a = write(tmp_path / "a", requests=60_000, seconds=5, seed=1)
+        b = write(tmp_path / "b", requests=60_000, seconds=5, seed=2, engine=self.ENVOY, real_abort=0.45)
+        assert compare(a, b, thresholds=parse_thresholds("shares=10"), engines=True).outcome == "none"
+
+    def test_two_runs_with_one_engine_are_refused(self, tmp_path: Path) -> None:
+        a, b = (write(tmp_path / name, seed=seed) for name, seed in (("a", 1), ("b", 2)))
+        with pytest.raises(InvalidInput, match="is a run with our gateway, as the other is; --engines compares two"):
+            compare(a, b, engines=True)
