@@ -276,6 +276,34 @@ def test_the_gateways_port_is_its_first_servers() -> None:
     assert hosts(exported(text, gateway="edge", port=81)) == []
 
 
+HTTP_2 = {"http2_protocol_options": {}}
+SEVEN = {"http2_protocol_options": {"max_concurrent_streams": 7}}
+CLIENTS_OWN = {"http_protocol_options": {}, **HTTP_2}
+
+
+@pytest.mark.parametrize(
+    ("protocol", "http", "spoken"),
+    [
+        ("HTTP", "", None),
+        ("GRPC", "", {"explicit_http_config": HTTP_2}),
+        ("HTTP2", "maxConcurrentStreams: 7", {"explicit_http_config": SEVEN}),
+        ("HTTP", "h2UpgradePolicy: UPGRADE", {"explicit_http_config": HTTP_2}),
+        ("HTTP", "useClientProtocol: true", {"use_downstream_protocol_config": CLIENTS_OWN}),
+    ],
+)  # fmt: skip
+def test_a_cluster_speaks_what_its_port_or_policy_says(protocol: str, http: str, spoken: dict[str, Any] | None) -> None:
+    """As istiod's setUpstreamProtocol and applyConnectionPool have it."""
+    registry = Registry.of(
+        [("web", 80, [Endpoint("127.0.0.1", 9001)])], protocols={("web.default.svc.cluster.local", 80): protocol}
+    )
+    rule = destination_rule(f"trafficPolicy: {{connectionPool: {{http: {{{http}}}}}}}")
+    (cluster,) = export_envoy(load_resources(rule), registry)["static_resources"]["clusters"]
+    options = cluster.get("typed_extension_protocol_options", {}).get(
+        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions", {}
+    )
+    assert {name: value for name, value in options.items() if name != "@type"} == (spoken or {})
+
+
 @pytest.mark.envoy
 @pytest.mark.skipif(not available(), reason="no Envoy here")
 def test_envoy_accepts_a_policy_of_every_kind(tmp_path: Path) -> None:
@@ -288,6 +316,8 @@ def test_envoy_accepts_a_policy_of_every_kind(tmp_path: Path) -> None:
         "outlierDetection: {consecutive5xxErrors: 0, consecutiveGatewayErrors: 1, interval: 1s, baseEjectionTime: 2s, "
         "maxEjectionPercent: 50, minHealthPercent: 10, splitExternalLocalOriginErrors: true, "
         "consecutiveLocalOriginFailures: 3}",
+        "connectionPool: {http: {h2UpgradePolicy: UPGRADE, maxConcurrentStreams: 9, idleTimeout: 5s}}",
+        "connectionPool: {http: {useClientProtocol: true}}",
         "retryBudget: {percent: 10}, connectionPool: {tcp: {maxConnections: 9}}",
     ]  # fmt: skip
     subsets = ", ".join(f"{{name: s{index}, trafficPolicy: {{{policy}}}}}" for index, policy in enumerate(policies))

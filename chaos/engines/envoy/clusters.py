@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from chaos.engines.envoy.bootstrap import Message, typed
 from chaos.engines.envoy.values import duration
 from chaos.mesh.decision import Endpoint
@@ -20,10 +18,14 @@ from chaos.mesh.model.destination_rule import (
 from chaos.mesh.names import is_address
 from chaos.mesh.resolve.destination_rules import MergedRule
 from chaos.mesh.upstream.policy import DEFAULT_POLICY, Policy, endpoints_with, read_policy
+from chaos.mesh.upstream.registry import Port
 
 _UNLIMITED = 2**32 - 1
 _SIMPLE = {"RANDOM": "RANDOM", "ROUND_ROBIN": "ROUND_ROBIN"}
 _WITH_SLOW_START = {"ROUND_ROBIN": "round_robin_lb_config", "LEAST_REQUEST": "least_request_lb_config"}
+
+_OVER_HTTP_2 = frozenset(("HTTP2", "GRPC", "GRPC-WEB"))
+_HTTP_1: Message = {"explicit_http_config": {"http_protocol_options": {}}}
 
 
 def cluster_name(host: str, port: int, subset: str) -> str:
@@ -31,14 +33,12 @@ def cluster_name(host: str, port: int, subset: str) -> str:
     return f"outbound|{port}|{subset}|{host}"
 
 
-def cluster(
-    host: str, port: int, endpoints: Sequence[Endpoint], rule: MergedRule | None, subset: Subset | None
-) -> Message:
+def cluster(host: str, number: int, port: Port, rule: MergedRule | None, subset: Subset | None) -> Message:
     """Return the cluster of one port of a service, or of one subset of it."""
-    name = cluster_name(host, port, subset.name if subset else "")
-    chosen = endpoints_with(tuple(endpoints), subset.labels if subset else {})
-    policy = read_policy(rule.traffic_policy, port, DEFAULT_POLICY) if rule else DEFAULT_POLICY
-    policy = read_policy(subset.traffic_policy, port, policy) if subset else policy
+    name = cluster_name(host, number, subset.name if subset else "")
+    chosen = endpoints_with(port.endpoints, subset.labels if subset else {})
+    policy = read_policy(rule.traffic_policy, number, DEFAULT_POLICY) if rule else DEFAULT_POLICY
+    policy = read_policy(subset.traffic_policy, number, policy) if subset else policy
     pool = policy.connection_pool or ConnectionPoolSettings()
     tcp, http = pool.tcp or TCPSettings(), pool.http or HTTPSettings()
     whole: Message = {
@@ -50,7 +50,7 @@ def cluster(
         "circuit_breakers": {"thresholds": [_thresholds(tcp, http, policy)]},
         **_balancing(policy.load_balancer),
     }
-    options = _protocol_options(tcp, http)
+    options = _protocol_options(tcp, http, port.protocol)
     if options:
         whole["typed_extension_protocol_options"] = options
     # Istio always sets it: by Envoy's default, ejected endpoints get requests again once half of all are ejected.
@@ -145,7 +145,8 @@ def _hashing(consistent_hash: ConsistentHashLB) -> Message:
     return {"lb_policy": "RING_HASH", **({"ring_hash_lb_config": {"minimum_ring_size": size}} if size else {})}
 
 
-def _protocol_options(tcp: TCPSettings, http: HTTPSettings) -> Message:
+def _protocol_options(tcp: TCPSettings, http: HTTPSettings, protocol: str) -> Message:
+    """Return what a cluster speaks, and for how long; empty for HTTP/1.1 without limits (setUpstreamProtocol)."""
     common: Message = {}
     idle = http.idle_timeout if http.idle_timeout is not None else tcp.idle_timeout
     if idle is not None:
@@ -154,14 +155,24 @@ def _protocol_options(tcp: TCPSettings, http: HTTPSettings) -> Message:
         common["max_requests_per_connection"] = http.max_requests_per_connection
     if tcp.max_connection_duration is not None:
         common["max_connection_duration"] = duration(tcp.max_connection_duration)
-    if not common:
+    spoken = _spoken(http, protocol)
+    if not common and spoken == _HTTP_1:
         return {}
-    options = typed(
-        "extensions.upstreams.http.v3.HttpProtocolOptions",
-        explicit_http_config={"http_protocol_options": {}},
-        common_http_protocol_options=common,
-    )
+    options = typed("extensions.upstreams.http.v3.HttpProtocolOptions", **spoken)
+    if common:
+        options["common_http_protocol_options"] = common
     return {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options}
+
+
+def _spoken(http: HTTPSettings, protocol: str) -> Message:
+    """Return the protocol towards upstream: the client's own, or HTTP/2 where the port says so or the policy asks."""
+    if http.use_client_protocol:
+        return {"use_downstream_protocol_config": {"http_protocol_options": {}, "http2_protocol_options": {}}}
+    upgraded = http.h2_upgrade_policy == "UPGRADE" and protocol == "HTTP"
+    if upgraded or protocol in _OVER_HTTP_2:
+        streams = {"max_concurrent_streams": http.max_concurrent_streams} if http.max_concurrent_streams > 0 else {}
+        return {"explicit_http_config": {"http2_protocol_options": streams}}
+    return _HTTP_1
 
 
 def _outlier_detection(outlier: OutlierDetection) -> Message:

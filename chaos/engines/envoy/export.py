@@ -58,7 +58,7 @@ def _service_clusters(service: Service, mesh: ResolvedMesh) -> list[Message]:
     rule = mesh.destination_rules.find(service.host, service.namespace)
     subsets = {subset.name: subset for subset in reversed(rule.subsets)} if rule is not None else {}
     return [
-        cluster(service.host, number, port.endpoints, rule, subset)
+        cluster(service.host, number, port, rule, subset)
         for number, port in service.ports.items()
         for subset in (None, *subsets.values())
     ]
