@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ON_TWO_CORES := -n 2 --dist worksteal
 # Tests that measure no time, so that they may share the machine with each other.
 TIMELESS := $(addprefix tests/, claims experiment journal mesh protocol route_tests samples verify \
-    adversaries/test_simulated.py conformance/test_recorded.py)
+    adversaries/test_simulated.py conformance/test_recorded.py engines report services)
 
 .PHONY: help run test test-all lint types format docs bench fuzz recorded interleave kills engines right calibration clean
 
@@ -20,7 +20,8 @@ test: $(VENV)/.installed-dev  ## the quick tests, and one slow one of each kind:
 
 test-all: $(VENV)/.installed-dev  ## every test
 	$(BIN)/python -m pytest $(ON_TWO_CORES) $(TIMELESS)
-	$(BIN)/python -m pytest $(addprefix --ignore=,$(TIMELESS))  # one after the other: some measure how fast a run reacts
+	$(BIN)/python -m pytest $(ON_TWO_CORES) -m "not slow" $(addprefix --ignore=,$(TIMELESS))
+	$(BIN)/python -m pytest -m slow $(addprefix --ignore=,$(TIMELESS))  # one after the other: some measure how fast a run reacts
 
 lint: $(VENV)/.installed-dev  ## ruff: rules and formatting
 	$(BIN)/ruff check .
