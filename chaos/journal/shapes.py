@@ -153,6 +153,7 @@ class RuleCounters(Shape):
     failures: dict[str, Count] = {}
     upstream_seconds: Number = 0.0
     upstream_times: dict[str, Count] = {}
+    undrawn: dict[str, Count] = {}
 
     @model_validator(mode="before")
     @classmethod

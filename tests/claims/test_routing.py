@@ -53,6 +53,13 @@ def test_delay50() -> None:
     ]
 
 
+def test_how_long_an_applications_own_calls_wait_is_not_judged() -> None:
+    """The load sees the application's responses, the gateway no latencies of its clients: neither is `no traffic`."""
+    rules, _ = rules_and_tasks("delay50")
+    found = {each.kind: each for each in expectations([PhaseEffects("", effects_of(rules, (), others=True))])}
+    assert "an application's own" in found["added-delay"].unseen and not found["delay"].unseen
+
+
 def test_split() -> None:
     kinds = told("split")
     assert [(kind, share) for kind, _, share in kinds] == [("route", 1.0), ("destination", 0.8), ("destination", 0.2)]

@@ -63,7 +63,7 @@ class AddedDelayClaim(Expectation):
         delay = effect.fault(DelayFault)
         if faults and delay is not None and delay.share:
             seconds, part = delay.seconds, delay.share
-            title, unseen = f"added delay {format_duration(seconds)}", _unseen(effect.patience, seconds)
+            title, unseen = f"added delay {format_duration(seconds)}", _unseen(effect, seconds)
             yield cls.named(effect, title, share=seconds, tolerance=near(seconds), part=part, unseen=unseen)
 
     @property
@@ -232,8 +232,11 @@ class AddedDelayClaim(Expectation):
         return max(late, key=lambda group: (min(late[group]), late[group][1]), default=None)
 
 
-def _unseen(patience: float | None, delay: float) -> str:
-    """Return the reason why no client waits long enough to see the delay; empty if one does."""
+def _unseen(effect: Effect, delay: float) -> str:
+    """Return the reason why no client of the load sees the end of the delay; empty if one does."""
+    patience = effect.patience
+    if effect.tasks is None:
+        return "the requests are an application's own, and only the load measures how long its requests take"
     if patience is None or patience > delay:
         return ""
     waits, late = format_duration(patience), format_duration(delay)

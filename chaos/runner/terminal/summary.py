@@ -87,7 +87,9 @@ def _row(finding: Finding) -> tuple[str, str, str, str, str, str]:
     phase = "" if finding.title.startswith(f"{finding.phase}:") else finding.phase
     about = " ".join(part for part in (phase, finding.rule_name or finding.task) if part)
     width = formatting.spread(finding.interval) if finding.unit == "share" else None
-    drawn = f"drawn {plain_share(finding.drawn.share, width)}" if finding.drawn is not None and finding.drawn.n else ""
+    # The dice of a delay draw whether there is one, which stands beside the share of delays.
+    drawn_here = finding.drawn if finding.unit == "share" else None
+    drawn = f"drawn {plain_share(drawn_here.share, width)}" if drawn_here is not None and drawn_here.n else ""
     observed = f"observed {estimate_of(finding)}" if finding.estimate is not None else ""
     if finding.observed is None and finding.estimate is not None and drawn:
         drawn, observed = f"drawn {estimate_of(finding)}", ""  # the clients did not see these requests
