@@ -17,7 +17,7 @@ from chaos.report.data.journal import journal_of, only_damage, read_run
 from chaos.report.figures.overlay import densities, overlaid_percentiles
 from chaos.report.figures.style import styled
 from chaos.report.pages.data import write
-from chaos.report.tables.banner import headline, tone_of
+from chaos.report.tables.banner import OURS, headline, tone_of
 from chaos.report.tables.changes import DEFAULT, Effect, effects
 from chaos.report.tables.forest import Interval, interval_row
 from chaos.report.tables.thresholds import Limit, Thresholds
@@ -25,8 +25,6 @@ from chaos.version import __version__
 
 Outcome = Literal["none", "worse", "unknown"]
 """none: no change beyond its threshold, for sure; worse: one surely is; unknown: the runs cannot tell."""
-
-OURS = "our gateway"
 
 Engines = tuple[str, str]
 """What carried out the rules of the two runs: `our gateway`, `Envoy 1.40.0`."""

@@ -17,7 +17,7 @@ from chaos.report.data import expected
 from chaos.report.figures.model import Drawing
 from chaos.report.pages.script import policy, script
 from chaos.report.tables.all import Tables
-from chaos.report.tables.banner import banner, repeat_command
+from chaos.report.tables.banner import OURS, banner, repeat_command
 from chaos.report.tables.destinations import destinations
 from chaos.report.tables.documents import documents
 from chaos.report.tables.exemplars import exemplars, gateway_command
@@ -165,7 +165,7 @@ def _environment(result: Result) -> list[tuple[str, str]]:
         ("Started", plan.started),
     ]
     if not plan.of_samples:
-        facts += [("Seed", str(plan.seed)), ("Load", load)]
+        facts += [("Engine", plan.engine or OURS), ("Seed", str(plan.seed)), ("Load", load)]
     facts += [(str(name), _plain(value)) for name, value in plan.environment.items()]
     return [(name, value) for name, value in facts if value]
 

@@ -23,6 +23,7 @@ HEADLINES = {
     "unfinished": "The run did not end",
 }
 SHOWN = 3  # findings described in words; the table has the others
+OURS = "our gateway"  # the engine of a run that names none
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +134,8 @@ def _guarantee(result: Result) -> str:
 
 def repeat_command(plan: Plan) -> str:
     """Return the command that repeats the run, with its seed: the same requests get the same faults. What was judged
-    from samples has none."""
+    from samples has none, nor has an engine with dice of its own."""
     command = [*plan.command] or ["chaos", "run", plan.file]
-    if not plan.of_samples and not any(each.startswith("--seed") for each in command):
+    if not plan.of_samples and not plan.engine and not any(each.startswith("--seed") for each in command):
         command += ["--seed", str(plan.seed)]
     return shlex.join(command)

@@ -21,6 +21,11 @@ def test_a_verified_run_has_a_page_that_says_so(tmp_path: Path) -> None:
     assert "chaos run experiments/abort50.yaml --seed 7" in page
 
 
+def test_a_run_with_another_engine_says_so_in_its_head_and_promises_no_same_faults(tmp_path: Path) -> None:
+    page = render(write(tmp_path / "abort50" / "1", Scenario(engine="Envoy 1.40.0"))).html.read_text()
+    assert "measured in Envoy 1.40.0 \u00b7 " in page
+
+
 def test_a_falsified_run_names_what_does_not_hold(tmp_path: Path) -> None:
     """A gateway that aborts 40 % where the rule says 50 %."""
     paths = render(write(tmp_path / "abort50" / "1", Scenario(requests=40_000, seconds=8, real_abort=0.4)))
