@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 import typer
 
 from chaos.cli.output import say_lines
-from chaos.errors import ExitCode
+from chaos.errors import EnvironmentFailed, ExitCode
 
 FILES = 1024
 """Open files from which a run of some hundred users has enough."""
@@ -119,5 +119,12 @@ def _command() -> Check:
 
 
 def _envoy() -> Check:
-    found = os.environ.get("ENVOY") or shutil.which("envoy")
-    return Check("ok", f"Envoy: {found}") if found else Check("ok", "no Envoy, which only `--gateway` may need")
+    from chaos.engines.envoy.binary import GET, envoy_binary, find_envoy
+
+    if find_envoy() is None and not os.environ.get("ENVOY"):
+        return Check("ok", f"no Envoy, which only --engine envoy needs: {GET}")
+    try:
+        found = envoy_binary()
+    except EnvironmentFailed as error:
+        return Check("note", str(error))
+    return Check("ok", f"Envoy {found.version}: {found.path}")
