@@ -92,7 +92,11 @@ def directed(task: LoadTask, reading: Reading, services: ServicePlan) -> LoadTas
 
 def _unknown(host: str, known: Iterable[str], namespace: str) -> str:
     """Return that nobody is called so, with the nearest name, and those that would do from this namespace."""
-    names = _as_called_from(namespace, list(dict.fromkeys(known)))
+    known = list(dict.fromkeys(known))
+    names, whole = _as_called_from(namespace, known), full_name(host, namespace)
+    if whole in known:
+        advice = "a service of this name in spec.services has the short name, too"
+        return f"a rule has the host {host}, but there is no such service, so it is known only as {whole}; {advice}"
     said = f"no rule and no service is called {host}{suggestion(host, names)}; known: {', '.join(names[:8]) or 'none'}"
     return f"{said}. To send load beyond this machine, name the host in spec.allowHosts"
 
@@ -101,7 +105,8 @@ def _as_called_from(namespace: str, known: Sequence[str]) -> list[str]:
     """Return the shortest name of each host for a client in this namespace: `web`, `web.shop`, `api.example.com`."""
     services = [host for host in known if namespace_of(host) is not None]
     others = {alias for host in services for alias in aliases(host, namespace)} - set(services)
-    return [_short(host, namespace) if host in services else host for host in known if host not in others]
+    called = ((host, _short(host, namespace) if host in services else host) for host in known if host not in others)
+    return [short if short in known else host for host, short in called]
 
 
 def _short(host: str, namespace: str) -> str:

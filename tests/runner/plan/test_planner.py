@@ -57,6 +57,13 @@ def test_what_is_wrong_is_told_at_its_line(spec: str, problem: str) -> None:
     assert told.startswith(f"{FILE}:{problem}")
 
 
+def test_a_rules_host_that_is_no_service_is_told_to_have_its_full_name_alone() -> None:
+    """As in a sidecar, where only services have short names; the message said that it was unknown, and known."""
+    rules = RULES + "---\n" + text_of(virtual_service("shop"))
+    (told,) = refusals(f"{HEAD}  load: {{tasks: [{{get: http://shop/}}]}}\n{WEB}{rules}")
+    assert "known only as shop.default.svc.cluster.local" in told
+
+
 def test_hypotheses_safeguards_and_the_search_are_told_of_at_once() -> None:
     verify = "  verify: {expect: ['failurs < 5%', 'p99 <']}\n  safeguards: ['failurs < 5%']\n"
     search = "  search: {vary: web.abort, from: 0, to: 9, hold: failurs < 5%}\n"
