@@ -134,13 +134,16 @@ def test_a_client_short_of_cpu_proves_nothing_about_latency_but_does_about_share
     assert judged("failures < 5%", digests, starved="the client had no CPU left").verdict is V
 
 
-def counters(abort: int, requests: int, upstream: int | None = None) -> dict[str, Any]:
+def counters(
+    abort: int, requests: int, upstream: int | None = None, tries: dict[str, int] | None = None
+) -> dict[str, Any]:
     forwarded = requests - abort
     counts = {
         "requests": requests,
         "faults": {"abort": abort},
         "forwarded": forwarded,
         "upstream_requests": upstream or forwarded,
+        "tries": {"1": forwarded} if tries is None else tries,
     }
     return {"phases": {"": {"virtualservice/default/webserver/0": counts}}}
 
@@ -264,6 +267,17 @@ def test_amplification_reads_both_ledgers_at_one_moment() -> None:
     early = amplified(6, lag=3)
     assert early.verdict is U and early.estimate == pytest.approx(2, abs=0.02)
     assert amplified(6, lag=3, held=False).estimate == pytest.approx(4, abs=0.02)
+
+
+def test_amplification_counts_calls_whose_clients_left_during_a_delay() -> None:
+    """Each of 100 users' requests costs a call that is given up while it is delayed, then one that is tried twice:
+    three calls, of which two were sent upstream."""
+    judge = Judge((), hypotheses=Hypotheses([parse_expression("amplification(webserver) < 2")], WEBSERVER))
+    (found,) = judge.findings(None)
+    for number in range(1, 131):
+        judge.observe(second(100, seed=number))
+        (found,) = judge.findings(counters(0, 200 * number, 200 * number, {"2": 100 * number}))
+    assert found.verdict is F and found.estimate == pytest.approx(3, abs=0.01)
 
 
 def test_a_quarter_of_a_minute_does_not_bound_what_storms_may_come() -> None:

@@ -60,7 +60,7 @@ def test_what_is_wrong_is_told_at_its_line(spec: str, problem: str) -> None:
 def test_a_rules_host_that_is_no_service_is_told_to_have_its_full_name_alone() -> None:
     """As in a sidecar, where only services have short names; the message said that it was unknown, and known."""
     rules = RULES + "---\n" + text_of(virtual_service("shop"))
-    (told,) = refusals(f"{HEAD}  load: {{tasks: [{{get: http://shop/}}]}}\n{WEB}{rules}")
+    told = " ".join(refusals(f"{HEAD}  load: {{tasks: [{{get: http://shop/}}]}}\n{WEB}{rules}"))
     assert "known only as shop.default.svc.cluster.local" in told
 
 

@@ -20,6 +20,7 @@ from chaos.claims.hypotheses.observed_values import concerns, pending_of, share_
 from chaos.claims.hypotheses.sentences import between, ending, nothing
 from chaos.claims.observations import Observed
 from chaos.formatting import count as thousands
+from chaos.protocol.counters import RuleCounters
 from chaos.units import Unit
 from chaos.verify.quantile import Span
 from chaos.verify.ratio import Ratio, ratio
@@ -61,7 +62,7 @@ class Amplification(Metric):
 def _total(known: Known, measure: Measure) -> Total:
     """Return what both ledgers have counted by now."""
     counted, observed = rules_of(known.counters, measure.phase, known.hosts.get(measure.argument, ())), known.observed
-    calls = sum(c["requests"] - c["forwarded"] + c["upstream_requests"] for c in counted)
+    calls = sum(c["requests"] + _retries(c) for c in counted)
     held = sum(
         count
         for (phase, task), count in observed.held.items()
@@ -69,6 +70,12 @@ def _total(known: Known, measure: Measure) -> Total:
     )
     told = share_of(Measure("failures", measure.phase, measure.task), observed).n + pending_of(measure, observed)
     return Total(observed.moment(len(observed.ends)), calls, sum(c["requests"] for c in counted), told + held)
+
+
+def _retries(counts: RuleCounters) -> int:
+    """Return how many tries were made after the first ones. What was sent upstream would lack the calls of clients that
+    left during a delay, and it is these that retry."""
+    return sum((int(tries) - 1) * count for tries, count in counts["tries"].items() if int(tries) > 1)
 
 
 def _through_the_gateway(measure: Measure, observed: Observed) -> bool:
