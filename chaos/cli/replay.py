@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from chaos.cli.output import say, say_lines
 from chaos.faults import FaultKind
 from chaos.printable import printable_line
+
+if TYPE_CHECKING:
+    from chaos.runner.replaying import Replay
 
 
 def replay(
@@ -54,9 +57,17 @@ def replay(
     changed = [] if gateway else differences(planned, sent)
     say_lines(f"not as before: {line}" for line in changed)
     if not changed and not gateway:
-        met = "the same fault as before" if any(each.fault for each in requests) else "no fault, as before"
-        say(f"{'every one' if id_ is None else 'it'} met {met}")
+        say(f"{'every one' if id_ is None else 'it'} met {met_again(planned)}")
     return int(ExitCode.FALSIFIED if changed else ExitCode.VERIFIED)
+
+
+def met_again(replay: Replay) -> str:
+    """Return what the requests met, now as before. Of an application's, every fault of its calls was compared."""
+    if not any(each.fault for each in replay.requests):
+        return "no fault, as before"
+    if not any(each.task in replay.applications for each in replay.requests):
+        return "the same fault as before"
+    return "the same faults as before, of an application's calls those that have the request's id"
 
 
 def check_names(given: str | None, known: list[str], what: str) -> None:

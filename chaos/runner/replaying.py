@@ -87,6 +87,10 @@ class Recorded:
             raise InvalidInput.at(str(path), "begins without a plan")
         return made
 
+    def met(self, phase: str) -> dict[str, list[str]]:
+        """Return the faults that the gateway recorded in a phase, by request id: one for each call that met one."""
+        return by_id(row for row in self.faulted if row["phase"] == phase)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Replay:
@@ -99,6 +103,11 @@ class Replay:
     @property
     def requests(self) -> list[FaultedRequest]:
         return [request for _, requests in self.wanted for request in requests]
+
+    @property
+    def applications(self) -> set[str]:
+        """The tasks whose requests go to an application under test, of whose calls the gateway recorded the faults."""
+        return {task.name for task in self.run_plan.tasks if task.direct}
 
 
 def plan_replay(run: Path, choice: Choice) -> Replay:
@@ -206,13 +215,23 @@ def one_by_id(
 def noted(
     recorded: Recorded, load: dict[str, object], phase: RunPhase, numbers: Iterable[int]
 ) -> Iterator[FaultedRequest]:
-    """Yield requests to an application whose calls were faulted, which the gateway recorded under the user's id."""
-    tasks = requests_in(load, numbers, direct=True)
+    """Yield requests to an application whose calls were faulted, which the gateway recorded under the user's id. The
+    fault of each has every kind that any of its calls met."""
+    tasks, met = requests_in(load, numbers, direct=True), recorded.met(phase.name)
     for row in recorded.faulted:
         found = tasks.pop(row["id"], None) if row["phase"] == phase.name else None
         if found is not None:
             task, number = found
-            yield FaultedRequest(task, row["id"], row["rule"], row["fault"], number)
+            kinds = dict.fromkeys(kind for fault in met[row["id"]] for kind in fault.split(","))
+            yield FaultedRequest(task, row["id"], row["rule"], ",".join(kinds), number)
+
+
+def by_id(rows: Iterable[Noted]) -> dict[str, list[str]]:
+    """Return the faults of these calls by request id; an application that calls again meets several under one id."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(row["id"], []).append(row["fault"])
+    return found
 
 
 def overrides_of(command: Sequence[str]) -> tuple[str, ...]:
@@ -230,10 +249,11 @@ def overrides_of(command: Sequence[str]) -> tuple[str, ...]:
 
 @dataclass(slots=True)
 class Sent:
-    """The responses, and the faults that the gateway recorded by request id (none from a gateway at a URL)."""
+    """The responses, and the faults that the gateway recorded by request id, one for each call that met one (none from
+    a gateway at a URL)."""
 
     digest: Digest = field(default_factory=Digest)
-    noted: dict[str, str] = field(default_factory=dict)
+    noted: dict[str, list[str]] = field(default_factory=dict)
     exemplars: Kept = field(default_factory=Kept)
 
 
@@ -251,8 +271,7 @@ async def _send(replay: Replay, url: str | None) -> Sent:
             if requests:
                 await _send_phase(run_plan, session, phase, requests, sent)
         if session.gateway is not None:
-            rows = (await session.gateway.admin.faulted(0)).get("faulted", [])
-            sent.noted = {row["id"]: row["fault"] for row in rows}
+            sent.noted = by_id((await session.gateway.admin.faulted(0)).get("faulted", []))
     return sent
 
 
@@ -301,10 +320,17 @@ async def _load(plan: LoadPlan, count: int, sent: Sent) -> None:
 
 def differences(replay: Replay, sent: Sent) -> list[str]:
     """Return a line per task and fault whose count differs from the run's. Faults are taken from the responses' tags,
-    or for requests to an application from what the gateway recorded of its calls."""
-    direct = {task.name for task in replay.run_plan.tasks if task.direct}
-    before = Counter((each.task, each.fault) for each in replay.requests)
-    now = Counter((each.task, sent.noted.get(each.id, "")) for each in replay.requests if each.task in direct)
+    or for requests to an application from what the gateway recorded of its calls, then and now: every fault that was
+    met under a request's id, in whichever order."""
+    direct = replay.applications
+    before = Counter((each.task, each.fault) for each in replay.requests if each.task not in direct)
+    now: Counter[tuple[str, str]] = Counter()
+    for phase, requests in replay.wanted:
+        met = replay.recorded.met(phase.name)
+        for each in requests:
+            if each.task in direct:
+                before.update((each.task, fault) for fault in met.get(each.id) or [""])
+                now.update((each.task, fault) for fault in sent.noted.get(each.id) or [""])
     for key, tally in sent.digest.items():
         if key.task not in direct:
             now[key.task, key.fault] += tally.count

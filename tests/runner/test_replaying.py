@@ -133,7 +133,7 @@ def test_settings_are_those_of_the_runs_command(command: list[str], settings: tu
     assert overrides_of(command) == settings
 
 
-def came_back(*outcomes: tuple[str, str, int], noted: dict[str, str] | None = None) -> Sent:
+def came_back(*outcomes: tuple[str, str, int], noted: dict[str, list[str]] | None = None) -> Sent:
     """What was sent, when these came back: (task, fault, how many)."""
     return Sent(digest_of(*(("fault", *each) for each in outcomes)), noted or {})
 
@@ -157,12 +157,32 @@ def test_of_an_application_the_gateways_notes_count_and_not_its_answers(tmp_path
     ]
     replay = plan_replay(journal(tmp_path, Faulted(requests=tuple(rows)), load={"tasks": BOTH}), Choice(task="app"))
     count = len(replay.requests)
-    noted = {each.id: "abort" for each in replay.requests}
+    noted = {each.id: ["abort"] for each in replay.requests}
     assert count > 3
     assert differences(replay, came_back(("app", "", count), noted=noted)) == []
     assert differences(replay, came_back(("app", "", count))) == [
         f"app: no fault: 0 then, {count} now",
         f"app: abort: {count} then, 0 now",
+    ]
+
+
+def test_of_an_application_that_calls_again_every_fault_of_an_id_is_compared(tmp_path: Path) -> None:
+    """The first call is delayed, the application gives it up and calls again: then and now, whichever comes first."""
+    calls = ("delay", "delay,abort", "delay")
+    rows = [
+        {"id": each, "phase": "fault", "rule": "virtualservice/default/web/0", "fault": fault}
+        for each in first_ids(5, 30)
+        for fault in calls
+    ]
+    run = journal(tmp_path, Faulted(requests=tuple(rows)), load={"tasks": BOTH})
+    replay = plan_replay(run, Choice(task="app", fault="abort", limit=1))
+    (request,) = replay.requests
+    assert request.fault == "delay,abort"
+    assert differences(replay, came_back(("app", "", 1), noted={request.id: [*reversed(calls)]})) == []
+    assert differences(replay, came_back(("app", "", 1), noted={request.id: ["delay", "abort"]})) == [
+        "app: abort: 0 then, 1 now",
+        "app: delay: 2 then, 1 now",
+        "app: delay,abort: 1 then, 0 now",
     ]
 
 
