@@ -12,6 +12,7 @@ from typing import Any
 
 from chaos.claims.checks import failed_checks
 from chaos.claims.finding import Finding
+from chaos.claims.hypotheses.masking import ID_LENGTH
 from chaos.errors import ExitCode, InvalidInput
 from chaos.journal.records import (
     SCHEMA,
@@ -20,6 +21,7 @@ from chaos.journal.records import (
     End,
     Event,
     Exemplars,
+    Faulted,
     Findings,
     Phase,
     Plan,
@@ -85,7 +87,8 @@ class Point:
 @dataclass(frozen=True, slots=True)
 class Result:
     """Everything about a run. `history[finding id]` has the finding's state over time. `warm_up` came before the
-    phases; its requests are in `stretches`, and in nothing else here."""
+    phases; its requests are in `stretches`, and in nothing else here. `met` has the faults that the gateway recorded
+    under the phase and id of a request in `exemplars`, one for each call: of an application's, which has no tag."""
 
     plan: Plan
     outcome: str
@@ -103,6 +106,7 @@ class Result:
     events: tuple[Event, ...]
     sampled: int = 0
     exemplars: Kept = field(default_factory=Kept)
+    met: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def from_records(cls, records: Iterable[Record], *, file: str = "journal.jsonl") -> Result:
@@ -164,6 +168,7 @@ class _Builder:
     events: list[Event] = field(default_factory=list)
     sampled: int = 0
     exemplars: Kept = field(default_factory=Kept)
+    faulted: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     end: End | None = None
 
     def take(self, record: Record, number: int) -> None:
@@ -196,10 +201,11 @@ class _Builder:
                 self.sampled += len(record.requests)
             case Exemplars():
                 self.exemplars.merge(record.requests)
+            case Faulted():
+                for row in record.requests:
+                    self.faulted.setdefault((row["phase"], row["id"][:ID_LENGTH]), []).append(row["fault"])
             case End():
                 self.end = record
-            case _:  # faulted requests are not part of the result
-                pass
 
     def _judge(self, record: Findings) -> None:
         self.findings = tuple(Finding.from_dict(each) for each in record.findings)
@@ -250,7 +256,12 @@ class _Builder:
             events=tuple(self.events),
             sampled=self.sampled,
             exemplars=self.exemplars,
+            met=self._met(),
         )
+
+    def _met(self) -> dict[tuple[str, str], tuple[str, ...]]:
+        places = {(each.key.phase, each.id) for each in self.exemplars}
+        return {place: tuple(self.faulted[place]) for place in places if place in self.faulted}
 
     def _delivered(self, digest: Digest) -> Delivered:
         stretches = [each for each in self.timeline.stretches if not _of_warm_up(each)]

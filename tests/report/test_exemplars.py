@@ -9,8 +9,10 @@ import pytest
 from playwright.sync_api import Browser
 from support.journals import Scenario, records, write
 
-from chaos.journal.records import Plan
+from chaos.journal.records import Exemplars as ExemplarRecords
+from chaos.journal.records import Faulted, Plan
 from chaos.journal.result import Result
+from chaos.protocol.counters import FaultedRequest
 from chaos.protocol.digest import TRANSITION, Key
 from chaos.protocol.exemplars import Exemplar, Exemplars
 from chaos.report.pages.render import render
@@ -81,6 +83,35 @@ def test_the_command_replays_this_request_of_this_run(result: Result) -> None:
     assert command_of(of_locustfile)(one(BROKEN, 1, request="GET http://web/a?b='")) == (
         """curl -i -X GET --proxy http://127.0.0.1:8080 -H 'x-request-id: id-1' 'http://web/a?b='"'"''"""
     )
+
+
+def test_failures_of_an_application_are_said_to_be_of_unknown_cause_but_for_what_its_calls_met(result: Result) -> None:
+    """Its responses have no tag; the gateway recorded its calls under the id, the last one with an end of its own."""
+    answer = Key("main", "shop", "", "", 502)
+    tasks = [*result.plan.load["tasks"], {"name": "shop", "direct": True}]
+    found = with_plan(result, load={**result.plan.load, "tasks": tasks})
+    met = {("main", "id-1"): ("delay", "abort", "delay")}
+    sections = exemplars(replace(found, exemplars=kept(one(answer, 1), one(answer, 2), one(LOST, 3)), met=met))
+    assert [each.title for each in sections][:2] == ["Failures that no fault explains", "Failures of an application"]
+    assert [group.task for group in sections[0].groups] == ["cart"]
+    assert "may have met one" in sections[1].intro and "No fault was drawn" not in sections[1].intro
+    assert [row.what for row in sections[1].groups[0].rows] == ["its calls: aborted, delayed \u00d7 2", ""]
+
+
+def test_the_result_knows_what_the_calls_of_a_kept_request_met(result: Result) -> None:
+    *others, end = records(Scenario(requests=500, seconds=2))
+    failed = one(Key("main", "shop", "", "", 502), 1)
+    identifier = "0" * 36
+    rows: list[FaultedRequest] = [
+        {"id": each, "phase": phase, "fault": fault, "rule": "", "method": "GET", "target": "/", "authority": "web"}
+        for each, phase, fault in (
+            (identifier, "main", "delay"), (f"{identifier}-2", "main", "abort"), (identifier, "before", "abort"),
+            ("1" * 36, "main", "abort"),
+        )
+    ]  # fmt: skip
+    kept_one = ExemplarRecords(requests=(failed._replace(id=identifier).record(),))
+    found = Result.from_records([*others, Faulted(requests=tuple(rows)), kept_one, end])
+    assert found.met == {("main", identifier): ("delay", "abort")}
 
 
 @pytest.mark.parametrize("key", [BROKEN._replace(phase=TRANSITION), BROKEN._replace(phase="(faults switched by hand)")])

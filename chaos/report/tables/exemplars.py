@@ -64,21 +64,30 @@ class RequestSection:
 
 
 def exemplars(result: Result) -> tuple[RequestSection, ...]:
-    """Return the requests that were kept: failures that no fault explains, those with a fault, and the slowest."""
+    """Return the requests that were kept: failures that no fault explains, those that an application answered, those
+    with a fault, and the slowest."""
     command = command_of(result)
+    applications = {task["name"] for task in result.plan.load.get("tasks", ()) if task.get("direct")}
     failures = [each for each in result.exemplars.failures.items() if any(True for _ in each[1])]
-    own = [each for each in failures if each[0].fault in ("", UNCLEAR)]
+    untagged = [each for each in failures if each[0].fault in ("", UNCLEAR)]
+    own = [each for each in untagged if each[0].task not in applications]
+    answered = [each for each in untagged if each[0].task in applications]
     injected = [each for each in failures if each[0].fault not in ("", UNCLEAR)]
     slowest = [each for each in result.exemplars.slowest.items() if each[1].kept]
     sections = (
         _section("Failures that no fault explains", UNEXPLAINED, _failures(own, result, command, OPEN)),
+        _section("Failures of an application", ANSWERED, _failures(answered, result, command, 0 if own else OPEN)),
         _section("Failures that met a fault", INJECTED, _failures(injected, result, command)),
-        _section("The slowest", SLOWEST, [_slowest(*each, command) for each in sorted(slowest, key=_urgency)]),
+        _section("The slowest", SLOWEST, [_slowest(*each, result, command) for each in sorted(slowest, key=_urgency)]),
     )
     return tuple(section for section in sections if section.groups)
 
 
 UNEXPLAINED = "No fault was drawn for these: upstream answered so, or something on the way failed."
+ANSWERED = (
+    "No fault is tagged on these, as an application's own responses have no tag: its calls may have met one. Where the "
+    "gateway recorded faults under a request's id, they stand beside it; without, nobody knows."
+)
 INJECTED = "A rule aborted these, or delayed them before they failed."
 SLOWEST = "Of each task; those that a rule delayed stand apart from the others."
 
@@ -96,11 +105,12 @@ def _failures(
         counts[Kind.of(key)] += tally.count
     order = sorted(kinds, key=lambda each: (-counts[each[0]], each[0]))
     return [
-        _failure(kind, shelf, counts[kind], command, opened=place < opened) for place, (kind, shelf) in enumerate(order)
+        _failure(kind, shelf, counts[kind], result, command, opened=place < opened)
+        for place, (kind, shelf) in enumerate(order)
     ]
 
 
-def _failure(kind: Kind, shelf: Shelf, count: int, command: Command, *, opened: bool) -> RequestGroup:
+def _failure(kind: Kind, shelf: Shelf, count: int, result: Result, command: Command, *, opened: bool) -> RequestGroup:
     requests = sorted(shelf, key=lambda each: each.second)[:MOST_ROWS]
     label = frames.status_label(requests[0].key)
     failed_check = f"not the {kind.check} that its task expects" if kind.check and kind.status else ""
@@ -112,7 +122,7 @@ def _failure(kind: Kind, shelf: Shelf, count: int, command: Command, *, opened: 
         phase=kind.phase,
         note=_joined(notes),
         body=_common(requests),
-        rows=tuple(_rows(requests, command)),
+        rows=tuple(_rows(requests, result, command)),
         open=opened,
     )
 
@@ -123,7 +133,7 @@ def _urgency(slowest: tuple[tuple[str, str, bool], Slowest]) -> tuple[bool, int]
     return delayed, -found.kept[0].micros
 
 
-def _slowest(place: tuple[str, str, bool], slowest: Slowest, command: Command) -> RequestGroup:
+def _slowest(place: tuple[str, str, bool], slowest: Slowest, result: Result, command: Command) -> RequestGroup:
     phase, task, delayed = place
     return RequestGroup(
         title=words.seconds(slowest.kept[0].micros / 1e6),
@@ -132,7 +142,7 @@ def _slowest(place: tuple[str, str, bool], slowest: Slowest, command: Command) -
         phase=phase,
         note="delayed by a rule" if delayed else "",
         body=_common(slowest.kept),
-        rows=tuple(_rows(slowest.kept, command)),
+        rows=tuple(_rows(slowest.kept, result, command)),
     )
 
 
@@ -141,14 +151,14 @@ def _common(requests: Sequence[Exemplar]) -> str:
     return requests[0].body if len({each.body for each in requests}) == 1 else ""
 
 
-def _rows(requests: Sequence[Exemplar], command: Command) -> Iterator[RequestRow]:
+def _rows(requests: Sequence[Exemplar], result: Result, command: Command) -> Iterator[RequestRow]:
     common = _common(requests)
     for each in requests:
         yield RequestRow(
             id=each.id,
             sent=words.seconds(each.second),
             took=words.seconds(each.micros / 1e6),
-            what=_done_to(each),
+            what=_done_to(each) or _calls(result.met.get((each.key.phase, each.id), ())),
             answer=_answer(each),
             body="" if common else each.body,
             command=command(each),
@@ -169,6 +179,13 @@ def _done_to(one: Exemplar) -> str:
     way = f"{key.route} \u2192 {key.destination}" if key.route and key.destination else key.route or key.destination
     attempts = f"{key.attempts} attempts" if key.attempts > 1 else ""
     return _joined((way, _met(key.fault), attempts))
+
+
+def _calls(faults: Sequence[str]) -> str:
+    """Return what an application's calls met under its request's id, empty if nothing was recorded."""
+    counts = Counter(faults)
+    met = (_met(fault) + (f" \u00d7 {count}" if count > 1 else "") for fault, count in sorted(counts.items()))
+    return f"its calls: {', '.join(met)}" if counts else ""
 
 
 def _met(fault: str) -> str:
