@@ -16,7 +16,7 @@ from chaos.journal.identity import sample_bound
 from chaos.load.order import Order
 from chaos.load.recent import Recent
 from chaos.load.tags import UNTAGGED, Tags, of_head
-from chaos.protocol.digest import MOST_NAMES, OTHERS, TRANSITION, Digest, Key, Tally
+from chaos.protocol.digest import BY_HAND, MOST_NAMES, OTHERS, TRANSITION, Digest, Key, Tally
 from chaos.protocol.exemplars import NO_SHELF, NONE_SLOW, Exemplars, Shelf, Slowest
 from chaos.protocol.histogram import HALF_BITS, HIGHEST, Histogram
 from chaos.protocol.parts import MOST_USERS, Parts
@@ -130,7 +130,7 @@ class Recorder:
         """Return the digest key of a response."""
         phase = tags.phase
         if phase is None:
-            phase = self.phase if began_in in (None, self.phase) else TRANSITION
+            phase = self.phase if began_in in (None, self.phase) else _between(began_in, self.phase)
         name = self._tasks[task]
         return Key(phase, name, tags.route, tags.destination, status, tags.fault, tags.attempts, error, check)
 
@@ -252,3 +252,9 @@ def _tell_users(cohort: Cohort, parts: Parts, recent: Recent) -> None:
                 parts.add_user(outcome.key, user, count)
             recent.add(parts, trail, user)
         trail.clear()
+
+
+def _between(began_in: str | None, ended_in: str) -> str:
+    """Return the phase of a response that came in another than its request was sent in. What began or ended under
+    faults that somebody had set belongs to these, because no verdict may count it, that of the whole run included."""
+    return BY_HAND if BY_HAND in (began_in, ended_in) else TRANSITION

@@ -122,3 +122,26 @@ def test_a_stretch_without_faults_is_left_out_of_every_verdict(tmp_path: Path) -
         assert said == [f"by hand: {by_hand}; until that is undone, no verdict counts the requests"], "once"
     assert told.count(UNDONE) == len(SWITCHES)
     assert any(text.endswith("requests met faults switched by hand, and no verdict counts them") for text in told)
+
+
+@pytest.mark.slow
+def test_an_applications_responses_are_left_out_while_faults_are_set_by_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They have no tag: without the aborts, which are off for the first 2 000 calls, too few would fail."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    services = {"web": {"builtin": "webserver"}, "shop": {"builtin": "proxy", "url": "http://web"}}
+    load = {"users": 4, "until": "decided", "duration": "40s", "tasks": [{"get": "http://shop/"}]}
+    file = write(
+        tmp_path,
+        experiment(services=services, load=load, verify={"expect": ["failures > 45%"]}),
+        virtual_service(abort=50),
+    )
+    result = run(file, tmp_path, view=Setter)
+    found = next(each for each in result.findings if each.title == "failures > 45%")
+    assert found.verdict is Verdict.VERIFIED and found.estimate == pytest.approx(0.5, abs=0.05)
+    left_out = sum(
+        entry["count"] for line in journal(result.folder) if isinstance(line, DigestLine) for entry in line.entries
+        if entry["phase"] == BY_HAND
+    )  # fmt: skip
+    assert left_out >= 1500

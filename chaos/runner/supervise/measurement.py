@@ -8,7 +8,7 @@ from chaos.claims.finding import Finding
 from chaos.claims.judge.run_judge import RunJudge
 from chaos.journal.records import Counters, Faulted, Findings
 from chaos.protocol.counters import GatewayCounters
-from chaos.protocol.digest import WARM_UP, Digest
+from chaos.protocol.digest import BY_HAND, WARM_UP, Digest, EntryRecord
 from chaos.protocol.load_messages import DigestMessage, ExemplarsMessage, SampleMessage
 from chaos.runner.processes.admin import Admin
 from chaos.runner.processes.load_messages import digest_line, exemplars_record, sample_line
@@ -44,8 +44,13 @@ class Recording:
 
     # ---------------------------------------------------------------- messages of the load
     def digest(self, message: DigestMessage) -> Finding | None:
-        """Count one digest. Return the finding of the safeguard that fired, or None."""
+        """Count one digest. Return the finding of the safeguard that fired, or None.
+
+        Responses without a tag, as those of an application, came while somebody had set the faults, if the counters
+        that were read just now say so: the load learns of it later."""
         line = digest_line(message)
+        if self.by_hand:
+            line = replace(line, entries=tuple(map(_untagged_by_hand, line.entries)))
         self.journal.write(line)
         digest = Digest.of(line.entries, line.pairs, line.pending, line.parts)
         counted = digest.without(WARM_UP)
@@ -152,3 +157,7 @@ class Recording:
         if arrival_rate is not None and self.late > 0.01 * max(self.counted, 1):
             return f"{self.late} requests were due while no user was free; set load.users higher"
         return ""
+
+
+def _untagged_by_hand(entry: EntryRecord) -> EntryRecord:
+    return entry if entry["route"] or entry["phase"] == WARM_UP else {**entry, "phase": BY_HAND}

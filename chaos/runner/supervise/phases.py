@@ -9,7 +9,7 @@ from chaos.claims.finding import Finding
 from chaos.errors import EnvironmentFailed, ExitCode
 from chaos.formatting import listed
 from chaos.journal.records import Phase
-from chaos.protocol.digest import TRANSITION, WARM_UP
+from chaos.protocol.digest import BY_HAND, TRANSITION, WARM_UP
 from chaos.protocol.load_messages import LoadMessage
 from chaos.runner.plan.phases import RunPhase
 from chaos.runner.plan.run_plan import RunPlan
@@ -174,7 +174,7 @@ class Driver:
             if kind != "digest":
                 continue
             await self.standing.update_verdicts(self.gateway)
-            self._tell_what_is_by_hand()
+            await self._heed_what_is_by_hand()
             if phase.stop.requests is not None and self.standing.requests >= phase.stop.requests:
                 return "requests"
             if phase.stop.decided and self.standing.decided:
@@ -183,12 +183,14 @@ class Driver:
                 self._say_what_is_open(f"after {self.standing.requests} requests, ten times what was expected")
                 return "budget"
 
-    def _tell_what_is_by_hand(self) -> None:
-        """Report it when somebody has set faults or their levels, or has undone that."""
+    async def _heed_what_is_by_hand(self) -> None:
+        """Report it when somebody has set faults or their levels, or has undone that. Responses of an application have
+        no tag of the gateway's, so the load is told under what to count them."""
         now = self.standing.recording.by_hand
         if now == self._by_hand:
             return
         self._by_hand = now
+        await self.load.command("phase", name=BY_HAND if now else self.standing.phase.name)
         if now:
             self.say("warning", f"by hand: {listed(list(now))}; until that is undone, no verdict counts the requests")
         else:
@@ -217,7 +219,10 @@ class Driver:
     async def _on_load_message(self, message: LoadMessage) -> None:
         match message["type"]:
             case "digest":
-                fired = self.standing.recording.digest(message)
+                try:
+                    await self.standing.poll(self.gateway)
+                finally:  # a gateway that has ended takes no measurement with it
+                    fired = self.standing.recording.digest(message)
                 if fired is not None:
                     await self._stop_by(fired)
             case "sample":

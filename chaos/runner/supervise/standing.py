@@ -49,16 +49,21 @@ class Standing:
         return self._phase_began + self.phase.stop.limit
 
     async def update_verdicts(self, gateway: GatewayProcess | None, *, now: bool = False) -> None:
-        """Poll the gateway's counters, judge, and show the new findings. With `now`, faulted requests are polled even
-        if they were a moment ago. Raises EnvironmentFailed."""
+        """Judge, and show the new findings. With `now` everything is polled before, faulted requests even if they were
+        a moment ago. Raises EnvironmentFailed."""
         if self.phase.name == WARM_UP and not now:  # there is nothing to judge
             self.view.update(self._state())
             return
-        if gateway is not None and gateway.child.alive:
-            await self._poll(gateway, now=now)
+        if now:
+            await self.poll(gateway, now=True)
         starved = self.recording.starved(self.plan.load.arrival_rate)
         self.findings = self.recording.findings(starved=starved, more=self.more)
         self.view.update(self._state())
+
+    async def poll(self, gateway: GatewayProcess | None, *, now: bool = False) -> None:
+        """Read the gateway's counters, if there is one of ours; not during a warm-up. Raises EnvironmentFailed."""
+        if gateway is not None and gateway.child.alive and (now or self.phase.name != WARM_UP):
+            await self._poll(gateway, now=now)
 
     async def _poll(self, gateway: GatewayProcess, *, now: bool) -> None:
         """Poll the gateway. Raises EnvironmentFailed; if the gateway has just ended, the message says that instead of a
