@@ -29,6 +29,7 @@ from chaos.claims.hypotheses.expression import Names, parse_expression
 from chaos.claims.hypotheses.measure import Expression
 from chaos.claims.hypotheses.reading import hosts_of
 from chaos.claims.hypotheses.tokens import ExpressionError
+from chaos.claims.hypotheses.unseen import without_ids
 from chaos.claims.judge.run_judge import RunJudge
 from chaos.claims.routing import effects_of
 from chaos.errors import InvalidInput
@@ -142,6 +143,7 @@ class Gateway:
             hypotheses,
             hosts=hosts,
             confidence=confidence,
+            unseen=without_ids,
         )
         with self._lock:
             judge.observe(self._digest)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from chaos.testing import Chaos, Gateway, VerdictError
+from chaos.verify.verdict import Verdict
 
 pytest_plugins = ["pytester"]
 
@@ -102,6 +103,14 @@ def test_too_few_requests_decide_nothing(chaos: Chaos) -> None:
     with pytest.raises(VerdictError, match="inconclusive"):
         chaos.verify()
     assert chaos.verify(undecided=True)
+
+
+def test_masking_is_not_judged_as_no_request_of_a_test_is_followed(chaos: Chaos) -> None:
+    with chaos.rules(host="payments", abort={"percentage": 100, "httpStatus": 503}) as gateway:
+        ask(gateway, "payments", 20)
+        with pytest.raises(VerdictError, match="not followed by their id") as failed:
+            gateway.verify("masked(payments) > 90%", rules=False)
+    assert [each.verdict for each in failed.value.findings] == [Verdict.NOT_JUDGED]
 
 
 def test_faults_can_be_switched_off_while_the_test_runs(chaos: Chaos) -> None:

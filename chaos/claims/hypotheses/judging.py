@@ -10,6 +10,7 @@ from chaos.claims.hypotheses.hypothesis import Hosts, Hypothesis, Known
 from chaos.claims.hypotheses.masking import Masking
 from chaos.claims.hypotheses.measure import Expression
 from chaos.claims.hypotheses.measures import metric_of
+from chaos.claims.hypotheses.unseen import Unseen, nothing
 from chaos.claims.observations import Earliest, Observations, Observed
 from chaos.protocol.counters import GatewayCounters
 from chaos.verify.verdict import Verdict
@@ -17,7 +18,7 @@ from chaos.verify.verdict import Verdict
 
 class Hypotheses:
     """All hypotheses of an experiment. `observe` and `findings` are called as those of Judge. `tagged` is False if the
-    gateway sends no tags and has no counters: what only these show is not judged."""
+    gateway sends no tags and has no counters: what only these show is not judged, nor is what is `unseen`."""
 
     def __init__(
         self,
@@ -25,6 +26,7 @@ class Hypotheses:
         hosts: Hosts | None = None,
         *,
         tagged: bool = True,
+        unseen: Unseen = nothing,
         earliest: Earliest = lambda _: 0.0,
     ):
         self.all = tuple(
@@ -32,7 +34,7 @@ class Hypotheses:
             for number, expression in enumerate(expressions)
         )
         self.hosts = hosts or {}
-        self._tagged = tagged
+        self._tagged, self._unseen = tagged, unseen
         self.masking = Masking()
         self._earlier: GatewayCounters | None = None
 
@@ -50,11 +52,15 @@ class Hypotheses:
         return [self._judge(each, blank(each, confidence, alpha), known) for each in self.all]
 
     def _judge(self, hypothesis: Hypothesis, finding: Finding, known: Known) -> Finding:
-        reason = "" if self._tagged else hidden(hypothesis.expression)
+        reason = self._reason(hypothesis.expression)
         if reason:
-            sentence = f"Not judged: it cannot be seen from outside, as {reason}."
+            sentence = f"Not judged: {reason}."
             return replace(finding, verdict=Verdict.NOT_JUDGED, cause="unseen", ledgers=(), sentence=sentence)
         return metric_of(hypothesis.expression.left).judge(finding, hypothesis, known)
+
+    def _reason(self, expression: Expression) -> str:
+        outside = "" if self._tagged else hidden(expression)
+        return f"it cannot be seen from outside, as {outside}" if outside else self._unseen(expression)
 
 
 def hidden(expression: Expression) -> str:

@@ -11,6 +11,7 @@ from chaos.claims.hypotheses.hypothesis import Hosts
 from chaos.claims.hypotheses.judging import Hypotheses
 from chaos.claims.hypotheses.measure import Expression
 from chaos.claims.hypotheses.safeguards import Safeguard, Safeguards
+from chaos.claims.hypotheses.unseen import Unseen, nothing
 from chaos.claims.judge.judge import Judge, earliest_of
 from chaos.claims.observations import Observations, Observed
 from chaos.protocol.counters import FaultedRequest, GatewayCounters
@@ -33,8 +34,9 @@ class RunJudge:
         silent: Sequence[Finding] = (),
         confidence: float = 0.99,
         tagged: bool = True,
+        unseen: Unseen = nothing,
     ):
-        self._hypotheses = Hypotheses(hypotheses, hosts, tagged=tagged, earliest=earliest_of(expected))
+        self._hypotheses = Hypotheses(hypotheses, hosts, tagged=tagged, unseen=unseen, earliest=earliest_of(expected))
         self._judge = Judge(expected, confidence, self._hypotheses)
         self._safeguards = Safeguards(safeguards)
         self._silent = tuple(silent)

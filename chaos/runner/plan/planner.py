@@ -16,6 +16,7 @@ from chaos.claims.hypotheses.judging import hidden
 from chaos.claims.hypotheses.measure import Expression
 from chaos.claims.hypotheses.reading import names_of, read_hold, read_hypotheses, read_safeguards
 from chaos.claims.hypotheses.safeguards import Safeguard
+from chaos.claims.hypotheses.unseen import behind
 from chaos.claims.judge.forecast import plan_lines
 from chaos.claims.routing import effects_of, route_of
 from chaos.errors import InvalidInput, Problem
@@ -25,6 +26,7 @@ from chaos.experiment.safety import allowed, directed, task_problems
 from chaos.experiment.services import proxy_of
 from chaos.experiment.tasks import LoadTask, derive_tasks, tasks_of
 from chaos.mesh.compile.rules import Rules, compile_rules
+from chaos.mesh.source.document import Path as FieldPath
 from chaos.runner.plan.checked import Prepared, Read, prepare
 from chaos.runner.plan.engines import Engine
 from chaos.runner.plan.fed_rows import row_problems
@@ -57,6 +59,7 @@ def plan_prepared(prepared: Prepared, options: RunOptions) -> RunPlan:
     claims = _claims(reading, rules, tasks, planned)
     if options.gateway is not None:
         _check_safeguards(claims.safeguards, reading)
+    _check_watched(claims, tasks, reading)
     ruled = [with_rules(prepared, phase, rules, phase.place) for phase in planned]
     _check_rows(reading, tasks, ruled)
     phases = tuple(each.phase for each in ruled)
@@ -165,6 +168,21 @@ def _check_safeguards(safeguards: Sequence[Safeguard], reading: Reading) -> None
     problems = [
         reading.problem(("spec", "safeguards", index), message.format(reason)) for index, reason in found if reason
     ]
+    if problems:
+        raise InvalidInput(problems)
+
+
+def _check_watched(claims: Claims, tasks: Sequence[LoadTask], reading: Reading) -> None:
+    """Raise InvalidInput for safeguards that would never fire, and a search that would never end at a limit, because
+    no response of an application says what they watch."""
+    unseen = behind([task.name for task in tasks if task.direct])
+    watched: list[tuple[FieldPath, Expression]] = [
+        (("spec", "safeguards", index), each.expression) for index, each in enumerate(claims.safeguards)
+    ]
+    if claims.hold is not None:
+        watched.append((("spec", "search", "hold"), claims.hold))
+    found = [(path, unseen(expression)) for path, expression in watched]
+    problems = [reading.problem(path, f"cannot be seen: {reason}") for path, reason in found if reason]
     if problems:
         raise InvalidInput(problems)
 

@@ -18,6 +18,7 @@ from chaos.claims.hypotheses.measure import Expression
 from chaos.claims.hypotheses.measures import metric_of
 from chaos.claims.hypotheses.reading import hosts_of
 from chaos.claims.hypotheses.safeguards import Safeguard
+from chaos.claims.hypotheses.unseen import behind
 from chaos.claims.judge.forecast import PlanLine, expected_rate
 from chaos.claims.judge.judge import divide
 from chaos.claims.judge.run_judge import RunJudge
@@ -118,6 +119,7 @@ class RunPlan:
             silent=self.silent,
             confidence=self.confidence,
             tagged=self.gateway is None,
+            unseen=behind([task.name for task in self.tasks if task.direct]),
         )
 
     def level_judge(self, plan: SearchPlan, phase: RunPhase, confidence: float) -> RunJudge:

@@ -12,6 +12,7 @@ import pytest
 from chaos.claims.finding import Finding, Tally
 from chaos.claims.hypotheses.expression import Names, parse_expression
 from chaos.claims.hypotheses.judging import Hypotheses
+from chaos.claims.hypotheses.unseen import behind
 from chaos.claims.judge.judge import Judge
 from chaos.claims.observations import Observed
 from chaos.protocol.digest import Digest, Key
@@ -229,6 +230,25 @@ def test_what_only_tags_and_counters_say_is_not_judged_from_outside(text: str) -
         judge.observe(second(200, seed=number))
         found = judge.findings(None)
     assert [each.verdict for each in found] == [Verdict.NOT_JUDGED, V] and "from outside" in found[0].sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("aborted < 50%", Verdict.NOT_JUDGED),
+        ("other.delayed < 50%", Verdict.NOT_JUDGED),
+        ("cart.aborted < 2 * other.aborted", Verdict.NOT_JUDGED),
+        ("cart.aborted < 50%", V),
+        ("failures < 50%", V),
+    ],
+)
+def test_what_an_applications_calls_met_is_not_judged_by_its_own_responses(text: str, verdict: Verdict) -> None:
+    judge = Judge((), hypotheses=Hypotheses([parse_expression(text, NAMES)], unseen=behind(["other"])))
+    for number in range(10):
+        judge.observe(second(200, seed=number))
+        (found,) = judge.findings(None)
+    assert found.verdict is verdict
+    assert ("requests of other go to an application" in found.sentence) is (verdict is Verdict.NOT_JUDGED)
 
 
 def test_row_and_sentence_of_what_was_verified_earlier_have_the_same_counts() -> None:

@@ -9,10 +9,12 @@ import pytest
 from support.experiments import experiment, virtual_service, write
 from support.plans import FILE, planned, planned_web, refusals, text_of
 
+from chaos.errors import InvalidInput
 from chaos.runner.plan.options import RunOptions
 from chaos.runner.plan.phases import Stop
 from chaos.runner.plan.planner import plan_run
 from chaos.runner.plan.run_plan import RunPlan
+from chaos.verify.verdict import Verdict
 
 HEAD = "apiVersion: chaos/v1alpha1\nkind: Experiment\nspec:\n"
 RULES = "---\n" + text_of(virtual_service(abort=10))
@@ -246,6 +248,14 @@ DIRECTED = [
     ("http://shop.example.com/", ["*.example.com"], True),  # beyond this machine, and allowed by name
     ("http://lo/", ["lo"], False),  # a service stays one, whatever may be reached beyond this machine
 ]
+
+
+def test_what_no_response_of_an_application_says_is_not_judged_and_no_safeguard_watches_it() -> None:
+    load = {"client": "locust", "tasks": [{"name": "shop", "get": "http://127.0.0.1:1/"}]}
+    found = planned_web(load=load, verify={"expect": ["aborted < 50%"]}).judge().findings(None)
+    assert [each.verdict for each in found if each.title == "aborted < 50%"] == [Verdict.NOT_JUDGED]
+    with pytest.raises(InvalidInput, match="cannot be seen: requests of shop go to an application"):
+        planned_web(load=load, safeguards=[{"hold": "aborted < 50%", "for": "3s"}])
 
 
 @pytest.mark.parametrize(("url", "allowed", "direct"), DIRECTED)

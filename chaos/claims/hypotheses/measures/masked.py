@@ -40,7 +40,8 @@ class Masked(Metric):
         if found.faults.n:
             judged = against_limit(finding, expression, found.faults, found.unknown, found.most)
             return replace(judged, sentence=_sentence(judged, found))
-        aborted = sum(count_of(FaultKind.ABORT, counts["faults"]) for counts in rules_of(known.earlier, phase, rules))
+        counters = known.earlier or known.counters
+        aborted = sum(count_of(FaultKind.ABORT, counts["faults"]) for counts in rules_of(counters, phase, rules))
         if not aborted:
             return replace(finding, sentence="No fault was injected, so there was nothing to mask.")
         failures = share_of(Measure("failures", phase, task), known.observed).k
