@@ -131,12 +131,17 @@ def effects(a: Result, b: Result, thresholds: Thresholds = DEFAULT, *, only_shar
 
 
 def _tallies(a: Result, b: Result) -> Iterator[tuple[str, str, Tally, Tally]]:
-    """Yield the observed shares of the findings that both runs have."""
+    """Yield the shares of the findings that both runs have: as users saw them, or else as the gateway counted them,
+    which alone sees the calls of an application."""
     others = {finding.id: finding for finding in b.findings}
     for finding in a.findings:
         other = others.get(finding.id)
-        if other is not None and finding.unit == "share" and finding.observed and other.observed:
+        if other is None or finding.unit != "share":
+            continue
+        if finding.observed and other.observed:
             yield _subject(finding), finding.title, finding.observed, other.observed
+        elif finding.drawn and other.drawn and not (finding.observed or other.observed):
+            yield _subject(finding), finding.title, finding.drawn, other.drawn
 
 
 def _subject(finding: Finding) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import pytest
 from support.journals import Scenario, write
 
 from chaos.errors import InvalidInput
+from chaos.report.data.journal import read_run
 from chaos.report.pages.compare import compare, lines_of
+from chaos.report.tables.changes import effects as changed
 from chaos.report.tables.thresholds import parse_thresholds
 
 
@@ -38,6 +41,18 @@ def test_a_changed_share_is_seen_with_its_size_and_interval(tmp_path: Path) -> N
     found = effects(a, b)["abort 400"]
     assert found["seen"] and found["interval"][0] < -0.1 < found["interval"][1]
     assert "B is lower than A by" in found["sentence"]
+
+
+def test_what_the_gateway_alone_counted_is_compared_by_its_count(tmp_path: Path) -> None:
+    """The calls of an application: no user sees their faults."""
+    runs = [read_run(write(tmp_path / str(seed), requests=30_000, seconds=5, seed=seed)) for seed in (1, 2)]
+    unseen = [
+        replace(run, findings=[replace(each, drawn=each.observed, observed=None) for each in run.findings])
+        for run in runs
+    ]
+    assert [each.what for each in changed(*unseen, only_shares=True)] == ["abort 400"]
+    half = replace(unseen[1], findings=runs[1].findings)
+    assert changed(unseen[0], half, only_shares=True) == (), "two ledgers are no comparison"
 
 
 def test_a_slower_run_is_seen_in_its_latencies(tmp_path: Path) -> None:
