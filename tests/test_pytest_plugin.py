@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from chaos.errors import InvalidInput
 from chaos.testing import Chaos, Gateway, VerdictError
 from chaos.verify.verdict import Verdict
 
@@ -151,6 +152,22 @@ def test_the_fixture_comes_with_the_package_and_imports_nothing_heavy(pytester: 
     )
     result = pytester.run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
     result.assert_outcomes(passed=1)
+
+
+@pytest.mark.slow
+def test_the_documents_first_example_runs_as_it_stands(pytester: pytest.Pytester) -> None:
+    """With a tenth of its requests, which decide nothing yet."""
+    text = (Path(__file__).parent.parent / "docs/pytest.md").read_text(encoding="utf-8")
+    example = text.split("```python\n")[1].partition("```")[0]
+    shorter = example.replace("range(6000)", "range(600)").replace("tolerance=5)", "tolerance=5, undecided=True)")
+    assert "range(600)" in shorter and "undecided" in shorter
+    pytester.makepyfile(shorter)
+    pytester.runpytest_subprocess("-q").assert_outcomes(passed=1)
+
+
+def test_the_name_of_a_file_is_no_text_of_rules(chaos: Chaos) -> None:
+    with pytest.raises(InvalidInput, match=r"a file is given as Path\('shop.yaml'\)"), chaos.rules("shop.yaml"):
+        pass
 
 
 def test_a_failure_shows_the_tests_own_line_and_none_of_ours(pytester: pytest.Pytester) -> None:

@@ -48,7 +48,12 @@ def as_stream(
 def _text(document: Document) -> str:
     if isinstance(document, Path):
         return read_text(document)
-    return document if isinstance(document, str) else to_yaml(dict(document))
+    if not isinstance(document, str):
+        return to_yaml(dict(document))
+    name = document.strip()
+    if name.endswith((".yaml", ".yml", ".json")) and not set(name) & set("\n{:"):
+        raise InvalidInput.at("chaos.rules", f"{name!r} is taken for YAML text; a file is given as Path({name!r})")
+    return document
 
 
 def _one_rule(host: str, abort: Fault | None, delay: Fault | None) -> dict[str, object]:
