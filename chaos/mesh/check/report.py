@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from chaos.errors import Location, Problem
 from chaos.mesh.check.admission.resource import validate
 from chaos.mesh.check.analysis.resources import analyze
+from chaos.mesh.check.known_services import known_services
 from chaos.mesh.check.pitfalls.binding import proxy_played
 from chaos.mesh.check.pitfalls.routes import pitfalls
 from chaos.mesh.model.resources import Resources
@@ -66,7 +67,8 @@ def check_documents(files: Iterable[Documents]) -> list[Problem]:
 
 def findings(resources: Resources, documents: Sequence[Document] = ()) -> list[Problem]:
     """Return all findings about resources of the right shape."""
-    return _once([*validate(resources), *analyze(resources, documents), *pitfalls(resources, proxy_played(documents))])
+    infos = pitfalls(resources, proxy_played(documents), known_services(resources, documents))
+    return _once([*validate(resources), *analyze(resources, documents), *infos])
 
 
 def refusals(resources: Resources) -> list[Problem]:

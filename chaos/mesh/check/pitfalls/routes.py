@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 from chaos.errors import Problem
 from chaos.mesh.check.cursor import At
+from chaos.mesh.check.known_services import KnownServices
 from chaos.mesh.check.pitfalls.beside import beside_pitfalls
 from chaos.mesh.check.pitfalls.binding import binding_pitfalls
 from chaos.mesh.check.pitfalls.faults import fault_pitfalls
+from chaos.mesh.check.pitfalls.misspelt import misspelt_pitfalls
 from chaos.mesh.check.pitfalls.reach import reach_pitfalls
 from chaos.mesh.check.pitfalls.regexes import regex_pitfalls
 from chaos.mesh.check.pitfalls.rewrites import rewrite_pitfalls
@@ -31,14 +33,16 @@ if TYPE_CHECKING:
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"]
 
 
-def pitfalls(resources: Resources, proxy: Proxy) -> list[Problem]:
-    """Return the infos on all resources; `proxy` is the one that the gateway plays."""
+def pitfalls(resources: Resources, proxy: Proxy, known: KnownServices) -> list[Problem]:
+    """Return the infos on all resources; `proxy` is the one that the gateway plays, `known` are the services that
+    exist."""
     problems: list[Problem] = []
     sidecar = sidecar_of(resources.sidecars, proxy)
     for service in resources.virtual_services:
         at = At(service, ("spec",), problems)
         _virtual_service(at, service)
         binding_pitfalls(at, service, proxy, sidecar)
+        misspelt_pitfalls(at, service, known)
     for rule in resources.destination_rules:
         _destination_rule(At(rule, ("spec",), problems), rule.spec)
     beside_pitfalls(lambda resource: At(resource, ("spec",), problems), resources)
