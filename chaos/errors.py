@@ -34,14 +34,14 @@ class ExitCode(IntEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Location:
-    """A place in a file; line and column count from 1."""
+    """A place in a file; line and column count from 1. Line 0: an argument, or a folder, which has no lines."""
 
     file: str
     line: int = 1
     column: int = 1
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +120,11 @@ class InvalidInput(ChaosError):  # noqa: N818 - named for what happened, as in h
     @classmethod
     def at(cls, file: str, message: str, *, line: int = 1, column: int = 1, path: str = "") -> InvalidInput:
         return cls([Problem(Location(file, line, column), path, message)])
+
+    @classmethod
+    def of(cls, what: str, message: str) -> InvalidInput:
+        """Return the error about something that has no lines: an argument of the command, or a folder."""
+        return cls.at(what, message, line=0)
 
 
 class EnvironmentFailed(ChaosError):  # noqa: N818 - as above

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from chaos.claims.hypotheses.expression import parse_expression
 from chaos.claims.hypotheses.measure import Measure
-from chaos.claims.hypotheses.tokens import ExpressionError
+from chaos.claims.hypotheses.tokens import ExpressionError, quoting
 from chaos.units import parse_duration
 
 _CLAIM = re.compile(
@@ -87,7 +87,7 @@ def _measure(what: str, text: str) -> Measure:
     try:
         measure = parse_expression(f"{what} < 50%").left
     except ExpressionError as error:
-        raise ClaimError(f"{error.message}, in {text!r}") from None
+        raise ClaimError(quoting(error.message, repr(text))) from None
     if measure.unit != "share" or measure.metric == "masked":
         raise ClaimError(f"{measure} is no share of the samples, in {text!r}")
     return measure

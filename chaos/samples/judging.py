@@ -14,6 +14,7 @@ from chaos.claims.gateway_ledger import GatewayLedger
 from chaos.claims.hypotheses.hypothesis import Hypothesis
 from chaos.claims.hypotheses.judging import Hypotheses, blank, hidden
 from chaos.claims.hypotheses.measure import Expression, Measure
+from chaos.claims.hypotheses.tokens import quoting
 from chaos.claims.hypotheses.tokens import unknown as unknown_name
 from chaos.claims.judge.judge import Judge, divide, earliest_of
 from chaos.claims.observations import Observations, Observed, Running
@@ -73,7 +74,7 @@ class SampleJudge:
         for option, text, measure in self.measures:
             message = _no_such_name(measure, tasks, phases)
             if message:
-                problems += InvalidInput.at(option, f"{message}, in `{text}`").problems
+                problems += InvalidInput.at(option, quoting(message, f"`{text}`")).problems
         if problems:
             raise InvalidInput(problems)
 

@@ -64,7 +64,7 @@ def test_what_is_unknown_is_said_with_what_was_probably_meant(
             ("web", "write it like webserver.abort=10 (percent) or webserver.fixedDelay=250ms"),
         ):
             assert call(["ctl", "set", "web.abort=50", text]) == 2
-            assert message in capsys.readouterr().err
+            assert capsys.readouterr().err.startswith(f"{text}: {message}")
         assert call(["ctl", "reset", "wep"]) == 2
         capsys.readouterr()
         for name in ("web.default", "web.default.svc.cluster.local", "web[0]", RULE):

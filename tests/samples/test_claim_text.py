@@ -48,7 +48,7 @@ def test_words_of_counts_may_be_any() -> None:
         ("abort 50% ± 0", "a tolerance of 0 points in 'abort 50% ± 0' is not between 0 and 50"),
         ("abort 5xx 50%", "'5xx' in 'abort 5xx 50%' is no status; write it like `abort 503 50%`"),
         ("delay 5 50%", "'5' is not a duration; write it like 5s, 100ms or 1m30s, in 'delay 5 50%'"),
-        ("failuers 5%", "unknown metric 'failuers'; did you mean 'failures'?, in 'failuers 5%'"),
+        ("failuers 5%", "unknown metric 'failuers'; did you mean 'failures'? (in 'failuers 5%')"),
         ("p99 50%", "p99 is a latency; compare it with a duration like 200ms, in 'p99 50%'"),
     ],
 )

@@ -195,7 +195,7 @@ def test_requests_without_a_response_may_have_met_anything() -> None:
 @pytest.mark.parametrize(
     ("expect", "message"),
     [
-        ("byu.failures < 5%", "--expect:1:1: unknown task 'byu'; did you mean 'buy'?, in `byu.failures < 5%`"),
+        ("byu.failures < 5%", "--expect:1:1: unknown task 'byu'; did you mean 'buy'? (in `byu.failures < 5%`)"),
         ("storm: p99 < 1s", "--expect:1:1: unknown phase 'storm'; there are none, in `storm: p99 < 1s`"),
     ],
 )

@@ -61,6 +61,11 @@ def unknown(what: str, word: str, known: Iterable[str]) -> str:
     return f"unknown {what} {word!r}; " + (f"there are {listed(known)}" if known else "there are none")
 
 
+def quoting(message: str, text: str) -> str:
+    """Return the message with the text that it is about."""
+    return f"{message} (in {text})" if message.endswith("?") else f"{message}, in {text}"
+
+
 def listed(names: Iterable[str]) -> str:
     *rest, last = [repr(name) if " " in name else name for name in names]
     return f"{', '.join(rest)} and {last}" if rest else last

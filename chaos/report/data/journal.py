@@ -53,5 +53,5 @@ def journal_of(run: Path) -> Path:
     if run.name == LATEST and run.parent.is_dir() and not run.exists():
         return journal_of(run.parent)
     if not run.exists():
-        raise InvalidInput.at(str(run), "there is no such run")
-    raise InvalidInput.at(str(run), f"is not the folder of a run: there is no {JOURNAL} in it")
+        raise InvalidInput.of(str(run), "there is no such run")
+    raise InvalidInput.of(str(run), f"is not the folder of a run: there is no {JOURNAL} in it")

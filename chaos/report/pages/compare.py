@@ -61,13 +61,13 @@ def compare(
     `engines` when both had the same."""
     folders = (journal_of(a).parent, journal_of(b).parent)
     if folders[0].resolve() == folders[1].resolve():
-        raise InvalidInput.at(str(b), "is the run that it is to be compared with; give two runs")
+        raise InvalidInput.of(str(b), "is the run that it is to be compared with; give two runs")
     first, second = (with_busiest(read_run(folder)) for folder in folders)
     _check(first, second, str(b))
     both = (_engine(first), _engine(second)) if engines else None
     if both is not None:
         if both[0] == both[1]:
-            raise InvalidInput.at(str(b), f"is a run with {both[1]}, as the other is; --engines compares two engines")
+            raise InvalidInput.of(str(b), f"is a run with {both[1]}, as the other is; --engines compares two engines")
         if thresholds.shares == DEFAULT.shares:
             thresholds = replace(thresholds, shares=Limit(absolute=max(first.plan.tolerance, second.plan.tolerance)))
     with only_damage(journal_of(b)):
@@ -129,7 +129,7 @@ def _check(a: Result, b: Result, where: str) -> None:
         reason = (
             f"is a run of {b.plan.name!r}, the other of {a.plan.name!r}; only runs of one experiment are comparable"
         )
-        raise InvalidInput.at(where, reason)
+        raise InvalidInput.of(where, reason)
 
 
 def _verdict(found: tuple[Effect, ...], engines: Engines | None = None) -> dict[str, Any]:

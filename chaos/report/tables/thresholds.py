@@ -53,7 +53,7 @@ def parse_thresholds(text: str) -> Thresholds:
     for part in filter(None, (each.strip() for each in text.split(","))):
         key, equals, value = part.partition("=")
         if key not in KEYS or not equals:
-            raise InvalidInput.at("--threshold", f"{part!r}: write NAME=VALUE, with a name of {', '.join(KEYS)}")
+            raise InvalidInput.of("--threshold", f"{part!r}: write NAME=VALUE, with a name of {', '.join(KEYS)}")
         limit = _limit(key, value.strip())
         if key in LATENCIES:
             found = replace(found, quantiles={**found.quantiles, key: limit})
@@ -73,7 +73,7 @@ def _limit(key: str, value: str) -> Limit:
         return Limit(absolute=_number(value.removesuffix("%")) / 100)
     except ValueError:
         right = "10% or 20ms" if key in LATENCIES or key == "latency" else "a number of points, like 1"
-        raise InvalidInput.at("--threshold", f"{key}={value}: write {right}") from None
+        raise InvalidInput.of("--threshold", f"{key}={value}: write {right}") from None
 
 
 def _number(text: str) -> float:

@@ -25,7 +25,7 @@ def find(address: str | None, token: str | None) -> Admin:
         try:
             host, port = read_address(address.removeprefix("http://").rstrip("/"))
         except ValueError as error:
-            raise InvalidInput.at("--admin", str(error)) from None
+            raise InvalidInput.of("--admin", str(error)) from None
         return Admin(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}", token)
     running = list(gateways())
     if not running:

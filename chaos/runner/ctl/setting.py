@@ -33,7 +33,7 @@ def settings(texts: Iterable[str], faults: FaultsInForce) -> list[Setting]:
         try:
             found += _settings(text, faults)
         except ValueError as error:
-            problems.append(Problem(Location(text), "", str(error)))
+            problems.append(Problem(Location(text, 0), "", str(error)))
     if problems:
         raise InvalidInput(problems)
     return found
@@ -103,7 +103,7 @@ def reset(admin: Admin, names: Iterable[str], faults: FaultsInForce) -> None:
         try:
             wanted += rules_of(name, faults)
         except ValueError as error:
-            problems.append(Problem(Location(name), "", str(error)))
+            problems.append(Problem(Location(name, 0), "", str(error)))
     if problems:
         raise InvalidInput(problems)
     for rule in wanted:
