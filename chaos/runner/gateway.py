@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Callable
 
 from chaos.errors import ChaosError, ExitCode
 from chaos.gateway.process.main import run_gateway
@@ -17,12 +18,17 @@ from chaos.runner.plan.gateway_rules import GatewayRules
 
 def main() -> int:
     """Serve the plan from stdin and return the exit code. Errors are printed on stderr."""
+    return plan_from_stdin(lambda plan: serve_plan(plan, exit_with_stdin=True))
+
+
+def plan_from_stdin(serve: Callable[[GatewayPlan], int]) -> int:
+    """Serve the plan on the first line of stdin and return the exit code. Errors are printed on stderr."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     line = sys.stdin.buffer.readline()
     if not line.strip():
         return 0  # stdin closed: the parent does not want a gateway any more
     try:
-        return serve_plan(GatewayPlan.of(line), exit_with_stdin=True)
+        return serve(GatewayPlan.of(line))
     except ChaosError as error:
         print(error, file=sys.stderr)
         return int(error.exit_code)

@@ -6,20 +6,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
 import sys
 import tempfile
 from pathlib import Path
 
 from chaos.engines.envoy.binary import Binary, envoy_binary
 from chaos.engines.envoy.measured import Files
-from chaos.errors import ChaosError, EnvironmentFailed, ExitCode
+from chaos.errors import EnvironmentFailed
 from chaos.gateway.process.app import Stop, admin, announced
 from chaos.gateway.process.options import GatewayOptions, bind, split_address, url_of
 from chaos.mesh.compile.rules import Rules
 from chaos.protocol.gateway_plan import GatewayPlan
 from chaos.runner.envoy.control import EnvoyControl
-from chaos.runner.gateway import options_of
+from chaos.runner.gateway import options_of, plan_from_stdin
 from chaos.runner.plan.gateway_rules import GatewayRules
 from chaos.runner.processes.child import Child
 
@@ -32,22 +31,15 @@ GRACE = 1.0  # seconds for Envoy to end
 def main() -> int:
     """Serve the plan from stdin and return the exit code. Errors are printed on stderr. The first argument names the
     program; without one it is looked for."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    line = sys.stdin.buffer.readline()
-    if not line.strip():
-        return 0  # stdin closed: the parent does not want a gateway any more
-    try:
-        plan = GatewayPlan.of(line)
-        rules = GatewayRules(plan)
-        options = options_of(plan, rules, exit_with_stdin=True)
-        options.check()
-        return asyncio.run(_serve(options, rules.compiled(), envoy_binary(*sys.argv[1:2])))
-    except ChaosError as error:
-        print(error, file=sys.stderr)
-        return int(error.exit_code)
-    except (TypeError, ValueError) as error:
-        print(f"not a plan for a gateway: {error}", file=sys.stderr)
-        return int(ExitCode.USAGE)
+    return plan_from_stdin(_serve_plan)
+
+
+def _serve_plan(plan: GatewayPlan) -> int:
+    """Serve until a signal comes and return the exit code. Raises InvalidInput and EnvironmentFailed."""
+    rules = GatewayRules(plan)
+    options = options_of(plan, rules, exit_with_stdin=True)
+    options.check()
+    return asyncio.run(_serve(options, rules.compiled(), envoy_binary(*sys.argv[1:2])))
 
 
 async def _serve(options: GatewayOptions, rules: Rules, binary: Binary) -> int:
