@@ -41,15 +41,17 @@ class Recording:
         self._seconds = 0.0
         self._faulted = 0
         self._faulted_at = 0.0
+        self._decided_by_hand = (False, False)  # at the last two readings of the counters
 
     # ---------------------------------------------------------------- messages of the load
     def digest(self, message: DigestMessage) -> Finding | None:
         """Count one digest. Return the finding of the safeguard that fired, or None.
 
-        Responses without a tag, as those of an application, came while somebody had set the faults, if the counters
-        that were read just now say so: the load learns of it later."""
+        Responses without a tag, as those of an application, may have come while somebody had set the faults, if the
+        gateway has decided anything so since the counters were read the time before last: the load learns of it
+        later."""
         line = digest_line(message)
-        if self.by_hand:
+        if any(self._decided_by_hand):
             line = replace(line, entries=tuple(map(_untagged_by_hand, line.entries)))
         self.journal.write(line)
         digest = Digest.of(line.entries, line.pairs, line.pending, line.parts)
@@ -127,7 +129,10 @@ class Recording:
 
     async def poll_counters(self, admin: Admin) -> None:
         """Read the gateway's counters and write them to the journal."""
+        before = _by_hand_calls(self.counters)
         self.counters = await admin.counters()
+        now = bool(self.by_hand) or _by_hand_calls(self.counters) != before
+        self._decided_by_hand = (self._decided_by_hand[1], now)
         self.journal.write(Counters(counters=self.counters))
 
     async def poll_faulted(self, admin: Admin, *, now: bool = False) -> None:
@@ -157,6 +162,12 @@ class Recording:
         if arrival_rate is not None and self.late > 0.01 * max(self.counted, 1):
             return f"{self.late} requests were due while no user was free; set load.users higher"
         return ""
+
+
+def _by_hand_calls(counters: GatewayCounters | None) -> int:
+    """Return how many requests the gateway has decided as somebody had set it."""
+    rules = counters["phases"].get(BY_HAND, {}) if counters is not None else {}
+    return sum(each["requests"] for each in rules.values())
 
 
 def _untagged_by_hand(entry: EntryRecord) -> EntryRecord:
