@@ -4,8 +4,8 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 ON_TWO_CORES := -n 2 --dist worksteal
 # Tests that measure no time, so that they may share the machine with each other.
-TIMELESS := $(addprefix tests/, claims experiment journal mesh protocol route_tests samples verify \
-    adversaries/test_simulated.py conformance/test_recorded.py engines report services)
+TIMELESS := $(addprefix tests/, adversaries claims cli engines experiment journal mesh protocol report route_tests samples \
+    services verify conformance/test_recorded.py $(addprefix runner/, envoy live test_replay.py test_replaying.py test_secrets.py))
 
 .PHONY: help run test test-all lint types format docs bench fuzz recorded interleave kills engines right calibration clean
 
