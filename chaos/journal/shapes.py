@@ -37,8 +37,8 @@ class Shape(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
 
 
-class EntryShape(Shape):
-    """An outcome of a digest."""
+class KeyShape(Shape):
+    """What every record of an outcome has (chaos/protocol/digest.py::KeyRecord)."""
 
     phase: Text
     task: Text
@@ -47,6 +47,11 @@ class EntryShape(Shape):
     status: Status
     fault: Text
     attempts: Annotated[int, Strict(), Field(ge=0, le=10**6)]
+
+
+class EntryShape(KeyShape):
+    """An outcome of a digest."""
+
     error: Text = ""
     check: Text = ""
     count: Count
@@ -273,15 +278,8 @@ class SampleRecord(Shape):
     requests: list[tuple[Text, Text, Status, Text, Text]] = []
 
 
-class ExemplarShape(Shape):
+class ExemplarShape(KeyShape):
     id: Text
-    phase: Text
-    task: Text
-    route: Text
-    destination: Text
-    status: Status
-    fault: Text
-    attempts: Annotated[int, Strict(), Field(ge=0, le=10**6)]
     error: Text
     check: Text
     second: Seconds

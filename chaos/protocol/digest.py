@@ -86,8 +86,8 @@ class PairKey(NamedTuple):
     kind: str  # a FaultKind
 
 
-class EntryRecord(TypedDict):
-    """The journal's form of one outcome: a Key, its count, and its latencies as encoded histograms."""
+class KeyRecord(TypedDict):
+    """The fields of a Key that every record of an outcome has."""
 
     phase: str
     task: str
@@ -96,6 +96,11 @@ class EntryRecord(TypedDict):
     status: int
     fault: str
     attempts: int
+
+
+class EntryRecord(KeyRecord):
+    """The journal's form of one outcome: a Key, its count, and its latencies as encoded histograms."""
+
     error: NotRequired[str]
     check: NotRequired[str]
     count: int

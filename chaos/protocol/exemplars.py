@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple
 
 from chaos.faults import FaultKind
-from chaos.protocol.digest import PASSED, Key, failed
+from chaos.protocol.digest import PASSED, Key, KeyRecord, failed
 
 FIRST = 3
 """Failures of a kind that are kept because they came first."""
@@ -32,19 +32,12 @@ MOST_BODY = 300
 _NOTHING, _ANYTHING = "", "\x7f"  # bounds for ids: no id is below the one, every id below the other
 
 
-class ExemplarRecord(TypedDict):
+class ExemplarRecord(KeyRecord):
     """One request in the journal: `second` is when it was sent, since the load began; `latency` in seconds; `body` the
     first MOST_BODY bytes of the response as text; `reason` why there is no response, or why a locustfile calls it a
     failure; `request` is method and URL where no task has them (a locustfile). The others are a digest's key."""
 
     id: str
-    phase: str
-    task: str
-    route: str
-    destination: str
-    status: int
-    fault: str
-    attempts: int
     error: str
     check: str
     second: float
@@ -131,7 +124,7 @@ class Shelf:
     def add(self, one: Exemplar) -> bool:
         """Keep the request if it belongs here. Returns whether it does."""
         early = _insert(self.first, one, FIRST, _by_second)
-        small = bool(one.id) and _insert(self.by_id, one, BY_ID, _by_id)
+        small = bool(one.id) and _insert(self.by_id, one, BY_ID, _identity)
         if len(self.first) == FIRST and len(self.by_id) == BY_ID:
             self.below = self.by_id[-1].id
         return early or small
@@ -218,15 +211,12 @@ class Exemplars:
 
 
 def _identity(one: Exemplar) -> tuple[str, float]:
+    """Return what tells it from others, and sorts it by its id."""
     return one.id, one.second
 
 
 def _by_second(one: Exemplar) -> tuple[float, str]:
     return one.second, one.id
-
-
-def _by_id(one: Exemplar) -> tuple[str, float]:
-    return one.id, one.second
 
 
 def _by_slowness(one: Exemplar) -> tuple[int, str, float]:

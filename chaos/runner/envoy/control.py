@@ -205,13 +205,13 @@ class EnvoyControl:
         """Change what is in force, and wait until Envoy has taken it up. Raises InvalidInput if it refuses it."""
         async with self._changing:
             change()
-            await self._taken_up(self._write_clusters)
+            if self._exported.clusters() != self._clusters:
+                await self._taken_up(self._write_clusters)
             await self._taken_up(self._write_routes)
 
-    async def _taken_up(self, write: Callable[[], bool]) -> None:
+    async def _taken_up(self, write: Callable[[], None]) -> None:
         before = await self._interface.statistics()
-        if not write():
-            return
+        write()
         try:
             async with asyncio.timeout(CHANGE):
                 while (now := await self._interface.statistics()).changes == before.changes:
@@ -223,18 +223,14 @@ class EnvoyControl:
         except TimeoutError:
             raise EnvironmentFailed(f"Envoy did not take up new routes within {CHANGE:g} s") from None
 
-    def _write_clusters(self) -> bool:
-        """Write the clusters if they are others than before. Return whether they are."""
-        clusters = self._exported.clusters()
-        if clusters == self._clusters:
-            return False
-        self._clusters = clusters
+    def _write_clusters(self) -> None:
+        """Write the clusters of the rules."""
+        self._clusters = self._exported.clusters()
         self._numbers += 1
-        _write(self._files.clusters, discovery(self._numbers, clusters))
-        return True
+        _write(self._files.clusters, discovery(self._numbers, self._clusters))
 
-    def _write_routes(self) -> bool:
-        """Write a new generation of routes. Return True."""
+    def _write_routes(self) -> None:
+        """Write a new generation of routes."""
         known = dict(self._rules)
         self._rules += [(rule.key, rule.name) for rule, _ in self._in_force.rules.listing() if rule.key not in known]
         self._numbers += 1
@@ -242,7 +238,6 @@ class EnvoyControl:
         self._ledger.know(made)
         indexes = {key: index for index, (key, _) in enumerate(self._rules)}
         _write(self._files.routes, discovery(made.number, self._exported.routes(made, indexes)))
-        return True
 
 
 def _write(path: Path, document: Message) -> None:
