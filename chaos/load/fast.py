@@ -17,6 +17,7 @@ from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST
 from chaos.load.checks import MOST_BODY, check_of
 from chaos.load.fed import rows_of
 from chaos.load.recorder import Cohort, Outcome
+from chaos.load.secure import SecureClients
 from chaos.load.shared import Shared
 from chaos.load.tags import UNTAGGED, bodiless, from_outside, of_headers
 from chaos.protocol.digest import NO_RESPONSE
@@ -65,7 +66,8 @@ def fast_user(shared: Shared) -> type[FastHttpUser]:
     open_model = plan.arrival_rate is not None
 
     def asked(task: Task) -> tuple[Task, str]:
-        return task, task.url if task.direct else plan.gateway.rstrip("/") + task.target
+        whole = task.direct or plan.is_secure(task)
+        return task, task.url if whole else plan.gateway.rstrip("/") + task.target
 
     asks = [asked(each) for each in plan.tasks]
     fed = [rows_of(plan, sequence, each, asked) for each in plan.tasks]
@@ -80,6 +82,8 @@ def fast_user(shared: Shared) -> type[FastHttpUser]:
         network_timeout = connection_timeout = longest
 
         def __init__(self, environment: Any):
+            if plan.secure is not None:
+                self.client_pool = SecureClients(plan, self)
             super().__init__(environment)
             self.previous: Outcome | None = None
             self.cohort: Cohort | None = None  # of the request that is in flight

@@ -24,11 +24,12 @@ from locust.util.load_locustfile import load_locustfile
 
 from chaos.load.fast import kind_of
 from chaos.load.recorder import Cohort, Outcome
+from chaos.load.secure import SecureClients, send_securely
 from chaos.load.shared import Shared
 from chaos.load.tags import UNTAGGED, bodiless, from_outside, of_headers
 from chaos.loopback import is_loopback
 from chaos.protocol.digest import MOST_NAMES
-from chaos.protocol.load_plan import BadPlan
+from chaos.protocol.load_plan import BadPlan, Plan
 
 ID = "x-request-id"
 SENDING = "chaos-request"  # in the context that Locust's event carries: the Sending
@@ -39,6 +40,7 @@ FAILED = "failed"  # the locustfile marked the response as a failure, whatever i
 
 def environment_of_file(path: str, shared: Shared) -> Environment:
     """Return Locust's environment for the file's users, sent through the gateway and counted. Raises BadPlan."""
+    os.environ.update(shared.plan.variables)
     try:
         found, shapes = load_locustfile(os.path.abspath(path))
     except Exception as error:
@@ -46,7 +48,7 @@ def environment_of_file(path: str, shared: Shared) -> Environment:
     if not found:
         raise BadPlan(f"{path}: no user class; derive one from locust.HttpUser or locust.FastHttpUser")
     for each in found.values():
-        send_through(each, shared.plan.gateway)
+        send_through(each, shared.plan)
     for session in (HttpSession, FastHttpSession):
         session.request = identified(session.request, shared)  # type: ignore[method-assign]
     environment = Environment(
@@ -69,23 +71,35 @@ def where_it_failed(path: str, error: Exception) -> str:
     return f"{path}:{line or 1}: {type(error).__name__}: {error}"
 
 
-def send_through(users: type[User], gateway: str) -> None:
-    """Send the users of a class through the gateway: as their host if they have none, as their proxy if they have
-    one."""
+def send_through(users: type[User], plan: Plan) -> None:
+    """Send the users of a class through the gateway: as their host if they have none, as their proxy if they have one;
+    and what they send over TLS to its HTTPS listener, if there is one."""
+    gateway, secure = plan.gateway, plan.secure is not None
     if users.host is None:
         users.host = gateway
-    if is_loopback(urlsplit(users.host).hostname or ""):
-        return
+    behind = not is_loopback(urlsplit(users.host).hostname or "")
     if issubclass(users, FastHttpUser):
-        users.proxy_host, users.proxy_port = urlsplit(gateway).hostname, urlsplit(gateway).port or 80
+        if behind:
+            users.proxy_host, users.proxy_port = urlsplit(gateway).hostname, urlsplit(gateway).port or 80
+        if secure and users.client_pool is None:
+            _prepare(users, before=lambda self: setattr(self, "client_pool", SecureClients(plan, self)))
     elif issubclass(users, HttpUser):
-        start: Any = users.__init__
+        if behind:
+            _prepare(users, after=lambda self: setattr(self.client, "proxies", {"http": gateway}))
+        if secure:
+            _prepare(users, after=lambda self: send_securely(self.client, plan))
 
-        def start_behind_gateway(self: Any, *arguments: Any, **named: Any) -> None:
-            start(self, *arguments, **named)
-            self.client.proxies = {"http": gateway}
 
-        users.__init__ = start_behind_gateway  # type: ignore[method-assign]
+def _prepare(users: type[User], *, before: Callable[[Any], object] = id, after: Callable[[Any], object] = id) -> None:
+    """Do something with each user of a class before it is made, or once it is."""
+    start: Any = users.__init__
+
+    def start_prepared(self: Any, *arguments: Any, **named: Any) -> None:
+        before(self)
+        start(self, *arguments, **named)
+        after(self)
+
+    users.__init__ = start_prepared  # type: ignore[method-assign]
 
 
 class Sending:

@@ -21,7 +21,8 @@ class BadPlan(ValueError):  # noqa: N818 - named for what it is
 class Task:
     """One kind of request.
 
-    `url` names a mesh host and goes to the gateway with that Host; a `direct` task goes to the URL's own address.
+    `url` names a mesh host and goes to the gateway with that Host, an `https` one to the plan's `secure` listener if
+    there is one; a `direct` task goes to the URL's own address.
     `timeout` is in seconds, for the whole exchange. `expect` may have `status` (a list of numbers and `2xx`), `body`
     (a text, or `/regex/`) and `json`: what is checked of each response. `fed` are the parts that a row of the plan's
     feeder fills."""
@@ -59,7 +60,10 @@ class Task:
 class Plan:
     """What one load process does.
 
-    `gateway` is its URL. `duration` (seconds) or `requests`, whichever is reached first, ends the load; without both it
+    `gateway` is its URL. `secure` is the URL of its first HTTPS listener, to which tasks with an https URL go, over TLS
+    with the URL's host as server name; `ca` is the file with the CA (PEM) by which it is known. `variables` are set in
+    the environment before a locustfile is loaded.
+    `duration` (seconds) or `requests`, whichever is reached first, ends the load; without both it
     runs until it is stopped. `arrival_rate` (requests per second) makes it an open model; `arrivals` is one of
     ARRIVALS. `stages` are `[seconds, users, spawn rate]`, one after the other, in place of `users` and `spawn_rate`;
     the first is longer by the seconds of `warmup`, which precede the first phase.
@@ -73,6 +77,9 @@ class Plan:
 
     gateway: str
     tasks: tuple[Task, ...]
+    secure: str | None = None
+    ca: str | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
     seed: int = 1
     users: int = 20
     spawn_rate: float = 100.0
@@ -133,6 +140,8 @@ class Plan:
             parts = urlsplit(url)
             if parts.scheme not in ("http", "https") or not parts.hostname:
                 raise BadPlan(f"{url!r} is not an http URL")
+        if self.secure is not None and (urlsplit(self.secure).scheme != "https" or self.ca is None):
+            raise BadPlan(f"secure: {self.secure!r} has to be an https URL, with the file of its CA in `ca`")
         for task in self.tasks:
             if task.weight < 0 or task.timeout <= 0:
                 raise BadPlan(f"task {task.name!r}: the weight must be 0 or more, the timeout above 0")
@@ -153,9 +162,19 @@ class Plan:
         return self
 
     def _addresses(self) -> list[str]:
-        return [self.gateway, *(task.url for task in self.tasks if task.direct)]
+        return [self.gateway, *(self._address(task) for task in self.tasks)]
+
+    def _address(self, task: Task) -> str:
+        """Return the URL whose address a task's connections go to."""
+        if task.direct:
+            return task.url
+        return self.secure if self.is_secure(task) and self.secure is not None else self.gateway
+
+    def is_secure(self, task: Task) -> bool:
+        """Return whether a task goes to the HTTPS listener."""
+        return self.secure is not None and not task.direct and urlsplit(task.url).scheme == "https"
 
     def address_of(self, task: Task) -> tuple[str, int]:
         """Return the host and port that a task's connections go to."""
-        parts = urlsplit(task.url if task.direct else self.gateway)
+        parts = urlsplit(self._address(task))
         return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)

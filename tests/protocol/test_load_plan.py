@@ -49,16 +49,21 @@ def test_a_task_asks_for_its_urls_path_with_its_urls_host(url: str, host: str, t
     assert (task.host, task.target) == (host, target)
 
 
+SECURE = {"client": "locust", "secure": "https://127.0.0.1:8443", "ca": "ca.pem"}
 ADDRESSES = [
     ({"url": "http://web/"}, ("127.0.0.1", 8080)),
+    ({"url": "https://web/"}, ("127.0.0.1", 8443)),
+    ({"url": "https://localhost/", "direct": True}, ("localhost", 443)),
     ({"url": "http://localhost:9/", "direct": True}, ("localhost", 9)),
     ({"url": "http://localhost/", "direct": True}, ("localhost", 80)),
 ]
 
 
 @pytest.mark.parametrize(("task", "address"), ADDRESSES)
-def test_a_task_goes_to_the_gateway_unless_it_is_direct(task: dict[str, Any], address: tuple[str, int]) -> None:
-    plan = Plan.of(PLAN | {"tasks": [TASK | task]})
+def test_a_task_goes_to_the_door_for_its_scheme_unless_it_is_direct(
+    task: dict[str, Any], address: tuple[str, int]
+) -> None:
+    plan = Plan.of(PLAN | SECURE | {"tasks": [TASK | task]})
     assert plan.address_of(plan.tasks[0]) == address
 
 
@@ -85,6 +90,9 @@ BAD: list[tuple[Any, str]] = [
     (PLAN | {"tasks": [TASK | {"weight": 0}]}, "every task has weight 0"),
     (PLAN | {"gateway": "https://127.0.0.1"}, "https: the lean client speaks plain HTTP"),
     (PLAN | {"tasks": [TASK | {"url": "https://web/", "direct": True}]}, "https: the lean client"),
+    (PLAN | SECURE | {"client": "lean", "tasks": [TASK | {"url": "https://web/"}]}, "https: the lean client"),
+    (PLAN | {"secure": "http://127.0.0.1:8443", "ca": "ca.pem"}, "has to be an https URL"),
+    (PLAN | {"secure": "https://127.0.0.1:8443"}, "with the file of its CA"),
     (PLAN | {"replay": [["cart", "1", 0]]}, "replay: no task is called 'cart'"),
 ]
 
@@ -95,5 +103,5 @@ def test_a_plan_that_cannot_be_carried_out_says_why(value: Any, reason: str) -> 
         Plan.of(value)
 
 
-def test_a_url_through_the_gateway_may_say_https_as_its_host_is_all_that_counts() -> None:
+def test_without_a_secure_door_a_url_may_say_https_as_its_host_is_all_that_counts() -> None:
     assert Plan.of(PLAN | {"tasks": [TASK | {"url": "https://web/"}]}).tasks[0].host == "web"
