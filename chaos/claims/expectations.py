@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from chaos.claims.effects import PhaseEffects
-from chaos.claims.expectation import Expectation
+from chaos.claims.expectation import WITHOUT_GATEWAY, Expectation
 from chaos.claims.kinds import KINDS
 from chaos.verify.claim import CERTAIN_TOLERANCE, DEFAULT_TOLERANCE
 
@@ -48,4 +48,6 @@ def _claims(phase: PhaseEffects, tolerance: float) -> Iterator[Expectation]:
 def _from_outside(claim: Expectation) -> Expectation:
     of_load = claim.tasks is not None or claim.of_whole_phase
     reason = claim.hidden if of_load else "its requests are not the load's own"
-    return claim if claim.unseen or not reason else replace(claim, unseen=f"cannot be seen from outside, as {reason}")
+    if claim.unseen or not reason:
+        return claim
+    return replace(claim, unseen=f"cannot be seen from outside, as {reason}; {WITHOUT_GATEWAY}")

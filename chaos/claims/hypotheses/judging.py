@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from chaos.claims.expectation import WITHOUT_GATEWAY
 from chaos.claims.finding import Finding
 from chaos.claims.hypotheses.hypothesis import Hosts, Hypothesis, Known
 from chaos.claims.hypotheses.masking import Masking
@@ -60,7 +61,9 @@ class Hypotheses:
 
     def _reason(self, expression: Expression) -> str:
         outside = "" if self._tagged else hidden(expression)
-        return f"it cannot be seen from outside, as {outside}" if outside else self._unseen(expression)
+        if not outside:
+            return self._unseen(expression)
+        return f"it cannot be seen from outside, as {outside}; {WITHOUT_GATEWAY}"
 
 
 def hidden(expression: Expression) -> str:

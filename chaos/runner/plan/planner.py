@@ -89,7 +89,8 @@ def plan_prepared(prepared: Prepared, options: RunOptions) -> RunPlan:
     )  # fmt: skip
     found = outlooks(phases, effects, lines, weights)
     load = _with_locustfile(with_enough_users(reading.experiment.spec.load, found), reading.file)
-    of_rules = [each for each in expected if not each.of_whole_phase and not each.unseen]
+    # What cannot be seen from outside is listed as not judged, each claim with its reason.
+    of_rules = [each for each in expected if not each.of_whole_phase and not (tagged and each.unseen)]
     if not of_rules and not silent and not hypotheses and search is None:
         raise InvalidInput.at(reading.file, "there is nothing to verify: no rule, and no task that takes one")
     seed = options.seed if options.seed is not None else reading.experiment.spec.seed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from typing import Any
@@ -29,6 +29,7 @@ from chaos.experiment.model import Load
 from chaos.experiment.redaction import Redaction, credentials_in
 from chaos.experiment.services import Addresses, proxy_of
 from chaos.experiment.tasks import LoadTask, recorded
+from chaos.formatting import listed, plural
 from chaos.journal.records import Plan
 from chaos.mesh.compile.rules import Rules
 from chaos.mesh.names import full_name
@@ -48,6 +49,7 @@ from chaos.runner.processes.load_messages import load_plan
 
 SAMPLE = 0.25
 BUDGET = 10
+MOST_NAMED = 8  # claims in one line
 HOLD_SLACK = 1.0
 """Seconds beyond the longest response time that the rules cause; after that, counts no longer wait for a response."""
 
@@ -154,6 +156,8 @@ class RunPlan:
             yield "info", self.options.engine.sentence
         if self.load.users != self.prepared.reading.experiment.spec.load.users:
             yield "info", f"{self.load.users} users, as many as delayed requests take (spec.load.users says otherwise)"
+        if self.gateway is not None and (unseen := [each for each in self.expected if each.unseen]):
+            yield "info", f"from outside {plural(len(unseen), 'claim')} cannot be judged: {_named(unseen)}"
         for problem in self.notes:
             if problem.severity == "warning":
                 yield "warning", str(problem)
@@ -319,3 +323,10 @@ class RunPlan:
             expectations=tuple(expectation_json(each) for each in self.expected),
             notes=tuple(note_json(problem, redact) for problem in self.notes),
         )
+
+
+def _named(claims: Sequence[Expectation]) -> str:
+    """Return the names of claims, of many the first."""
+    names = [f"{each.rule_name} {each.title}".strip() for each in claims]
+    more = len(names) - MOST_NAMED
+    return listed(names if more <= 0 else [*names[:MOST_NAMED], f"{more} more"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,12 @@ import pytest
 from support.experiments import experiment, virtual_service, write
 from support.plans import FILE, planned, planned_web, refusals, text_of
 
-from chaos.errors import InvalidInput
+from chaos.errors import ExitCode, InvalidInput
 from chaos.runner.plan.options import RunOptions
 from chaos.runner.plan.phases import Stop
 from chaos.runner.plan.planner import plan_run
 from chaos.runner.plan.run_plan import RunPlan
+from chaos.runner.terminal.result import outcome_of
 from chaos.verify.verdict import Verdict
 
 HEAD = "apiVersion: chaos/v1alpha1\nkind: Experiment\nspec:\n"
@@ -191,10 +193,28 @@ def test_of_a_gateway_that_says_nothing_only_what_shows_in_answers_is_judged() -
     assert all(each.tagged for each in ours.expected) and not any(each.tagged for each in theirs.expected)
 
 
+def test_what_cannot_be_seen_from_outside_is_said_before_the_run() -> None:
+    """Nothing of these rules shows through a gateway that says nothing; each claim is listed as not judged."""
+    hosts = [{"destination": {"host": host}, "weight": 50} for host in ("web", "other")]
+    rule = virtual_service(route=hosts, retries={"attempts": 2, "retryOn": "5xx"})
+    services = {name: {"builtin": "webserver"} for name in ("web", "other")}
+    plan = planned(text_of(experiment(services=services), rule), gateway="http://127.0.0.1:80")
+    told = [text for level, text in plan.announcements() if level == "info"]
+    assert told == [
+        "from outside 5 claims cannot be judged: failing by themselves, web[0] takes web[0], web[0] to web, "
+        "web[0] to other and web[0] failing after 2 retries"
+    ]
+    unseen = [each.unseen for each in plan.expected if each.unseen]
+    assert len(unseen) == 5 and all(each.endswith("; a run without --gateway judges it") for each in unseen)
+
+
 def test_that_responses_come_is_not_enough_to_verify() -> None:
-    """Nothing of these rules shows through a gateway that says nothing."""
-    (told,) = refusals(text_of(experiment(), virtual_service()), gateway="http://127.0.0.1:80")
-    assert "there is nothing to verify" in told
+    plan = planned(text_of(experiment(), virtual_service()), gateway="http://127.0.0.1:80")
+    findings = [replace(each, verdict=Verdict.VERIFIED) for each in plan.judge().findings(None) if each.kind == "lost"]
+    findings += [each for each in plan.judge().findings(None) if each.kind == "route"]
+    outcome, code, reasons = outcome_of(findings)
+    assert (outcome, code) == ("inconclusive", ExitCode.INCONCLUSIVE)
+    assert len(reasons) == 1 and reasons[0].startswith("Not judged: cannot be seen from outside")
 
 
 def test_who_judges_failures() -> None:
