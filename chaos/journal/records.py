@@ -18,6 +18,7 @@ from chaos.protocol.counters import FaultedRequest, GatewayCounters
 from chaos.protocol.digest import EntryRecord
 from chaos.protocol.exemplars import ExemplarRecord
 from chaos.protocol.plan_record import ExpectationRecord, NoteRecord, PhaseInPlan, RuleEffect
+from chaos.protocol.worker_messages import WorkerRecord
 
 SCHEMA = 1
 Json = dict[str, Any]
@@ -138,6 +139,16 @@ class Exemplars:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoadWorkers:
+    """What each load worker has done so far (chaos/protocol/worker_messages.py); the last such line has it of the whole
+    run. A load of one process has none."""
+
+    type: ClassVar[str] = "workers"
+    at: float = 0.0
+    workers: tuple[WorkerRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
     """The verdicts so far; the last such line has those of the run."""
 
@@ -167,7 +178,7 @@ class End:
     reasons: tuple[str, ...] = ()
 
 
-Record = Plan | Phase | DigestLine | Counters | Faulted | Sample | Exemplars | Findings | Event | End
+Record = Plan | Phase | DigestLine | Counters | Faulted | Sample | Exemplars | LoadWorkers | Findings | Event | End
 KINDS: dict[str, type[Record]] = {kind.type: kind for kind in get_args(Record)}
 
 

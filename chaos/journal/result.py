@@ -23,6 +23,7 @@ from chaos.journal.records import (
     Exemplars,
     Faulted,
     Findings,
+    LoadWorkers,
     Phase,
     Plan,
     Record,
@@ -34,6 +35,7 @@ from chaos.protocol.counters import GatewayCounters
 from chaos.protocol.digest import WARM_UP, Digest, Key, Tally
 from chaos.protocol.exemplars import ExemplarRecord
 from chaos.protocol.exemplars import Exemplars as Kept
+from chaos.protocol.worker_messages import WorkerRecord
 
 UNFINISHED = "unfinished"
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
@@ -88,7 +90,8 @@ class Point:
 class Result:
     """Everything about a run. `history[finding id]` has the finding's state over time. `warm_up` came before the
     phases; its requests are in `stretches`, and in nothing else here. `met` has the faults that the gateway recorded
-    under the phase and id of a request in `exemplars`, one for each call: of an application's, which has no tag."""
+    under the phase and id of a request in `exemplars`, one for each call: of an application's, which has no tag.
+    `workers` are those of a load of several processes."""
 
     plan: Plan
     outcome: str
@@ -107,6 +110,7 @@ class Result:
     sampled: int = 0
     exemplars: Kept = field(default_factory=Kept)
     met: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    workers: tuple[WorkerRecord, ...] = ()
 
     @classmethod
     def from_records(cls, records: Iterable[Record], *, file: str = "journal.jsonl") -> Result:
@@ -119,6 +123,9 @@ class Result:
     def outcomes(self) -> list[tuple[Key, Tally]]:
         """Return every outcome with its counts and latencies, in the order of the keys."""
         return sorted(self.digest.items())
+
+    def _workers(self) -> dict[str, Any]:
+        return {"workers": list(self.workers)} if self.workers else {}
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of `result.json`: plain values, in seconds and fractions."""
@@ -139,7 +146,7 @@ class Result:
             "exit_code": self.exit_code,
             "reasons": list(self.reasons),
             "findings": [finding.to_dict() for finding in self.findings],
-            "load": {"planned": dict(plan.load), "delivered": _delivered_json(self.delivered)},
+            "load": {"planned": dict(plan.load), "delivered": _delivered_json(self.delivered), **self._workers()},
             "phases": [_phase_json(span) for span in self.phases],
             **({} if self.warm_up is None else {"warm_up": _phase_json(self.warm_up)}),
             "rules": list(plan.rules),
@@ -169,6 +176,7 @@ class _Builder:
     sampled: int = 0
     exemplars: Kept = field(default_factory=Kept)
     faulted: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    workers: tuple[WorkerRecord, ...] = ()
     end: End | None = None
 
     def take(self, record: Record, number: int) -> None:
@@ -201,6 +209,8 @@ class _Builder:
                 self.sampled += len(record.requests)
             case Exemplars():
                 self.exemplars.merge(record.requests)
+            case LoadWorkers():
+                self.workers = record.workers
             case Faulted():
                 for row in record.requests:
                     self.faulted.setdefault((row["phase"], row["id"][:ID_LENGTH]), []).append(row["fault"])
@@ -257,6 +267,7 @@ class _Builder:
             sampled=self.sampled,
             exemplars=self.exemplars,
             met=self._met(),
+            workers=self.workers,
         )
 
     def _met(self) -> dict[tuple[str, str], tuple[str, ...]]:

@@ -294,6 +294,24 @@ class ExemplarsRecord(Shape):
     requests: list[ExemplarShape] = []
 
 
+class WorkerShape(Shape):
+    worker: Count
+    host: Text
+    state: Text
+    requests: Count
+    unknown: Count
+    late: Count
+    behind: Seconds
+    paused: Seconds
+    silent: Seconds
+    cpu: Seconds
+
+
+class WorkersRecord(Shape):
+    at: Seconds = 0.0
+    workers: list[WorkerShape] = []
+
+
 class FindingsRecord(Shape):
     at: Seconds = 0.0
     findings: list[FindingShape] = []
@@ -320,6 +338,7 @@ SHAPES: dict[str, type[Shape]] = {
     "faulted": FaultedRecord,
     "sample": SampleRecord,
     "exemplars": ExemplarsRecord,
+    "workers": WorkersRecord,
     "findings": FindingsRecord,
     "event": EventRecord,
     "end": EndRecord,

@@ -9,22 +9,26 @@ import os
 import signal
 from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
 from time import perf_counter
 from typing import Any, NoReturn
 
 import gevent
 from gevent import monkey
 
-from chaos.journal.merge import Merger
-from chaos.load.local import LocalLoad, Report, environment_of
+from chaos.load.local import LocalLoad, environment_of
+from chaos.load.patience import Patience
 from chaos.load.process import calm_collector, collect_young
+from chaos.load.report import Report
+from chaos.load.roster import Event, Roster
 from chaos.load.shared import Shared
 from chaos.parent_death import die_with
-from chaos.protocol.exemplars import ExemplarRecord
 from chaos.protocol.load_plan import BadPlan, Plan
+from chaos.protocol.worker_messages import THIS_HOST, Told, WorkerRecord
 
 DIGEST, PHASE, FINISH = "chaos_digest", "chaos_phase", "chaos_finish"
 CONNECT = 10.0  # seconds for all workers to report
+MOST_DIGESTS = 400  # per second from all workers; a digest costs their master a quarter of a millisecond
 POLL = 0.02  # seconds between a worker's checks of its clock
 EARLY = 0.05  # seconds by which a worker's digest comes before the master's
 GRACE = 2.0  # seconds after the drain for the workers' last digests
@@ -49,6 +53,12 @@ def fork_workers(plan: Plan) -> dict[int, int]:
     return workers
 
 
+def interval_of(plan: Plan) -> float:
+    """Return the seconds between two digests of a worker: those of the plan, or more if there are many workers, so that
+    their master has time for all of them."""
+    return max(plan.interval, plan.processes / MOST_DIGESTS)
+
+
 class DistributedLoad:
     """The master's side of the load."""
 
@@ -57,29 +67,35 @@ class DistributedLoad:
         self.environment = environment_of(self.shared)
         self.runner = self.environment.create_master_runner("127.0.0.1", 0)
         self.runner.register_message(DIGEST, self._hear)
-        self.began: float | None = None
         self.trouble = ""
-        self._processes = list(workers)
-        self._told: dict[int, dict[str, Any]] = {}
+        self.roster = Roster(interval_of(plan), plan.phase)
+        self._processes = {process: index for index, process in enumerate(workers)}
+        self._events: list[Event] = []
         self._stopping = False
-        self._clear()
+        for index in range(plan.processes):
+            self.roster.join(index, THIS_HOST, perf_counter())
         for pipe in workers.values():
             os.write(pipe, b"%d" % self.runner.server.port)
             os.close(pipe)
         gevent.spawn(self._guard)
 
-    def _clear(self) -> None:
-        self._sum = Merger()
-        self._late = self._abandoned = 0
-        self._samples: list[list[object]] = []
-        self._exemplars: list[ExemplarRecord] = []
+    @property
+    def began(self) -> float | None:
+        return self.roster.began
 
     @property
     def finished(self) -> bool:
-        return self._all("finished")
+        return self.roster.finished
 
-    def _all(self, what: str) -> bool:
-        return len(self._told) == len(self._processes) and all(told[what] for told in self._told.values())
+    def take_events(self) -> list[Event]:
+        """Return what is to be known of the workers and was not returned before."""
+        self._events += self.roster.look(perf_counter())
+        taken, self._events = self._events, []
+        return taken
+
+    def workers(self) -> list[WorkerRecord]:
+        """Return what each of the workers has done so far."""
+        return self.roster.records()
 
     def start(self, users: int, rate: float) -> None:
         """Start the users, once all workers have reported; blocks until the users exist."""
@@ -94,51 +110,25 @@ class DistributedLoad:
             self.runner.start_shape()
 
     def enter(self, phase: str) -> None:
+        self.roster.enter(phase, perf_counter())
         self.runner.send_message(PHASE, {"name": phase})
 
     def _hear(self, environment: Any, msg: Any, **_: Any) -> None:
-        told = msg.data
-        self._told[told["process"]] = told
-        if told["began"] is not None:
-            self.began = told["began"] if self.began is None else min(self.began, told["began"])
-        self._sum.push(told["entries"], told["pairs"], pending=told["pending"], parts=told["parts"])
-        self._late += told["late"]
-        self._abandoned += told["abandoned"]
-        self._samples += told["samples"]
-        self._exemplars += told["exemplars"]
-
-    def _told_until(self) -> float | None:
-        """Return until when every worker has told of its requests."""
-        return min((told["told_until"] for told in self._told.values()), default=None)
+        self._events += self.roster.hear(msg.data, perf_counter())
 
     def report(self) -> Report:
-        """Return what the workers have sent since the last report, added up."""
-        told = self._told.values()
-        share = min((each["share"] for each in told), default=0.0)
-        made = Report(
-            digest=self._sum.digest(),
-            users=sum(each["users"] for each in told),
-            cpu=max((each["cpu"] for each in told), default=0.0),
-            late=self._late,
-            samples=self._samples,
-            exemplars=self._exemplars,
-            share=share,
-            abandoned=self._abandoned,
-            held=sum((Counter({(phase, task): n for phase, task, n in each["held"]}) for each in told), Counter()),
-            told_until=self._told_until(),
-        )
-        self._clear()
-        return made
+        """Return what the workers have told since the last report, added up."""
+        return self.roster.report(perf_counter())
 
     def stop(self, drain: float) -> None:
         """Ask the workers to end their users and to send their last digests; then end the workers."""
         self._stopping = True
         self.runner.send_message(FINISH, {"drain": drain})
         with gevent.Timeout(drain + GRACE, False):
-            while not self._all("last") and not self.trouble:
+            while not self.roster.told_everything and not self.trouble:
                 gevent.sleep(0.005)
-        if not self._all("last"):
-            self.trouble = self.trouble or "a load worker did not send its last digest"
+        if not self.trouble:
+            self._events += self.roster.close(perf_counter())
         for process in self._processes:
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
@@ -152,10 +142,10 @@ class DistributedLoad:
         """Fail the load when a worker dies before the end, because its counts are lost with it."""
         while not self._stopping:
             gevent.sleep(0.1)
-            for process in () if self._stopping else self._processes:
+            for process in () if self._stopping else list(self._processes):
                 ended, status = _waitpid(process, os.WNOHANG)
                 if ended:
-                    self._processes.remove(process)
+                    self._events += self.roster.gone(self._processes.pop(process), "it has died", perf_counter())
                     self.trouble = f"a load worker died ({os.waitstatus_to_exitcode(status)})"
                     return
 
@@ -180,6 +170,7 @@ class Worker:
     """One process's share of the users."""
 
     def __init__(self, plan: Plan, process: int, port: int):
+        plan = replace(plan, interval=interval_of(plan))
         self.plan, self.process = plan, process
         shared = Shared(plan, process)
         environment = environment_of(shared)
@@ -188,6 +179,8 @@ class Worker:
         runner.register_message(FINISH, self._finish)
         self.load = LocalLoad(shared, environment, runner)
         self._over = gevent.event.Event()
+        self._patience = Patience(shared.sequence, perf_counter())
+        environment.events.heartbeat_received.add_listener(lambda **_: self._patience.heard(perf_counter()))
         self._drain = 0.0
         self._told: tuple[float, bool] | None = None
 
@@ -199,6 +192,7 @@ class Worker:
         """Run until the master asks to finish; send a digest per interval, and the last one."""
         calm_collector()
         while not self._over.wait(POLL):
+            self._patience.look(perf_counter())
             if self._due():
                 self._tell(self.load.report(), last=False)
         self.load.stop(self._drain)
@@ -219,27 +213,38 @@ class Worker:
         return True
 
     def _tell(self, report: Report, *, last: bool) -> None:
-        digest = report.digest
-        self.load.runner.send_message(
-            DIGEST,
-            {
-                "process": self.process,
-                "last": last,
-                "began": self.load.began,
-                "finished": self.load.finished,
-                "entries": digest.entries(),
-                "pairs": digest.pair_entries(),
-                "pending": digest.pending_entries(),
-                "parts": digest.parts.record(),
-                "users": report.users,
-                "cpu": report.cpu,
-                "late": report.late,
-                "samples": report.samples,
-                "exemplars": report.exemplars,
-                "share": report.share,
-                "abandoned": report.abandoned,
-                "told_until": report.told_until,
-                "held": [[*place, count] for place, count in report.held.items()],
-            },
-        )
+        self.load.runner.send_message(DIGEST, self._told_of(report, last=last))
         collect_young()
+
+    def _told_of(self, report: Report, *, last: bool) -> Told:
+        digest, shared, began = report.digest, self.load.shared, self.load.began
+        behind, shared.behind = shared.behind, 0.0
+        now = perf_counter()
+        return Told(
+            process=self.process,
+            last=last,
+            age=None if began is None else now - began,
+            told_until=0.0 if began is None or report.told_until is None else report.told_until - began,
+            finished=self.load.finished,
+            entries=digest.entries(),
+            pairs=digest.pair_entries(),
+            parts=digest.parts.record(),
+            pending=digest.pending_entries(),
+            untold=_rows(Counter() if last else shared.pending.untold()),
+            held=_rows(report.held),
+            sent=shared.sequence.taken,
+            users=report.users,
+            cpu=report.cpu,
+            late=report.late,
+            behind=behind,
+            paused=self._patience.paused(now),
+            samples=report.samples,
+            exemplars=report.exemplars,
+            share=report.share,
+            abandoned=report.abandoned,
+        )
+
+
+def _rows(counts: Counter[tuple[str, str]]) -> list[list[Any]]:
+    """Return the written form of counts by phase and task."""
+    return [[*place, count] for place, count in counts.items() if count]

@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
-
 import gevent
 from locust.env import Environment
 from locust.runners import Runner
 
 from chaos.load.lean import lean_user
 from chaos.load.process import CpuShare
+from chaos.load.report import Report
+from chaos.load.roster import Event
 from chaos.load.shared import Shared
 from chaos.protocol.digest import Digest
-from chaos.protocol.exemplars import ExemplarRecord
 from chaos.protocol.load_plan import Plan
-
-
-@dataclass(slots=True)
-class Report:
-    """What happened since the last report. `cpu` is the share of a core; `share` is the share of requests that are
-    sampled; `held` counts responses, by phase and task, that have come and are in no digest yet. What was sent before
-    `told_until` (perf_counter's value) has been reported, None if that is not known."""
-
-    digest: Digest = field(default_factory=Digest)
-    users: int = 0
-    cpu: float = 0.0
-    late: int = 0
-    samples: list[list[object]] = field(default_factory=list)
-    exemplars: list[ExemplarRecord] = field(default_factory=list)
-    share: float = 0.0
-    abandoned: int = 0
-    held: Counter[tuple[str, str]] = field(default_factory=Counter)
-    told_until: float | None = None
+from chaos.protocol.worker_messages import WorkerRecord
 
 
 def environment_of(shared: Shared) -> Environment:
@@ -81,6 +62,13 @@ class LocalLoad:
     def trouble(self) -> str:
         """Why the load cannot go on; always empty here."""
         return ""
+
+    def take_events(self) -> list[Event]:
+        """Return what is to be known of other processes; there are none here."""
+        return []
+
+    def workers(self) -> list[WorkerRecord]:
+        return []
 
     def start(self, users: int, rate: float) -> None:
         """Start the users, or Locust's load shape if the locustfile has one."""

@@ -74,6 +74,15 @@ class Pending:
                 found[outcome.key.phase, outcome.key.task] += sum(outcome.latency.values())
         return found
 
+    def untold(self) -> Counter[tuple[str, str]]:
+        """Return how many requests have been sent that no digest has told, neither as a response nor as pending, by
+        phase and task."""
+        found = self.held()
+        for sender in self._flying():
+            if sender.cohort is not None and sender.cohort.number >= self._before:
+                found[self._place(sender)] += 1
+        return found
+
     def last_digest(self) -> Digest:
         """Return all that has not been reported; whatever is in flight is pending."""
         self.told_until = perf_counter()

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from heapq import heappop, heappush
 
+from gevent.event import Event
+
 from chaos.journal.identity import Identities, row_of, shares_of, task_of
 from chaos.load.arrivals import arrivals_of
 from chaos.protocol.load_plan import Plan
 
 
 class Sequence:
-    """Hands out requests; `due` is the time at which one should be sent, in seconds after the load began."""
+    """Hands out requests; `due` is the time at which one should be sent, in seconds after the load began. While there
+    is an event in `held_back`, nothing is handed out before it is set."""
 
     def __init__(self, plan: Plan, process: int = 0):
         self._identify = Identities(plan.seed)
@@ -28,10 +31,13 @@ class Sequence:
             self._replay = [(names[task], request, number) for task, request, number in plan.replay]
             self.limit = len(self._replay)
         self.taken = 0
+        self.held_back: Event | None = None
         self._feeder = plan.feeder
 
     def take(self) -> int | None:
-        """Return the number of the next request; None when all have been taken."""
+        """Return the number of the next request, once it may be sent; None when all have been taken."""
+        if self.held_back is not None:
+            self.held_back.wait()
         if self._returned:
             self.taken += 1
             return heappop(self._returned)

@@ -11,11 +11,12 @@ import gevent
 from gevent.event import Event
 
 from chaos.load.lines import Lines, SupervisorGone, commands
-from chaos.load.local import Report
 from chaos.load.process import collect_young
+from chaos.load.report import Report
 from chaos.protocol.digest import MOST_NAMES, OTHERS, Digest
-from chaos.protocol.load_messages import DigestMessage, Done, ExemplarsMessage, Level, LoadMessage
+from chaos.protocol.load_messages import DigestMessage, Done, ExemplarsMessage, Level, LoadMessage, WorkersMessage
 from chaos.protocol.load_plan import Plan
+from chaos.protocol.worker_messages import WorkerRecord
 
 POLL = 0.01  # seconds between checks whether the load is over
 DRAIN = 1.0  # seconds that requests in flight get when the load ends
@@ -33,6 +34,8 @@ class Load(Protocol):
     def start(self, users: int, rate: float) -> None: ...
     def enter(self, phase: str) -> None: ...
     def report(self) -> Report: ...
+    def take_events(self) -> list[tuple[Level, str]]: ...
+    def workers(self) -> list[WorkerRecord]: ...
     def stop(self, drain: float) -> None: ...
     def last_report(self) -> Report: ...
 
@@ -101,6 +104,7 @@ class Session:
                 self._tell(self.load.report())
         self.load.stop(self.drain)
         self._tell(self.load.last_report())
+        self._tell_of_workers(self.load.workers())
         done = Done(
             type="done",
             reason=self.reason,
@@ -112,6 +116,10 @@ class Session:
         )
         self.out.write(done)
         return self.reason
+
+    def _tell_of_workers(self, workers: list[WorkerRecord]) -> None:
+        if workers:
+            self.out.write(WorkersMessage(type="workers", workers=workers))
 
     def _start(self) -> None:
         """Start the users, unless somebody else will in the web UI."""
@@ -186,6 +194,11 @@ class Session:
         began = self.load.began
         if began is None:
             return
+        events = self.load.take_events()
+        for level, text in events:
+            self.tell_event(level, text)
+        if events:
+            self._tell_of_workers(self.load.workers())
         age = self._ticked = perf_counter() - began
         until = age if report.told_until is None else min(max(report.told_until - began, self._told_until), age)
         digest = report.digest

@@ -22,7 +22,7 @@ LATE = 0.010  # seconds after which an arrival counts as late: no user was idle 
 
 class Shared:
     """`process` is this load process's index among the plan's. `fire` is Locust's request event, set when its
-    statistics are shown."""
+    statistics are shown. `behind` is how many seconds late the latest request of an open model was."""
 
     def __init__(self, plan: Plan, process: int = 0):
         self.plan = plan
@@ -32,6 +32,7 @@ class Shared:
         )
         self.deadlines = Deadlines(min((task.timeout for task in plan.tasks), default=60.0))
         self.began: float | None = None
+        self.behind = 0.0
         self.pending = Pending(self.recorder, plan.hold, plan.interval)
         self.fire: Callable[..., None] | None = None
 
@@ -84,6 +85,7 @@ class Shared:
         left = due - perf_counter()
         if left < -LATE:
             self.recorder.late += 1
+            self.behind = max(self.behind, -left)
         while left > 0:
             gevent.get_hub().loop.update_now()  # libev's clock stands still between its iterations
             gevent.sleep(left)

@@ -6,6 +6,7 @@ from typing import Any, Literal, TypedDict
 
 from chaos.protocol.digest import EntryRecord
 from chaos.protocol.exemplars import ExemplarRecord
+from chaos.protocol.worker_messages import WorkerRecord
 
 Level = Literal["info", "warning", "error"]
 
@@ -76,6 +77,14 @@ class EventMessage(TypedDict):
     text: str
 
 
+class WorkersMessage(TypedDict):
+    """What each load worker has done so far: at the end of a load in several processes, and when one of them falls
+    silent or is heard again."""
+
+    type: Literal["workers"]
+    workers: list[WorkerRecord]
+
+
 class Done(TypedDict):
     """The load is over. `abandoned` requests were sent, and their users stopped before a response came."""
 
@@ -88,4 +97,6 @@ class Done(TypedDict):
     abandoned: int
 
 
-LoadMessage = Ready | Refused | Started | DigestMessage | SampleMessage | ExemplarsMessage | EventMessage | Done
+LoadMessage = (
+    Ready | Refused | Started | DigestMessage | SampleMessage | ExemplarsMessage | EventMessage | WorkersMessage | Done
+)

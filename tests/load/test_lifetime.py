@@ -119,7 +119,7 @@ def test_a_worker_that_dies_makes_the_load_fail() -> None:
         os.kill(victim, signal.SIGKILL)
         done = load.finish()
     events = [line["text"] for line in load.lines if line["type"] == "event"]
-    assert events == ["a load worker died (-9)"]
+    assert "a load worker died (-9)" in events
     assert (done["reason"], load.code) == ("failed", 5)
     assert is_gone(other)
 

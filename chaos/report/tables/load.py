@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from chaos import formatting as words
 from chaos.journal.result import Result
+from chaos.protocol.worker_messages import WorkerRecord
 from chaos.report.data import frames
+
+FEW_WORKERS = 16
+BUSY = 0.9  # share of a core from which a load process is short of CPU
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ def load(result: Result) -> tuple[LoadRow, ...]:
             _cpu_note(got.peak_cpu),
         ),
     ]
+    rows += map(_worker, _shown(result.workers))
     if rate:
         rows.append(
             LoadRow(
@@ -68,6 +73,35 @@ def load(result: Result) -> tuple[LoadRow, ...]:
             )
         )
     return tuple(rows)
+
+
+def _shown(workers: Sequence[WorkerRecord]) -> Iterator[WorkerRecord]:
+    """Yield the load workers that a reader wants to see: all that are few, else those with something to be said."""
+    return (each for each in workers if len(workers) <= FEW_WORKERS or _worker_note(each))
+
+
+def _worker(worker: WorkerRecord) -> LoadRow:
+    return LoadRow(
+        f"Load worker {worker['worker']} ({worker['host']})",
+        words.NONE,
+        words.plural(worker["requests"], "request"),
+        _worker_note(worker),
+    )
+
+
+def _worker_note(worker: WorkerRecord) -> str:
+    """Return what was unusual with a load worker, empty if nothing was."""
+    unknown = words.plural(worker["unknown"], "request")
+    said = (
+        (worker["state"] == "lost", "lost"),
+        (worker["state"] == "silent", "silent at the end"),
+        (worker["unknown"] > 0, f"up to {unknown} unknown, which widens every interval"),
+        (worker["silent"] > 0, f"silent for {words.seconds(worker['silent'])}"),
+        (worker["paused"] > 0, f"sent nothing for {words.seconds(worker['paused'])}: it did not hear the run"),
+        (worker["late"] > 0, f"{words.count(worker['late'])} late, {words.seconds(worker['behind'])} at most"),
+        (worker["cpu"] > BUSY, f"used {words.whole_share(worker['cpu'])} of a core"),
+    )
+    return "; ".join(text for is_so, text in said if is_so)
 
 
 def _warm_up(result: Result) -> tuple[LoadRow, ...]:
@@ -106,4 +140,4 @@ def _rate_note(planned: float | None, delivered: float) -> str:
 
 
 def _cpu_note(peak: float) -> str:
-    return "short of CPU: latencies include the load's own waiting" if peak > 0.9 else ""
+    return "short of CPU: latencies include the load's own waiting" if peak > BUSY else ""

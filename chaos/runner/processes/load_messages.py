@@ -5,8 +5,8 @@ from __future__ import annotations
 from chaos.experiment.feeder import Feeder
 from chaos.experiment.model import Load
 from chaos.experiment.tasks import LoadTask
-from chaos.journal.records import DigestLine, Exemplars, Sample
-from chaos.protocol.load_messages import DigestMessage, ExemplarsMessage, SampleMessage
+from chaos.journal.records import DigestLine, Exemplars, LoadWorkers, Sample
+from chaos.protocol.load_messages import DigestMessage, ExemplarsMessage, SampleMessage, WorkersMessage
 from chaos.protocol.load_plan import Plan, Task
 
 
@@ -67,6 +67,11 @@ def digest_line(message: DigestMessage) -> DigestLine:
 def sample_line(message: SampleMessage) -> Sample:
     """Return the journal's record of a sample message."""
     return Sample(second=message["second"], share=message["share"], requests=tuple(message["requests"]))
+
+
+def workers_record(message: WorkersMessage) -> LoadWorkers:
+    """Return the journal's record of a message about the load's workers."""
+    return LoadWorkers(workers=tuple(message["workers"]))
 
 
 def exemplars_record(message: ExemplarsMessage) -> Exemplars:

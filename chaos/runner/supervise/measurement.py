@@ -9,9 +9,10 @@ from chaos.claims.judge.run_judge import RunJudge
 from chaos.journal.records import Counters, Faulted, Findings
 from chaos.protocol.counters import GatewayCounters
 from chaos.protocol.digest import BY_HAND, WARM_UP, Digest, EntryRecord
-from chaos.protocol.load_messages import DigestMessage, ExemplarsMessage, SampleMessage
+from chaos.protocol.load_messages import DigestMessage, ExemplarsMessage, SampleMessage, WorkersMessage
+from chaos.protocol.worker_messages import WorkerRecord
 from chaos.runner.processes.admin import Admin
-from chaos.runner.processes.load_messages import digest_line, exemplars_record, sample_line
+from chaos.runner.processes.load_messages import digest_line, exemplars_record, sample_line, workers_record
 from chaos.runner.supervise.journal import JournalWriter
 from chaos.runner.supervise.unexplained import Unexplained
 
@@ -35,6 +36,7 @@ class Recording:
         self.rate = 0.0
         self.users = 0
         self.late = 0
+        self.workers: tuple[WorkerRecord, ...] = ()
         self._errors: dict[str, int] = {}
         self._cpu: list[float] = []
         self._second = Digest()
@@ -98,6 +100,12 @@ class Recording:
         counted = tuple(each for each in record.requests if each["phase"] != WARM_UP)
         self.unexplained.keep(counted)
         self.journal.write(replace(record, requests=counted))
+
+    def of_workers(self, message: WorkersMessage) -> None:
+        """Write what the load's workers have done to the journal."""
+        record = workers_record(message)
+        self.workers = record.workers
+        self.journal.write(record)
 
     @property
     def counted(self) -> int:

@@ -229,6 +229,8 @@ class Driver:
                 self.standing.recording.sample(message)
             case "exemplars":
                 self.standing.recording.exemplars(message)
+            case "workers":
+                self.standing.recording.of_workers(message)
             case "done":
                 self._load_done = True
                 self._load_ended(message["reason"])

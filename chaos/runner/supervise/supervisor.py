@@ -31,6 +31,7 @@ from chaos.runner.supervise.journal import JournalWriter
 from chaos.runner.supervise.measurement import Recording
 from chaos.runner.supervise.phases import Driver, Stopped
 from chaos.runner.supervise.standing import Standing
+from chaos.runner.supervise.workers import told_of_workers
 from chaos.runner.terminal.result import RunResult, outcome_of
 from chaos.runner.terminal.view import View
 
@@ -145,6 +146,7 @@ class Supervisor:
             self._tell_of_warm_up()
             self._tell_of_switch()
             self._tell_of_checks()
+            self._tell_of_workers()
             if stopped is not None:
                 raise stopped
 
@@ -166,6 +168,11 @@ class Supervisor:
         """Report how many responses were not what their tasks expect."""
         for text in told_of_checks(self.recording.judge.observed):
             self._report_event("warning", text)
+
+    def _tell_of_workers(self) -> None:
+        """Report how many load workers took part, and of which of them something is unknown."""
+        for level, text in told_of_workers(self.recording.workers):
+            self._report_event(level, text)
 
     def _tell_of_warm_up(self) -> None:
         """Report how many requests the warm-up had."""
