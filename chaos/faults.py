@@ -12,6 +12,7 @@ from itertools import combinations
 from math import prod
 from typing import ClassVar, TypeVar
 
+from chaos.statuses import is_grpc, shown
 from chaos.units import Percent, format_duration
 
 
@@ -107,7 +108,8 @@ class DelayFault(_Configured):
 
 @dataclass(frozen=True, slots=True)
 class AbortFault(_Configured):
-    """`status` is what an HTTP client sees: 200 for an abort with a gRPC status."""
+    """`status` is what an HTTP client sees: 200 for an abort with a gRPC status; as gRPC clients meet it, theirs
+    (chaos/statuses.py)."""
 
     kind = FaultKind.ABORT
     ends = True
@@ -116,8 +118,8 @@ class AbortFault(_Configured):
 
     @property
     def sentence(self) -> str:
-        grpc = "" if self.grpc_status is None else f", a gRPC client grpc-status {self.grpc_status}"
-        return f"get {self.status}{grpc}"
+        only = self.grpc_status is None or is_grpc(self.status)
+        return f"get {shown(self.status)}" + ("" if only else f", a gRPC client grpc-status {self.grpc_status}")
 
 
 RuleFault = DelayFault | AbortFault

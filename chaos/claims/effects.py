@@ -33,7 +33,8 @@ class Effect:
     `tasks` are the names of the load tasks that take the rule; None if the requests are not the load's own (they come
     from an application under test or the user's locustfile). `patience` is the longest that any of its clients waits
     for a response, None if that is not known. `destinations` are cluster labels with their shares; `unreachable` says
-    that a destination is unknown, so that requests end at the gateway with 503."""
+    that a destination is unknown, so that requests end at the gateway with 503. `grpc` says that its tasks are gRPC
+    calls, whose statuses are then those of gRPC (chaos/statuses.py)."""
 
     key: str
     name: str
@@ -48,6 +49,7 @@ class Effect:
     patience: float | None = None
     reply: ReplyKind | None = None
     reply_status: int = 0
+    grpc: bool = False
 
     @property
     def faulty(self) -> bool:

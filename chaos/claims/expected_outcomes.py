@@ -12,6 +12,7 @@ from typing import assert_never
 
 from chaos.claims.effects import Effect
 from chaos.faults import AbortFault, DelayFault, RuleFault
+from chaos.statuses import as_met
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ def _unharmed(effect: Effect, failing: float | None) -> list[ExpectedOutcome]:
     if effect.reply is not None:
         return [ExpectedOutcome(1.0, effect.reply_status)]
     if effect.unreachable or not effect.destinations:
-        return [ExpectedOutcome(1.0, 503)]
+        return [ExpectedOutcome(1.0, as_met(503, effect.grpc))]
     tried = _tries(effect, failing)
     return [
         replace(each, share=each.share * share, destination=label)

@@ -10,8 +10,11 @@ from chaos.experiment.tasks import LoadTask, request_of
 from chaos.faults import AbortFault, FaultKind, RuleFault
 from chaos.mesh.compile.rules import Rules
 from chaos.mesh.compile.summary import RuleInfo
-from chaos.mesh.decision import Abort, BadRequest, Decision, DirectResponse, NoRoute, Preflight, Redirect
+from chaos.mesh.decision import Abort, BadRequest, Decision, DirectResponse, NoRoute, Preflight, Redirect, Reply
 from chaos.mesh.draws import FixedDraws
+from chaos.mesh.headers.grpc import is_grpc
+from chaos.mesh.headers.names import value_of
+from chaos.statuses import as_met, of_grpc
 
 EVERY_FAULT, NO_FAULT = FixedDraws(), FixedDraws(others=dict.fromkeys(FaultKind, 1.0))
 
@@ -19,12 +22,13 @@ EVERY_FAULT, NO_FAULT = FixedDraws(), FixedDraws(others=dict.fromkeys(FaultKind,
 @dataclass(frozen=True, slots=True)
 class TaskRoute:
     """Where the requests of one task go: the rule's key (empty without a rule), a reply that the proxy makes itself,
-    and the status with which requests are aborted."""
+    and the status with which requests are aborted. `grpc`: they are gRPC calls, whose statuses these are then."""
 
     rule: str
     reply: ReplyKind | None = None
     reply_status: int = 0
     abort_status: int = 0
+    grpc: bool = False
 
 
 def effects_of(rules: Rules, tasks: Sequence[LoadTask], *, others: bool = False) -> tuple[Effect, ...]:
@@ -39,11 +43,26 @@ def effects_of(rules: Rules, tasks: Sequence[LoadTask], *, others: bool = False)
             routes.setdefault(route_of(rules, task), []).append(task.name)
     found = [_unrouted(route, names) for route, names in routes.items() if not route.rule]
     for info in rules.rules:
-        taken = [(route, names) for route, names in routes.items() if route.rule == info.key]
+        taken = _together({route: names for route, names in routes.items() if route.rule == info.key}, info)
         found += [_effect(info, route, tuple(names), _patience(tasks, names)) for route, names in taken]
         if others and not taken and _worth_verifying(info):
             found.append(_effect(info, _own_route(info), None))
     return tuple(found)
+
+
+def _together(routes: Mapping[TaskRoute, list[str]], info: RuleInfo) -> list[tuple[TaskRoute, list[str]]]:
+    """Return the routes of one rule with their tasks, those that differ only in the kind of client as one: the gateway
+    counts all requests of a rule together. Its statuses are those that the rule has."""
+    found: dict[TaskRoute, list[str]] = {}
+    for route, names in routes.items():
+        other = next((each for each in found if each.reply == route.reply and each.grpc != route.grpc), None)
+        if other is None:
+            found[route] = list(names)
+        else:
+            http = other if route.grpc else route
+            both = replace(http, abort_status=_abort_status(info), grpc=True)
+            found[both] = [*found.pop(other), *names]
+    return list(found.items())
 
 
 def _patience(tasks: Iterable[LoadTask], names: Sequence[str]) -> float:
@@ -56,25 +75,38 @@ def route_of(rules: Rules, task: LoadTask) -> TaskRoute:
     request = request_of(task)
     decision = rules.decide(request, NO_FAULT)
     aborted = rules.decide(request, EVERY_FAULT).action
-    reply, status = _reply(decision)
+    grpc = is_grpc(request)
+    reply, status = _reply(decision, grpc)
     info = rules.info(decision.rule.key) if decision.rule else None
-    abort_status = aborted.reply.status if isinstance(aborted, Abort) else _abort_status(info)
-    return TaskRoute(decision.rule.key if decision.rule else "", reply, status, abort_status)
+    abort_status = _status(aborted.reply, grpc) if isinstance(aborted, Abort) else as_met(_abort_status(info), grpc)
+    return TaskRoute(decision.rule.key if decision.rule else "", reply, status, abort_status, grpc)
+
+
+def _status(reply: Reply, grpc: bool) -> int:
+    """Return the status that a client gets by a reply: one of gRPC its own, which it takes from HTTP's if there is
+    none."""
+    if not grpc:
+        return reply.status
+    own = value_of(list(reply.headers), b"grpc-status")
+    return of_grpc(int(own)) if own else as_met(reply.status, grpc)
 
 
 def _abort_status(info: RuleInfo | None) -> int:
+    """Return the status with which the rule aborts, as it is written: HTTP's or gRPC's."""
     abort = info.fault(AbortFault) if info is not None else None
-    return abort.status if abort is not None else 0
+    if abort is None:
+        return 0
+    return abort.status if abort.grpc_status is None else of_grpc(abort.grpc_status)
 
 
-def _reply(decision: Decision) -> tuple[ReplyKind | None, int]:
+def _reply(decision: Decision, grpc: bool) -> tuple[ReplyKind | None, int]:
     match decision.action:
         case Redirect(reply):
-            return "redirect", reply.status
+            return "redirect", _status(reply, grpc)
         case DirectResponse(reply) | Preflight(reply) | BadRequest(reply):
-            return "direct-response", reply.status
+            return "direct-response", _status(reply, grpc)
         case NoRoute(reply):
-            return "no-route", reply.status
+            return "no-route", _status(reply, grpc)
         case _:
             return None, 0
 
@@ -95,7 +127,9 @@ def _worth_verifying(info: RuleInfo) -> bool:
 
 
 def _unrouted(route: TaskRoute, tasks: list[str]) -> Effect:
-    return Effect("", "", tasks=tuple(tasks), reply=route.reply or "no-route", reply_status=route.reply_status)
+    return Effect(
+        "", "", tasks=tuple(tasks), reply=route.reply or "no-route", reply_status=route.reply_status, grpc=route.grpc
+    )
 
 
 def _effect(info: RuleInfo, route: TaskRoute, tasks: tuple[str, ...] | None, patience: float | None = None) -> Effect:
@@ -114,6 +148,7 @@ def _effect(info: RuleInfo, route: TaskRoute, tasks: tuple[str, ...] | None, pat
         patience=patience,
         reply=route.reply,
         reply_status=route.reply_status,
+        grpc=route.grpc,
     )
 
 

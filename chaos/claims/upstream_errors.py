@@ -12,7 +12,7 @@ from chaos.claims.observations import Observed, Outcome
 from chaos.formatting import count as thousands
 from chaos.formatting import plural
 from chaos.protocol.counters import GatewayCounters
-from chaos.protocol.digest import failed
+from chaos.statuses import as_met, failed, shown
 
 WORTH_TELLING = 0.01
 """Of the requests that were answered from beyond the rules, in a phase."""
@@ -29,7 +29,7 @@ def upstream_errors(
     for phase in phases:
         if phase.own_failures:
             answers = _answers(phase, observed, tagged=counters is not None)
-            yield from _told(phase.name, answers - _own(counters, phase.name), counters is not None)
+            yield from _told(phase.name, _without(answers, _own(counters, phase.name)), counters is not None)
 
 
 def _answers(phase: PhaseEffects, observed: Observed, *, tagged: bool) -> Counter[int]:
@@ -60,10 +60,20 @@ def _own(counters: GatewayCounters | None, phase: str) -> Counter[int]:
     return found
 
 
+def _without(answers: Counter[int], own: Counter[int]) -> Counter[int]:
+    """Return the answers without the gateway's own, which gRPC clients had as a status of theirs."""
+    left = Counter(answers)
+    for status, count in own.items():
+        as_http = min(count, left[status])
+        left[status] -= as_http
+        left[as_met(status, True)] -= count - as_http
+    return +left
+
+
 def _told(phase: str, answers: Counter[int], tagged: bool) -> Iterator[str]:
     total, who = sum(answers.values()), "upstream itself" if tagged else "upstream or the gateway"
     for status, count in sorted(answers.items()):
         if failed(status) and count >= WORTH_TELLING * total:
-            said = f"{who} answered {thousands(count)} of {plural(total, 'request')} with {status}"
+            said = f"{who} answered {thousands(count)} of {plural(total, 'request')} with {shown(status)}"
             where = f"{phase}: " if phase else ""
             yield f"{where}{said}; that may be meant, so no claim is about it (verify.expect can be)"

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import BaseModel, ConfigDict, Field, Strict, TypeAdapter, ValidationError, model_validator
 
 from chaos.protocol.counters import GatewayCounters
+from chaos.statuses import MOST
 
 MOST_DIGITS = 18
 """Digits of a whole number: ours have no more, and Python parses long ones in quadratic time."""
@@ -29,7 +30,7 @@ Packed = Annotated[str, Strict(), Field(max_length=200_000)]
 """An encoded histogram; the largest of ours has 90 000 characters."""
 Excerpt = Annotated[str, Strict(), Field(max_length=20_000)]
 """300 bytes in which each may be escaped, and names may stand for values."""
-Status = Annotated[int, Strict(), Field(ge=0, le=999)]
+Status = Annotated[int, Strict(), Field(ge=0, le=MOST)]
 Level = Literal["info", "warning", "error"]
 
 

@@ -30,9 +30,6 @@ PASSED = "passed"
 NO_RESPONSE = "response"
 """The check of a request that had no response, where its task expects something of it."""
 
-FAILURE = 400
-"""From this status on a user's request has failed; so has one without a response."""
-
 TRANSITION = "(transition)"
 """The phase of requests that were under way while the phase changed: no claim is about them."""
 
@@ -50,15 +47,11 @@ MOST_NAMES = 500
 """How many names a load, and readers of its journal, keep apart besides the experiment's own tasks."""
 
 
-def failed(status: int) -> bool:
-    """Return whether a user's request with this status (0: no response) has failed."""
-    return status == 0 or status >= FAILURE
-
-
 class Key(NamedTuple):
     """One kind of outcome.
 
-    `status` is 0 when there was no response; `error` is then the reason: refused, reset, timeout, closed, malformed.
+    `status` is HTTP's, or a gRPC call's (chaos/statuses.py). It is 0 when there was no response; `error` is then the
+    reason: refused, reset, timeout, closed, malformed.
     `route`, `destination`, `fault` and `attempts` come from the gateway's tags and are empty (1) without them. `fault`
     is empty, one of `chaos.faults.TAGS` (`delay`, `abort`, `delay,abort`) or `UNCLEAR`.
 

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from chaos.faults import FaultKind
-from chaos.protocol.digest import PASSED, Key, KeyRecord, failed
+from chaos.protocol.digest import PASSED, Key, KeyRecord
+from chaos.statuses import failed
 
 FIRST = 3
 """Failures of a kind that are kept because they came first."""

@@ -35,6 +35,7 @@ from chaos.runner.plan.run_plan import RunPlan
 from chaos.runner.processes.load import LoadProcess
 from chaos.runner.processes.load_messages import digest_line, load_plan
 from chaos.runner.processes.session import Session, start
+from chaos.statuses import shown
 
 UNCOUNTED = 1000
 """Requests that a run may have sent beyond those it counted: nobody waited for their responses."""
@@ -357,4 +358,4 @@ def exemplar_lines(exemplars: Kept, redact: Redaction) -> Iterator[str]:
 
 
 def status_of(key: Key) -> str:
-    return str(key.status) if key.status else key.error
+    return shown(key.status) if key.status else key.error

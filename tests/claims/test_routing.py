@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.mesh import web
 
 from chaos.claims.effects import PhaseEffects
 from chaos.claims.expectation import Expectation
@@ -15,7 +16,9 @@ from chaos.experiment.tasks import LoadTask, load_tasks
 from chaos.faults import AbortFault
 from chaos.mesh.compile.rules import Rules, compile_rules
 from chaos.mesh.names import Proxy
+from chaos.protocol.digest import Key
 from chaos.runner.plan.checked import prepare
+from chaos.statuses import of_grpc
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 WEB = "virtualservice/default/webserver/0"
@@ -98,3 +101,58 @@ def test_a_task_that_no_route_takes_is_expected_to_get_404() -> None:
     (only,) = expectations([PhaseEffects("", (effect,))])
     assert (only.kind, only.status, only.tasks) == ("no-route", 404, ("lost",))
     assert [info.key for info in untouched(rules, [effect])] == [WEB]
+
+
+# ------------------------------------------------------------------------------------------------ clients of gRPC
+
+CALL = LoadTask("Say", "POST", "http://web/shop.Echo/Say", {"content-type": "application/grpc", "te": "trailers"})
+PLAIN = LoadTask("GET /", "GET", "http://web/")
+
+
+def aborts(abort: str, *tasks: LoadTask) -> list[tuple[str, tuple[str, ...] | None]]:
+    rules = web(
+        f"- fault: {{abort: {{percentage: {{value: 50}}, {abort}}}}}\n  route: [{{destination: {{host: web}}}}]"
+    )
+    found = expectations([PhaseEffects("", effects_of(rules, tasks, others=not tasks))])
+    return [(each.title, each.tasks) for each in found if each.kind == "abort"]
+
+
+@pytest.mark.parametrize(
+    ("abort", "tasks", "title"),
+    [
+        ("httpStatus: 503", (PLAIN,), "abort 503"),
+        ("httpStatus: 503", (CALL,), "abort gRPC UNAVAILABLE"),
+        ("httpStatus: 418", (CALL,), "abort gRPC UNKNOWN"),
+        ("grpcStatus: NOT_FOUND", (CALL,), "abort gRPC NOT_FOUND"),
+        ("grpcStatus: NOT_FOUND", (PLAIN,), "abort 200"),
+        ("grpcStatus: NOT_FOUND", (), "abort gRPC NOT_FOUND"),
+        ("httpStatus: 503", (PLAIN, CALL), "abort 503"),
+    ],
+)
+def test_an_abort_is_claimed_with_the_status_that_its_clients_get(
+    abort: str, tasks: tuple[LoadTask, ...], title: str
+) -> None:
+    """A rule's requests are counted together, so a rule has one claim, whoever its clients are."""
+    names = tuple(task.name for task in tasks) or None
+    assert aborts(abort, *tasks) == [(title, names)]
+
+
+def test_a_claim_of_both_kinds_of_clients_takes_the_status_of_each() -> None:
+    rules = web("- fault: {abort: {percentage: {value: 50}, httpStatus: 503}}\n  route: [{destination: {host: web}}]")
+    effects = effects_of(rules, (PLAIN, CALL))
+    (claim,) = (each for each in expectations([PhaseEffects("", effects)]) if each.kind == "abort")
+    route = effects[0].name
+
+    def met(task: LoadTask, status: int) -> bool | None:
+        return claim.classify(Key("", task.name, route, "", status, "abort"))
+
+    assert met(PLAIN, 503) and met(CALL, of_grpc(14)) and not met(CALL, of_grpc(2)) and not met(PLAIN, 200)
+
+
+def test_retries_of_calls_are_not_judged() -> None:
+    """Envoy retries a gRPC status only of a response that is nothing else; which ones are nobody counts."""
+    rules = web("- retries: {attempts: 2, retryOn: unavailable}\n  route: [{destination: {host: web}}]")
+    (claim,) = (
+        each for each in expectations([PhaseEffects("", effects_of(rules, (CALL,)))]) if each.kind == "residual"
+    )
+    assert "gRPC status" in claim.unseen

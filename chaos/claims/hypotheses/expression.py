@@ -3,7 +3,7 @@
     expression  = [ phase ":" ] measure ( "<" | "<=" | ">" | ">=" ) limit [ "within" duration ]
     limit       = value | [ number "*" ] measure
     measure     = [ phase "." ] [ task "." ] metric            names with spaces are quoted: "GET /cart".p95
-    metric      = failures | errors | successes | aborted | delayed | status "(" 503 | 5xx ")"
+    metric      = failures | errors | successes | aborted | delayed | status "(" 503 | 5xx | UNAVAILABLE ")"
                 | median | p50 ... p99.99 | masked "(" host ")" | amplification "(" host ")"
 
 A text that cannot be parsed raises ExpressionError, which marks the place with a caret and suggests the nearest name.
@@ -20,6 +20,7 @@ from chaos.claims.hypotheses.measure import Expression, Measure
 from chaos.claims.hypotheses.measures import METRICS, QUANTILE, metric_of
 from chaos.claims.hypotheses.measures.metric import Metric
 from chaos.claims.hypotheses.tokens import ExpressionError, Token, listed, tokens, unknown
+from chaos.statuses import CODES
 from chaos.units import Unit, parse_duration
 
 _WORDS: Mapping[Unit, str] = {
@@ -146,10 +147,9 @@ class _Parser:
 
     def _check_argument(self, found: Metric, first: Token, said: str) -> None:
         if found.argument == "status":
-            if not re.fullmatch(r"[1-5](?:xx|\d\d)", said):
-                raise ExpressionError(
-                    self.text, f"{said!r} is not a status; write it like 503 or 5xx", first.column, len(said)
-                )
+            if not re.fullmatch(r"[1-5](?:xx|\d\d)", said) and said not in CODES:
+                right = f"{said!r} is not a status; write it like 503, 5xx or, of gRPC, UNAVAILABLE"
+                raise ExpressionError(self.text, right, first.column, len(said))
         elif self.names is not None and said not in self.names.hosts:
             raise ExpressionError(self.text, unknown("host", said, self.names.hosts), first.column, len(said))
 

@@ -16,6 +16,7 @@ from chaos.claims.hypotheses.measure import Expression, Measure
 from chaos.claims.hypotheses.measures import metric_of
 from chaos.claims.hypotheses.observed_values import CHECKS, has
 from chaos.protocol.digest import Key
+from chaos.statuses import GRPC
 from chaos.verify.claim import Claim, above, below, first_that_decides
 
 MOST = 10_000_000
@@ -104,7 +105,9 @@ def _keys(effect: Effect, phase: PhaseEffects) -> Iterator[tuple[float, Key]]:
 
 
 def _status(effect: Effect, outcome: ExpectedOutcome) -> int:
-    """Return the status that a client sees: 0 if it gives up first, and 200 from an upstream that works."""
+    """Return the status that a client sees: 0 if it gives up first, and 200 or gRPC's OK from an upstream that
+    works."""
     if effect.patience is not None and outcome.delay > effect.patience:
         return 0
-    return 200 if outcome.status is None else outcome.status
+    well = GRPC if effect.grpc else 200
+    return well if outcome.status is None else outcome.status

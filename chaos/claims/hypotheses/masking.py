@@ -17,7 +17,7 @@ from typing import Any
 
 from chaos.claims.finding import Tally
 from chaos.protocol.counters import FaultedRequest
-from chaos.protocol.digest import failed
+from chaos.statuses import failed
 
 ID_LENGTH = 36  # of a UUID; applications append to it for their own retries
 MOST = 500_000

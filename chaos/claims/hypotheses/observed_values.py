@@ -10,7 +10,8 @@ from chaos.claims.finding import Tally
 from chaos.claims.hypotheses.measure import Measure
 from chaos.claims.observations import EARLY, Observed, Outcome
 from chaos.faults import FaultKind
-from chaos.protocol.digest import ANY_TASK, BY_HAND, PASSED, failed
+from chaos.protocol.digest import ANY_TASK, BY_HAND, PASSED
+from chaos.statuses import failed, of_grpc_name
 from chaos.verify.quantile import Sample
 
 
@@ -84,7 +85,9 @@ def has(measure: Measure, outcome: Outcome) -> bool:
     share = SHARES.get(measure.metric)
     if share is not None:
         return share.has(outcome)
-    wanted = measure.argument
+    wanted, grpc = measure.argument, of_grpc_name(measure.argument)
+    if grpc is not None:
+        return outcome.status == grpc
     return outcome.status == int(wanted) if wanted.isdigit() else outcome.status // 100 == int(wanted[0])
 
 

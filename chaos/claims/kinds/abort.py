@@ -19,11 +19,13 @@ from chaos.claims.shares.sentences import settled
 from chaos.faults import AbortFault, DelayFault
 from chaos.formatting import plural
 from chaos.protocol.digest import UNCLEAR
+from chaos.statuses import is_met, shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AbortClaim(Expectation):
-    """The claim that `share` of the requests are aborted with the HTTP status `status`. `delayed` is the share that the
+    """The claim that `share` of the requests are aborted with `status`; clients of the other protocol, of which
+    there may be some among them, get its counterpart (chaos/statuses.py). `delayed` is the share that the
     rule delays."""
 
     status: int
@@ -40,7 +42,7 @@ class AbortClaim(Expectation):
             return
         share, status, delayed = abort.share, abort.status, effect.share(DelayFault)
         if faults:
-            title = f"abort {status}"
+            title = f"abort {shown(status)}"
             yield cls.named(effect, title, share=share, tolerance=tolerance, status=status, delayed=delayed)
         elif share:
             yield cls.named(effect, "no abort", share=0.0, tolerance=tolerance, status=status)
@@ -56,10 +58,10 @@ class AbortClaim(Expectation):
     def _tagged(self, outcome: Outcome) -> bool | None:
         if outcome.route != self.rule_name:
             return None
-        return "abort" in outcome.fault and outcome.status == self.status
+        return "abort" in outcome.fault and is_met(self.status, outcome.status)
 
     def _untagged(self, outcome: Outcome) -> bool | None:
-        return outcome.status == self.status and "abort" in outcome.fault
+        return is_met(self.status, outcome.status) and "abort" in outcome.fault
 
     def drawn(self, ledger: GatewayLedger) -> Tally | None:
         return ledger.tally(self.phase, self.rule, lambda counts: met(counts, self.fault))
@@ -73,14 +75,14 @@ class AbortClaim(Expectation):
 
     def _unclear(self, outcome: Outcome) -> bool:
         """Return whether nobody can tell if a response is an abort: it has its status, and no body to show it."""
-        return outcome.fault == UNCLEAR and outcome.status == self.status and self.concerns(outcome)
+        return outcome.fault == UNCLEAR and is_met(self.status, outcome.status) and self.concerns(outcome)
 
     def _why(self, unclear: int) -> str:
-        bare = f"{plural(unclear, 'response')} with {self.status} had no body (to HEAD, or with 204 or 304)"
+        bare = f"{plural(unclear, 'response')} with {shown(self.status)} had no body (to HEAD, or with 204 or 304)"
         return f"{bare}, nor a head, by which to tell an abort from the upstream's own"
 
     def did(self) -> str:
-        return f"were aborted with {self.status}"
+        return f"were aborted with {shown(self.status)}"
 
     def settled(self, finding: Finding, before: str) -> str:
         return settled(finding)

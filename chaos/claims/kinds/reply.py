@@ -11,6 +11,7 @@ from typing import ClassVar, Self
 from chaos.claims.effects import Effect
 from chaos.claims.kinds.route import RoutingClaim
 from chaos.claims.observations import Outcome
+from chaos.statuses import is_met, shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,7 @@ class ReplyClaim(RoutingClaim):
     @classmethod
     def of(cls, effect: Effect, faults: bool, tolerance: float) -> Iterator[Self]:
         if effect.reply == cls.kind and effect.tasks is not None:
-            title = f"{cls.word} {effect.reply_status}"
+            title = f"{cls.word} {shown(effect.reply_status)}"
             yield cls.named(effect, title, share=1.0, tolerance=tolerance, status=effect.reply_status)
 
     @property
@@ -32,10 +33,10 @@ class ReplyClaim(RoutingClaim):
         return ""
 
     def _tagged(self, outcome: Outcome) -> bool | None:
-        return outcome.route == self.rule_name and ("abort" in outcome.fault or outcome.status == self.status)
+        return outcome.route == self.rule_name and ("abort" in outcome.fault or is_met(self.status, outcome.status))
 
     def _untagged(self, outcome: Outcome) -> bool | None:
-        return outcome.status == self.status
+        return is_met(self.status, outcome.status)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,7 @@ class RedirectClaim(ReplyClaim):
     word: ClassVar[str] = "redirected"
 
     def did(self) -> str:
-        return f"were redirected with {self.status}"
+        return f"were redirected with {shown(self.status)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,7 @@ class DirectResponseClaim(ReplyClaim):
     word: ClassVar[str] = "answered"
 
     def did(self) -> str:
-        return f"were answered with {self.status} by the rule itself"
+        return f"were answered with {shown(self.status)} by the rule itself"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,4 +63,4 @@ class NoRouteClaim(ReplyClaim):
     word: ClassVar[str] = "no route"
 
     def did(self) -> str:
-        return f"found no route and were answered with {self.status}"
+        return f"found no route and were answered with {shown(self.status)}"

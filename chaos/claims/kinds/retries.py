@@ -31,6 +31,9 @@ Ended = tuple[int, bool, int]
 """Attempts, whether the last of them failed, and the number of requests that ended so."""
 
 
+OF_GRPC = "a gRPC status is retried only where it comes without a message and headers before it, which nobody counts"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetriesClaim(Expectation):
     """The claim about a rule's own `retries`. `abort_status` is the status of its aborts, which are not forwarded."""
@@ -50,7 +53,10 @@ class RetriesClaim(Expectation):
             title = f"failing after {effect.retries.attempts} retries"
             abort = effect.fault(AbortFault)
             status = abort.status if abort is not None else 0
-            yield cls.named(effect, title, tolerance=tolerance, retries=effect.retries, abort_status=status)
+            unseen = OF_GRPC if effect.grpc else ""
+            yield cls.named(
+                effect, title, tolerance=tolerance, retries=effect.retries, abort_status=status, unseen=unseen
+            )
 
     def failed(self, status: int) -> bool:
         """Return whether a response's status is one that the rule retries."""

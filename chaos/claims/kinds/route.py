@@ -17,6 +17,7 @@ from chaos.claims.shares.judging import judge_share
 from chaos.claims.shares.sentences import requests, settled, target_of
 from chaos.faults import AbortFault
 from chaos.formatting import count as thousands
+from chaos.statuses import shown
 from chaos.verify.verdict import Verdict
 
 
@@ -50,9 +51,13 @@ class RoutingClaim(Expectation):
     def _met(self, outcome: Outcome) -> str:
         """Return what happened to an outcome instead, for the sentence."""
         if outcome.route != self.rule_name:
-            return f"took {outcome.route}" if outcome.route else f"took no rule and were answered with {outcome.status}"
+            return (
+                f"took {outcome.route}"
+                if outcome.route
+                else f"took no rule and were answered with {shown(outcome.status)}"
+            )
         by = f" by {short(outcome.destination)}" if outcome.destination else ""
-        return f"were answered with {outcome.status}{by}"
+        return f"were answered with {shown(outcome.status)}{by}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 from chaos.faults import AbortFault, DelayFault, RuleFault, fault_of
 from chaos.mesh.decision import Abort, Draws, Reply, Request
-from chaos.mesh.headers.grpc import STATUS_CODES
 from chaos.mesh.model.message import Percent as WrittenPercent
 from chaos.mesh.model.virtual_service import HTTPFaultInjection
+from chaos.statuses import CODES
 from chaos.units import Percent
 
 ABORT_BODY = b"fault filter abort"
@@ -44,7 +44,7 @@ def _abort(fault: HTTPFaultInjection) -> AbortFault | None:
     if abort.http_status:
         return AbortFault(percent, abort.http_status)
     if abort.grpc_status is not None:
-        return AbortFault(percent, 200, STATUS_CODES.get(abort.grpc_status.upper(), STATUS_CODES["UNKNOWN"]))
+        return AbortFault(percent, 200, CODES.get(abort.grpc_status.upper(), CODES["UNKNOWN"]))
     return None  # an abort without a status: Istio accepts it with a warning, and it has no effect
 
 

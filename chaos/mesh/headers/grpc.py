@@ -1,7 +1,6 @@
 """What differs for gRPC: who counts as a gRPC client, and the form of a local reply to one.
 
-Source: Envoy source/common/grpc/common.cc (isGrpcRequestHeaders), status.cc (httpToGrpcStatus), percent_encoding;
-google.rpc.Code."""
+Source: Envoy source/common/grpc/common.cc (isGrpcRequestHeaders), percent_encoding."""
 
 from __future__ import annotations
 
@@ -10,34 +9,6 @@ import re
 
 from chaos.mesh.decision import Headers, Request
 from chaos.mesh.headers.names import value_of
-
-STATUS_CODES = {
-    "OK": 0,
-    "CANCELLED": 1,
-    "UNKNOWN": 2,
-    "INVALID_ARGUMENT": 3,
-    "DEADLINE_EXCEEDED": 4,
-    "NOT_FOUND": 5,
-    "ALREADY_EXISTS": 6,
-    "PERMISSION_DENIED": 7,
-    "RESOURCE_EXHAUSTED": 8,
-    "FAILED_PRECONDITION": 9,
-    "ABORTED": 10,
-    "OUT_OF_RANGE": 11,
-    "UNIMPLEMENTED": 12,
-    "INTERNAL": 13,
-    "UNAVAILABLE": 14,
-    "DATA_LOSS": 15,
-    "UNAUTHENTICATED": 16,
-}
-
-_FROM_HTTP = {400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14}
-_UNKNOWN = 2
-
-
-def status_from_http(status: int) -> int:
-    """Return the grpc-status of a local reply that has an HTTP status; 200 and everything unlisted is UNKNOWN."""
-    return _FROM_HTTP.get(status, _UNKNOWN)
 
 
 def is_grpc(request: Request) -> bool:

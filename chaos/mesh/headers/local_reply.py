@@ -10,8 +10,9 @@ from collections.abc import Callable
 
 from chaos.mesh.decision import Headers, Reply, Request
 from chaos.mesh.headers.command_operators import Exchange
-from chaos.mesh.headers.grpc import encode_message, is_grpc, status_from_http
+from chaos.mesh.headers.grpc import encode_message, is_grpc
 from chaos.mesh.headers.operations import Level
+from chaos.statuses import grpc_from_http
 
 TEXT = b"text/plain"
 _GRPC = b"application/grpc"
@@ -41,7 +42,7 @@ def _grpc_reply(status: int, body: bytes, headers: Headers, server: bytes, grpc_
     headers = [pair for pair in headers if pair[0] != b"content-type"]
     headers.append((b"content-type", _GRPC))
     if not any(name == b"grpc-status" for name, _ in headers):
-        code = status_from_http(status) if grpc_status is None else grpc_status
+        code = grpc_from_http(status) if grpc_status is None else grpc_status
         headers.append((b"grpc-status", b"%d" % code))
     if body:
         headers.append((b"grpc-message", encode_message(body)))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from chaos import statuses
 from chaos.faults import FaultKind
 from chaos.journal.result import Result
 from chaos.protocol.histogram import Histogram
@@ -70,6 +71,7 @@ def status_shares(rows: pd.DataFrame, planned: Injections) -> dict[str, float]:
     The planned part of each rule's requests gets its status from a fault; the rest is expected to have the statuses of
     its other responses. Requests without a response belong to no rule and are not expected."""
     answered = rows[rows["status"] > 0]
+    grpc = bool(answered["status"].map(statuses.is_grpc).any())
     total = int(rows["count"].sum())
     shares: dict[str, float] = {}
     known = False
@@ -84,7 +86,8 @@ def status_shares(rows: pd.DataFrame, planned: Injections) -> dict[str, float]:
         if own.sum() == 0 and rest > 0:
             return {}  # only faults were seen, so the upstream's own statuses are not known
         for each in given:
-            shares[str(each.status)] = shares.get(str(each.status), 0.0) + each.share * part
+            label = statuses.shown(statuses.as_met(each.status or 0, grpc))
+            shares[label] = shares.get(label, 0.0) + each.share * part
         for status, count in own.items():
             shares[str(status)] = shares.get(str(status), 0.0) + rest * part * float(count / own.sum())
     return shares if known else {}

@@ -8,6 +8,7 @@ from http import HTTPStatus
 
 import pandas as pd
 
+from chaos import statuses
 from chaos.faults import TAGS, happened
 from chaos.journal.result import Result
 from chaos.protocol.digest import BY_HAND, UNCLEAR, Key
@@ -17,6 +18,10 @@ FORWARDED, REPLIED, LOST, UNKNOWN = "forwarded", "answered", "no response", "unk
 LATE = "as late as a delay behind the application"
 FAULTED = {tag: happened(tag) for tag in TAGS}
 GROUPS = (FORWARDED, REPLIED, *FAULTED.values(), LATE, LOST, UNKNOWN)
+
+_GRPC = "gRPC "
+GRPC_OK, GRPC_FAILED = statuses.shown(statuses.GRPC), f"{_GRPC}failed"
+"""The classes of gRPC's statuses; HTTP's are `2xx` and so on."""
 
 BETWEEN, SWITCHED = "between phases", "faults switched by hand"
 
@@ -62,7 +67,7 @@ def group(key: Key) -> str:
 
 def status_label(key: Key) -> str:
     """Return the status, or the kind of failure without a response."""
-    return str(key.status) if key.status else key.error or "no response"
+    return statuses.shown(key.status) if key.status else key.error or "no response"
 
 
 def status_text(label: str) -> str:
@@ -74,6 +79,8 @@ def status_text(label: str) -> str:
         "closed": "connection closed before the response",
         "malformed": "a response that is not HTTP",
     }
+    if label.startswith(_GRPC):
+        return ""
     if not label.isdigit():
         return lost.get(label, "no response")
     try:
@@ -83,8 +90,15 @@ def status_text(label: str) -> str:
 
 
 def status_class(label: str) -> str:
-    """Return `2xx` .. `5xx`, or `no response`."""
+    """Return `2xx` .. `5xx`, `gRPC OK` or `gRPC failed`, or `no response`."""
+    if label.startswith(_GRPC):
+        return GRPC_OK if label == GRPC_OK else GRPC_FAILED
     return f"{label[0]}xx" if label.isdigit() else LOST
+
+
+def failed(table: pd.DataFrame) -> pd.Series:
+    """Return which rows are of requests that have failed for their users."""
+    return table["status"].map(statuses.failed).astype(bool)
 
 
 def merged(histograms: pd.Series) -> Histogram:

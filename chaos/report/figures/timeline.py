@@ -39,7 +39,16 @@ from chaos.report.figures.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-STATUS_COLOURS = {"1xx": GREY, "2xx": BLUE, "3xx": SKY, "4xx": ORANGE, "5xx": RED, frames.LOST: GREY}
+STATUS_COLOURS = {
+    "1xx": GREY,
+    "2xx": BLUE,
+    "3xx": SKY,
+    "4xx": ORANGE,
+    "5xx": RED,
+    frames.GRPC_OK: BLUE,
+    frames.GRPC_FAILED: RED,
+    frames.LOST: GREY,
+}
 MAX_POINTS = 400
 TRAFFIC = "Requests per second"
 

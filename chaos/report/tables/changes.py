@@ -15,7 +15,6 @@ import pandas as pd
 from chaos import formatting as words
 from chaos.claims.finding import Finding, Tally
 from chaos.journal.result import Result
-from chaos.protocol.digest import FAILURE
 from chaos.protocol.histogram import Histogram
 from chaos.report.data import frames
 from chaos.report.tables.thresholds import Change, Thresholds, change
@@ -158,7 +157,7 @@ def _groups(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[tuple[str, pd.DataFram
 
 
 def _failed(rows: pd.DataFrame) -> Tally:
-    failed = rows.loc[(rows["status"] == 0) | (rows["status"] >= FAILURE), "count"].sum()
+    failed = rows.loc[frames.failed(rows), "count"].sum()
     return Tally(int(failed), int(rows["count"].sum()))
 
 

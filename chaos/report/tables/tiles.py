@@ -9,8 +9,8 @@ import pandas as pd
 from chaos import formatting as words
 from chaos.errors import ExitCode
 from chaos.journal.result import Result
-from chaos.protocol.digest import FAILURE
 from chaos.report.data import frames
+from chaos.statuses import is_grpc
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ def tiles(result: Result, table: pd.DataFrame) -> tuple[Tile, ...]:
     if result.plan.of_samples and not got.requests:
         made.clear()  # counts alone have no requests that are known one by one
     if got.requests:
-        failed = int(table.loc[(table["status"] == 0) | (table["status"] >= FAILURE), "count"].sum())
+        failed = int(table.loc[frames.failed(table), "count"].sum())
         faulted = int(table.loc[table["fault"] != "", "count"].sum())
         everything = frames.merged(table["latency"])
         if faulted or not result.plan.of_samples:  # samples may not say which met a fault
@@ -39,7 +39,7 @@ def tiles(result: Result, table: pd.DataFrame) -> tuple[Tile, ...]:
             Tile(
                 "Failed for users",
                 words.share(failed / got.requests),
-                f"{words.count(failed)} with 4xx, 5xx or no response",
+                f"{words.count(failed)} with {_bad(table)}",
             ),
             Tile(
                 "Median latency",
@@ -64,6 +64,13 @@ def _faults(result: Result, faulted: int) -> Tile:
         calls = sum(rule["requests"] for rule in rules)
         return Tile("Faults injected", words.count(injected), f"into {words.count(calls)} calls of the application")
     return Tile("Met a fault", words.share(faulted / result.delivered.requests), f"{words.count(faulted)} requests")
+
+
+def _bad(table: pd.DataFrame) -> str:
+    """Return what counts as a failure, of the kinds of statuses that there are."""
+    grpc = table["status"].map(is_grpc)
+    kinds = [*(["4xx, 5xx"] if not grpc.all() else []), *(["a gRPC status other than OK"] if grpc.any() else [])]
+    return f"{', '.join(kinds)} or no response"
 
 
 def _exit_name(code: int) -> str:

@@ -11,6 +11,7 @@ from chaos.experiment.feeder_file import FeederFile
 from chaos.experiment.read import Reading
 from chaos.experiment.tasks import LoadTask
 from chaos.mesh.compile.rules import Rules
+from chaos.statuses import shown
 
 
 def row_problems(reading: Reading, rules: Rules, tasks: Iterable[LoadTask]) -> Iterator[Problem]:
@@ -53,4 +54,4 @@ def _message(rules: Rules, file: FeederFile, row: int, own: TaskRoute, other: Ta
 def _name(rules: Rules, route: TaskRoute) -> str:
     info = rules.info(route.rule) if route.rule else None
     name = "no rule" if info is None else info.name
-    return f"{name} with status {route.reply_status}" if route.reply_status else name
+    return f"{name} with status {shown(route.reply_status)}" if route.reply_status else name

@@ -14,6 +14,7 @@ from chaos.faults import RuleFault
 from chaos.formatting import plain_count, plain_share
 from chaos.printable import printable_line
 from chaos.protocol.plan_record import FaultRecord, RuleEffect
+from chaos.statuses import shown
 from chaos.units import format_duration
 
 
@@ -154,7 +155,7 @@ def _rule(rule: RuleForecast) -> Iterator[str]:
 
 
 def _outcome(outcome: ExpectedOutcome) -> str:
-    words = [f"status {outcome.status}" if outcome.status is not None else "the upstream's response"]
+    words = [f"status {shown(outcome.status)}" if outcome.status is not None else "the upstream's response"]
     words += [f"from {outcome.destination}"] if outcome.destination else []
     words += [f"{format_duration(outcome.delay)} late"] if outcome.delay else []
     words += [f"({outcome.fault})"] if outcome.fault else []

@@ -10,7 +10,6 @@ import binascii
 from chaos.mesh.check.admission import values
 from chaos.mesh.check.admission.match import only_one
 from chaos.mesh.check.cursor import At
-from chaos.mesh.headers.grpc import STATUS_CODES
 from chaos.mesh.model.virtual_service import (
     REDIRECT_CODES,
     Abort,
@@ -23,8 +22,9 @@ from chaos.mesh.model.virtual_service import (
     HTTPRewrite,
 )
 from chaos.mesh.read.shape import Wording, shown, suggestion
+from chaos.statuses import CODES
 
-_GRPC_STATUS = list(STATUS_CODES)
+_GRPC_STATUS = list(CODES)
 _CORS_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE", "*"]
 _CODES = f"{', '.join(map(str, REDIRECT_CODES[:-1]))} or {REDIRECT_CODES[-1]}"
 _REFUSES_ALL = "it would refuse every rule of this listener, those of other hosts too; Istio's admission accepts it"
