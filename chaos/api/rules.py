@@ -84,11 +84,12 @@ def validate(file: Name, *others: Name) -> tuple[Problem, ...]:
 
 def _of_plan(prepared: Prepared) -> tuple[Problem, ...]:
     """Return what `chaos plan` would refuse or warn of in a sound experiment."""
+    from chaos.runner.plan.engines import ANY
     from chaos.runner.plan.options import RunOptions
     from chaos.runner.plan.planner import plan_prepared
 
     try:
-        return plan_prepared(prepared, RunOptions()).notes
+        return plan_prepared(prepared, RunOptions(engine=ANY)).notes
     except InvalidInput as error:
         return error.problems
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from chaos.cli.output import print_document, print_problems
+
+if TYPE_CHECKING:
+    from chaos.errors import Problem
+    from chaos.experiment.read import Reading
 
 export = typer.Typer(
     help="Write the rules as another proxy's configuration.",
@@ -39,6 +43,8 @@ def envoy(
     lacking = without_address(prepared.reading, prepared.services)
     if lacking is not None:
         print_problems([lacking], err=True)
+    if prepared.reading.experiment.spec.listeners:
+        print_problems([_left_out(prepared.reading)], err=True)
     addresses = fixed_addresses(prepared.services)
     document = export_envoy(
         prepared.reading.resources,
@@ -49,6 +55,12 @@ def envoy(
     )
     print_document(as_text(document))
     return 0
+
+
+def _left_out(reading: Reading) -> Problem:
+    """Return that listeners are no part of the export."""
+    message = "left out: a run makes their certificates and chooses their ports (chaos run --engine envoy)"
+    return reading.problem(("spec", "listeners"), message, severity="info", code="listener")
 
 
 def _address(text: str, option: str) -> tuple[str, int]:

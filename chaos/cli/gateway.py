@@ -40,11 +40,15 @@ def gateway(
     ] = None,
 ) -> int:
     """Serve the rules of FILE until interrupted; prints `listening on URL` once it accepts."""
+    from chaos.errors import InvalidInput
+    from chaos.experiment.further_listeners import need_envoy
     from chaos.runner.plan.checked import prepare
     from chaos.runner.plan.gateway_rules import gateway_plan
     from chaos.runner.serve import needs_services, serve_with_services
 
     prepared = prepare(files, tuple(settings or ())).require()
+    if lacking := list(need_envoy(prepared.reading)):
+        raise InvalidInput(lacking)
     plan = gateway_plan(
         prepared,
         watched=prepared.reading.texts if watch else (),

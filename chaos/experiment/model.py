@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
+from chaos.experiment.model_listener import Listener
 from chaos.experiment.model_routing_case import RoutingCase
 from chaos.experiment.values import Address, Percentage, Seconds, Switch, Text
 from chaos.mesh.check.admission.values import regex
@@ -330,7 +331,8 @@ class Load(Model):
     feeder: Annotated[Feeder, BeforeValidator(_feeder, json_schema_input_type=str | Feeder)] | None = None
     """A CSV file, or `{file: users.csv, order: random}`, whose values tasks name as `${column}`."""
     client: Literal["lean", "locust"] = "lean"
-    """What sends the requests: bare sockets, or Locust's FastHttpUser, which is slower."""
+    """What sends the requests: bare sockets, or Locust's FastHttpUser, which is slower and speaks TLS. By default
+    `lean`, and `locust` where tasks have https URLs."""
     processes: int = Field(default=1, ge=1, le=64)
     """Number of load processes."""
     locustfile: str | None = None
@@ -458,6 +460,8 @@ class Spec(Model):
     services: dict[str, Service] | None = None
     """The service registry: from host[:port] to what is behind it. If given, it is complete: other hosts are
     unknown."""
+    listeners: tuple[Listener, ...] = ()
+    """Further doors to the same rules, beside the one that every run has. They need `--engine envoy`."""
     load: Load = Load()
     """The requests: who sends how many, of which kind, for how long."""
     verify: Verify = Verify()

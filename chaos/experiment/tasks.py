@@ -61,7 +61,8 @@ def request_of(task: LoadTask) -> Request:
     headers = [(name.lower().encode(), value.strip().encode()) for name, value in task.headers.items()]
     authority = next((value for name, value in headers if name == b"host"), _authority(task.url))
     rest = [(name, value) for name, value in headers if name != b"host"]
-    return Request(task.method.encode(), task.target.encode(), authority, [(b"host", authority), *rest])
+    scheme = b"https" if task.url.lower().startswith("https:") else b"http"
+    return Request(task.method.encode(), task.target.encode(), authority, [(b"host", authority), *rest], scheme)
 
 
 def _authority(url: str) -> bytes:

@@ -17,6 +17,8 @@ class GatewayPlan:
     `files` are the names that were given, `texts` the text of each and of those that they name in spec.resources.
     `overrides` are those of `--set`. `addresses` has (host, port) by the key of a service's instance.
 
+    `certificate` are the files of the certificate (with its chain) and of the key that listeners of HTTPS have.
+
     `watched` are the names that are read again, from disk, when they change. `admin_token` is required of admin
     requests; it must be set beyond loopback. Without a `seed` the draws differ each time; `tags` are x-chaos response
     headers."""
@@ -25,6 +27,7 @@ class GatewayPlan:
     texts: Mapping[str, str]
     overrides: tuple[str, ...] = ()
     addresses: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    certificate: tuple[str, str] | None = None
     watched: tuple[str, ...] = ()
     listen: str = "127.0.0.1:0"
     admin: str = "127.0.0.1:0"
@@ -47,6 +50,7 @@ class GatewayPlan:
                 "files": tuple(plan.files),
                 "overrides": tuple(plan.overrides),
                 "watched": tuple(plan.watched),
+                "certificate": None if plan.certificate is None else tuple(plan.certificate),
                 "addresses": {key: (host, port) for key, (host, port) in plan.addresses.items()},
             }
         )

@@ -41,7 +41,14 @@ async def _measured(plan: RunPlan) -> float:
             await session.gateway.admin.set_faults(False)
             tasks = plan.placed_tasks(session.services.addresses)
             wanted = replace(
-                load_plan(plan.load, tasks, gateway=session.url, seed=plan.seed, feeder=plan.feeder),
+                load_plan(
+                    plan.load,
+                    tasks,
+                    gateway=session.url,
+                    seed=plan.seed,
+                    feeder=plan.feeder,
+                    **session.secure_door,
+                ),
                 duration=WARM_UP + SECONDS,
                 interval=WARM_UP,
                 spawn_rate=1000.0 * plan.load.users,

@@ -67,6 +67,9 @@ async def run_planned(plan: RunPlan, view: Callable[[], View], interruption: Int
 async def _supervised(
     plan: RunPlan, load: LoadProcess, view: Callable[[], View], interruption: Interruption
 ) -> RunResult:
+    from chaos.runner.plan.listeners import require_free_ports
+
+    require_free_ports(plan.prepared.reading)
     if plan.options.live is None and plan.options.ui is None:
         return await _run_and_report(plan, load, view(), interruption)
     from chaos.runner.live.live import watched

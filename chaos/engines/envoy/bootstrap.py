@@ -42,7 +42,7 @@ def bootstrap(
     manager = _connection_manager(virtual_hosts, gateway, ignore_port)
     listener = {
         "name": "gateway" if gateway else "outbound",
-        "address": _socket(address, port),
+        "address": socket_address(address, port),
         "filter_chains": [
             {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
         ],
@@ -52,7 +52,7 @@ def bootstrap(
         "static_resources": {"listeners": [listener], "clusters": list(clusters)},
     }
     if admin is not None:
-        whole["admin"] = {"address": _socket(*admin)}
+        whole["admin"] = {"address": socket_address(*admin)}
     return whole
 
 
@@ -92,5 +92,6 @@ def _http_filters() -> list[Message]:
     ]
 
 
-def _socket(address: str, port: int) -> Message:
+def socket_address(address: str, port: int) -> Message:
+    """Return an Address of TCP."""
     return {"socket_address": {"address": address, "port_value": port}}

@@ -15,6 +15,7 @@ from chaos.engines.envoy.access_log import LOGS
 from chaos.engines.envoy.bootstrap import FAULT_FILTER, Message, typed
 from chaos.engines.envoy.export import export_mesh
 from chaos.engines.envoy.filters import fault_filter
+from chaos.engines.envoy.listeners import ONE_DOOR, Further, listeners
 from chaos.faults import RuleFault
 from chaos.mesh.compile.rule import Route
 from chaos.mesh.compile.rules import Rules
@@ -63,10 +64,12 @@ class Files:
 
 
 class Exported:
-    """The configuration of one set of rules. `indexes` numbers the rules by key, the same in every generation."""
+    """The configuration of one set of rules, with the listeners of `further`. `indexes` numbers the rules by key, the
+    same in every generation."""
 
-    def __init__(self, rules: Rules, listen: tuple[str, int]):
+    def __init__(self, rules: Rules, listen: tuple[str, int], further: Further = ONE_DOOR):
         self._rules = rules
+        self._further = further
         self._whole = export_mesh(rules.mesh, listen=listen)
         (listener,) = self._whole["static_resources"]["listeners"]
         self._manager: Message = listener["filter_chains"][0]["filters"][0]["typed_config"]
@@ -89,7 +92,12 @@ class Exported:
             "node": self._whole["node"],
             "admin": {"address": {"pipe": {"path": str(files.admin), "mode": 0o600}}},
             "dynamic_resources": {"cds_config": _from(files.clusters)},
-            "static_resources": {"listeners": self._whole["static_resources"]["listeners"]},
+            "static_resources": {
+                "listeners": [
+                    *self._whole["static_resources"]["listeners"],
+                    *listeners(self._further, self._manager),
+                ]
+            },
         }
 
     def clusters(self) -> list[Message]:

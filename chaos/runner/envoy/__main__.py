@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from chaos.engines.envoy.binary import Binary, envoy_binary
+from chaos.engines.envoy.listeners import PREFIX, Certificate, Door, Further
 from chaos.engines.envoy.measured import Files
 from chaos.errors import EnvironmentFailed
 from chaos.gateway.process.app import Stop, admin, announced
@@ -39,26 +40,32 @@ def _serve_plan(plan: GatewayPlan) -> int:
     rules = GatewayRules(plan)
     options = options_of(plan, rules, exit_with_stdin=True)
     options.check()
-    return asyncio.run(_serve(options, rules.compiled(), envoy_binary(*sys.argv[1:2])))
+    host, _ = split_address(options.listen, "--listen")
+    doors = tuple(Door(each.name, each.protocol, host, each.port or 0) for each in rules.listeners)
+    further = Further(doors, None if plan.certificate is None else Certificate(*plan.certificate))
+    return asyncio.run(_serve(options, rules.compiled(), envoy_binary(*sys.argv[1:2]), further))
 
 
-async def _serve(options: GatewayOptions, rules: Rules, binary: Binary) -> int:
+async def _serve(options: GatewayOptions, rules: Rules, binary: Binary, further: Further) -> int:
     stop = Stop(options)
     async with contextlib.AsyncExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-envoy-"))
         files, (host, port) = Files(Path(folder)), split_address(options.listen, "--listen")
-        control = EnvoyControl(rules, options, files, (host, port))
+        control = EnvoyControl(rules, options, files, (host, port), further)
         control.prepare()
         envoy = await _start(binary, files, options)
         stack.push_async_callback(envoy.stop, GRACE)
         assert envoy.process.stdout is not None
         following = asyncio.ensure_future(control.follow(envoy.process.stdout))
         stack.callback(following.cancel)
-        accepting = await _accepting(control, envoy)
+        ports = await _accepting(control, envoy)
         listener = bind(options.admin, "--admin")[0]
         await stack.enter_async_context(admin(options, control, listener))
         shown = f"[{host}]" if ":" in host else host
-        stack.enter_context(announced(options, url_of(listener), f"http://{shown}:{accepting}"))
+        for door in further.doors:
+            print(f"listener {door.name} on {door.scheme}{shown}:{ports.pop(PREFIX + door.name)}", flush=True)
+        (own,) = ports.values()
+        stack.enter_context(announced(options, url_of(listener), f"http://{shown}:{own}"))
         ended = asyncio.ensure_future(envoy.process.wait())
         stopped = asyncio.ensure_future(stop.requested.wait())
         await asyncio.wait((ended, stopped), return_when=asyncio.FIRST_COMPLETED)
@@ -81,13 +88,13 @@ async def _start(binary: Binary, files: Files, options: GatewayOptions) -> Child
     )  # fmt: skip
 
 
-async def _accepting(control: EnvoyControl, envoy: Child) -> int:
-    """Return the port once it accepts requests. Raises EnvironmentFailed if it ends, or takes too long."""
+async def _accepting(control: EnvoyControl, envoy: Child) -> dict[str, int]:
+    """Return its listeners' ports once it accepts requests. Raises EnvironmentFailed if it ends, or takes too long."""
     try:
         async with asyncio.timeout(START):
             while envoy.alive:
-                if port := await control.accepts():
-                    return port
+                if ports := await control.accepts():
+                    return ports
                 await asyncio.sleep(POLL)
     except TimeoutError:
         raise EnvironmentFailed(f"Envoy did not accept requests within {START:g} s") from None

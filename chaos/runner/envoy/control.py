@@ -14,6 +14,7 @@ from pathlib import Path
 
 from chaos.engines.envoy.access_log import Started, read_line
 from chaos.engines.envoy.bootstrap import Message
+from chaos.engines.envoy.listeners import Further
 from chaos.engines.envoy.measured import Exported, Files, Generation, discovery
 from chaos.errors import EnvironmentFailed, InvalidInput
 from chaos.faults import RuleFault
@@ -58,10 +59,10 @@ class EnvoyControl:
 
     workers = 1
 
-    def __init__(self, rules: Rules, options: GatewayOptions, files: Files, listen: tuple[str, int]):
-        self._options, self._files, self._listen = options, files, listen
+    def __init__(self, rules: Rules, options: GatewayOptions, files: Files, listen: tuple[str, int], further: Further):
+        self._options, self._files, self._listen, self._further = options, files, listen, further
         self._in_force = _InForce(rules)
-        self._exported = Exported(rules, listen)
+        self._exported = Exported(rules, listen, further)
         self._rules: list[tuple[str, str]] = []
         self._ledger = EnvoyLedger(self._rules)
         self._interface = Interface(files.admin)
@@ -80,16 +81,17 @@ class EnvoyControl:
         self._write_clusters()
         self._write_routes()
 
-    async def accepts(self) -> int:
-        """Return the port that it accepts requests at; 0 while it starts. Raises EnvironmentFailed if it has refused
-        its configuration."""
+    async def accepts(self) -> dict[str, int]:
+        """Return the ports that it accepts requests at, by the names of its listeners; none while it starts. Raises
+        EnvironmentFailed if it has refused its configuration."""
         if not self._files.admin.exists():
-            return 0
+            return {}
         with suppress(EnvironmentFailed):
             if (await self._interface.statistics()).refused:
                 raise InvalidInput.at("rules", REFUSED)
-            return await self._interface.port()
-        return 0
+            ports = await self._interface.ports()
+            return ports if len(ports) == 1 + len(self._further.doors) and all(ports.values()) else {}
+        return {}
 
     async def follow(self, lines: asyncio.StreamReader) -> None:
         """Read the access log to its end."""
@@ -176,7 +178,7 @@ class EnvoyControl:
         else:
             rules = await asyncio.to_thread(self._options.parse, text)
         assert isinstance(rules, Rules)
-        exported, before = Exported(rules, self._listen), (self._exported, self._in_force.rules)
+        exported, before = Exported(rules, self._listen, self._further), (self._exported, self._in_force.rules)
 
         def use() -> None:
             self._exported = exported

@@ -36,10 +36,10 @@ class Interface:
     def __init__(self, path: Path):
         self._path = path
 
-    async def port(self) -> int:
-        """Return the port that Envoy accepts requests at; 0 while there is none."""
+    async def ports(self) -> dict[str, int]:
+        """Return the ports that Envoy accepts connections at, by the names of its listeners."""
         statuses = json.loads(await self._get("/listeners?format=json")).get("listener_statuses") or []
-        return int(statuses[0]["local_address"]["socket_address"]["port_value"]) if statuses else 0
+        return {each["name"]: int(each["local_address"]["socket_address"]["port_value"]) for each in statuses}
 
     async def statistics(self) -> Statistics:
         """Return its counts as they are now."""

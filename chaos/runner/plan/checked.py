@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from chaos.errors import InvalidInput, Problem
+from chaos.experiment.further_listeners import twice
 from chaos.experiment.listeners import listener_problems
 from chaos.experiment.overrides import parse_override
 from chaos.experiment.patience import patience_problems
@@ -97,7 +98,7 @@ def prepare(
 def check(reading: Reading, *, thorough: bool = True) -> Prepared:
     """Check what was read: shape, admission, our own document, and if `thorough` analyzers and pitfalls."""
     services = plan_services(reading)
-    own = [*services.problems, *safety_problems(reading, services), *_two_loads(reading)]
+    own = [*services.problems, *safety_problems(reading, services), *_two_loads(reading), *twice(reading)]
     if thorough:
         own += _task_problems(reading, services)
     refused = [*reading.errors, *own, *entry_problems(reading, services), *refusals(reading.resources)]

@@ -20,13 +20,14 @@ class Engine:
 
     `program` is the command that starts it, with the same plan on its stdin as ours gets; empty for ours. `uncounted`
     are the kinds of claims that it counts nothing for, each with the reason. `seeded`: the same seed gives the same
-    faults."""
+    faults. `listens`: it has the listeners of `spec.listeners`."""
 
     name: EngineName = EngineName.GATEWAY
     title: str = ""
     program: tuple[str, ...] = ()
     uncounted: Mapping[str, str] = field(default_factory=dict)
     seeded: bool = True
+    listens: bool = False
 
     @property
     def sentence(self) -> str:
@@ -35,6 +36,9 @@ class Engine:
 
 
 GATEWAY = Engine()
+
+ANY = Engine(listens=True)
+"""For what is planned, and not run: nobody has chosen an engine yet."""
 
 
 def engine_of(name: EngineName, envoy: str | None = None) -> Engine:
@@ -52,4 +56,5 @@ def engine_of(name: EngineName, envoy: str | None = None) -> Engine:
         tuple(python("chaos.runner.envoy", str(found.path))),
         {"mirror": "Envoy does not count which rule's requests it copies"},
         seeded=False,
+        listens=True,
     )

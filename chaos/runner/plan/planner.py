@@ -31,6 +31,7 @@ from chaos.runner.plan.checked import Prepared, Read, prepare
 from chaos.runner.plan.engines import Engine
 from chaos.runner.plan.fed_rows import row_problems
 from chaos.runner.plan.files import beside, read_text, trouble_with_file
+from chaos.runner.plan.listeners import require_listeners
 from chaos.runner.plan.nothing_behind import nothing_behind
 from chaos.runner.plan.options import RunOptions
 from chaos.runner.plan.outlook import Outlook, outlooks, too_short, with_enough_users
@@ -52,6 +53,7 @@ def plan_prepared(prepared: Prepared, options: RunOptions) -> RunPlan:
     reading = prepared.reading
     if options.gateway is not None:
         _check_gateway(options.gateway, reading)
+    require_listeners(reading, options)
     rules = compile_rules(reading.resources, prepared.registry(), proxy_of(reading))
     tasks, notes = _tasks(prepared, rules)
     open_ended = bool(reading.experiment.spec.load.locustfile) or bool(prepared.services.applications())
@@ -88,7 +90,7 @@ def plan_prepared(prepared: Prepared, options: RunOptions) -> RunPlan:
         requests=phases[0].stop.requests,
     )  # fmt: skip
     found = outlooks(phases, effects, lines, weights)
-    load = _with_locustfile(with_enough_users(reading.experiment.spec.load, found), reading.file)
+    load = _with_locustfile(with_enough_users(_with_client(reading, tasks), found), reading.file)
     # What cannot be seen from outside is listed as not judged, each claim with its reason.
     of_rules = [each for each in expected if not each.of_whole_phase and not (tagged and each.unseen)]
     if not of_rules and not silent and not hypotheses and search is None:
@@ -232,6 +234,13 @@ def _search(prepared: Prepared, rules: Rules, hold: Expression | None) -> Search
     if search is not None:
         with_rules(prepared, search.phase(search.start), rules, ("spec", "search", "vary"))
     return search
+
+
+def _with_client(reading: Reading, tasks: Sequence[LoadTask]) -> Load:
+    """Return the load with the client that speaks TLS if it has requests over TLS and nobody chose one."""
+    load = reading.experiment.spec.load
+    tls = any(task.url.startswith("https:") for task in tasks)
+    return load.model_copy(update={"client": "locust"}) if tls and "client" not in load.model_fields_set else load
 
 
 def _with_locustfile(load: Load, file: str) -> Load:

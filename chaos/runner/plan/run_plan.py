@@ -158,6 +158,8 @@ class RunPlan:
             yield "info", f"{self.load.users} users, as many as delayed requests take (spec.load.users says otherwise)"
         if self.gateway is not None and (unseen := [each for each in self.expected if each.unseen]):
             yield "info", f"from outside {plural(len(unseen), 'claim')} cannot be judged: {_named(unseen)}"
+        if self.load.client != self.prepared.reading.experiment.spec.load.client:
+            yield "info", f"the client is {self.load.client}, because tasks have https URLs (spec.load.client)"
         for problem in self.notes:
             if problem.severity == "warning":
                 yield "warning", str(problem)

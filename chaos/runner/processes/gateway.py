@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from chaos.errors import EnvironmentFailed
@@ -13,15 +13,17 @@ from chaos.runner.processes.admin import Admin
 from chaos.runner.processes.child import Child, python
 
 START_TIMEOUT = 30.0
+LISTENER = "listener "
 
 
 @dataclass(slots=True)
 class GatewayProcess:
-    """A gateway that accepts requests."""
+    """A gateway that accepts requests. `listeners` are the URLs of its further listeners, by name."""
 
     child: Child
     url: str
     admin: Admin
+    listeners: Mapping[str, str] = field(default_factory=dict)
 
 
 async def start_gateway(
@@ -44,16 +46,18 @@ async def start_gateway(
     except BaseException:
         await child.stop()
         raise
-    return GatewayProcess(child, found["listening"], Admin(found["admin"], plan.admin_token))
+    further = {name.removeprefix(LISTENER): where for name, where in found.items() if name.startswith(LISTENER)}
+    return GatewayProcess(child, found["listening"], Admin(found["admin"], plan.admin_token), further)
 
 
 async def _addresses(child: Child) -> dict[str, str]:
-    """Return the URLs of the lines `admin on URL` and `listening on URL` by their first words."""
+    """Return the URLs of the lines `admin on URL`, `listener NAME on URL` and `listening on URL`, which is the last, by
+    what is before `on`."""
     found: dict[str, str] = {}
     while "listening" not in found:
-        words = (await child.line(START_TIMEOUT)).split()
-        if len(words) == 3 and words[1] == "on":
-            found[words[0]] = words[2]
+        what, on, where = (await child.line(START_TIMEOUT)).strip().partition(" on ")
+        if on:
+            found[what] = where
     if "admin" not in found:
         raise EnvironmentFailed("the gateway did not say where its admin API listens")
     return found

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TypedDict, Unpack
+
 from chaos.experiment.feeder import Feeder
 from chaos.experiment.model import Load
 from chaos.experiment.tasks import LoadTask
@@ -10,12 +13,27 @@ from chaos.protocol.load_messages import DigestMessage, ExemplarsMessage, Sample
 from chaos.protocol.load_plan import Plan, Task
 
 
+class SecureDoor(TypedDict, total=False):
+    """The fields of a load's plan for requests over TLS, and for programs that send some."""
+
+    secure: str | None
+    ca: str | None
+    variables: Mapping[str, str]
+
+
 def load_plan(
-    load: Load, tasks: tuple[LoadTask, ...], *, gateway: str, seed: int, feeder: Feeder | None = None
+    load: Load,
+    tasks: tuple[LoadTask, ...],
+    *,
+    gateway: str,
+    seed: int,
+    feeder: Feeder | None = None,
+    **doors: Unpack[SecureDoor],
 ) -> Plan:
     """Return the load process's plan. Without duration and number of requests, which the phases limit."""
     return Plan(
         gateway=gateway,
+        **doors,
         tasks=tuple(_task(task) for task in tasks),
         seed=seed,
         users=load.users,

@@ -13,7 +13,7 @@ import shlex
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -94,15 +94,16 @@ class Services:
             sock.close()  # the child has its own; with ours open, connections to a dead service would hang
         await self._builtin.json_line(START_TIMEOUT)
 
-    async def use_gateway(self, url: str) -> None:
-        """Give the built-in proxies the gateway's URL, then start the programs and wait until each responds."""
+    async def use_gateway(self, url: str, variables: Mapping[str, str]) -> None:
+        """Give the built-in proxies the gateway's URL, then start the programs, with more `variables`, and wait until
+        each responds."""
         if self._builtin is not None:
             await self._builtin.send({"gateway": url})
         commands = [each for each in self.plan.instances() if each.kind == "command"]
-        await asyncio.gather(*(self._start_program(each, url) for each in commands))
+        await asyncio.gather(*(self._start_program(each, url, variables) for each in commands))
 
     # ---------------------------------------------------------------- the user's programs
-    async def _start_program(self, instance: Instance, gateway: str) -> None:
+    async def _start_program(self, instance: Instance, gateway: str, variables: Mapping[str, str]) -> None:
         service, port = instance.service, self._ports[instance.key]
         assert service is not None
         if accepts(LOOPBACK, port):
@@ -114,7 +115,7 @@ class Services:
             instance.name,
             [sys.executable, "-S", guard.__file__, *_command(service)],
             log=log,
-            env=_environment(service, port, gateway),
+            env=_environment(service, port, gateway, variables),
             cwd=beside(self.base, service.cwd) if service.cwd else str(Path(self.base).parent),
             dies_with_us=False,
         )
@@ -189,7 +190,7 @@ def _command(service: Service) -> list[str]:
     return [sys.executable if program == "python" else program, *arguments]
 
 
-def _environment(service: Service, port: int, gateway: str) -> dict[str, str]:
+def _environment(service: Service, port: int, gateway: str, variables: Mapping[str, str]) -> dict[str, str]:
     own = {
         "PORT": str(port),
         "HTTP_PROXY": gateway,
@@ -199,7 +200,7 @@ def _environment(service: Service, port: int, gateway: str) -> dict[str, str]:
         "CHAOS_GATEWAY": gateway,
         "PYTHONUNBUFFERED": "1",
     }
-    return {**os.environ, **own, **service.env}
+    return {**os.environ, **own, **variables, **service.env}
 
 
 async def _answer(port: int, path: str | None) -> int:

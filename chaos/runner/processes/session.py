@@ -7,18 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine, Sequence
-from dataclasses import dataclass, replace
+import os
+import tempfile
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from chaos.errors import ChaosError, EnvironmentFailed
+from chaos.errors import ChaosError, EnvironmentFailed, InvalidInput
+from chaos.experiment.further_listeners import certified_hosts, listener_variables, need_envoy, secure_listener
+from chaos.experiment.read import Reading
 from chaos.protocol.gateway_plan import GatewayPlan
 from chaos.runner.plan.checked import Prepared
+from chaos.runner.processes.certificates import Certificates, issue
 from chaos.runner.processes.child import Child
 from chaos.runner.processes.gateway import GatewayProcess, start_gateway
 from chaos.runner.processes.load import LoadProcess
+from chaos.runner.processes.load_messages import SecureDoor
 from chaos.runner.processes.ports import accepts
 from chaos.runner.processes.services import Say, Services
 
@@ -27,11 +33,20 @@ DRAIN = 0.3  # seconds for requests in flight whose responses nobody waits for
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Processes that accept requests. `gateway` is None if it is not ours; `url` is where requests go."""
+    """Processes that accept requests. `gateway` is None if it is not ours; `url` is where requests go, `secure` where
+    those over TLS go, by the CA in the file `ca`. `variables` tell programs of the listeners and of the CA."""
 
     url: str
     services: Services
     gateway: GatewayProcess | None
+    secure: str | None = None
+    ca: str | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def secure_door(self) -> SecureDoor:
+        """What the load has to know of the listeners."""
+        return SecureDoor(secure=self.secure, ca=self.ca, variables=self.variables)
 
     @property
     def children(self) -> list[Child]:
@@ -53,26 +68,46 @@ async def start(
     say: Say = lambda level, text: None,
 ) -> AsyncIterator[Session]:
     """Start everything and yield the session when all of it accepts requests; end it with the block. Raises
-    EnvironmentFailed if a process does not come up.
+    EnvironmentFailed if a process does not come up, InvalidInput for listeners that only another engine has.
 
     `gateway` is the plan of one of ours, or the URL of one that runs already. Logs go to `folder`, or to memory if it
     is None. `load` is ended first. `drain` is the seconds that the gateway has at the end for requests in flight."""
+    reading = prepared.reading
+    if not program and (lacking := list(need_envoy(reading))):
+        raise InvalidInput(lacking)
     async with contextlib.AsyncExitStack() as stack:
         services = Services(prepared.services, folder, seed=seed, base=prepared.reading.file, say=say)
         await stack.enter_async_context(services)
+        certificates = None
         if isinstance(gateway, str):
             ours, url = None, gateway
             await _side_by_side(_reachable(gateway), services.start_builtin())
         else:
             placed = replace(gateway, addresses=services.addresses)
+            if secure_listener(reading) is not None:
+                place = stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-tls-"))
+                certificates = issue(Path(place), certified_hosts(reading, prepared.services))
+                placed = replace(placed, certificate=(str(certificates.chain), str(certificates.key)))
             log = folder / "gateway.log" if folder is not None else None
             starting = _ended_with(stack, start_gateway(placed, log, program=program, passes_on=passes_on), drain)
             ours = await _side_by_side(starting, services.start_builtin())
             url = ours.url
         if load is not None:
             stack.push_async_callback(load.child.stop, DRAIN)
-        await services.use_gateway(url)
-        yield Session(url, services, ours)
+        session = _session(url, services, ours, reading, certificates)
+        await services.use_gateway(url, session.variables)
+        yield session
+
+
+def _session(
+    url: str, services: Services, gateway: GatewayProcess | None, reading: Reading, certificates: Certificates | None
+) -> Session:
+    listeners = gateway.listeners if gateway is not None else {}
+    variables, secure = listener_variables(listeners), secure_listener(reading)
+    if certificates is None or secure is None:
+        return Session(url, services, gateway, variables=variables)
+    variables |= certificates.variables(os.environ)
+    return Session(url, services, gateway, listeners[secure.name], str(certificates.ca), variables)
 
 
 async def _ended_with(

@@ -224,6 +224,7 @@ class Supervisor:
                     gateway=session.url,
                     seed=plan.seed,
                     feeder=plan.feeder,
+                    **session.secure_door,
                 ),
                 interval=INTERVAL,
                 admin=session.gateway.admin.url if session.gateway is not None else None,

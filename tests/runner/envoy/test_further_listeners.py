@@ -1,0 +1,107 @@
+"""Further listeners of a real Envoy: the same rules, the same counts, with and without TLS."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import ssl
+from collections import Counter
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import aiohttp
+import pytest
+from support.envoy_binary import find_envoy
+from support.experiments import experiment, virtual_service, write
+
+from chaos.runner.plan.checked import prepare
+from chaos.runner.plan.engines import EngineName, engine_of
+from chaos.runner.plan.gateway_rules import gateway_plan
+from chaos.runner.processes.session import start
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.envoy,
+    pytest.mark.skipif(find_envoy() is None, reason="the real Envoy is not installed"),
+]
+
+KEY = "virtualservice/default/web/0"
+LISTENERS = [{"name": "secure", "protocol": "HTTPS"}, {"name": "second-one", "protocol": "HTTP"}]
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))  # and an empty SETTINGS
+SETTINGS = 4
+
+# Asks the secure listener by the variables alone, and writes down what it was told.
+APPLICATION = """
+import http.server, json, os, pathlib, urllib.error, urllib.request
+
+told = {name: value for name, value in os.environ.items() if name.startswith("CHAOS_LISTENER_") or "CERT" in name}
+request = urllib.request.Request(os.environ["CHAOS_LISTENER_SECURE"], headers={"host": "web"})
+try:
+    with urllib.request.urlopen(request) as answer:
+        told["status"] = answer.status
+except urllib.error.HTTPError as error:
+    told["status"] = error.code
+pathlib.Path("told.json").write_text(json.dumps(told))
+http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), http.server.SimpleHTTPRequestHandler).serve_forever()
+"""
+
+
+async def asked(url: str, count: int, tls: ssl.SSLContext | bool) -> Counter[int]:
+    async with aiohttp.ClientSession() as client:
+
+        async def ask() -> int:
+            async with client.get(url, headers={"host": "web"}, ssl=tls) as response:
+                return response.status
+
+        return Counter(await asyncio.gather(*(ask() for _ in range(count))))
+
+
+def speaks_http_2(url: str, tls: ssl.SSLContext | None) -> bool:
+    """Whether the server begins with SETTINGS when the client does; over TLS, if both chose it."""
+    parts = urlsplit(url)
+    sock = socket.create_connection((parts.hostname or "", parts.port or 0), 10)
+    if tls is not None:
+        tls.set_alpn_protocols(["h2", "http/1.1"])
+        secured = tls.wrap_socket(sock, server_hostname="web")
+        assert secured.selected_alpn_protocol() == "h2"
+        sock = secured
+    with sock:
+        sock.sendall(PREFACE)
+        return sock.recv(9)[3:4] == bytes((SETTINGS,))
+
+
+@pytest.mark.representative
+def test_they_lead_to_the_same_rules_and_programs_are_told_of_them(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(APPLICATION)
+    services = {"web": {"builtin": "webserver"}, "app": {"command": ["python", "app.py"]}}
+    file = write(tmp_path, experiment(listeners=LISTENERS, services=services), virtual_service(abort=50))
+
+    async def check() -> None:
+        prepared = prepare([file]).require_sound()
+        program = engine_of(EngineName.ENVOY).program
+        async with start(prepared, gateway_plan(prepared, seed=1), seed=1, program=program) as session:
+            assert session.gateway is not None and session.ca is not None
+            folder.append(Path(session.ca).parent)
+            listeners, admin = session.gateway.listeners, session.gateway.admin
+            assert listeners["secure"] == session.secure
+            told = json.loads((tmp_path / "told.json").read_text())
+            assert told.pop("status") in (200, 503)
+            expected = {"CHAOS_LISTENER_SECURE": session.secure, "CHAOS_LISTENER_SECOND_ONE": listeners["second-one"]}
+            assert {name: told.get(name) for name in expected} == expected
+            assert set(told) >= {"SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"}
+            trusted = ssl.create_default_context(cafile=session.ca)
+            await admin.set_phase({"name": "doors", "faults": True})
+            seen = Counter[int]()
+            for url in (session.url, *listeners.values()):
+                seen += await asked(url, 100, trusted)
+            assert set(seen) == {200, 503} and seen.total() == 300
+            counts = (await admin.counters())["phases"]["doors"][KEY]
+            assert counts["statuses"] == {str(status): count for status, count in seen.items()}
+            assert counts["faults"] == {"abort": seen[503]}
+            assert await asyncio.to_thread(speaks_http_2, listeners["secure"], trusted)
+            assert await asyncio.to_thread(speaks_http_2, listeners["second-one"], None)
+
+    folder: list[Path] = []
+    asyncio.run(check())
+    assert not folder[0].exists()
