@@ -4,10 +4,10 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 ON_TWO_CORES := -n 2 --dist worksteal
 # Tests that measure no time, so that they may share the machine with each other.
-TIMELESS := $(addprefix tests/, adversaries claims cli engines experiment journal mesh protocol report route_tests samples \
+TIMELESS := $(addprefix tests/, adversaries claims cli engines experiment journal kubernetes mesh protocol report route_tests samples \
     services verify conformance/test_recorded.py $(addprefix runner/, envoy live test_replay.py test_replaying.py test_secrets.py))
 
-.PHONY: help run test test-all lint types format docs bench fuzz recorded interleave kills engines right calibration clean
+.PHONY: help run test test-all lint types format docs bench fuzz recorded interleave kills engines right calibration cluster clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -58,6 +58,9 @@ engines: $(VENV)/.installed-dev  ## every experiment with a real Envoy in place 
 
 right: $(VENV)/.installed-dev  ## right gateways, ours and Envoy, twenty runs of each kind: none may be falsified (CHAOS_RIGHT_RUNS)
 	CHAOS_RIGHT_RUNS=$${CHAOS_RIGHT_RUNS:-20} $(BIN)/python -m pytest tests/adversaries/test_right_runs.py -v
+
+cluster: $(VENV)/.installed-dev  ## what chaos export kubernetes prints, to a cluster's API server, as a dry run (CHAOS_KUBECONFIG)
+	CHAOS_KUBECONFIG=$${CHAOS_KUBECONFIG:?names the access to a cluster} $(BIN)/python -m pytest tests/kubernetes/test_api_server.py -v
 
 calibration: $(VENV)/.installed-dev  ## the verdicts' error rates, by simulation, in full
 	$(BIN)/python -m benchmarks.calibration

@@ -1,4 +1,4 @@
-"""`chaos export envoy`: write the rules as configuration of a real Envoy."""
+"""`chaos export`: write the rules as configuration of a real Envoy, or a run as documents of Kubernetes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chaos.cli.export_kubernetes import kubernetes
 from chaos.cli.output import print_document, print_problems
 
 if TYPE_CHECKING:
@@ -13,16 +14,19 @@ if TYPE_CHECKING:
     from chaos.experiment.read import Reading
 
 export = typer.Typer(
-    help="Write the rules as another proxy's configuration.",
+    help="Write rules as another proxy's configuration, or a run as documents of Kubernetes.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 
 
+export.command()(kubernetes)
+
+
 @export.callback()
 def formats() -> None:
-    """Write the rules as another proxy's configuration."""
+    """Write rules as another proxy's configuration, or a run as documents of Kubernetes."""
 
 
 @export.command()

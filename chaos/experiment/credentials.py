@@ -26,7 +26,7 @@ _HELD = (("data",), ("stringData",), ("metadata", "annotations"))  # kubectl kee
 
 def without_credentials(text: str) -> str:
     """Return the text of a YAML stream with each credential replaced by a word that says so."""
-    found = {(span.begin, span.end) for span in _secret_spans(text)}  # an alias leads to its anchor's
+    found = {(span.begin, span.end) for span in secret_spans(text)}  # an alias leads to its anchor's
     for begin, end in sorted(found, reverse=True):
         written = text[begin:end]
         lead = _LEAD.match(written)
@@ -37,7 +37,7 @@ def without_credentials(text: str) -> str:
 
 def credentials_of(text: str) -> Iterator[str]:
     """Yield the credentials in a YAML stream, as they might come back in other texts."""
-    for span in _secret_spans(text):
+    for span in secret_spans(text):
         yield from credentials_in([("authorization", span.value)])
         if span.path[-2] == "data":
             with suppress(binascii.Error, ValueError):
@@ -49,7 +49,8 @@ def _line_end(written: str) -> str:
     return "\n" if written.endswith("\n") else ""
 
 
-def _secret_spans(text: str) -> Iterator[Span]:
+def secret_spans(text: str) -> Iterator[Span]:
+    """Yield where the credentials in a YAML stream stand."""
     found = list(spans(text))
     held = {
         (span.document, (*span.path[:-1], *place))

@@ -144,6 +144,32 @@ def test_the_schema_knows_every_field_of_the_experiments(capsys: pytest.CaptureF
                 assert set(document["spec"]) <= set(spec)
 
 
+def test_a_run_is_exported_for_a_cluster(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write(tmp_path, experiment(), virtual_service(abort=50))
+    arguments = ["export", "kubernetes", file, "--image", "chaos:1", "--load-workers", "8", "-n", "load"]
+    assert call(arguments) == 0
+    kinds = ["ConfigMap", "ServiceAccount", "Secret", "Service", "Job", "Job"]
+    first = list(yaml.safe_load_all(capsys.readouterr().out))
+    assert [each["kind"] for each in first] == kinds and {each["metadata"]["namespace"] for each in first} == {"load"}
+    out = tmp_path / "run.yaml"
+    assert call([*arguments, "--out", str(out)]) == 0
+    assert f"kubectl -n load apply --server-side -f {out}" in capsys.readouterr().out
+    second = list(yaml.safe_load_all(out.read_text()))
+    assert out.stat().st_mode & 0o77 == 0  # it holds a token, and another one each time
+    assert len(first[2]["stringData"]["token"]) >= 32 and first[2] != second[2]
+    assert [each for each in first if each["kind"] != "Secret"] == [each for each in second if each["kind"] != "Secret"]
+
+
+def test_what_cannot_happen_in_a_cluster_is_not_exported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    services = {"web": {"endpoints": [{"address": "127.0.0.1:9001"}]}}
+    file = write(tmp_path, experiment(services=services), virtual_service(abort=50))
+    assert call(["export", "kubernetes", file, "--image", "chaos:1"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == "" and "case.yaml:9:18: spec.services.web.endpoints[0].address: 127.0.0.1 is" in printed.err
+    assert call(["export", "kubernetes", file, "--image", "chaos:1", "--name", "Web"]) == 2
+    assert "--name: 'Web' is not a name of Kubernetes" in capsys.readouterr().err
+
+
 def test_export_says_which_services_nobody_can_reach_yet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     listed = {"web": {"endpoints": [{"address": "127.0.0.1:9001"}]}}
     document = {"apiVersion": "chaos/v1alpha1", "kind": "Experiment", "spec": {"services": listed}}

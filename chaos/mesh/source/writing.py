@@ -13,6 +13,10 @@ import yaml
 from chaos.mesh.source.scalars import BareWord, is_trap, resolve
 
 
+class Block(str):
+    """A text of several lines that is written as such, if YAML can."""
+
+
 class _Dumper(yaml.SafeDumper):
     pass
 
@@ -24,7 +28,15 @@ def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=None if plain else '"')
 
 
+def _block(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    """The emitter writes a text of which lines end with a space, say, in quotes all the same."""
+    lines = value.split("\n")
+    style = "|" if len(lines) > 1 and all(each.replace("\t", " ").isprintable() for each in lines) else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
 _Dumper.add_representer(str, _text)
+_Dumper.add_representer(Block, _block)
 _Dumper.add_representer(BareWord, _text)
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaos.mesh.source.document import read_documents
-from chaos.mesh.source.writing import to_yaml
+from chaos.mesh.source.writing import Block, to_yaml
 
 TEXTS = [
     "y",
@@ -54,3 +54,15 @@ def test_whatever_it_is(value: dict[str, object]) -> None:
 def test_a_bare_word_is_written_in_quotes() -> None:
     (document,) = read_documents("a: y", "f.yaml")
     assert to_yaml(document.value) == 'a: "y"\n'
+
+
+LINES = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=8), min_size=1, max_size=4).map("\n".join)
+
+
+@given(LINES)
+def test_a_text_of_several_lines_stays_what_it_was(text: str) -> None:
+    assert back({"data": {"file": Block(text)}}) == {"data": {"file": text}}
+
+
+def test_a_text_of_several_lines_is_written_as_it_is_read() -> None:
+    assert to_yaml({"a": Block("b: c\n  d\n")}) == "a: |\n  b: c\n    d\n"
