@@ -4,8 +4,8 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 ON_TWO_CORES := -n 2 --dist worksteal
 # Tests that measure no time, so that they may share the machine with each other.
-TIMELESS := $(addprefix tests/, adversaries claims cli engines experiment journal mesh protocol report route_tests samples \
-    services verify test_pytest_plugin.py $(addprefix conformance/,test_recorded.py test_cases.py test_fuzz.py) \
+TIMELESS := $(addprefix tests/, adversaries claims cli engines experiment journal kubernetes mesh protocol report route_tests \
+    samples services verify test_pytest_plugin.py $(addprefix conformance/,test_recorded.py test_cases.py test_fuzz.py) \
     $(addprefix gateway/process/,test_openapi.py test_page_browser.py) \
     $(addprefix load/,test_checks.py test_exemplars.py test_live_browser.py test_locustfile.py test_process.py \
         test_secure.py test_ui.py test_ui_browser.py) \
