@@ -21,6 +21,7 @@ from chaos.cli.export import export
 from chaos.cli.gateway import gateway
 from chaos.cli.init import init
 from chaos.cli.judge import judge
+from chaos.cli.load_worker import load_worker
 from chaos.cli.output import say
 from chaos.cli.plan import plan
 from chaos.cli.replay import replay
@@ -72,6 +73,7 @@ COMMANDS = (
     (report, "Render reports again from their journals."),
     (compare, "Compare two runs of one experiment."),
     (judge, "Judge counts or samples from anywhere."),
+    (load_worker, "Carry a part of the load of a run on another host."),
     (replay, "Send the faulted requests of a run again."),
     (demo, "Start the sample applications."),
     (init, "Write an experiment file to start from."),

@@ -55,6 +55,40 @@ def run(
     ] = None,
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for the runs.")] = Path("reports"),
     workers: Annotated[int, typer.Option(metavar="N", min=1, help="Gateway processes.")] = 1,
+    load_workers: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=1000,
+            envvar="LOCUST_EXPECT_WORKERS",
+            help="Have the load carried by N processes of `chaos load-worker`, on this host or others, and wait for "
+            "all of them.",
+        ),
+    ] = None,
+    load_bind: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Where load workers join; by default 127.0.0.1:5557.")
+    ] = None,
+    load_wait: Annotated[
+        str,
+        typer.Option(
+            metavar="TIME", envvar="LOCUST_EXPECT_WORKERS_MAX_WAIT", help="How long to wait for the load workers."
+        ),
+    ] = "60s",
+    load_token_file: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH", help="File with the token that load workers have to show; compulsory beyond loopback."
+        ),
+    ] = None,
+    load_gateway: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Where load workers reach the gateway, if not at its own address: through a tunnel, for example. "
+            "The gateway then listens on that port.",
+        ),
+    ] = None,
     report: Annotated[
         bool,
         typer.Option(
@@ -79,7 +113,9 @@ def run(
 ) -> int:
     """Run experiments, judge the claims of their rules, and write reports."""
     from chaos.runner.plan.engines import engine_of
+    from chaos.runner.plan.load_hosts import LoadHosts, read_wait
     from chaos.runner.plan.options import RunOptions
+    from chaos.runner.plan.token_file import read_token
     from chaos.runner.start import exit_code, run_files
 
     if gateway is not None and engine is not EngineName.GATEWAY:
@@ -94,6 +130,13 @@ def run(
         ui=f"127.0.0.1:{ui_port}" if ui else None,
         live=f"127.0.0.1:{live_port}" if live else None,
         workers=workers,
+        hosts=LoadHosts(
+            load_bind,
+            load_workers,
+            read_wait(load_wait),
+            read_token(load_token_file, "--load-token-file"),
+            load_gateway,
+        ),
         report=report,
         command=("chaos", *(argument for argument in sys.argv[1:] if argument not in files)),
     )

@@ -334,7 +334,10 @@ class Load(Model):
     """What sends the requests: bare sockets, or Locust's FastHttpUser, which is slower and speaks TLS. By default
     `lean`, and `locust` where tasks have https URLs."""
     processes: int = Field(default=1, ge=1, le=64)
-    """Number of load processes."""
+    """Number of load processes on this machine."""
+    workers: int | None = Field(default=None, ge=1, le=1000)
+    """In place of processes: the number of load workers, each one process of `chaos load-worker` on this host or
+    others, that the run waits for."""
     locustfile: str | None = None
     """A Locust file with users of your own, in place of tasks; relative to the experiment file."""
 
@@ -356,6 +359,8 @@ class Load(Model):
         if self.stages and (self.locustfile is not None or self.arrival_rate is not None):
             other = "a locustfile, which has its own shape" if self.locustfile is not None else "arrivalRate"
             raise ValueError(f"stages cannot be used with {other}")
+        if self.workers is not None and self.processes > 1:
+            raise ValueError("workers and processes exclude each other: a load is carried by one kind of them")
         if self.arrivals == "poisson" and self.arrival_rate is None:
             raise ValueError("arrivals: poisson needs arrivalRate, the requests per second")
         if self.locustfile is not None and not self.keep_alive:

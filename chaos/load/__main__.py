@@ -1,5 +1,5 @@
-"""`python -m chaos.load`: run one load. The plan and commands come on stdin, digests go to stdout
-(docs/protocol.md)."""
+"""`python -m chaos.load`: run one load, or join one of another process. The plan (or whom to join) and commands come on
+stdin, digests go to stdout (docs/protocol.md)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,12 @@ def main() -> int:
     if not line.strip():
         return 0
     try:
-        plan = Plan.of(json.loads(line))
+        wanted = json.loads(line)
+        if isinstance(wanted, dict) and "join" in wanted:
+            from chaos.load.remote import run as take_part
+
+            return take_part(wanted)
+        plan = Plan.of(wanted)
     except json.JSONDecodeError as error:
         return refuse(f"the plan is not JSON: {error}")
     except BadPlan as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import gevent
 from locust.env import Environment
 from locust.runners import Runner
@@ -12,8 +14,16 @@ from chaos.load.report import Report
 from chaos.load.roster import Event
 from chaos.load.shared import Shared
 from chaos.protocol.digest import Digest
+from chaos.protocol.load_messages import Level
 from chaos.protocol.load_plan import Plan
 from chaos.protocol.worker_messages import WorkerRecord
+
+Say = Callable[[Level, str], None]
+"""Tells the run what happens: level and text."""
+
+
+class NotAll(Exception):  # noqa: N818 - named for what happened
+    """Not all load workers have joined in time; says how many have, and from where."""
 
 
 def environment_of(shared: Shared) -> Environment:
@@ -69,6 +79,9 @@ class LocalLoad:
 
     def workers(self) -> list[WorkerRecord]:
         return []
+
+    def gather(self, say: Say, over: Callable[[], bool]) -> None:
+        """Wait for the workers; there are none."""
 
     def start(self, users: int, rate: float) -> None:
         """Start the users, or Locust's load shape if the locustfile has one."""

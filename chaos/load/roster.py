@@ -166,6 +166,14 @@ class Roster:
         self._assume(worker, now)
         yield "warning", self._missing(worker, how)
 
+    def left(self, index: int, now: float) -> Iterator[Event]:
+        """Note that a worker was ended where it runs, before the load. Yields the event."""
+        worker = self.workers[index]
+        if worker.state != "lost":
+            worker.state, worker.ended_at = "lost", now
+            self._assume(worker, now)
+            yield "warning", f"{worker.name} was ended there: its part of the requests is not sent by the others"
+
     def look(self, now: float) -> Iterator[Event]:
         """Find who has fallen silent. Yields an event for each change."""
         for worker in self.workers.values():
@@ -189,7 +197,7 @@ class Roster:
         told = worker.told
         untold = told["untold"] if told is not None else ()
         worker.unknown = Counter({(phase, task): count for phase, task, count in untold})
-        if told is not None and told["finished"]:
+        if told is not None and (told["finished"] or told["last"]):
             return
         since = self._since(worker, now)
         until = min(now if worker.ended_at is None else worker.ended_at, since + HOLDS_OUT + self._interval)

@@ -11,7 +11,7 @@ import gevent
 
 from chaos.load.board import Board
 from chaos.load.lines import Lines, SupervisorGone
-from chaos.load.local import LocalLoad
+from chaos.load.local import LocalLoad, NotAll
 from chaos.load.process import calm_collector
 from chaos.load.session import Session
 from chaos.protocol.live_state import FETCHED
@@ -29,21 +29,29 @@ def run(plan: Plan) -> int:
     out = Lines()
     try:
         load = make()
-        session = Session(plan, load, out)
-        ended_by = "ui" if plan.ui else "shape"  # apart from us, only these stop Locust's runner
-        load.environment.events.test_stop.add_listener(lambda environment, **_: session.end(ended_by))
-        board = address = None
-        if plan.ui:
-            from chaos.load.ui import serve
-
-            board = Board()
-            session.show = board.show
-            load.environment.events.test_start.add_listener(lambda environment, **_: session.started())
-            address = serve(plan, load, session, board)
     except (BadPlan, OSError) as error:
-        out.write({"type": "error", "reason": str(error)})
-        return BAD_PLAN
+        return refused(out, error, BAD_PLAN)
+    session = Session(plan, load, out)
+    ended_by = "ui" if plan.ui else "shape"  # apart from us, only these stop Locust's runner
+    load.environment.events.test_stop.add_listener(lambda environment, **_: session.end(ended_by))
     gevent.signal_handler(signal.SIGTERM, session.end_now, "signal")
+    try:
+        load.gather(session.tell_event, lambda: bool(session.reason))
+    except NotAll as error:
+        return refused(out, error, FAILED)
+    if session.reason:
+        return 0
+    board = address = None
+    if plan.ui:
+        from chaos.load.ui import serve
+
+        board = Board()
+        session.show = board.show
+        load.environment.events.test_start.add_listener(lambda environment, **_: session.started())
+        try:
+            address = serve(plan, load, session, board)
+        except (BadPlan, OSError) as error:
+            return refused(out, error, BAD_PLAN)
     calm_collector()
     try:
         out.write({"type": "ready", "pid": os.getpid(), "ui": address})
@@ -56,11 +64,24 @@ def run(plan: Plan) -> int:
     return FAILED if reason == "failed" else 0
 
 
+def refused(out: Lines, error: Exception, code: int) -> int:
+    """Say why the load does not begin. Returns the exit code."""
+    out.write({"type": "error", "reason": str(error)})
+    return code
+
+
 def maker(plan: Plan) -> Callable[[], LocalLoad | DistributedLoad]:
     """Return a function that makes the load. Worker processes are forked now, before this process has a loop."""
-    if plan.processes == 1:
+    if plan.processes == 1 and plan.joining is None:
         return lambda: LocalLoad.of(plan)
-    from chaos.load.distributed import DistributedLoad, fork_workers
+    from chaos.load.distributed import DistributedLoad
 
-    workers = fork_workers(plan)
+    if plan.joining is not None:
+        from chaos.load.joining import Joined
+
+        joining = plan.joining
+        return lambda: DistributedLoad(plan, Joined(plan, joining))
+    from chaos.load.forked import Forked
+
+    workers = Forked(plan)
     return lambda: DistributedLoad(plan, workers)

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from chaos.experiment.feeder import Fed, Feeder
+from chaos.protocol.load_workers import Joining
 
 CLIENTS = ("lean", "locust")
 ARRIVALS = ("even", "poisson")
@@ -73,7 +74,8 @@ class Plan:
     the rows that fill the tasks. `replay` lists exact requests, `[task, id, number]` each, that are sent once in place
     of a run's own. Requests without a phase tag belong to `phase`. `interval` is the time between digests in seconds.
     `hold` is the longest time in seconds that a digest waits for the responses to requests of its interval; with 0,
-    responses are counted as they come. With `waits`, users are started in the web UI, not by the plan."""
+    responses are counted as they come. With `waits`, users are started in the web UI, not by the plan. With `joining`
+    the `processes` are not forked but workers that join, from this host or others."""
 
     gateway: str
     tasks: tuple[Task, ...]
@@ -102,6 +104,7 @@ class Plan:
     interval: float = 1.0
     hold: float = 0.0
     waits: bool = False
+    joining: Joining | None = None
     replay: tuple[tuple[str, str, int], ...] | None = None
     feeder: Feeder | None = None
 
@@ -111,16 +114,18 @@ class Plan:
         if not isinstance(value, dict):
             raise BadPlan("the plan must be a JSON object")
         known = {each.name for each in fields(cls)}
-        known -= {"tasks", "replay", "feeder"}
+        known -= {"tasks", "replay", "feeder", "joining"}
         given = {name: each for name, each in value.items() if name in known}
         try:
             tasks = tuple(Task.of(task) for task in value.get("tasks", ()))
             replay = value.get("replay")
             feeder = value.get("feeder")
+            joining = value.get("joining")
             made = cls(
                 tasks=tasks,
                 replay=None if replay is None else tuple((task, request, number) for task, request, number in replay),
                 feeder=None if feeder is None else Feeder.of(feeder),
+                joining=None if joining is None else Joining.of(joining),
                 **given,
             )
         except (TypeError, KeyError, ValueError) as error:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from chaos.runner.plan.engines import GATEWAY, Engine
+from chaos.runner.plan.load_hosts import LoadHosts
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,9 +14,9 @@ class RunOptions:
     """The options of one run. `gateway` is the URL of a gateway that runs already; `ui` is the address for Locust's web
     UI, `live` that for the live page alone; `command` repeats the run, with the file inserted after its second word.
 
-    `workers` is the number of gateway processes. `program` is a command that starts another gateway than ours, with the
-    same plan on its stdin; without one the `engine` has its own. `seed` overrides the experiment's; if both are None,
-    one is chosen."""
+    `workers` is the number of gateway processes; `hosts` is where load workers join from. `program` is a command that
+    starts another gateway than ours, with the same plan on its stdin; without one the `engine` has its own. `seed`
+    overrides the experiment's; if both are None, one is chosen."""
 
     out: Path = Path("reports")
     overrides: tuple[str, ...] = ()
@@ -24,6 +25,7 @@ class RunOptions:
     ui: str | None = None
     live: str | None = None
     workers: int = 1
+    hosts: LoadHosts = field(default_factory=LoadHosts)
     program: tuple[str, ...] = ()
     engine: Engine = GATEWAY
     report: bool = True

@@ -32,6 +32,7 @@ from chaos.runner.plan.engines import Engine
 from chaos.runner.plan.fed_rows import row_problems
 from chaos.runner.plan.files import beside, read_text, trouble_with_file
 from chaos.runner.plan.listeners import require_listeners
+from chaos.runner.plan.load_hosts import joining_of
 from chaos.runner.plan.nothing_behind import nothing_behind
 from chaos.runner.plan.options import RunOptions
 from chaos.runner.plan.outlook import Outlook, outlooks, too_short, with_enough_users
@@ -91,6 +92,9 @@ def plan_prepared(prepared: Prepared, options: RunOptions) -> RunPlan:
     )  # fmt: skip
     found = outlooks(phases, effects, lines, weights)
     load = _with_locustfile(with_enough_users(_with_client(reading, tasks), found), reading.file)
+    joining = joining_of(options.hosts, load)
+    if joining is not None:
+        load = load.model_copy(update={"processes": options.hosts.workers or load.workers})
     # What cannot be seen from outside is listed as not judged, each claim with its reason.
     of_rules = [each for each in expected if not each.of_whole_phase and not (tagged and each.unseen)]
     if not of_rules and not silent and not hypotheses and search is None:
@@ -100,6 +104,7 @@ def plan_prepared(prepared: Prepared, options: RunOptions) -> RunPlan:
         prepared,
         options,
         load,
+        joining,
         rules,
         tasks,
         phases,

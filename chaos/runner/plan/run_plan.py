@@ -35,10 +35,12 @@ from chaos.mesh.compile.rules import Rules
 from chaos.mesh.names import full_name
 from chaos.protocol.digest import WARM_UP
 from chaos.protocol.gateway_plan import GatewayPlan
+from chaos.protocol.load_workers import Joining
 from chaos.protocol.plan_record import PhaseInPlan
 from chaos.runner.plan.checked import Prepared
 from chaos.runner.plan.forecast import ClaimForecast, Forecast, RuleForecast
 from chaos.runner.plan.gateway_rules import gateway_plan
+from chaos.runner.plan.load_hosts import gateway_address
 from chaos.runner.plan.options import RunOptions
 from chaos.runner.plan.outlook import mean_wait
 from chaos.runner.plan.phase_rules import own_values, with_rules
@@ -57,12 +59,13 @@ HOLD_SLACK = 1.0
 @dataclass(frozen=True, slots=True, eq=False)
 class RunPlan:
     """One planned run. Shares are fractions, times are seconds. `load` is the experiment's, with as many users as the
-    verdicts take if it does not say; `lines` are the forecasts of `expected`; `silent` are findings about rules that no
-    task takes."""
+    verdicts take if it does not say; `joining` is how its workers join, if they do; `lines` are the forecasts of
+    `expected`; `silent` are findings about rules that no task takes."""
 
     prepared: Prepared
     options: RunOptions
     load: Load
+    joining: Joining | None
     rules: Rules
     tasks: tuple[LoadTask, ...]
     phases: tuple[RunPhase, ...]
@@ -160,13 +163,16 @@ class RunPlan:
             yield "info", f"from outside {plural(len(unseen), 'claim')} cannot be judged: {_named(unseen)}"
         if self.load.client != self.prepared.reading.experiment.spec.load.client:
             yield "info", f"the client is {self.load.client}, because tasks have https URLs (spec.load.client)"
+        if self.joining is not None and self.options.hosts.token.warning:
+            yield "warning", self.options.hosts.token.warning
         for problem in self.notes:
             if problem.severity == "warning":
                 yield "warning", str(problem)
 
     def gateway_plan(self) -> GatewayPlan:
         """Return the plan for a gateway of ours, with the texts that the run was planned from."""
-        return gateway_plan(self.prepared, seed=self.seed, workers=self.options.workers)
+        listen = gateway_address(self.joining)
+        return gateway_plan(self.prepared, seed=self.seed, workers=self.options.workers, listen=listen)
 
     def placed_tasks(self, addresses: Addresses) -> tuple[LoadTask, ...]:
         """Return the tasks with the real addresses of applications under test in their URLs."""
@@ -207,7 +213,8 @@ class RunPlan:
         targets = {task.target: task.written.target for task in self.tasks if task.written is not None}
         sent = (credentials_in(task.headers.items()) for task in self.tasks)
         hidden = chain(*sent, *map(credentials_of, reading.texts.values()))
-        return Redaction(reading.used, targets, tuple(dict.fromkeys(hidden)))
+        token = [self.joining.token] if self.joining is not None and self.joining.token else []
+        return Redaction(reading.used, targets, tuple(dict.fromkeys([*hidden, *token])))
 
     def load_extra(self) -> dict[str, Any]:
         """Return the fields of the load's plan that are not in spec.load: an exact number of requests, the web UI, the

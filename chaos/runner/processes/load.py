@@ -5,17 +5,19 @@ messages. Imports nothing slow, because this process is started before anything 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
-from chaos.errors import EnvironmentFailed
+from chaos.errors import EnvironmentFailed, Severity
 from chaos.protocol.load_messages import LoadMessage
 from chaos.protocol.load_plan import Plan
 from chaos.runner.processes.child import Child, python
 
 START_TIMEOUT = 60.0
+
+Say = Callable[[Severity, str], None]
 
 
 class LoadProcess:
@@ -32,10 +34,15 @@ class LoadProcess:
         """Start the process, which begins its imports. It sends nothing before `begin`."""
         return cls(await Child.start("the load", python("chaos.load"), log=log))
 
-    async def begin(self, plan: Plan) -> None:
-        """Send the plan and wait until the load is ready. Raises EnvironmentFailed with its reason if it is not."""
+    async def begin(self, plan: Plan, say: Say = lambda level, text: None) -> None:
+        """Send the plan and wait until the load is ready; `say` is told what happens meanwhile. Raises
+        EnvironmentFailed with its reason if it is not."""
         await self.child.send(asdict(plan))
-        message = await self.child.json_line(START_TIMEOUT)
+        timeout = START_TIMEOUT + (plan.joining.wait if plan.joining is not None else 0.0)
+        message = await self.child.json_line(timeout)
+        while message.get("type") == "event":
+            say(message["level"], message["text"])
+            message = await self.child.json_line(timeout)
         if message.get("type") != "ready":
             raise EnvironmentFailed(f"the load did not start: {message.get('reason') or message}")
         self.ui = message.get("ui")

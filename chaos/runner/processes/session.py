@@ -91,7 +91,7 @@ async def start(
             log = folder / "gateway.log" if folder is not None else None
             starting = _ended_with(stack, start_gateway(placed, log, program=program, passes_on=passes_on), drain)
             ours = await _side_by_side(starting, services.start_builtin())
-            url = ours.url
+            url = _here(ours.url)
         if load is not None:
             stack.push_async_callback(load.child.stop, DRAIN)
         session = _session(url, services, ours, reading, certificates)
@@ -108,6 +108,11 @@ def _session(
         return Session(url, services, gateway, variables=variables)
     variables |= certificates.variables(os.environ)
     return Session(url, services, gateway, listeners[secure.name], str(certificates.ca), variables)
+
+
+def _here(url: str) -> str:
+    """Return the URL of a gateway as this machine calls it, which one that listens on every address leaves open."""
+    return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
 
 async def _ended_with(

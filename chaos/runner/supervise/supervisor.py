@@ -11,6 +11,7 @@ import contextlib
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from chaos.claims.checks import told_of_checks
 from chaos.claims.silent_applications import silent_applications
@@ -18,7 +19,9 @@ from chaos.claims.upstream_errors import upstream_errors
 from chaos.errors import ChaosError, EnvironmentFailed, ExitCode, Severity
 from chaos.formatting import plural
 from chaos.journal.records import End, Event
+from chaos.loopback import is_loopback
 from chaos.protocol.digest import BY_HAND, WARM_UP
+from chaos.protocol.load_workers import Joining
 from chaos.runner.plan.run_plan import RunPlan
 from chaos.runner.processes.endpoints import try_endpoints
 from chaos.runner.processes.load import LoadProcess
@@ -214,6 +217,7 @@ class Supervisor:
             self.events.watch(child)
         if plan.options.ui:
             stack.push_async_callback(self._end_load)
+        joining = self._joining(session)
         driver = Driver(plan, self.standing, self.events, session.gateway, self.load, self._report_event)
         await driver.enter(driver.first)
         await self.load.begin(
@@ -228,13 +232,30 @@ class Supervisor:
                 ),
                 interval=INTERVAL,
                 admin=session.gateway.admin.url if session.gateway is not None else None,
+                joining=joining,
                 **plan.load_extra(),
-            )
+            ),
+            self._report_event,
         )
         self._tell_addresses(session)
         self.events.listen_to(self.load)
         await self.reporter.warm()
         return driver
+
+    def _joining(self, session: Session) -> Joining | None:
+        """Return how the load's workers join, with the URL under which they reach the gateway, and report that."""
+        joining = self.plan.joining
+        if joining is None:
+            return None
+        if not joining.advertised:
+            joining = replace(joining, gateway=session.gateway.url if session.gateway is not None else session.url)
+        if session.gateway is not None and not is_loopback(urlsplit(session.gateway.url).hostname or ""):
+            where = session.gateway.url.removeprefix("http://")
+            text = f"the gateway listens on {where}, where its services can be reached from other hosts while it runs"
+            self._report_event("info", text)
+        if joining.advertised:
+            self._report_event("info", f"load workers reach the gateway at {joining.gateway}")
+        return joining
 
     def _tell_addresses(self, session: Session) -> None:
         """Report where the pages of the run are, and let them reach the gateway."""
