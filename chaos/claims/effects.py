@@ -78,18 +78,29 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True)
+class ConnectionEffect:
+    """What one rule does to connections that it takes: their `destinations` are cluster labels with their shares."""
+
+    key: str
+    name: str
+    where: str
+    destinations: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PhaseEffects:
     """The effects in force during one phase. With `faults` off, the rules route, rewrite and redirect but inject
     nothing.
 
     `own_failures`: requests that fail by themselves are judged, not left to a hypothesis. `lost`: so are responses that
-    never come, to a load that is ours."""
+    never come, to a load that is ours. `connections` are the effects on what is not HTTP."""
 
     name: str
     effects: tuple[Effect, ...]
     faults: bool = True
     own_failures: bool = False
     lost: bool = False
+    connections: tuple[ConnectionEffect, ...] = ()
 
     @property
     def delays(self) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from chaos.claims.effects import PhaseEffects
 from chaos.claims.expectation import WITHOUT_GATEWAY, Expectation
 from chaos.claims.kinds import KINDS
+from chaos.claims.kinds.connections import ConnectionsClaim
 from chaos.verify.claim import CERTAIN_TOLERANCE, DEFAULT_TOLERANCE
 
 
@@ -43,6 +44,7 @@ def _claims(phase: PhaseEffects, tolerance: float) -> Iterator[Expectation]:
     for effect in phase.effects:
         for kind in KINDS:
             yield from kind.of(effect, phase.faults, tolerance)
+    yield from ConnectionsClaim.of_connections(phase, tolerance)
 
 
 def _from_outside(claim: Expectation) -> Expectation:

@@ -35,15 +35,16 @@ class Finding:
     """The state of one claim.
 
     `rule` is the rule's key in the gateway's counters (empty for a hypothesis), `where` is `file:line:column` or
-    empty. `kind` is one of abort, delay, added-delay, destination, mirror, redirect, direct-response, route, residual,
-    no-route, lost, failures, hypothesis, masking, amplification, independence, drift, safeguard, search. `sense` says
-    on which side of `configured` the claim lies: `within` is configured ± tolerance. `estimate` and `interval` belong
-    to the observed ledger; an interval may be unbounded on a side (None). `unknown` requests had no response and no
-    count by the gateway; the verdict holds whatever happened to them. `left` of the observed requests are known from
-    the gateway alone, because their clients left first. `confidence` is the run's, `alpha` this finding's part of 1 -
-    confidence. `needed` estimates how many more requests would decide an inconclusive finding. `cause` is a short word
-    for what is wrong, empty if nothing is: dice, hidden, count, per-connection, per-task, by-turns, in-bursts, coupled,
-    drift, drawn-twice, tagged-only, delay, routing, upstream, starved, traffic, lost, unseen."""
+    empty. `kind` is one of abort, delay, added-delay, destination, connections, mirror, redirect, direct-response,
+    route, residual, no-route, lost, failures, hypothesis, masking, amplification, independence, drift, safeguard,
+    search. `sense` says on which side of `configured` the claim lies: `within` is configured ± tolerance. `estimate`
+    and `interval` belong to the observed ledger; an interval may be unbounded on a side (None). `unknown` requests
+    had no response and no count by the gateway; the verdict holds whatever happened to them. `left` of the observed
+    requests are known from the gateway alone, because their clients left first. `confidence` is the run's, `alpha`
+    this finding's part of 1 - confidence. `needed` estimates how many more requests would decide an inconclusive
+    finding. `cause` is a short word for what is wrong, empty if nothing is: dice, hidden, count, per-connection,
+    per-task, by-turns, in-bursts, coupled, drift, drawn-twice, tagged-only, delay, routing, upstream, starved,
+    traffic, lost, unseen."""
 
     id: str
     kind: str

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from chaos.claims.expectation import Expectation
 from chaos.claims.kinds.abort import AbortClaim
 from chaos.claims.kinds.added_delay import AddedDelayClaim
+from chaos.claims.kinds.connections import ConnectionsClaim
 from chaos.claims.kinds.delay import DelayClaim
 from chaos.claims.kinds.destination import DestinationClaim
 from chaos.claims.kinds.failures import FailuresClaim
@@ -32,4 +33,7 @@ KINDS: tuple[type[Expectation], ...] = (
 )
 """All kinds, in the order in which the claims of a phase, and those of a rule, are listed."""
 
-BY_NAME: Mapping[str, type[Expectation]] = {kind.kind: kind for kind in KINDS}
+OF_CONNECTIONS: tuple[type[Expectation], ...] = (ConnectionsClaim,)
+"""Kinds about connections, whose requests nobody sees; they follow from other effects."""
+
+BY_NAME: Mapping[str, type[Expectation]] = {kind.kind: kind for kind in (*KINDS, *OF_CONNECTIONS)}

@@ -1,4 +1,5 @@
-"""Envoy's access log as the engine reads it: a line when a request starts, and one when it has ended.
+"""Envoy's access log as the engine reads it: a line when a request starts, and one when it has ended; the same of
+connections.
 
 Sources: AccessLogType, HttpConnectionManager.HcmAccessLogOptions, and the command operators of access logs in Envoy's
 documentation. Both lines go to Envoy's stdout. The second one is the only account of what was drawn."""
@@ -49,6 +50,36 @@ LOGS: Message = {
 """Fields of the HTTP connection manager that make it write both lines."""
 
 
+def connection_log(rule: str) -> Message:
+    """Return the fields of the TCP proxy that make it write a line when a connection has reached its destination, and
+    one when it is over; `rule` names the route in both."""
+    line = f"C {rule} %CONNECTION_ID% %ACCESS_LOG_TYPE% %RESPONSE_FLAGS% %UPSTREAM_CLUSTER_RAW%\n"
+    return {
+        "access_log_options": {"flush_access_log_on_connected": True},
+        "access_log": [
+            {
+                "name": "connection",
+                "typed_config": typed(
+                    "extensions.access_loggers.stream.v3.StdoutAccessLog",
+                    log_format={"text_format_source": {"inline_string": line}},
+                ),
+            }
+        ],
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A connection that has reached its destination, or is over. `rule` is what the log calls its route, `cluster` is
+    None without one."""
+
+    id: str
+    rule: str
+    over: bool
+    flags: frozenset[str]
+    cluster: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Started:
     """A request that has just arrived; nothing has been drawn for it."""
@@ -88,8 +119,10 @@ class Ended:
         return self.status == 0
 
 
-def read_line(line: bytes) -> Started | Ended | None:
+def read_line(line: bytes) -> Started | Ended | Connection | None:
     """Return what a line says; None for one that is not of the log."""
+    if line.startswith(b"C "):
+        return _connection(line.decode("utf-8", "replace").split())
     if line.startswith(b"S "):
         authority, _, request_id = line[2:].decode("utf-8", "replace").rstrip("\n").partition(" ")
         return Started(request_id, authority)
@@ -98,6 +131,19 @@ def read_line(line: bytes) -> Started | Ended | None:
     except ValueError:
         return None
     return _ended(said) if isinstance(said, dict) and "flags" in said else None
+
+
+def _connection(words: list[str]) -> Connection | None:
+    if len(words) != 6:
+        return None
+    _, rule, number, kind, flags, cluster = words
+    return Connection(
+        id=number,
+        rule=rule,
+        over=kind == "TcpConnectionEnd",
+        flags=frozenset(flags.split(",")) - {"-"},
+        cluster=None if cluster == "-" else cluster,
+    )
 
 
 def _ended(said: Message) -> Ended:

@@ -23,17 +23,24 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """One further listener at `address` and `port`, which is 0 for a free one."""
+    """One further listener at `address` and `port`, which is 0 for a free one. One of TCP stands for a mesh host, in
+    full, and its port."""
 
     name: str
-    protocol: Literal["HTTP", "HTTPS"]
+    protocol: Literal["HTTP", "HTTPS", "TCP", "TLS"]
     address: str
     port: int = 0
+    stands_for: tuple[str, int] = ("", 0)
 
     @property
     def scheme(self) -> str:
-        """What stands before host and port in its URL."""
-        return f"{self.protocol.lower()}://"
+        """What stands before host and port where it is told: `https://`; nothing for connections."""
+        return "" if self.for_connections else f"{self.protocol.lower()}://"
+
+    @property
+    def for_connections(self) -> bool:
+        """Whether it takes connections, and knows nothing of requests."""
+        return self.protocol in ("TCP", "TLS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +54,10 @@ class Further:
 ONE_DOOR = Further()
 
 
-def listeners(further: Further, manager: Message) -> list[Message]:
-    """Return Envoy's listeners. `manager` is the connection manager of the door that every run has, which counts for
-    all of them together."""
-    return [_listener(door, manager, further.certificate) for door in further.doors]
+def http_listeners(further: Further, manager: Message) -> list[Message]:
+    """Return Envoy's listeners for requests. `manager` is the connection manager of the door that every run has, which
+    counts for all of them together."""
+    return [_listener(door, manager, further.certificate) for door in further.doors if not door.for_connections]
 
 
 def _listener(door: Door, manager: Message, certificate: Certificate | None) -> Message:

@@ -13,12 +13,14 @@ from typing import Any
 
 from chaos.engines.envoy.access_log import LOGS
 from chaos.engines.envoy.bootstrap import FAULT_FILTER, Message, typed
+from chaos.engines.envoy.connections import chains_of, connection_listener
 from chaos.engines.envoy.export import export_mesh
 from chaos.engines.envoy.filters import fault_filter
-from chaos.engines.envoy.listeners import ONE_DOOR, Further, listeners
+from chaos.engines.envoy.listeners import ONE_DOOR, Further, http_listeners
 from chaos.faults import RuleFault
 from chaos.mesh.compile.rule import Route
 from chaos.mesh.compile.rules import Rules
+from chaos.mesh.resolve.connections import ConnectionRule
 from chaos.protocol.tags import encode_tag
 
 NOBODY = "-"
@@ -58,6 +60,10 @@ class Files:
         return self.folder / "clusters.json"
 
     @property
+    def listeners(self) -> Path:
+        return self.folder / "listeners.json"
+
+    @property
     def admin(self) -> Path:
         """The socket of its admin interface, which nobody but its user can reach."""
         return self.folder / "admin.sock"
@@ -74,6 +80,20 @@ class Exported:
         (listener,) = self._whole["static_resources"]["listeners"]
         self._manager: Message = listener["filter_chains"][0]["filters"][0]["typed_config"]
         self._table: Message = self._manager.pop("route_config")
+        self._chains = {door: chains_of(door, rules.mesh) for door in further.doors if door.for_connections}
+
+    @property
+    def connection_rules(self) -> tuple[ConnectionRule, ...]:
+        """The rules of connections, each once."""
+        rules = {chain.rule.key: chain.rule for chains in self._chains.values() for chain in chains}
+        return tuple(rules.values())
+
+    def listeners(self, indexes: Mapping[str, int]) -> list[Message]:
+        """Return the listeners for connections as resources of a discovery response."""
+        return [
+            _resource("config.listener.v3.Listener", connection_listener(door, chains, indexes, self._rules.mesh))
+            for door, chains in self._chains.items()
+        ]
 
     def bootstrap(self, files: Files) -> Message:
         """Return the document for `envoy -c`, which leads to the other files."""
@@ -91,11 +111,12 @@ class Exported:
         return {
             "node": self._whole["node"],
             "admin": {"address": {"pipe": {"path": str(files.admin), "mode": 0o600}}},
-            "dynamic_resources": {"cds_config": _from(files.clusters)},
+            "dynamic_resources": {"cds_config": _from(files.clusters)}
+            | ({"lds_config": _from(files.listeners)} if self._chains else {}),
             "static_resources": {
                 "listeners": [
                     *self._whole["static_resources"]["listeners"],
-                    *listeners(self._further, self._manager),
+                    *http_listeners(self._further, self._manager),
                 ]
             },
         }

@@ -41,7 +41,9 @@ def _serve_plan(plan: GatewayPlan) -> int:
     options = options_of(plan, rules, exit_with_stdin=True)
     options.check()
     host, _ = split_address(options.listen, "--listen")
-    doors = tuple(Door(each.name, each.protocol, host, each.port or 0) for each in rules.listeners)
+    doors = tuple(
+        Door(each.name, each.protocol, host, each.port or 0, stands_for) for each, stands_for in rules.listeners
+    )
     further = Further(doors, None if plan.certificate is None else Certificate(*plan.certificate))
     return asyncio.run(_serve(options, rules.compiled(), envoy_binary(*sys.argv[1:2]), further))
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from chaos.engines.envoy.access_log import Started, read_line
+from chaos.engines.envoy.access_log import Connection, Started, read_line
 from chaos.engines.envoy.bootstrap import Message
 from chaos.engines.envoy.listeners import Further
 from chaos.engines.envoy.measured import Exported, Files, Generation, discovery
@@ -69,6 +69,7 @@ class EnvoyControl:
         self._began = time.monotonic()
         self._numbers = 0
         self._clusters: list[Message] = []
+        self._listeners: list[Message] = []
         self._changing = asyncio.Lock()
         self._read = asyncio.Event()
         self._source = ""
@@ -79,6 +80,7 @@ class EnvoyControl:
         """Write the files that Envoy starts with."""
         _write(self._files.bootstrap, self._exported.bootstrap(self._files))
         self._write_clusters()
+        self._write_listeners()
         self._write_routes()
 
     async def accepts(self) -> dict[str, int]:
@@ -101,6 +103,9 @@ class EnvoyControl:
                 continue
             if isinstance(said, Started):
                 self._ledger.started(said)
+            elif isinstance(said, Connection):
+                self._ledger.connection(said, self._in_force.counted_under)
+                self._read.set()
             else:
                 self._ledger.over(said)
                 self._read.set()
@@ -118,6 +123,8 @@ class EnvoyControl:
         Raises EnvironmentFailed if it does not: then the statistics and the log contradict each other."""
         statistics = await self._interface.statistics()
         await self._wait_for_log(lambda: self._ledger.ended >= statistics.ended)
+        if statistics.open == 0:
+            await self._wait_for_log(lambda: self._ledger.connections >= statistics.opened)
         if statistics.active == 0:
             self._compare(statistics)
         return {
@@ -138,7 +145,7 @@ class EnvoyControl:
                     self._read.clear()
                     await self._read.wait()
         except TimeoutError:
-            raise EnvironmentFailed("Envoy's access log lacks requests that its statistics have") from None
+            raise EnvironmentFailed("Envoy's access log lacks requests, or connections, of its statistics") from None
 
     def _compare(self, statistics: Statistics) -> None:
         """Raise EnvironmentFailed if the log has other faults than the statistics, where nothing was in flight and
@@ -209,6 +216,9 @@ class EnvoyControl:
             change()
             if self._exported.clusters() != self._clusters:
                 await self._taken_up(self._write_clusters)
+            self._number_rules()
+            if self._exported.listeners(self._indexes()) != self._listeners:
+                await self._taken_up(self._write_listeners)
             await self._taken_up(self._write_routes)
 
     async def _taken_up(self, write: Callable[[], None]) -> None:
@@ -231,15 +241,30 @@ class EnvoyControl:
         self._numbers += 1
         _write(self._files.clusters, discovery(self._numbers, self._clusters))
 
+    def _write_listeners(self) -> None:
+        """Write the listeners for connections, which break those of before only where their rules change."""
+        self._number_rules()
+        self._listeners = self._exported.listeners(self._indexes())
+        self._numbers += 1
+        _write(self._files.listeners, discovery(self._numbers, self._listeners))
+
     def _write_routes(self) -> None:
         """Write a new generation of routes."""
-        known = dict(self._rules)
-        self._rules += [(rule.key, rule.name) for rule, _ in self._in_force.rules.listing() if rule.key not in known]
+        self._number_rules()
         self._numbers += 1
         made = Generation(self._numbers, self._in_force.counted_under, self._in_force.drawn())
         self._ledger.know(made)
-        indexes = {key: index for index, (key, _) in enumerate(self._rules)}
-        _write(self._files.routes, discovery(made.number, self._exported.routes(made, indexes)))
+        _write(self._files.routes, discovery(made.number, self._exported.routes(made, self._indexes())))
+
+    def _number_rules(self) -> None:
+        """Give each rule that has no index the next one."""
+        known = dict(self._rules)
+        named = [(rule.key, rule.name) for rule, _ in self._in_force.rules.listing()]
+        named += [(rule.key, rule.name) for rule in self._exported.connection_rules]
+        self._rules += [each for each in named if each[0] not in known]
+
+    def _indexes(self) -> dict[str, int]:
+        return {key: index for index, (key, _) in enumerate(self._rules)}
 
 
 def _write(path: Path, document: Message) -> None:

@@ -10,16 +10,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from chaos.engines.envoy.connections import STATISTICS
 from chaos.errors import EnvironmentFailed
 
 TIMEOUT = 10.0  # seconds
+FILES = ("cluster_manager.cds", "listener_manager.lds")
+TAKEN_UP = ("rds.http.config_reload", *(f"{each}.update_success" for each in FILES))
+REFUSED = ("rds.http.update_rejected", *(f"{each}.update_rejected" for each in FILES))
 PREFIX = "http."  # of the connection manager's statistics; `outbound` or `gateway` follows
 
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
     """What Envoy itself counts of requests. `ended` are those that are over, `changes` the sets of routes and clusters
-    that it took up, `refused` those that it did not."""
+    that it took up, `refused` those that it did not. `opened` are the connections that its listeners for connections
+    took, `open` those of them that are not over."""
 
     ended: int
     active: int
@@ -28,6 +33,8 @@ class Statistics:
     connections: int
     changes: int
     refused: int
+    opened: int = 0
+    open: int = 0
 
 
 class Interface:
@@ -46,6 +53,8 @@ class Interface:
         wanted = (
             r"^http\.(outbound|gateway)\.(downstream_rq_(total|active)|downstream_cx_active|fault\.(aborts|delays)_injected"
             r"|rds\.http\.(config_reload|update_rejected))$|^cluster_manager\.cds\.update_(success|rejected)$"
+            r"|^listener_manager\.lds\.update_(success|rejected)$"
+            rf"|^tcp\.{STATISTICS}\.downstream_cx_total$|^listener\.{STATISTICS}\.downstream_cx_active$"
         )
         said = json.loads(await self._get(f"/stats?format=json&filter={quote(wanted)}"))["stats"]
         found: dict[str, int] = {}
@@ -60,8 +69,10 @@ class Interface:
             aborted=found.get("fault.aborts_injected", 0),
             delayed=found.get("fault.delays_injected", 0),
             connections=found.get("downstream_cx_active", 0),
-            changes=found.get("rds.http.config_reload", 0) + found.get("cluster_manager.cds.update_success", 0),
-            refused=found.get("rds.http.update_rejected", 0) + found.get("cluster_manager.cds.update_rejected", 0),
+            changes=sum(found.get(name, 0) for name in TAKEN_UP),
+            refused=sum(found.get(name, 0) for name in REFUSED),
+            opened=found.get(f"tcp.{STATISTICS}.downstream_cx_total", 0),
+            open=found.get(f"listener.{STATISTICS}.downstream_cx_active", 0),
         )
 
     async def _get(self, path: str) -> bytes:

@@ -11,7 +11,8 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chaos.engines.envoy.access_log import Ended, Started
+from chaos.engines.envoy.access_log import Connection, Ended, Started
+from chaos.engines.envoy.connections import NOWHERE
 from chaos.engines.envoy.measured import NOBODY, Generation, label_of
 from chaos.faults import AbortFault, DelayFault, FaultKind, fault_of, tag_of
 from chaos.gateway.state.counters import Ledger, Phase
@@ -37,6 +38,8 @@ class EnvoyLedger:
         self.ended = 0
         self.aborted = 0
         self.delayed = 0
+        self.connections = 0
+        self._connected: set[str] = set()
         self._rules = rules
         self._generations: dict[str, Generation] = {}
         self._phases: dict[str, Phase] = {}
@@ -67,6 +70,21 @@ class EnvoyLedger:
         while self._line and (ended := self._line[0].ended) is not None:
             self._count(ended, self._line.popleft().authority)
 
+    def connection(self, said: Connection, phase: str) -> None:
+        """Count a connection in a phase: once it has reached its destination, or has ended without. One line of two
+        tells nothing new."""
+        if said.over and said.id in self._connected:
+            self._connected.discard(said.id)
+            return
+        if not said.over:
+            self._connected.add(said.id)
+        self.connections += 1
+        counted = self._phase(phase)
+        if said.rule == NOWHERE:
+            counted.unmatched.requests += 1
+        else:
+            _count_connection(counted.ledger_of(*self._rules[int(said.rule)]), said)
+
     def as_json(self) -> dict[str, dict[str, RuleCounters]]:
         """Return the counts by phase and rule, as `GET /counters` gives them."""
         found = {name: phase.as_json() for name, phase in self._phases.items()}
@@ -84,7 +102,7 @@ class EnvoyLedger:
         if generation is None:  # refused before any route was looked for
             generation = next(reversed(self._generations.values()))
         name = generation.phase
-        phase = self._phases.get(name) or self._phases.setdefault(name, Phase(name, tagged=False))
+        phase = self._phase(name)
         if index in ("", NOBODY):
             _count_answer(phase.unmatched, said)
             return
@@ -96,6 +114,9 @@ class EnvoyLedger:
         if fault:
             request = Request(said.method.encode(), said.path.encode(), authority.encode(), [])
             self.faulted.record(name, said.id.encode(), request, key, fault)
+
+    def _phase(self, name: str) -> Phase:
+        return self._phases.get(name) or self._phases.setdefault(name, Phase(name, tagged=False))
 
     def _count_fault(self, ledger: Ledger, generation: Generation, said: Ended, fault: str) -> None:
         faults = generation.faults.get(ledger.key, ())
@@ -113,6 +134,22 @@ class EnvoyLedger:
             ledger.left[fault] += 1
         if not undrawn and not said.aborted and said.cluster is not None:
             _count_forwarded(ledger, said)
+
+
+def _count_connection(ledger: Ledger, said: Connection) -> None:
+    """Count a connection as one request without a status."""
+    ledger.requests += 1
+    if said.cluster is not None:
+        ledger.forwarded += 1
+        ledger.destinations[label_of(said.cluster)] += 1
+    if said.over:
+        ledger.failures[_failure(said.flags)] += 1
+    else:
+        ledger.answered += 1
+
+
+def _failure(flags: frozenset[str]) -> str:
+    return next((each for each in FAILURES if each in flags), "UF")
 
 
 def _fault(said: Ended) -> str:
@@ -140,8 +177,7 @@ def _count_forwarded(ledger: Ledger, said: Ended) -> None:
         ledger.answered += 1
         ledger.upstream_statuses[said.status] += 1
     else:
-        flag = next((each for each in FAILURES if each in said.flags), "UF")
-        ledger.failures[flag] += 1
+        ledger.failures[_failure(said.flags)] += 1
     if said.time is not None:
         seconds = said.time / 1000
         ledger.upstream_seconds += seconds

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TypedDict, Unpack
 
 from chaos.errors import InvalidInput, Problem
-from chaos.experiment.further_listeners import further_listeners
+from chaos.experiment.further_listeners import further_listeners, stands_for
 from chaos.experiment.read import read_experiment
 from chaos.experiment.safety import allowed
 from chaos.experiment.services import Addresses, proxy_of
@@ -42,13 +42,14 @@ def gateway_plan(
 
 
 class GatewayRules:
-    """The rules of one plan, and the further listeners of its experiment. Raises InvalidInput if its texts cannot be
-    read."""
+    """The rules of one plan, and the further listeners of its experiment, each with the mesh host and port that it
+    stands for. Raises InvalidInput if its texts cannot be read."""
 
     def __init__(self, plan: GatewayPlan):
         self.plan = plan
         self._prepared = self._prepare(frozenset())
-        self.listeners = further_listeners(self._prepared.reading)
+        reading = self._prepared.reading
+        self.listeners = [(each, stands_for(each, reading)) for each in further_listeners(reading)]
 
     def compiled(self) -> Rules:
         """Return the rules of the plan's texts, or of the last reload. Raises InvalidInput."""

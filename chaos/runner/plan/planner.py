@@ -20,6 +20,7 @@ from chaos.claims.hypotheses.unseen import behind
 from chaos.claims.judge.forecast import plan_lines
 from chaos.claims.routing import effects_of, route_of
 from chaos.errors import InvalidInput, Problem
+from chaos.experiment.further_listeners import connection_problems
 from chaos.experiment.model import Load
 from chaos.experiment.read import Reading
 from chaos.experiment.safety import allowed, directed, task_problems
@@ -28,6 +29,7 @@ from chaos.experiment.tasks import LoadTask, derive_tasks, tasks_of
 from chaos.mesh.compile.rules import Rules, compile_rules
 from chaos.mesh.source.document import Path as FieldPath
 from chaos.runner.plan.checked import Prepared, Read, prepare
+from chaos.runner.plan.connections import connection_effects, connection_rules, not_applied
 from chaos.runner.plan.engines import Engine
 from chaos.runner.plan.fed_rows import row_problems
 from chaos.runner.plan.files import beside, read_text, trouble_with_file
@@ -56,6 +58,8 @@ def plan_prepared(prepared: Prepared, options: RunOptions) -> RunPlan:
         _check_gateway(options.gateway, reading)
     require_listeners(reading, options)
     rules = compile_rules(reading.resources, prepared.registry(), proxy_of(reading))
+    if wrong := list(connection_problems(reading, rules.mesh)):
+        raise InvalidInput(wrong)
     tasks, notes = _tasks(prepared, rules)
     open_ended = bool(reading.experiment.spec.load.locustfile) or bool(prepared.services.applications())
     planned = phases_of(reading.experiment.spec)
@@ -75,6 +79,7 @@ def plan_prepared(prepared: Prepared, options: RunOptions) -> RunPlan:
             each.phase.faults,
             own_failures=judged and not judge_failures(hypotheses, each.phase.name),
             lost=judged and not judge_lost(hypotheses, each.phase.name),
+            connections=connection_effects(connection_rules(reading, each.rules.mesh)),
         )
         for each in ruled
     )
@@ -120,6 +125,7 @@ def plan_prepared(prepared: Prepared, options: RunOptions) -> RunPlan:
             *notes,
             *unjudged,
             *_too_short(reading, load, found),
+            *not_applied(reading, connection_rules(reading, rules.mesh), options.engine),
             *nothing_behind(rules, effects if options.gateway is None else (), reading.file),
         ),
         random.getrandbits(48) if seed is None else seed,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from chaos.engines.envoy.access_log import Ended, Started, read_line
+import pytest
+
+from chaos.engines.envoy.access_log import Connection, Ended, Started, read_line
 from chaos.engines.envoy.measured import Generation
 from chaos.faults import AbortFault, DelayFault
 from chaos.runner.envoy.ledger import EnvoyLedger
@@ -111,3 +113,31 @@ def test_the_lines_of_the_log_are_read_and_others_left_alone() -> None:
     )
     found = read_line(line)
     assert isinstance(found, Ended) and (found.flags, found.route, found.time) == (frozenset(), "", 7.0)
+
+
+LINES = [
+    (b"C 0 7 TcpUpstreamConnected - outbound|80|v1|web.default.svc.cluster.local\n", False, frozenset(), CLUSTER),
+    (b"C 0 7 TcpConnectionEnd UF,URX -\n", True, frozenset({"UF", "URX"}), None),
+]
+
+
+@pytest.mark.parametrize(("line", "over", "flags", "cluster"), LINES)
+def test_a_connection_is_told_when_it_has_arrived_and_when_it_is_over(
+    line: bytes, over: bool, flags: frozenset[str], cluster: str | None
+) -> None:
+    assert read_line(line) == Connection("7", "0", over, flags, cluster)
+
+
+def test_a_connection_counts_once_when_it_has_arrived_or_has_ended_without() -> None:
+    made = ledger(BOTH)
+    for name in ("1", "2"):
+        made.connection(Connection(name, "0", False, frozenset(), CLUSTER), "fault")
+    for name in ("2", "1"):
+        made.connection(Connection(name, "0", True, frozenset(), CLUSTER), "later")
+    made.connection(Connection("3", "0", True, frozenset({"UF"}), CLUSTER), "later")
+    made.connection(Connection("4", "-", True, frozenset({"NC"}), None), "later")
+    first, later = made.as_json()["fault"][KEY], made.as_json()["later"][KEY]
+    label = "web.default.svc.cluster.local:80/v1"
+    assert (first["requests"], first["destinations"], first["answered"]) == (2, {label: 2}, 2)
+    assert (later["requests"], later["destinations"], later["failures"]) == (1, {label: 1}, {"UF": 1})
+    assert (made.connections, made.unmatched) == (4, 1)

@@ -14,7 +14,9 @@ from chaos.runner.plan.engines import ANY, GATEWAY, Engine, EngineName
 from chaos.runner.plan.listeners import require_free_ports
 from chaos.runner.processes.ports import listening_socket
 
-HEAD = "apiVersion: chaos/v1alpha1\nkind: Experiment\nspec:\n  services: {web: {builtin: webserver}}\n"
+TCP = "{builtin: webserver, protocol: TCP}"
+SERVICES = f"{{web: {{builtin: webserver}}, 'db:5432': {TCP}, 'shop:443': {{endpoints: [], protocol: TLS}}}}"
+HEAD = f"apiVersion: chaos/v1alpha1\nkind: Experiment\nspec:\n  services: {SERVICES}\n"
 RULES = "---\n" + text_of(virtual_service(abort=10))
 ENVOY = Engine(EngineName.ENVOY, "Envoy", ("envoy",), seeded=False, listens=True)
 SECURE = "{name: secure, protocol: HTTPS}"
@@ -29,6 +31,28 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ),
     (f"[{SECURE}]", {"gateway": "http://127.0.0.1:1"}, "3: spec.listeners: a gateway that already runs has the"),
     ("[{name: a, protocol: QUIC}]", {}, '35: spec.listeners[0].protocol: "QUIC" is not known; expected HTTP'),
+    (
+        "[{name: a, protocol: TCP}]",
+        {},
+        "15: spec.listeners[0]: TCP needs host, the mesh host and port that it stands for",
+    ),
+    ("[{name: a, protocol: TLS, host: 'db:1'}]", {}, "15: spec.listeners[0]: host is for TCP; connections of TLS say"),
+    ("[{name: a, protocol: TCP, host: db}]", {}, '46: spec.listeners[0].host: "db" does not match'),
+    (
+        "[{name: a, protocol: TCP, host: 'cache:1'}]",
+        {},
+        "46: spec.listeners[0].host: no service is cache:1 (known: db:5432); give spec.services cache:1 with",
+    ),
+    (
+        "[{name: a, protocol: TCP, host: 'web:80'}]",
+        {},
+        "46: spec.listeners[0].host: web:80 speaks HTTP, to which no tcp route applies; give it protocol: TCP",
+    ),
+    (
+        "[{name: a, protocol: TCP, host: 'shop:443'}]",
+        {},
+        "46: spec.listeners[0].host: shop:443 speaks TLS, to which no tcp route applies; a listener of TLS leads there",
+    ),
     ("[{name: A_b, protocol: HTTP}]", {}, '22: spec.listeners[0].name: "A_b" does not match'),
     ("[{name: a, protocol: HTTP, port: 0}]", {}, "47: spec.listeners[0].port: 0 is less than 1"),
     (f"[{SECURE}, {SECURE}]", {}, "55: spec.listeners[1].name: a second listener called secure"),
@@ -91,3 +115,44 @@ def test_a_rule_for_https_takes_what_comes_over_tls() -> None:
     load = {"tasks": [{"get": "https://web/"}, {"get": "http://web/"}]}
     plan = planned(text_of(experiment(load=load, **TLS), rules), engine=ENVOY)
     assert [effect.tasks for effect in plan.effects[0].effects if effect.faults] == [("GET /",)]
+
+
+CONNECTIONS = """---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: db}
+spec:
+  hosts: [db, shop]
+  tcp:
+  - route: [{destination: {host: db}, weight: 60}, {destination: {host: web}, weight: 40}]
+  - route: [{destination: {host: db}}]
+  tls:
+  - match: [{sniHosts: [shop]}]
+    route: [{destination: {host: shop}}]
+"""
+
+
+def test_routes_of_connections_are_claimed_and_what_no_listener_applies_is_said() -> None:
+    listeners = "  listeners: [{name: a, protocol: TCP, host: 'db:5432'}, {name: b, protocol: TLS}]\n"
+    plan = planned(f"{HEAD}{listeners}{RULES}{CONNECTIONS}", engine=ENVOY)
+    claims = {each.title: each.share for each in plan.expected if each.kind == "connections"}
+    assert claims == {"connections to db": 0.6, "connections to web": 0.4, "connections to shop": 1.0}
+    (told,) = [str(note) for note in plan.notes if "not applied" in note.message]
+    assert "db.tcp[1] is not applied: no listener of spec.listeners leads to it" in told
+
+
+def test_without_a_listener_no_route_of_connections_is_applied_and_nothing_claimed() -> None:
+    plan = planned(f"{HEAD}{RULES}{CONNECTIONS}", engine=ENVOY)
+    assert not [each for each in plan.expected if each.kind == "connections"]
+    assert sum("is not applied" in note.message for note in plan.notes) == 3
+
+
+def test_only_a_sidecar_has_listeners_for_connections() -> None:
+    gateway = (
+        "---\napiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: ingress}\n"
+        "spec: {selector: {a: b}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]}\n"
+    )
+    rules = RULES.replace("hosts:", "gateways: [ingress]\n  hosts:")
+    text = f"{HEAD}  proxy: {{gateway: ingress}}\n  listeners: [{{name: b, protocol: TLS}}]\n{rules}{gateway}"
+    (told,) = refusals(text, engine=ENVOY)
+    assert "spec.listeners[0].protocol: TLS: only a sidecar has it here" in told

@@ -53,7 +53,8 @@ def _virtual_service(at: At, service: Resource[VirtualService]) -> None:
     spec = service.spec
     for kind, routes in (("tls", spec.tls), ("tcp", spec.tcp)):
         if routes:
-            at.into(kind).info(f"{kind} routes are checked, but the gateway of chaos serves HTTP alone", "not-served")
+            needed = f"a listener of {kind.upper()} in the Experiment's spec.listeners (--engine envoy)"
+            at.into(kind).info(f"{kind} routes apply at {needed} alone; our own gateway serves HTTP", "not-served")
     reach_pitfalls(at, spec)
     for index, route in enumerate(spec.http):
         here = at.into("http", index)
