@@ -18,6 +18,7 @@ from chaos.experiment.values import Address, Percentage, Seconds, Switch, Text
 from chaos.mesh.check.admission.values import regex
 from chaos.mesh.model.message import Message, camel_case
 from chaos.mesh.request_line import wrong_port
+from chaos.statuses import CODES, of_grpc
 
 API_VERSION = "chaos/v1alpha1"
 KIND = "Experiment"
@@ -153,10 +154,10 @@ def _statuses(value: Any) -> Any:
     """Return a list of statuses for one or several. Raises ValueError for what is none."""
     found = value if isinstance(value, list) else [value]
     for each in found:
-        is_class = isinstance(each, str) and _STATUS_CLASS.fullmatch(each)
+        is_name = isinstance(each, str) and (_STATUS_CLASS.fullmatch(each) or each in CODES)
         is_number = isinstance(each, int) and not isinstance(each, bool) and 100 <= each <= 599
-        if not is_class and not is_number:
-            raise ValueError(f"{each!r} is not a status; write it like 200, 2xx or [200, 404]")
+        if not is_name and not is_number:
+            raise ValueError(f"{each!r} is not a status; write it like 200, 2xx, [200, 404] or, of gRPC, UNAVAILABLE")
     if not found:
         raise ValueError("a list without a status is met by no response")
     return found
@@ -178,7 +179,7 @@ class Expect(Model):
         tuple[int | str, ...] | None,
         BeforeValidator(_statuses, json_schema_input_type=int | str | list[int | str]),
     ] = None
-    """A status, a class like `2xx`, or a list of them."""
+    """A status, a class like `2xx`, or a list of them; of a gRPC call names like OK and UNAVAILABLE."""
     body: Annotated[str, BeforeValidator(_body_test)] | None = None
     """A text that the body contains, or `/regex/`, which matches somewhere in it (RE2)."""
     json_body: Any = Field(default=None, alias="json")
@@ -192,7 +193,8 @@ class Expect(Model):
 
     def to_dict(self) -> dict[str, Any]:
         """Return what was given, as the plan of a load has it."""
-        given: dict[str, Any] = {} if self.status is None else {"status": list(self.status)}
+        numbers = (of_grpc(CODES[each]) if each in CODES else each for each in self.status or ())
+        given: dict[str, Any] = {} if self.status is None else {"status": list(numbers)}
         if self.body is not None:
             given["body"] = self.body
         if "json_body" in self.model_fields_set:
@@ -200,11 +202,23 @@ class Expect(Model):
         return given
 
 
-class Task(Model):
-    """One kind of request; `{get: URL}` is short for `{method: GET, url: URL}`. In URL, headers, body and json,
-    `${NAME}` and `${NAME:-default}` are columns of the feeder, else variables of the environment, and `$${` is a plain
-    `${`."""
+_HTTP_METHOD = re.compile("[A-Z]{1,20}")
+_OWN_OF_GRPC = {"content-type", "te", "user-agent"}
 
+
+class Task(Model):
+    """One kind of request; `{get: URL}` is short for `{method: GET, url: URL}`, and `kind: grpc` makes it a gRPC call.
+    In URL, headers, body and json, `${NAME}` and `${NAME:-default}` are columns of the feeder, else variables of the
+    environment, and `$${` is a plain `${`."""
+
+    kind: Literal["http", "grpc"] = "http"
+    """With `grpc`, a call of `method` of `service`, with one request and one response; `json` is its message, `headers`
+    are its metadata, and `timeout` is its deadline."""
+    service: str | None = Field(default=None, pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")
+    """The service that a gRPC call asks, with its package: `shop.Echo`."""
+    proto: str | None = Field(default=None, min_length=1)
+    """The .proto file with the service, relative to the experiment file. Without it, the service's own server is asked
+    (server reflection), and not through the gateway."""
     get: str | None = None
     """URL of a GET request."""
     head: str | None = None
@@ -219,10 +233,11 @@ class Task(Model):
     """URL of a DELETE request."""
     options: str | None = None
     """URL of a OPTIONS request."""
-    method: str | None = Field(default=None, pattern=r"^[A-Z]{1,20}$")
-    """Method of the request to `url`; GET by default."""
+    method: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,199}$")
+    """Method of the request to `url`, GET by default; or that of the gRPC service, like `Say`."""
     url: str | None = None
-    """URL of the request: a host of the mesh, which is reached through the gateway, or an application's."""
+    """URL of the request: a host of the mesh, which is reached through the gateway, or an application's. That of a gRPC
+    call has no path."""
     name: str | None = Field(default=None, min_length=1, max_length=100)
     """What the task is called in verdicts and reports; method and path by default."""
     headers: dict[str, Text] = {}
@@ -257,6 +272,7 @@ class Task(Model):
             raise ValueError("body and json exclude each other")
         if "HEAD" in (given[0].upper(), self.method) and self.expect and self.expect.model_fields_set - {"status"}:
             raise ValueError("a response to HEAD has no body to expect something of")
+        self._check_kind(given[0])
         target = getattr(self, given[0])
         if "${" in target:  # a variable that is missing, which is told of already
             return self
@@ -264,7 +280,38 @@ class Task(Model):
             raise ValueError(f"{target!r} is not a URL; write it like http://webserver/path")
         if wrong := wrong_port(re.split("[/?#]", target.partition("://")[2], maxsplit=1)[0]):
             raise ValueError(f"{target!r}: {wrong}")
+        if self.kind == "grpc" and target.partition("://")[2].rstrip("/").count("/"):
+            raise ValueError(f"{target!r} has a path; that of a gRPC call follows from service and method")
         return self
+
+    def _check_kind(self, given: str) -> None:
+        """Raise ValueError for what does not go with the kind of request."""
+        if self.kind == "grpc":
+            self._check_call(given)
+            return
+        for name in ("service", "proto"):
+            if getattr(self, name) is not None:
+                raise ValueError(f"{name} is of a gRPC call; it needs kind: grpc")
+        if self.method is not None and not _HTTP_METHOD.fullmatch(self.method):
+            raise ValueError(f"{self.method!r} is not a method; write it like GET")
+        if self.expect is not None and any(each in CODES for each in self.expect.status or ()):
+            raise ValueError("a gRPC status is expected of an HTTP request; write it like 200, or kind: grpc")
+
+    def _check_call(self, given: str) -> None:
+        """Raise ValueError for what a gRPC call lacks or cannot have."""
+        if given != "url" or self.service is None or self.method is None:
+            raise ValueError("a gRPC call needs url, service and method, like http://echo:50051, shop.Echo and Say")
+        if self.body is not None:
+            raise ValueError("a gRPC call has no body; give its message as json")
+        own = [name for name in self.headers if name.lower() in _OWN_OF_GRPC or name.lower().startswith("grpc-")]
+        if own:
+            raise ValueError(f"{own[0]} is set by every gRPC client itself, and cannot be given")
+        if self.expect is None:
+            return
+        if self.expect.body is not None:
+            raise ValueError("the response of a gRPC call is a message; expect json of it")
+        if any(each not in CODES for each in self.expect.status or ()):
+            raise ValueError("the status of a gRPC call is a name like OK or UNAVAILABLE, or a list of them")
 
     @property
     def target(self) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from chaos.experiment.attached import Attached
+from chaos.experiment.call import GRPC, Call
 from chaos.experiment.example_text import example
 from chaos.experiment.feeder import Column, Fed, Pieces, Template
 from chaos.experiment.model import METHODS, BodyFile, Task
@@ -28,7 +29,8 @@ from chaos.mesh.source.document import Path
 
 @dataclass(frozen=True, slots=True)
 class LoadTask:
-    """One kind of request, complete. With `direct` it goes to the URL's own address, else through the gateway.
+    """One kind of request, complete. With `direct` it goes to the URL's own address, else through the gateway. With
+    `call` it is a gRPC call; its body is then the message as JSON, and the rest as gRPC has it on HTTP/2.
 
     `written` is the same request as the file has it, where variables of the environment stand for parts of it. Of a
     task that is `fed` from the rows of a file, this is the request of the first row."""
@@ -44,6 +46,7 @@ class LoadTask:
     expect: Mapping[str, Any] | None = None
     written: LoadTask | None = None
     fed: Fed | None = None
+    call: Call | None = None
 
     @property
     def host(self) -> str:
@@ -171,7 +174,23 @@ def _load_task(task: Task, attached: Mapping[str, Attached]) -> LoadTask:
         headers["content-type"] = "application/json"
     expect = None if task.expect is None else task.expect.to_dict()
     found = LoadTask("", method, url, headers, body, task.weight, task.timeout, expect=expect)
+    if task.kind == "grpc":
+        return _call(task, found)
     return replace(found, name=task.name or f"{method} {found.target}")
+
+
+def _call(task: Task, found: LoadTask) -> LoadTask:
+    """Return a gRPC call as a request, for rules to decide on."""
+    path = f"/{task.service}/{task.method}"
+    headers = {name: value for name, value in found.headers.items() if name.lower() != "content-type"} | GRPC
+    return replace(
+        found,
+        name=task.name or path[1:],
+        method="POST",
+        url=found.url.rstrip("/") + path,
+        headers=headers,
+        call=Call(task.service or "", task.method or "", task.proto),
+    )
 
 
 def _body(task: Task, attached: Mapping[str, Attached]) -> str | None:

@@ -14,6 +14,7 @@ from locust import FastHttpUser, task
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
+from chaos.load.calls import calls_of
 from chaos.load.checks import MOST_BODY, check_of
 from chaos.load.fed import rows_of
 from chaos.load.recorder import Cohort, Outcome
@@ -71,6 +72,7 @@ def fast_user(shared: Shared) -> type[FastHttpUser]:
 
     asks = [asked(each) for each in plan.tasks]
     fed = [rows_of(plan, sequence, each, asked) for each in plan.tasks]
+    calls = calls_of(shared)
     closing = {} if plan.keep_alive else {"connection": "close"}
     checks: list[Any] = [check_of(each.expect) for each in plan.tasks]
     longest = max(each.timeout for each in plan.tasks)
@@ -90,10 +92,13 @@ def fast_user(shared: Shared) -> type[FastHttpUser]:
             self.phase = ""
             self.asked: int | None = None
             self.number = recorder.new_user()
+            self.calls = None if calls is None else calls(self)
             shared.pending.senders.add(self)
 
         def on_stop(self) -> None:
             shared.pending.senders.discard(self)
+            if self.calls is not None:
+                self.calls.leave()
 
         @task
         def work(self) -> None:
@@ -119,6 +124,9 @@ def fast_user(shared: Shared) -> type[FastHttpUser]:
         def send(self, number: int, due: float | None) -> None:
             index, request = sequence.request(number)
             self.asked = index
+            if self.calls is not None and plan.tasks[index].call is not None:
+                self.calls.send(number, index, request, due)
+                return
             rows = fed[index]
             wanted, url = asks[index] if rows is None else rows(number, request)
             phase = self.phase = recorder.phase

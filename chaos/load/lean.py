@@ -14,6 +14,7 @@ from locust import User, task
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
+from chaos.load.calls import calls_of
 from chaos.load.checks import MOST_BODY, Check, check_of
 from chaos.load.connection import FIRST, Address, Connection, Failed, resolve
 from chaos.load.fed import Rows, rows_of
@@ -81,6 +82,7 @@ def lean_user(shared: Shared) -> type[User]:
     plan, sequence, recorder = shared.plan, shared.sequence, shared.recorder
     placed = recorder.order.placed
     prepared, addresses = prepare_all(plan, sequence)
+    calls = calls_of(shared)
     open_model = plan.arrival_rate is not None
 
     class LeanUser(User):
@@ -93,6 +95,7 @@ def lean_user(shared: Shared) -> type[User]:
             self.phase = ""
             self.asked: int | None = None
             self.number = recorder.new_user()
+            self.calls = None if calls is None else calls(self)
             shared.pending.senders.add(self)
             for connection in self.connections:
                 shared.deadlines.watch(connection)
@@ -102,6 +105,8 @@ def lean_user(shared: Shared) -> type[User]:
             for connection in self.connections:
                 shared.deadlines.forget(connection)
                 connection.close()
+            if self.calls is not None:
+                self.calls.leave()
 
         @task
         def work(self) -> None:
@@ -134,6 +139,8 @@ def lean_user(shared: Shared) -> type[User]:
             """Send one request and count its outcome. Returns False when the connection was refused."""
             index, request = sequence.request(number)
             self.asked = index
+            if self.calls is not None and plan.tasks[index].call is not None:
+                return self.calls.send(number, index, request, due)
             form = prepared[index]
             if form.fed is not None:
                 form = form.fed(number, request)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 from urllib.parse import urlsplit
 
+from chaos.experiment.call import Call
 from chaos.experiment.feeder import Fed, Feeder
 from chaos.protocol.load_workers import Joining
 
@@ -26,7 +27,7 @@ class Task:
     there is one; a `direct` task goes to the URL's own address.
     `timeout` is in seconds, for the whole exchange. `expect` may have `status` (a list of numbers and `2xx`), `body`
     (a text, or `/regex/`) and `json`: what is checked of each response. `fed` are the parts that a row of the plan's
-    feeder fills."""
+    feeder fills. A task with `call` is a gRPC call, of which the body is the message as JSON."""
 
     name: str
     method: str
@@ -38,12 +39,14 @@ class Task:
     timeout: float = 60.0
     expect: Mapping[str, Any] | None = None
     fed: Fed | None = None
+    call: Call | None = None
 
     @classmethod
     def of(cls, value: Mapping[str, Any]) -> Task:
         """Read the task from parsed JSON. Raises TypeError."""
-        fed = value.get("fed")
-        return cls(**{**value, "fed": None if fed is None else Fed.of(fed)})
+        fed, call = value.get("fed"), value.get("call")
+        read = {"fed": None if fed is None else Fed.of(fed), "call": None if call is None else Call(**call)}
+        return cls(**{**value, **read})
 
     @property
     def host(self) -> str:
@@ -167,7 +170,7 @@ class Plan:
         return self
 
     def _addresses(self) -> list[str]:
-        return [self.gateway, *(self._address(task) for task in self.tasks)]
+        return [self.gateway, *(self._address(task) for task in self.tasks if task.call is None)]
 
     def _address(self, task: Task) -> str:
         """Return the URL whose address a task's connections go to."""

@@ -39,7 +39,7 @@ async def _measured(plan: RunPlan) -> float:
             await try_endpoints(plan.prepared.registry(session.services.addresses))
             assert session.gateway is not None
             await session.gateway.admin.set_faults(False)
-            tasks = plan.placed_tasks(session.services.addresses)
+            tasks = await asyncio.to_thread(plan.described_tasks, session.services.addresses)
             wanted = replace(
                 load_plan(
                     plan.load,

@@ -34,7 +34,7 @@ def test_the_load_is_told_what_was_given(written: str, told: dict[str, Any]) -> 
     ("written", "problem"),
     [
         ("{}", "7:7: spec.load.tasks[0].expect: expects nothing; give status, body or json"),
-        ("{status: 99}", "7:24: spec.load.tasks[0].expect.status: 99 is not a status; write it like 200, 2xx or"),
+        ("{status: 99}", "7:24: spec.load.tasks[0].expect.status: 99 is not a status; write it like 200, 2xx, ["),
         ("{status: [200, ok]}", "7:16: spec.load.tasks[0].expect.status: 'ok' is not a status"),
         ("{status: []}", "7:16: spec.load.tasks[0].expect.status: a list without a status"),
         ("{body: /a(/}", "7:22: spec.load.tasks[0].expect.body: RE2 refuses this regex: missing )"),

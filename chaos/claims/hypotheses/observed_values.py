@@ -11,7 +11,7 @@ from chaos.claims.hypotheses.measure import Measure
 from chaos.claims.observations import EARLY, Observed, Outcome
 from chaos.faults import FaultKind
 from chaos.protocol.digest import ANY_TASK, BY_HAND, PASSED
-from chaos.statuses import failed, of_grpc_name
+from chaos.statuses import failed, of_grpc_name, shown
 from chaos.verify.quantile import Sample
 
 
@@ -108,4 +108,7 @@ def pending_of(measure: Measure, observed: Observed) -> int:
 def done(measure: Measure) -> str:
     """Return what happened to the requests that a share counts, for sentences: `failed`."""
     share = SHARES.get(measure.metric)
-    return share.done if share is not None else f"were answered with {measure.argument}"
+    if share is not None:
+        return share.done
+    grpc = of_grpc_name(measure.argument)
+    return f"were answered with {measure.argument if grpc is None else shown(grpc)}"

@@ -23,6 +23,7 @@ from chaos.mesh.check.report import check_documents, refusals
 from chaos.mesh.compile.rules import compile_rules
 from chaos.mesh.names import full_name
 from chaos.mesh.upstream.registry import Registry
+from chaos.runner.plan.calls import call_problems
 from chaos.runner.plan.fed_rows import row_problems
 from chaos.runner.plan.files import beside, read_text
 
@@ -92,7 +93,18 @@ def prepare(
 ) -> Prepared:
     """Read and check files. Raises InvalidInput only if a file cannot be read; other errors are in `problems`."""
     found = check(read_files(files, overrides, read, attach=thorough), thorough=thorough)
+    if thorough:
+        found = _with_calls(found)
     return replace(found, files=tuple(files), overrides=tuple(overrides))
+
+
+def _with_calls(found: Prepared) -> Prepared:
+    """Return it with the problems of gRPC calls, whose .proto files are compiled for that."""
+    calls = call_problems(found.reading)
+    said = [*found.problems, *calls]
+    refused = [*found.refused, *(each for each in calls if each.severity == "error")]
+    reading = found.reading
+    return replace(found, problems=_in_order(said, reading), refused=_in_order(refused, reading))
 
 
 def check(reading: Reading, *, thorough: bool = True) -> Prepared:

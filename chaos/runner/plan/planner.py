@@ -28,6 +28,7 @@ from chaos.experiment.services import proxy_of
 from chaos.experiment.tasks import LoadTask, derive_tasks, tasks_of
 from chaos.mesh.compile.rules import Rules, compile_rules
 from chaos.mesh.source.document import Path as FieldPath
+from chaos.runner.plan.calls import require_calls
 from chaos.runner.plan.checked import Prepared, Read, prepare
 from chaos.runner.plan.connections import connection_effects, connection_rules, not_applied
 from chaos.runner.plan.engines import Engine
@@ -48,7 +49,9 @@ from chaos.verify.claim import certain_tolerance
 
 def plan_run(file: str, options: RunOptions, read: Read = read_text) -> RunPlan:
     """Return the plan of one run of a file. Raises InvalidInput with its problems."""
-    return plan_prepared(prepare([file], options.overrides, read=read).require_sound(), options)
+    prepared = prepare([file], options.overrides, read=read).require_sound()
+    require_calls(prepared.reading, _directed(prepared), options)
+    return plan_prepared(prepared, options)
 
 
 def plan_prepared(prepared: Prepared, options: RunOptions) -> RunPlan:
@@ -270,7 +273,7 @@ def _tasks(prepared: Prepared, rules: Rules) -> tuple[tuple[LoadTask, ...], list
             raise InvalidInput([reading.problem(("spec", "load", "locustfile"), message)])
         return tasks_of(reading), []
     if load.tasks:
-        tasks = tuple(directed(task, reading, prepared.services) for task in tasks_of(reading))
+        tasks = _directed(prepared)
         problems = task_problems(reading, prepared.services, tasks)
         if problems:
             raise InvalidInput(problems)
@@ -288,6 +291,11 @@ def _tasks(prepared: Prepared, rules: Rules) -> tuple[tuple[LoadTask, ...], list
             [reading.problem(("spec", "load"), "no request could be derived from the rules; give load.tasks")]
         )
     return tasks, []
+
+
+def _directed(prepared: Prepared) -> tuple[LoadTask, ...]:
+    """Return the experiment's tasks, each with where it goes."""
+    return tuple(directed(task, prepared.reading, prepared.services) for task in tasks_of(prepared.reading))
 
 
 def _taken(rules: Rules, task: LoadTask) -> tuple[str, str] | None:

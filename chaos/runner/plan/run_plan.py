@@ -37,6 +37,7 @@ from chaos.protocol.digest import WARM_UP
 from chaos.protocol.gateway_plan import GatewayPlan
 from chaos.protocol.load_workers import Joining
 from chaos.protocol.plan_record import PhaseInPlan
+from chaos.runner.plan.calls import described
 from chaos.runner.plan.checked import Prepared
 from chaos.runner.plan.forecast import ClaimForecast, Forecast, RuleForecast
 from chaos.runner.plan.gateway_rules import gateway_plan
@@ -186,6 +187,14 @@ class RunPlan:
                 task = replace(task, url=urlunsplit(urlsplit(task.url)._replace(netloc=f"{host}:{port}")))
             placed.append(task)
         return tuple(placed)
+
+    def described_tasks(self, addresses: Addresses) -> tuple[LoadTask, ...]:
+        """Return the tasks as a load has them: at their addresses, and gRPC calls with what describes their services.
+        It may wait for servers that are asked for that. Raises InvalidInput."""
+        tasks = self.placed_tasks(addresses)
+        if all(task.call is None for task in tasks):
+            return tasks
+        return described(self.prepared.reading, tasks, self.prepared.registry(addresses))
 
     @property
     def recorded_tasks(self) -> tuple[LoadTask, ...]:

@@ -62,6 +62,7 @@ def _task(task: LoadTask) -> Task:
         task.timeout,
         task.expect,
         task.fed,
+        task.call,
     )
 
 

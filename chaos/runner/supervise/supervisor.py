@@ -218,13 +218,14 @@ class Supervisor:
         if plan.options.ui:
             stack.push_async_callback(self._end_load)
         joining = self._joining(session)
+        tasks = await asyncio.to_thread(plan.described_tasks, session.services.addresses)
         driver = Driver(plan, self.standing, self.events, session.gateway, self.load, self._report_event)
         await driver.enter(driver.first)
         await self.load.begin(
             replace(
                 load_plan(
                     plan.load,
-                    plan.placed_tasks(session.services.addresses),
+                    tasks,
                     gateway=session.url,
                     seed=plan.seed,
                     feeder=plan.feeder,
