@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -63,7 +64,7 @@ def is_cut(response: Any, method: str) -> bool:
 def fast_user(shared: Shared) -> type[FastHttpUser]:
     """Return the class of users for a plan's tasks."""
     plan, sequence, recorder = shared.plan, shared.sequence, shared.recorder
-    placed = recorder.order.placed
+    placed, doubts = recorder.order.placed, shared.doubts
     open_model = plan.arrival_rate is not None
 
     def asked(task: Task) -> tuple[Task, str]:
@@ -139,8 +140,9 @@ def fast_user(shared: Shared) -> type[FastHttpUser]:
                 placed[number] = None
                 raise
             answered = perf_counter()
-            self.cohort = None
+            failed = True
             if response.status_code and not is_cut(response, wanted.method):
+                failed = False
                 status, headers = response.status_code, list((response.headers or {}).items())
                 tags = of_headers(headers)
                 if not plan.tags:
@@ -148,18 +150,34 @@ def fast_user(shared: Shared) -> type[FastHttpUser]:
                 check = "" if checks[index] is None else checks[index](status, (response.content or b"")[:MOST_BODY])
                 outcome = recorder.tagged(index, status, tags, began_in=phase, cohort=cohort, check=check)
             else:
-                lost = getattr(response, "error", None) or CUT
-                error = kind_of(lost)
+                error = kind_of(getattr(response, "error", None) or CUT)
                 check = "" if checks[index] is None else NO_RESPONSE
                 outcome = recorder.tagged(index, 0, UNTAGGED, error, phase, cohort, check)
+            known = (outcome, number, request, wanted, response, sent, answered, due)
+            if (
+                doubts is not None
+                and (failed or sent < doubts.until)
+                and doubts.take(self, number, sent, failed, partial(self.count, None, *known))
+            ):
+                self.previous = None
+                return
+            self.cohort = None
+            self.count(self.previous, *known)
+            self.previous = outcome if response.status_code else None
+
+        def count(
+            self, previous: Outcome | None, outcome: Outcome, number: int, request: str, wanted: Task, response: Any,
+            sent: float, answered: float, due: float | None,
+        ) -> None:  # fmt: skip
+            """Count a request's outcome; `previous` is the one before it of this user."""
             micros = int((answered - sent) * 1e6)
-            recorder.add(outcome, micros, self.previous, self.number)
+            recorder.add(outcome, micros, previous, self.number)
             if micros > outcome.slowest.above or request < outcome.shelf.below:
                 body = (response.content or b"") if outcome.key.status else b""
-                reason = "" if outcome.key.status else str(lost) or error
+                lost = getattr(response, "error", None) or CUT
+                reason = "" if outcome.key.status else str(lost) or outcome.key.error
                 shared.keep(outcome, request, sent, micros, body, reason, wanted.headers.items())
             placed[number] = outcome
-            self.previous = outcome if response.status_code else None
             if due is not None:
                 recorder.add_due(outcome, int((answered - due) * 1e6))
             if request[:8] < recorder.sample_below:

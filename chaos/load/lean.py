@@ -6,6 +6,7 @@ It ends when all requests are taken or Locust stops the user."""
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -18,7 +19,7 @@ from chaos.load.calls import calls_of
 from chaos.load.checks import MOST_BODY, Check, check_of
 from chaos.load.connection import FIRST, Address, Connection, Failed, resolve
 from chaos.load.fed import Rows, rows_of
-from chaos.load.recorder import Cohort
+from chaos.load.recorder import Cohort, Outcome
 from chaos.load.sequence import Sequence
 from chaos.load.shared import Shared
 from chaos.load.tags import UNTAGGED, bodiless, from_outside, headers_of, of_head
@@ -80,7 +81,7 @@ def prepare_all(plan: Plan, sequence: Sequence) -> tuple[list[Prepared], list[li
 def lean_user(shared: Shared) -> type[User]:
     """Return the class of users for a plan's tasks."""
     plan, sequence, recorder = shared.plan, shared.sequence, shared.recorder
-    placed = recorder.order.placed
+    placed, doubts = recorder.order.placed, shared.doubts
     prepared, addresses = prepare_all(plan, sequence)
     calls = calls_of(shared)
     open_model = plan.arrival_rate is not None
@@ -175,21 +176,36 @@ def lean_user(shared: Shared) -> type[User]:
                     outcome = recorder.tagged(index, status, tags, began_in=phase, cohort=cohort, check=check)
             if form.check is not None:
                 connection.first = FIRST
+            size = 0 if error else connection.size
+            known = (outcome, number, index, request, octets, body, reason, sent, answered, due, size, error)
+            if (
+                doubts is not None
+                and (error or sent < doubts.until)
+                and doubts.take(self, number, sent, bool(error), partial(self.count, None, *known))
+            ):
+                connection.previous = None
+                return error != "refused"
             self.cohort = None
+            self.count(connection.previous, *known)
+            connection.previous = outcome
+            return error != "refused"
+
+        def count(
+            self, previous: Outcome | None, outcome: Outcome, number: int, index: int, request: str, octets: bytes,
+            body: bytes, reason: str, sent: float, answered: float, due: float | None, size: int, error: str,
+        ) -> None:  # fmt: skip
+            """Count a request's outcome; `previous` is the one before it on the same connection."""
             micros = int((answered - sent) * 1e6)
-            recorder.add(outcome, micros, connection.previous, self.number)
+            recorder.add(outcome, micros, previous, self.number)
             if micros > outcome.slowest.above or request < outcome.shelf.below:
                 head = headers_of(octets.partition(b"\r\n\r\n")[0])
                 shared.keep(outcome, request, sent, micros, body, reason, head)
             placed[number] = outcome
-            connection.previous = outcome
             if due is not None:
                 recorder.add_due(outcome, int((answered - due) * 1e6))
             if request[:8] < recorder.sample_below:
                 recorder.sample(request, outcome)
             if shared.fire is not None:
-                size = 0 if error else connection.size
                 shared.tell_locust(plan.tasks[index], answered - sent, outcome.key.status, size, error)
-            return error != "refused"
 
     return LeanUser

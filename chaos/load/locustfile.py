@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Callable, Mapping
+from functools import partial
 from time import perf_counter
 from typing import Any
 from urllib.parse import urlsplit
@@ -114,7 +115,7 @@ class Sending:
         self.phase = shared.recorder.phase
         self.asked: int | None = None
         self.cohort: Cohort | None = shared.recorder.cohort
-        self._number = number
+        self.number = number
         self._placed = shared.recorder.order.placed
         self._pending = shared.pending
         self._pending.senders.add(self)
@@ -127,12 +128,12 @@ class Sending:
 
     def place(self, outcome: Outcome) -> None:
         """Note what became of it."""
-        self._placed[self._number] = outcome
+        self._placed[self.number] = outcome
 
     def abandon(self) -> None:
         """Note that its outcome will never be known, unless it is known already."""
         if self.cohort is not None:
-            self._placed[self._number] = None
+            self._placed[self.number] = None
             self._pending.abandon(self)
         self._pending.senders.discard(self)
 
@@ -192,12 +193,24 @@ def listen(environment: Environment, shared: Shared) -> None:
         began_in = sending.phase if sending is not None else None
         outcome = recorder.tagged(recorder.task(name), status, tags, error, began_in, cohort)
         micros = int((response_time or 0.0) * 1000)
+        sent, request = perf_counter() - micros / 1e6, (context or {}).get(ID)
+        known = (outcome, micros, sent, request, request_type, exception, response, sending)
+        doubts = shared.doubts
+        if sending is not None and doubts is not None and (not status or sent < doubts.until):
+            sending.cohort = cohort
+            if doubts.take(sending, sending.number, sent, not status, partial(count, *known)):
+                return
+            sending.cohort = None
+        count(*known)
+
+    def count(
+        outcome: Outcome, micros: int, sent: float, request: str | None, request_type: str,
+        exception: BaseException | None, response: Any, sending: Sending | None,
+    ) -> None:  # fmt: skip
         recorder.add(outcome, micros, user=sending.user if sending is not None else -1)
         if sending is not None:
             sending.place(outcome)
-        request = (context or {}).get(ID)
         if micros > outcome.slowest.above or (request or "") < outcome.shelf.below:
-            sent = perf_counter() - micros / 1e6
             body = b"" if sending is None or sending.streams else bytes(getattr(response, "content", None) or b"")
             asked = f"{request_type} {getattr(response, 'url', None) or ''}".strip()
             reason = "" if exception is None else str(exception)

@@ -97,7 +97,7 @@ class Remote:
         try:
             plan = self._plan(share)
             probe(plan, share)
-            worker = self.worker = Worker(plan, share.number, client)
+            worker = self.worker = Worker(plan, share.number, client, remote=share.remote)
         except (BadPlan, OSError) as error:
             client.send(Message(REFUSES, {"reason": str(error)}, client.identity))
             flush()

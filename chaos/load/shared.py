@@ -10,6 +10,7 @@ import gevent
 from chaos.experiment.redaction import Redaction, credentials_in
 from chaos.load.body_text import text_of
 from chaos.load.deadlines import Deadlines
+from chaos.load.doubts import Doubts
 from chaos.load.pending import Pending
 from chaos.load.recorder import Outcome, Recorder
 from chaos.load.sequence import Sequence
@@ -21,10 +22,11 @@ LATE = 0.010  # seconds after which an arrival counts as late: no user was idle 
 
 
 class Shared:
-    """`process` is this load process's index among the plan's. `fire` is Locust's request event, set when its
-    statistics are shown. `behind` is how many seconds late the latest request of an open model was."""
+    """`process` is this load process's index among the plan's; `remote`: it is on another host than the load. `fire`
+    is Locust's request event, set when its statistics are shown. `behind` is how many seconds late the latest request
+    of an open model was."""
 
-    def __init__(self, plan: Plan, process: int = 0):
+    def __init__(self, plan: Plan, process: int = 0, *, remote: bool = False):
         self.plan = plan
         self.sequence = Sequence(plan, process)
         self.recorder = Recorder(
@@ -34,6 +36,7 @@ class Shared:
         self.began: float | None = None
         self.behind = 0.0
         self.pending = Pending(self.recorder, plan.hold, plan.interval)
+        self.doubts = Doubts(self.pending, self.recorder.order.placed, perf_counter()) if remote else None
         self.fire: Callable[..., None] | None = None
 
     def digest(self) -> Digest:

@@ -34,23 +34,23 @@ class Worker:
     """One process's share of the users. `client` has greeted the load. `begun` is set when its first request is due,
     `over` when the load is to end, `told_last` when all has been told."""
 
-    def __init__(self, plan: Plan, process: int, client: Client):
-        """Build the users, and tell the load that they are ready. Raises BadPlan, or OSError for a name that cannot be
-        resolved."""
+    def __init__(self, plan: Plan, process: int, client: Client, *, remote: bool = False):
+        """Build the users, and tell the load, `remote` if it is on another host, that they are ready. Raises BadPlan,
+        or OSError for a name that cannot be resolved."""
         plan = replace(plan, interval=interval_of(plan))
         self.plan, self.process = plan, process
         self.begun, self.over, self.told_last = Event(), Event(), Event()
         self._drain = 0.0
         self._told: tuple[float, bool] | None = None
-        shared = Shared(plan, process)
+        shared = self.shared = Shared(plan, process, remote=remote)
         environment = environment_of(shared)
         use(client=client)
         runner = environment.create_worker_runner("", 0)
         runner.register_message(PHASE, lambda environment, msg, **_: shared.recorder.enter(msg.data["name"]))
-        runner.register_message(FINISH, lambda environment, msg, **_: self.finish(msg.data["drain"]))
+        runner.register_message(FINISH, self._hear_finish)
         self.load = LocalLoad(shared, environment, runner)
         self._patience = Patience(shared.sequence, perf_counter())
-        environment.events.heartbeat_received.add_listener(lambda **_: self._patience.heard(perf_counter()))
+        environment.events.heartbeat_received.add_listener(lambda **_: self._heard())
 
     @property
     def sent(self) -> int:
@@ -62,11 +62,29 @@ class Worker:
         self._drain = drain
         self.over.set()
 
+    def _hear_finish(self, environment: Any, msg: Any, **_: Any) -> None:
+        self._heard()
+        self.finish(msg.data["drain"])
+
+    def _heard(self) -> None:
+        """Note that the load was heard."""
+        now = perf_counter()
+        self._patience.heard(now)
+        if self.shared.doubts is not None:
+            self.shared.doubts.heard(now)
+
+    def _look(self) -> None:
+        """See whether the load has not been heard for too long."""
+        now = perf_counter()
+        self._patience.look(now)
+        if self.shared.doubts is not None:
+            self.shared.doubts.look(now)
+
     def run(self) -> None:
         """Run until it is asked to finish; send a digest per interval, and the last one."""
         calm_collector()
         while not self.over.wait(POLL):
-            self._patience.look(perf_counter())
+            self._look()
             if self._due():
                 self.begun.set()
                 self._tell(self.load.report(), last=False)
