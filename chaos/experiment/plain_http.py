@@ -30,7 +30,7 @@ def https_problems(reading: Reading, tasks: Iterable[LoadTask]) -> Iterator[Prob
             continue
         if not task.direct and door is None:
             yield reading.problem(_place(reading, index), _THROUGH, code="https")
-        elif lean:
+        elif lean and task.call is None:
             yield reading.problem(_place(reading, index), _LEAN, code="https")
     for key, service in (reading.experiment.spec.services or {}).items():
         if service.url is not None and service.url.lower().startswith("https:"):

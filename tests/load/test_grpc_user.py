@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from support.ids import first_ids
 from support.load import Load, plan, run
 from support.origin import Asked, Origin, ok
@@ -19,6 +21,7 @@ pytestmark = pytest.mark.slow
 pytest.importorskip("grpc_tools")
 pytest.importorskip("grpc_reflection")
 
+import grpc  # noqa: E402
 from support.grpc_server import GrpcServer, call  # noqa: E402 - needs grpcio
 
 
@@ -137,3 +140,17 @@ def test_rows_of_a_feeder_make_messages() -> None:
     with GrpcServer() as server:
         run(plan(server.url, tasks=[task], feeder=feeder, requests=10))
     assert Counter(text for _, text in server.asked) == {"ada": 5, "bo": 5}
+
+
+def test_calls_over_tls_know_the_server_by_its_name_and_certificate(tmp_path: Path) -> None:
+    """They go to the HTTPS listener; server name and authority are those of the URL."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    issued = authority.issue_cert("echo")
+    pair = (issued.private_key_pem.bytes(), issued.cert_chain_pems[0].bytes())
+    tasks = [say("hi", url="https://echo:50051/shop.Echo/Say"), say("hi", name="other", url="https://other/s.E/S")]
+    with GrpcServer(credentials=grpc.ssl_server_credentials([pair])) as server:
+        door = {"secure": server.url.replace("http:", "https:"), "ca": str(tmp_path / "ca.pem")}
+        load = run(plan("http://127.0.0.1:9", tasks=tasks, users=2, requests=12, **door))
+    found = {task: {(key.status, key.error) for key in each} for task, each in outcomes(load).items()}
+    assert found == {"hi": {(of_grpc(0), "")}, "other": {(0, "refused")}}

@@ -10,12 +10,16 @@ import json
 from dataclasses import dataclass
 
 from chaos.engines.envoy.bootstrap import Message, typed
+from chaos.mesh.headers.grpc import is_grpc_type
+from chaos.statuses import of_grpc
 
 _END = {
     "id": "%STREAM_ID%",
     "route": "%ROUTE_NAME%",
     "flags": "%RESPONSE_FLAGS%",
     "status": "%RESPONSE_CODE%",
+    "grpc": "%GRPC_STATUS_NUMBER%",
+    "type": "%REQ(CONTENT-TYPE)%",
     "details": "%RESPONSE_CODE_DETAILS%",
     "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
     "cluster": "%UPSTREAM_CLUSTER_RAW%",
@@ -92,7 +96,7 @@ class Started:
 class Ended:
     """A request that is over. `flags` are Envoy's response flags, `details` its word for how the response came about,
     `cluster` is None for what is not forwarded, `time` the milliseconds that upstream took, None without an answer from
-    there. `status` is 0 if the client left before its response."""
+    there. `status` is 0 if the client left before its response; that of a gRPC call is its own (chaos/statuses.py)."""
 
     id: str
     route: str
@@ -146,13 +150,19 @@ def _connection(words: list[str]) -> Connection | None:
     )
 
 
+def _status(said: Message) -> int:
+    """Return the status of a response as its client has it. Envoy gives a gRPC status for responses to HTTP, too."""
+    status, grpc = int(said["status"] or 0), said.get("grpc")
+    return of_grpc(int(grpc)) if status and grpc is not None and is_grpc_type(said.get("type") or "") else status
+
+
 def _ended(said: Message) -> Ended:
     time = said["time"]
     return Ended(
         id=said["id"] or "",
         route=said["route"] or "",
         flags=frozenset((said["flags"] or "-").split(",")) - {"-"},
-        status=said["status"] or 0,
+        status=_status(said),
         details=said["details"] or "",
         attempts=said["attempts"] or 0,
         cluster=said["cluster"],

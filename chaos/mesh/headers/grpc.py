@@ -17,7 +17,12 @@ def is_grpc(request: Request) -> bool:
     value = (request.fields or request.index()).get(b"content-type")
     if value is None or not value.startswith(b"application/grpc"):
         return False
-    return value[16:17] in (b"", b"+") and value_of(request.headers, b"content-type") == value
+    return is_grpc_type(value.decode("latin-1")) and value_of(request.headers, b"content-type") == value
+
+
+def is_grpc_type(value: str) -> bool:
+    """Return whether a content-type is that of a gRPC request."""
+    return value.startswith("application/grpc") and value[16:17] in ("", "+")
 
 
 _MOST = 99_999_999

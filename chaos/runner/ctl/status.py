@@ -13,6 +13,7 @@ from chaos.formatting import plain, plain_count, plain_share, plural
 from chaos.protocol.counters import FaultsInForce, GatewayCounters, RuleCounters, RuleFaults
 from chaos.protocol.fault_levels import FIXED_DELAY, read_levels, show_level
 from chaos.runner.processes.admin import Admin
+from chaos.statuses import shown
 
 MOST_HOSTS = 4  # that a line names
 
@@ -94,7 +95,9 @@ class Status:
             lines += [f"  {text}" for text in rule.levels()]
             lines.append(f"  {', '.join([rule.asked, *rule.counts()])}")
             if rule.statuses:
-                lines.append("  " + ", ".join(f"{status}: {plain_count(n)}" for status, n in rule.statuses.items()))
+                lines.append(
+                    "  " + ", ".join(f"{shown(int(status))}: {plain_count(n)}" for status, n in rule.statuses.items())
+                )
         if counters["unmatched"]:
             lines += ["", f"{plain(plural(counters['unmatched'], 'request'))} that no rule takes"]
         return lines

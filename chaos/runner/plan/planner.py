@@ -253,7 +253,7 @@ def _search(prepared: Prepared, rules: Rules, hold: Expression | None) -> Search
 def _with_client(reading: Reading, tasks: Sequence[LoadTask]) -> Load:
     """Return the load with the client that speaks TLS if it has requests over TLS and nobody chose one."""
     load = reading.experiment.spec.load
-    tls = any(task.url.startswith("https:") for task in tasks)
+    tls = any(task.url.startswith("https:") and task.call is None for task in tasks)
     return load.model_copy(update={"client": "locust"}) if tls and "client" not in load.model_fields_set else load
 
 

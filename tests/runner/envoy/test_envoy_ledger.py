@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from chaos.engines.envoy.access_log import Connection, Ended, Started, read_line
 from chaos.engines.envoy.measured import Generation
 from chaos.faults import AbortFault, DelayFault
 from chaos.runner.envoy.ledger import EnvoyLedger
+from chaos.statuses import of_grpc
 from chaos.units import Percent
 
 KEY = "virtualservice/default/web/0"
@@ -141,3 +143,26 @@ def test_a_connection_counts_once_when_it_has_arrived_or_has_ended_without() -> 
     assert (first["requests"], first["destinations"], first["answered"]) == (2, {label: 2}, 2)
     assert (later["requests"], later["destinations"], later["failures"]) == (1, {label: 1}, {"UF": 1})
     assert (made.connections, made.unmatched) == (4, 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "grpc", "counted"),
+    [
+        ("application/grpc", 200, 14, of_grpc(14)),
+        ("application/grpc+proto", 200, 0, of_grpc(0)),
+        ("application/grpc", 503, 14, of_grpc(14)),
+        ("application/grpc", 0, 2, 0),
+        ("application/grpc-web", 200, 2, 200),
+        (None, 200, 2, 200),
+        ("text/plain", 503, 14, 503),
+    ],
+)
+def test_a_call_is_counted_with_its_own_status(kind: str | None, status: int, grpc: int, counted: int) -> None:
+    """Envoy says a gRPC status of every response; only clients of gRPC act on it."""
+    line = {
+        "id": "a", "route": "3/0", "flags": "-", "status": status, "grpc": grpc, "type": kind,
+        "details": "via_upstream", "attempts": 1, "cluster": CLUSTER,
+        "method": "POST", "path": "/shop.Echo/Say", "time": "3",
+    }  # fmt: skip
+    said = read_line(json.dumps(line).encode())
+    assert isinstance(said, Ended) and said.status == counted

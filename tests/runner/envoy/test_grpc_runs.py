@@ -12,7 +12,7 @@ from support.envoy_binary import find_envoy
 from support.experiments import experiment, journal, run, virtual_service, write
 
 from chaos.errors import ExitCode
-from chaos.journal.records import DigestLine
+from chaos.journal.records import Counters, DigestLine
 from chaos.runner.plan.engines import EngineName, engine_of
 from chaos.runner.terminal.result import RunResult
 from chaos.statuses import of_grpc
@@ -71,6 +71,10 @@ def test_half_of_the_calls_aborted_and_some_delayed_is_verified(tmp_path: Path, 
         entry["status"] for line in journal(result.folder) if isinstance(line, DigestLine) for entry in line.entries
     }
     assert seen == {of_grpc(0), of_grpc(14)}
+    last = [line for line in journal(result.folder) if isinstance(line, Counters)][-1].counters
+    (counts,) = last["phases"][""].values()
+    assert counts["statuses"] == {str(of_grpc(14)): counts["faults"]["abort"] + counts["faults"]["delay,abort"],
+                                  str(of_grpc(0)): counts["forwarded"]}  # fmt: skip
 
 
 def test_an_envoy_that_aborts_fewer_calls_is_falsified(tmp_path: Path, server: GrpcServer) -> None:
