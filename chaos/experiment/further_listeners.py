@@ -76,15 +76,19 @@ def _hint(mesh: ResolvedMesh) -> str:
     return f" (known: {', '.join(found[:8])})" if found else ""
 
 
-def twice(reading: Reading) -> Iterator[Problem]:
-    """Yield a problem for each listener that has the name or the port of an earlier one."""
+def twice(reading: Reading, services: ServicePlan) -> Iterator[Problem]:
+    """Yield a problem for each listener that has the name or the port of an earlier one, or the port of a service."""
     found = further_listeners(reading)
+    served = {each.port: each.name for each in services.instances() if each.port is not None}
     for index, each in enumerate(found):
         path, before = ("spec", "listeners", index), found[:index]
         if each.name in [other.name for other in before]:
             yield reading.problem((*path, "name"), f"a second listener called {each.name}", code="listener")
         if each.port is not None and each.port in [other.port for other in before]:
             yield reading.problem((*path, "port"), f"a second listener at port {each.port}", code="listener")
+        elif each.port in served:
+            message = f"port {each.port} is that of {served[each.port]} in spec.services"
+            yield reading.problem((*path, "port"), message, code="listener")
 
 
 def need_envoy(reading: Reading) -> Iterator[Problem]:

@@ -110,7 +110,7 @@ def _with_calls(found: Prepared) -> Prepared:
 def check(reading: Reading, *, thorough: bool = True) -> Prepared:
     """Check what was read: shape, admission, our own document, and if `thorough` analyzers and pitfalls."""
     services = plan_services(reading)
-    own = [*services.problems, *safety_problems(reading, services), *_two_loads(reading), *twice(reading)]
+    own = [*services.problems, *safety_problems(reading, services), *_two_loads(reading), *twice(reading, services)]
     if thorough:
         own += _task_problems(reading, services)
     refused = [*reading.errors, *own, *entry_problems(reading, services), *refusals(reading.resources)]

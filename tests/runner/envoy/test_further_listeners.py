@@ -152,7 +152,6 @@ def shakes_hands(address: str, name: str, ca: str) -> bool:
         return False
 
 
-@pytest.mark.representative
 def test_connections_take_the_routes_of_tcp_and_tls_and_are_counted_as_drawn(tmp_path: Path) -> None:
     made = issue(tmp_path, ["shop.example.com", "other.example.com"])
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -15,7 +15,9 @@ from chaos.runner.plan.listeners import require_free_ports
 from chaos.runner.processes.ports import listening_socket
 
 TCP = "{builtin: webserver, protocol: TCP}"
-SERVICES = f"{{web: {{builtin: webserver}}, 'db:5432': {TCP}, 'shop:443': {{endpoints: [], protocol: TLS}}}}"
+SERVICES = (
+    f"{{web: {{builtin: webserver, port: 9000}}, 'db:5432': {TCP}, 'shop:443': {{endpoints: [], protocol: TLS}}}}"
+)
 HEAD = f"apiVersion: chaos/v1alpha1\nkind: Experiment\nspec:\n  services: {SERVICES}\n"
 RULES = "---\n" + text_of(virtual_service(abort=10))
 ENVOY = Engine(EngineName.ENVOY, "Envoy", ("envoy",), seeded=False, listens=True)
@@ -56,6 +58,11 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("[{name: A_b, protocol: HTTP}]", {}, '22: spec.listeners[0].name: "A_b" does not match'),
     ("[{name: a, protocol: HTTP, port: 0}]", {}, "47: spec.listeners[0].port: 0 is less than 1"),
     (f"[{SECURE}, {SECURE}]", {}, "55: spec.listeners[1].name: a second listener called secure"),
+    (
+        "[{name: a, protocol: HTTP, port: 9000}]",
+        {},
+        "47: spec.listeners[0].port: port 9000 is that of webv1-1 in spec",
+    ),
     (
         "[{name: a, protocol: HTTP, port: 8443}, {name: b, protocol: HTTP, port: 8443}]",
         {},
