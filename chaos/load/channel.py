@@ -3,6 +3,7 @@ messages, too. What is not signed as agreed is dropped and counted."""
 
 from __future__ import annotations
 
+import os
 import secrets
 import socket
 from collections import Counter
@@ -79,7 +80,7 @@ class Server(BaseSocket):
         try:
             self.socket.bind(f"tcp://{shown}:{port or '*'}")
         except ZMQError as error:
-            raise OSError(error.errno, f"cannot listen on {shown}:{port}: {error.strerror}") from None
+            raise OSError(f"cannot listen on {shown}:{port}: {os.strerror(error.errno or 0)}") from None
         bound = self.socket.getsockopt_string(zmq.LAST_ENDPOINT)
         self.port = int(bound.rpartition(":")[2].rstrip("\0"))
 

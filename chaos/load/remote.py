@@ -102,7 +102,7 @@ class Remote:
             client.send(Message(REFUSES, {"reason": str(error)}, client.identity))
             flush()
             raise Ended(str(error), USAGE if isinstance(error, NoCode) else FAILED) from None
-        worker.load.runner.register_message(OVER, lambda environment, msg, **_: self._over.set())
+        worker.load.runner.register_message(OVER, lambda environment, msg, **_: self._hear_over(worker))
         self.say("info", f"joined {self.settings.join} as load worker {share.number + 1} of {share.count}")
         gevent.spawn(self._tell_of_begin, worker)
         worker.run()
@@ -172,6 +172,12 @@ class Remote:
         shown = f"[{host}]" if ":" in host else host
         return urlunsplit(parts._replace(netloc=f"{shown}:{parts.port}"))
 
+    def _hear_over(self, worker: Worker) -> None:
+        """End, if the load ends before it has begun; else it has the last digest."""
+        if not worker.over.is_set():
+            self._leave(f"the load at {self.settings.join} ended before it began", FAILED)
+        self._over.set()
+
     def _tell_of_begin(self, worker: Worker) -> None:
         worker.begun.wait()
         self.say("info", "started")
@@ -204,7 +210,7 @@ class Remote:
         self._leave("interrupted", INTERRUPTED)
 
     def _leave(self, why: str, code: int) -> NoReturn:
-        sent = f"; sent {self.worker.sent} requests" if self.worker is not None else ""
+        sent = f"; sent {self.worker.sent} requests" if self.worker is not None and self.worker.sent else ""
         self.say("error", f"{why}{sent}")
         leave(code)
         raise AssertionError("leave does not return")
