@@ -147,7 +147,9 @@ class Remote:
     def _plan(self, share: Share) -> Plan:
         """Return the plan as it is carried out here. Raises BadPlan."""
         plan = Plan.of(json.loads(share.plan))
-        plan = replace(plan, gateway=self._reachable(plan.gateway))
+        # What variables name on the load's own host, files of CAs and listeners on loopback, is not there on another.
+        variables = {} if share.remote else plan.variables
+        plan = replace(plan, gateway=self._reachable(plan.gateway), variables=variables)
         if plan.secure is not None:
             ca = Path(self.settings.folder).with_suffix(".pem")
             ca.write_text(share.ca)

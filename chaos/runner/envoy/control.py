@@ -123,8 +123,7 @@ class EnvoyControl:
         Raises EnvironmentFailed if it does not: then the statistics and the log contradict each other."""
         statistics = await self._interface.statistics()
         await self._wait_for_log(lambda: self._ledger.ended >= statistics.ended)
-        if statistics.open == 0:
-            await self._wait_for_log(lambda: self._ledger.connections >= statistics.opened)
+        await self._wait_for_log(lambda: self._ledger.connections >= statistics.opened - statistics.open)
         if statistics.active == 0:
             self._compare(statistics)
         return {
