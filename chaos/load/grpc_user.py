@@ -10,6 +10,7 @@ import base64
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Protocol
@@ -145,8 +146,7 @@ class UserCalls:
     def send(self, number: int, index: int, request: str, due: float | None) -> bool:
         """Make one call and count its outcome. Returns False when the connection was refused."""
         calls, user = self._calls, self._user
-        shared, plan = calls.shared, calls.plan
-        recorder, placed = shared.recorder, shared.recorder.order.placed
+        shared, recorder = calls.shared, calls.shared.recorder
         form = calls.prepared[index]
         if form.fed is not None:
             form = form.fed(number, request)
@@ -157,31 +157,49 @@ class UserCalls:
             answer = self._ask(form, request)
         except BaseException:  # the user is being stopped
             shared.pending.abandon(user)
-            placed[number] = None
+            recorder.order.placed[number] = None
             self._close()
             raise
         answered = perf_counter()
-        user.cohort = None
         outcome = self._outcome(index, form, answer, phase, cohort)
+        known = (outcome, number, index, request, form, answer, sent, answered, due)
+        doubts = shared.doubts
+        if (
+            doubts is not None
+            and (answer.error or sent < doubts.until)
+            and doubts.take(user, number, sent, bool(answer.error), partial(self._count, None, *known))
+        ):
+            self._note(form.place, None)
+            return answer.error != "refused"
+        user.cohort = None
+        self._count(self._before.get(form.place), *known)
+        self._note(form.place, outcome if answer.status else None)
+        return answer.error != "refused"
+
+    def _count(
+        self, previous: Outcome | None, outcome: Outcome, number: int, index: int, request: str, form: Prepared,
+        answer: Answer, sent: float, answered: float, due: float | None,
+    ) -> None:  # fmt: skip
+        """Count a call's outcome; `previous` is the one before it on the same connection."""
+        shared = self._calls.shared
+        recorder = shared.recorder
         micros = int((answered - sent) * 1e6)
-        recorder.add(outcome, micros, self._before.get(form.place), user.number)
+        recorder.add(outcome, micros, previous, self._user.number)
         if micros > outcome.slowest.above or request < outcome.shelf.below:
             body = form.method.decode(answer.message) if answer.message else b""
-            headers = form.task.headers.items()
-            shared.keep(outcome, request, sent, micros, body, answer.text, headers)
-        placed[number] = outcome
-        self._note(form.place, outcome)
+            shared.keep(outcome, request, sent, micros, body, answer.text, form.task.headers.items())
+        recorder.order.placed[number] = outcome
         if due is not None:
             recorder.add_due(outcome, int((answered - due) * 1e6))
         if request[:8] < recorder.sample_below:
             recorder.sample(request, outcome)
         if shared.fire is not None:
-            shared.tell_locust(plan.tasks[index], answered - sent, answer.status, len(answer.message), answer.error)
-        return answer.error != "refused"
+            task = self._calls.plan.tasks[index]
+            shared.tell_locust(task, answered - sent, answer.status, len(answer.message), answer.error)
 
-    def _note(self, place: tuple[str, str, bool], outcome: Outcome) -> None:
-        """Note what the next call on the same connection comes after; what failed has none to come after."""
-        self._before[place] = outcome if outcome.key.status else None
+    def _note(self, place: tuple[str, str, bool], outcome: Outcome | None) -> None:
+        """Note what the next call on the same connection comes after, None for a failure, which ends that."""
+        self._before[place] = outcome
         if not self._calls.plan.keep_alive:
             self._close()
 

@@ -1,17 +1,20 @@
 """The user's own locustfile: its users run as they are, and their requests are counted like those of our own users.
 
 Requests made with HttpUser's and FastHttpUser's clients carry ids of the run, go through the gateway (as through a
-proxy, unless their host is a loopback address), and record the gateway's tags. Other protocols are counted by name and
-success only."""
+proxy, unless their host is a loopback address), and record the gateway's tags; so do gRPC calls (grpc_channels.py).
+Other protocols are counted by name and success only."""
 
 from __future__ import annotations
 
 import os
+import re
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import locust
@@ -24,16 +27,19 @@ from locust.exception import CatchResponseError, StopUser
 from locust.util.load_locustfile import load_locustfile
 
 from chaos.load.fast import kind_of
-from chaos.load.recorder import Cohort, Outcome
+from chaos.load.recorder import Outcome
 from chaos.load.secure import SecureClients, send_securely
+from chaos.load.sending import ID, SENDING, Sending
 from chaos.load.shared import Shared
 from chaos.load.tags import UNTAGGED, bodiless, from_outside, of_headers
 from chaos.loopback import is_loopback
 from chaos.protocol.digest import MOST_NAMES
 from chaos.protocol.load_plan import BadPlan, Plan
+from chaos.statuses import GRPC
 
-ID = "x-request-id"
-SENDING = "chaos-request"  # in the context that Locust's event carries: the Sending
+if TYPE_CHECKING:
+    from chaos.load.grpc_channels import Channels
+
 USER = "chaos_user"  # on a user's session: the number by which the user is counted
 MOST_ID = 100  # characters of an id that the locustfile gave itself
 FAILED = "failed"  # the locustfile marked the response as a failure, whatever its status
@@ -42,6 +48,7 @@ FAILED = "failed"  # the locustfile marked the response as a failure, whatever i
 def environment_of_file(path: str, shared: Shared) -> Environment:
     """Return Locust's environment for the file's users, sent through the gateway and counted. Raises BadPlan."""
     os.environ.update(shared.plan.variables)
+    channels = channels_of(path, shared)
     try:
         found, shapes = load_locustfile(os.path.abspath(path))
     except Exception as error:
@@ -59,8 +66,21 @@ def environment_of_file(path: str, shared: Shared) -> Environment:
         locustfile=os.path.basename(path),
         parsed_options=get_parser(default_config_files=[]).parse_args([]),
     )
-    listen(environment, shared)
+    listen(environment, shared, channels)
     return environment
+
+
+def channels_of(path: str, shared: Shared) -> Channels | None:
+    """Return the gRPC channels of a locustfile that names grpc, before it opens them; None for any other."""
+    try:
+        text = Path(path).read_text(errors="replace")
+    except OSError:
+        return None
+    if not re.search(r"\bgrpc", text) or find_spec("grpc") is None:
+        return None
+    from chaos.load.grpc_channels import identify_channels
+
+    return identify_channels(shared)
 
 
 def where_it_failed(path: str, error: Exception) -> str:
@@ -103,41 +123,6 @@ def _prepare(users: type[User], *, before: Callable[[Any], object] = id, after: 
     users.__init__ = start_prepared  # type: ignore[method-assign]
 
 
-class Sending:
-    """One request in flight, from the call that sends it to Locust's event, which comes later where the locustfile
-    judges the response itself (`catch_response`). Whose name it will have is known only then. With `streams` the
-    locustfile reads the body itself."""
-
-    def __init__(self, shared: Shared, user: int, number: int, headers: Mapping[str, Any], streams: bool = False):
-        self.user = user
-        self.headers = headers
-        self.streams = streams
-        self.phase = shared.recorder.phase
-        self.asked: int | None = None
-        self.cohort: Cohort | None = shared.recorder.cohort
-        self.number = number
-        self._placed = shared.recorder.order.placed
-        self._pending = shared.pending
-        self._pending.senders.add(self)
-
-    def end(self) -> Cohort | None:
-        """Note that its outcome is known. Returns the cohort in which it was sent."""
-        cohort, self.cohort = self.cohort, None
-        self._pending.senders.discard(self)
-        return cohort
-
-    def place(self, outcome: Outcome) -> None:
-        """Note what became of it."""
-        self._placed[self.number] = outcome
-
-    def abandon(self) -> None:
-        """Note that its outcome will never be known, unless it is known already."""
-        if self.cohort is not None:
-            self._placed[self.number] = None
-            self._pending.abandon(self)
-        self._pending.senders.discard(self)
-
-
 def identified(request: Callable[..., Any], shared: Shared) -> Callable[..., Any]:
     """Wrap a session's `request`: add an id of the run to its headers, and to the context that Locust's event
     carries."""
@@ -165,8 +150,8 @@ def identified(request: Callable[..., Any], shared: Shared) -> Callable[..., Any
     return send
 
 
-def listen(environment: Environment, shared: Shared) -> None:
-    """Count every request that Locust reports."""
+def listen(environment: Environment, shared: Shared, channels: Channels | None = None) -> None:
+    """Count every request that Locust reports, and the calls on `channels` that it does not."""
     recorder, tagged, stats = shared.recorder, shared.plan.tags, environment.stats
 
     def on_request(
@@ -178,6 +163,8 @@ def listen(environment: Environment, shared: Shared) -> None:
         context: dict[str, Any] | None = None,
         **_: Any,
     ) -> None:
+        if channels is not None and SENDING not in (context or {}) and (made := channels.told()) is not None:
+            response, context = made.answered(), made.context
         sending: Sending | None = (context or {}).get(SENDING)
         cohort = sending.end() if sending is not None else None
         status, error = outcome_of(response, exception)
@@ -213,13 +200,17 @@ def listen(environment: Environment, shared: Shared) -> None:
         if micros > outcome.slowest.above or (request or "") < outcome.shelf.below:
             body = b"" if sending is None or sending.streams else bytes(getattr(response, "content", None) or b"")
             asked = f"{request_type} {getattr(response, 'url', None) or ''}".strip()
-            reason = "" if exception is None else str(exception)
+            reason = getattr(response, "said", "") or ("" if exception is None else str(exception))
             head = [] if sending is None else headers_sent(sending, response)
             shared.keep(outcome, (request or "")[:MOST_ID], sent, micros, body, reason, head, asked)
         if request is not None and request[:8] < recorder.sample_below:
             recorder.sample(request, outcome)
 
     environment.events.request.add_listener(on_request)
+    if channels is not None:
+        channels.count = lambda method, seconds, response, context: on_request(
+            "gRPC", method.lstrip("/"), seconds * 1000, response=response, context=context
+        )
 
 
 def headers_sent(sending: Sending, response: Any) -> list[tuple[str, str]]:
@@ -235,5 +226,6 @@ def outcome_of(response: Any, exception: BaseException | None) -> tuple[int, str
     if status is None:
         return (200, "") if exception is None else (0, FAILED)
     if status:
-        return int(status), FAILED if isinstance(exception, CatchResponseError) else ""
-    return 0, kind_of(getattr(response, "error", None) or exception)
+        marked = isinstance(exception, CatchResponseError) or (status == GRPC and exception is not None)
+        return int(status), FAILED if marked else ""
+    return 0, getattr(response, "failure", "") or kind_of(getattr(response, "error", None) or exception)

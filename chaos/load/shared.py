@@ -17,6 +17,7 @@ from chaos.load.sequence import Sequence
 from chaos.protocol.digest import Digest
 from chaos.protocol.exemplars import MOST_BODY, Exemplar
 from chaos.protocol.load_plan import Plan, Task
+from chaos.statuses import failed, shown
 
 LATE = 0.010  # seconds after which an arrival counts as late: no user was idle when it was due
 
@@ -98,9 +99,9 @@ class Shared:
     def tell_locust(self, task: Task, seconds: float, status: int, size: int, error: str) -> None:
         """Update Locust's own statistics, which its web UI shows; what its own clients call a failure is one here."""
         if self.fire is not None:
-            failure = error or (f"status {status}" if status >= 400 else "")
+            failure = error or (f"status {shown(status)}" if failed(status) else "")
             self.fire(
-                request_type=task.method,
+                request_type=task.method if task.call is None else "gRPC",
                 name=task.name,
                 response_time=seconds * 1000,
                 response_length=size,

@@ -31,6 +31,7 @@ class GrpcServer:
     def __init__(self, *, reflects: bool = False, credentials: Any = None):
         self.asked: list[tuple[dict[str, Any], str]] = []
         self.peers: set[str] = set()
+        self.authorities: set[str] = set()
         self.over = threading.Event()
         self._came = threading.Condition()
         pool = descriptor_pool.DescriptorPool()
@@ -70,6 +71,7 @@ class GrpcServer:
         with self._came:
             self.asked.append((dict(context.invocation_metadata()), request.text))
             self.peers.add(context.peer())
+            self.authorities.add(context._rpc_event.call_details.host.decode())  # type: ignore[attr-defined] # said nowhere else
             self._came.notify_all()
         match request.text:
             case "aborted":
