@@ -82,6 +82,8 @@ def named_files(reading: Reading) -> Iterator[tuple[Path, str]]:
     for index, task in enumerate(spec.load.tasks):
         if isinstance(task.body, BodyFile):
             yield ("spec", "load", "tasks", index, "body", "file"), task.body.file
+        if task.proto is not None:
+            yield ("spec", "load", "tasks", index, "proto"), task.proto
     if spec.load.feeder is not None:
         yield ("spec", "load", "feeder"), spec.load.feeder.file
     if spec.load.locustfile is not None:

@@ -28,7 +28,7 @@ from chaos.load.shared import Shared
 from chaos.load.tags import UNTAGGED, from_outside, of_headers
 from chaos.protocol.digest import NO_RESPONSE
 from chaos.protocol.load_plan import BadPlan, Plan, Task
-from chaos.rpc.messages import Method, Misfit, method_of
+from chaos.rpc.messages import Method, Misfit, binary, method_of
 from chaos.statuses import of_grpc
 
 CHANNEL = (
@@ -304,7 +304,7 @@ def _metadata(headers: Mapping[str, str]) -> Metadata:
     for name, value in headers.items():
         lower = name.lower()
         if lower not in GRPC and lower not in ("host", "x-request-id"):
-            made.append((lower, base64.b64decode(value + "==") if lower.endswith("-bin") else value))
+            made.append((lower, binary(value) if lower.endswith("-bin") else value))
     return tuple(made)
 
 

@@ -4,17 +4,21 @@ Only what is needed of Google's `protobuf` is imported here; the extra `grpc` br
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import base64
+import re
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
 from google.protobuf.message import DecodeError
 
+_NAME = re.compile(r"[0-9a-z_.-]+")
+
 
 class Misfit(ValueError):  # noqa: N818 - named for what it is
-    """A call that its service does not have; `field` is the task's field that is wrong: proto, service, method, json or
-    url."""
+    """A call that its service does not have; `field` is the task's field that is wrong: proto, service, method, json,
+    headers or url."""
 
     def __init__(self, field: str, message: str):
         self.field = field
@@ -66,6 +70,25 @@ def method_of(descriptors: bytes, service: str, method: str) -> Method:
         raise Misfit("method", f"{method} streams; only methods with one request and one response can be called")
     request, response = (message_factory.GetMessageClass(each) for each in (one.input_type, one.output_type))
     return Method(f"/{service}/{method}", request, response, pool)
+
+
+def check_metadata(headers: Mapping[str, str]) -> None:
+    """Raise Misfit for headers that cannot be metadata: it is plain ASCII, or base64 where a name ends in `-bin`."""
+    for name, value in headers.items():
+        if not _NAME.fullmatch(name.lower()):
+            raise Misfit("headers", f"{name!r} is no name of metadata: letters, digits, `_`, `-` and `.`")
+        if name.lower().endswith("-bin"):
+            try:
+                binary(value)
+            except ValueError:
+                raise Misfit("headers", f"{name}: {value!r} is not base64, as values of -bin names are") from None
+        elif not (value.isascii() and value.isprintable()):
+            raise Misfit("headers", f"{name}: metadata is printable ASCII; a name that ends in -bin may have any bytes")
+
+
+def binary(value: str) -> bytes:
+    """Return the bytes of a value in base64, with its padding or without. Raises ValueError."""
+    return base64.b64decode(value.rstrip("=") + "=" * (-len(value.rstrip("=")) % 4), validate=True)
 
 
 def services_of(files: Any) -> list[str]:

@@ -12,7 +12,7 @@ pytest.importorskip("grpc_reflection")
 from support.grpc_server import PROTO, GrpcServer
 
 from chaos.rpc.asking import described
-from chaos.rpc.messages import Misfit, method_of
+from chaos.rpc.messages import Misfit, binary, check_metadata, method_of
 from chaos.rpc.protos import compiled
 
 STREAMS = """syntax = "proto3";
@@ -56,6 +56,12 @@ def test_what_is_wrong_with_a_call_is_said_with_its_field(
     with pytest.raises(Misfit, match=said) as raised:
         method_of(streams, service, method).encode(text)
     assert raised.value.field == field
+
+
+@pytest.mark.parametrize("text", ["AAE=", "AAE"])
+def test_binary_metadata_is_base64_with_or_without_its_end(text: str) -> None:
+    check_metadata({"X-Key-Bin": text, "x-who": "ada"})
+    assert binary(text) == b"\0\1"
 
 
 def test_what_does_not_compile_is_said_as_the_compiler_says_it(tmp_path: Path) -> None:

@@ -136,19 +136,23 @@ def _address(task: LoadTask, registry: Registry, namespace: str) -> str | None:
 def _check(reading: Reading, task: LoadTask, octets: bytes) -> None:
     """Raise Misfit if the descriptors have no such method, or a message does not fit it: that of a row of the feeder,
     too."""
-    from chaos.rpc.messages import method_of
+    from chaos.rpc.messages import check_metadata, method_of
 
     assert task.call is not None
     method = method_of(octets, task.call.service, task.call.method)
-    for body in _bodies(reading, task):
-        method.encode(body)
+    for each in _rows(reading, task):
+        method.encode(each.body)
+        check_metadata(each.headers)
 
 
-def _bodies(reading: Reading, task: LoadTask) -> Iterable[str | None]:
-    if task.fed is None or task.fed.body is None or reading.feeder is None:
-        return [task.body]
+def _rows(reading: Reading, task: LoadTask) -> Iterator[LoadTask]:
+    """Yield the task's call, of a task that is fed that of each row which differs from those before."""
+    if task.fed is None or reading.feeder is None:
+        yield task
+        return
     feeder = reading.feeder.feeder.only(task.fed.columns)
-    return dict.fromkeys(filled(task, dict(zip(feeder.columns, row, strict=True))).body for row in feeder.rows)
+    for row in dict.fromkeys(feeder.rows):
+        yield filled(task, dict(zip(feeder.columns, row, strict=True)))
 
 
 def _problem(reading: Reading, index: int, misfit: ValueError) -> Problem:

@@ -90,9 +90,9 @@ def with_enough_users(load: Load, found: Sequence[Outlook]) -> Load:
     delays a different one, with latencies of its own."""
     if "users" in load.model_fields_set or len(found) != 1 or not found[0].wait:
         return load
-    users = min(
-        max(LEAST, _users(load, found[0])), MOST if load.client == "lean" and not load.locustfile else MOST_LOCUST
-    )
+    calls = any(task.kind == "grpc" for task in load.tasks)
+    quick = load.client == "lean" and not load.locustfile and not calls
+    users = min(max(LEAST, _users(load, found[0])), MOST if quick else MOST_LOCUST)
     chosen: dict[str, object] = {"users": users}
     if "spawn_rate" not in load.model_fields_set:
         chosen["spawn_rate"] = max(load.spawn_rate, users / 2)

@@ -88,6 +88,8 @@ def place(file: str, field: str) -> str:
         ("method", "Tell", "there is no method of shop.Echo called Tell"),
         ("method", "Listen", "Listen streams; only methods with one request and one response can be called"),
         ("json", "{txt: hi}", "does not fit shop.Line: "),
+        ("headers", "{x-who: 'Zoë'}", "x-who: metadata is printable ASCII"),
+        ("headers", "{x-key-bin: '!'}", "x-key-bin: '!' is not base64"),
         ("proto", "none.proto", ""),
     ],
 )
