@@ -36,7 +36,8 @@ from chaos.load.signing import (
     welcomed,
 )
 
-MOST_BYTES = 64 << 20  # of one message: a digest with many histograms, or a feeder's rows, are far below
+MOST_UP = 16 << 20  # bytes of a message of a worker: a digest with many histograms is far below
+MOST_DOWN = 64 << 20  # bytes of a message to one: a plan with a feeder's rows, and a locustfile's folder
 MOST_STRANGERS = 256  # identities that have greeted and sent nothing since
 MOST_WAITING = 20_000  # messages that wait for a peer that is not there
 POLL = 0.05  # seconds between looks whether there is a connection
@@ -73,7 +74,7 @@ class Server(BaseSocket):
         self._peers: dict[bytes, _Peer] = {}
         self.dropped: Counter[str] = Counter()
         self.on_dropped = on_dropped
-        self.socket.setsockopt(zmq.MAXMSGSIZE, MOST_BYTES)
+        self.socket.setsockopt(zmq.MAXMSGSIZE, MOST_UP)
         self.socket.setsockopt(zmq.SNDHWM, MOST_WAITING)
         self.socket.setsockopt(zmq.ROUTER_HANDOVER, 1)  # who connects again is not kept out by what it left behind
         shown = f"[{host}]" if ":" in host else host
@@ -126,6 +127,8 @@ class Server(BaseSocket):
 
     def _greet(self, identity: bytes, frames: list[bytes], address: str) -> None:
         """Answer a greeting. One that is repeated gets the same answer. Raises Unsigned."""
+        if not identity.isalnum():
+            raise Unsigned("unsigned")  # it becomes a text
         known = self._peers.get(identity)
         pairing = greeted(self._token, identity, frames)
         if pairing is None:
@@ -166,8 +169,9 @@ class Server(BaseSocket):
 
 
 class Client(BaseSocket):
-    """A worker's end. `lost` is since when (monotonic) there has been no connection, None while there is one; `dropped`
-    counts what was not taken."""
+    """A worker's end. `connected`: whether there is a connection; `broken`: whether one has been closed since the load
+    answered, with which messages may be lost. `heard` is when (monotonic) the last message came; `dropped` counts what
+    was not taken."""
 
     def __init__(self, host: str, port: int, token: bytes):
         """Begin to connect. Raises OSError for a name that cannot be resolved."""
@@ -178,11 +182,11 @@ class Client(BaseSocket):
         self._incoming: Incoming | None = None
         self._outgoing: Outgoing | None = None
         self.dropped = 0
-        self.lost: float | None = monotonic()
+        self.connected = self.broken = False
         self.heard = monotonic()
         self.socket.setsockopt(zmq.IDENTITY, self.identity.encode())
         self.socket.setsockopt(zmq.SNDHWM, MOST_WAITING)
-        self.socket.setsockopt(zmq.MAXMSGSIZE, MOST_BYTES)
+        self.socket.setsockopt(zmq.MAXMSGSIZE, MOST_DOWN)
         self.socket.setsockopt(zmq.RECONNECT_IVL_MAX, 1000)
         self._monitor = self.socket.get_monitor_socket(LISTENED)
         self._watching = gevent.spawn(self._watch)
@@ -194,17 +198,18 @@ class Client(BaseSocket):
         while True:
             event = parse_monitor_message(self._monitor.recv_multipart())["event"]
             if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
-                self.lost = None
-            elif event == zmq.EVENT_DISCONNECTED and self.lost is None:
-                self.lost = monotonic()
+                self.connected = True
+            elif event == zmq.EVENT_DISCONNECTED:
+                self.connected = False
+                self.broken = self.greeted
 
     def greet(self) -> bool:
         """Wait for the load's answer to a greeting, as long as it takes. Return whether its token is ours."""
         nonce, identity = secrets.token_bytes(NONCE), self.identity.encode()
         while True:
-            if self.lost is None:
+            if self.connected:
                 self._send(greeting(self._token, identity, nonce))
-            with gevent.Timeout(AGAIN if self.lost is None else POLL, False):
+            with gevent.Timeout(AGAIN if self.connected else POLL, False):
                 while True:
                     try:
                         pairing = welcomed(self._token, identity, nonce, self.socket.recv_multipart())

@@ -228,8 +228,9 @@ class Joined:
         """A worker cannot carry out the plan."""
         member = self._members.get(msg.node_id)
         if member is not None:
+            reason = str(msg.data["reason"])[:500]
             del self._members[msg.node_id]
-            self._say_once(f"worker at {member.address} cannot take part: {str(msg.data['reason'])[:500]}")
+            self._say_once(f"worker at {member.address} cannot take part: {reason}")
 
     def _hear_leave(self, environment: Any, msg: Any, **_: Any) -> None:
         member = self._members.get(msg.node_id)

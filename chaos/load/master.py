@@ -6,6 +6,7 @@ workers' users do not make up for those of a lost one; and what a run is about m
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from locust.env import Environment
@@ -36,7 +37,10 @@ class Master(MasterRunner):
         if msg.type == "client_ready" and client_id in self.clients:
             self.send_message("ack", {"index": self.worker_indexes[client_id]}, client_id)
             return
-        super().handle_message(client_id, msg)
+        try:
+            super().handle_message(client_id, msg)
+        except (AttributeError, KeyError, TypeError, ValueError):  # whoever sent it, the others are heard
+            logging.getLogger(__name__).exception("a load worker's message %s cannot be read", msg.type)
 
 
 def master_of(environment: Environment, server: Server, admits: Callable[[str], bool]) -> Master:

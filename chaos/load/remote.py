@@ -34,7 +34,7 @@ from chaos.protocol.load_plan import BadPlan, Plan
 from chaos.protocol.load_workers import JOIN, LEAVE, OVER, PLAN, REFUSED, REFUSES, Newcomer, Share
 
 USAGE, FAILED, INTERRUPTED = 2, 5, 130  # exit codes
-GONE = 1.2  # seconds without a connection after which the load has gone: a partition breaks none
+QUEUED = 0.3  # seconds for messages that came before the connection was closed
 SILENT = 60.0  # seconds without a word after which it has
 AGAIN = 1.0  # seconds after which a name is looked up once more
 PROBE = 3.0  # seconds for a connection to the gateway
@@ -185,18 +185,19 @@ class Remote:
         self.say("info", "started")
 
     def _watch(self) -> None:
-        """End this process when the load is gone. After the last digest that is a good end."""
+        """End this process when the load is gone. After the last digest that is a good end. A partition closes no
+        connection; when one is closed, what was on its way is lost, so a new one would not do."""
         client = self.client
         assert client is not None
         while True:
             gevent.sleep(0.1)
-            lost = client.lost
-            gone = lost is not None and monotonic() - lost > GONE
+            if client.broken:
+                gevent.sleep(QUEUED)
             if self.worker is not None and self.worker.over.is_set():
-                if lost is not None:
+                if client.broken:
                     self._over.set()
-            elif gone or monotonic() - client.heard > SILENT:
-                why = "has gone" if gone else f"was not heard of for {SILENT:g} s"
+            elif client.broken or monotonic() - client.heard > SILENT:
+                why = "has gone: the connection is closed" if client.broken else f"was not heard of for {SILENT:g} s"
                 self._leave(f"the load at {self.settings.join} {why}", FAILED)
 
     def _interrupted(self) -> None:

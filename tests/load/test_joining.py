@@ -142,6 +142,30 @@ def test_a_locustfile_goes_only_to_those_who_run_code(tmp_path: Path) -> None:
         assert sent.data["code"] and len(sent.data["sha256"]) == 64
 
 
+def test_a_worker_knows_when_its_connection_is_closed() -> None:
+    """By the load's end; a cable that is cut closes none."""
+    with Waiting() as load:
+        peer = Peer(load.port)
+        assert (peer.client.connected, peer.client.broken) == (True, False)
+        load.load.runner.greenlet.kill(block=True)
+        load.load.runner.server.socket.close(linger=0)
+        with gevent.Timeout(10.0):
+            while not peer.client.broken:
+                gevent.sleep(0.005)
+
+
+def test_a_message_that_nobody_understands_does_not_end_the_others() -> None:
+    with Waiting() as load:
+        peers = [Peer(load.port), Peer(load.port)]
+        for peer in peers:
+            peer.join()
+        for kind in ("heartbeat", "stats", "spawning_complete", "chaos_refuses", "exception"):
+            peers[0].send(kind, "not what it has to be")
+        for peer in peers:
+            peer.ready()
+        assert load.until("2 load workers:")
+
+
 def test_a_worker_cannot_speak_for_another() -> None:
     with Waiting() as load:
         first, second = Peer(load.port), Peer(load.port)

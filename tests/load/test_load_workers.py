@@ -50,7 +50,7 @@ def test_two_workers_see_what_one_process_sees(tmp_path: Path) -> None:
             assert stranger.lines == [f"waiting for a run at {at}", f"the load at {at} wants a token (--token-file)"]
         with LoadWorker(at, "--token-file", str(token), "--processes", "2") as workers:
             load.finish()
-            assert workers.code == 0
+            assert workers.code == 0, workers.lines
     assert sorted(origin.ids) == sorted(first_ids(7, 300))
     counted = Counter({key.fault: tally.count for key, tally in load.digest().items()})
     assert counted == Counter("abort" if aborted(each) else "" for each in first_ids(7, 300))
