@@ -54,6 +54,7 @@ def looked_at(out: Path) -> Iterator[Check]:
     yield from _environment()
     yield _command()
     yield _envoy()
+    yield _grpc()
 
 
 def _python() -> Check:
@@ -107,6 +108,14 @@ def _environment() -> Iterator[Check]:
     named = [name for name in PROXIES if os.environ.get(name)]
     if named:
         yield Check("note", f"{', '.join(named)} is set", "runs ignore it, applications under test get the gateway's")
+
+
+def _grpc() -> Check:
+    from chaos.runner.plan.calls import installed
+
+    if installed():
+        return Check("ok", "grpcio")
+    return Check("ok", "no grpcio, which only tasks of kind grpc need: pip install 'chaos-harness[grpc]'")
 
 
 def _command() -> Check:

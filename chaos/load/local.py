@@ -38,8 +38,9 @@ def environment_of(shared: Shared) -> Environment:
     if plan.client == "locust":
         from chaos.load.fast import fast_user
 
-        return Environment(user_classes=[fast_user(shared)])
-    environment = Environment(user_classes=[lean_user(shared)])
+        environment = Environment(user_classes=[fast_user(shared)])  # tells of its HTTP requests itself
+    else:
+        environment = Environment(user_classes=[lean_user(shared)])
     if plan.ui:
         shared.fire = environment.events.request.fire
     return environment
