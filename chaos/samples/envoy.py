@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chaos.formatting import plain_count, plural
+from chaos.samples.envoy_line import STATUS
 from chaos.samples.lines import Lines, key_column
 from chaos.samples.source import Row, Source
 from chaos.samples.table import json_rows
@@ -35,7 +36,7 @@ def source_of(lines: Lines) -> Source:
 def _rows(lines: Lines, source: Source) -> Iterator[Row]:
     read = 0
     for value in json_rows(lines, only_objects=False):
-        if "response_code" not in value:
+        if STATUS not in value:
             continue  # another component's log
         read += 1
         for name, facet in (("response_flags", "fault"), ("start_time", "times"), ("duration", "latency")):
@@ -49,9 +50,9 @@ def _rows(lines: Lines, source: Source) -> Iterator[Row]:
 
 
 def _row(lines: Lines, source: Source, value: Mapping[str, Any]) -> Row:
-    field = "response_code"
+    field = STATUS
     try:
-        status = status_of(value["response_code"])
+        status = status_of(value[STATUS])
         field = "duration"
         latency = None if "latency" in source.unknown else latency_of(value.get(field) or 0, 1e3) + HALF
         field = "start_time"

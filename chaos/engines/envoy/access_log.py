@@ -10,23 +10,9 @@ import json
 from dataclasses import dataclass
 
 from chaos.engines.envoy.bootstrap import Message, typed
-from chaos.mesh.headers.grpc import is_grpc_type
-from chaos.statuses import of_grpc
+from chaos.samples.envoy_line import FORMAT, STATUS, Ended, ended
 
-_END = {
-    "id": "%STREAM_ID%",
-    "route": "%ROUTE_NAME%",
-    "flags": "%RESPONSE_FLAGS%",
-    "status": "%RESPONSE_CODE%",
-    "grpc": "%GRPC_STATUS_NUMBER%",
-    "type": "%REQ(CONTENT-TYPE)%",
-    "details": "%RESPONSE_CODE_DETAILS%",
-    "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
-    "cluster": "%UPSTREAM_CLUSTER_RAW%",
-    "method": "%REQ(:METHOD)%",
-    "path": "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%",
-    "time": "%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)%",
-}
+_END = {**FORMAT, "request_id": "%STREAM_ID%"}
 
 # The authority is that of the start, because a route may rewrite it later. An id may hold spaces, so it comes last.
 _START = "S %REQ(:AUTHORITY)% %STREAM_ID%\n"
@@ -92,37 +78,6 @@ class Started:
     authority: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A request that is over. `flags` are Envoy's response flags, `details` its word for how the response came about,
-    `cluster` is None for what is not forwarded, `time` the milliseconds that upstream took, None without an answer from
-    there. `status` is 0 if the client left before its response; that of a gRPC call is its own (chaos/statuses.py)."""
-
-    id: str
-    route: str
-    flags: frozenset[str]
-    status: int
-    details: str
-    attempts: int
-    cluster: str | None
-    method: str
-    path: str
-    time: float | None
-
-    @property
-    def aborted(self) -> bool:
-        return "FI" in self.flags
-
-    @property
-    def delayed(self) -> bool:
-        return "DI" in self.flags
-
-    @property
-    def left(self) -> bool:
-        """Whether the client left before its response."""
-        return self.status == 0
-
-
 def read_line(line: bytes) -> Started | Ended | Connection | None:
     """Return what a line says; None for one that is not of the log."""
     if line.startswith(b"C "):
@@ -132,9 +87,9 @@ def read_line(line: bytes) -> Started | Ended | Connection | None:
         return Started(request_id, authority)
     try:
         said = json.loads(line)
+        return ended(said) if isinstance(said, dict) and STATUS in said else None
     except ValueError:
         return None
-    return _ended(said) if isinstance(said, dict) and "flags" in said else None
 
 
 def _connection(words: list[str]) -> Connection | None:
@@ -147,26 +102,4 @@ def _connection(words: list[str]) -> Connection | None:
         over=kind == "TcpConnectionEnd",
         flags=frozenset(flags.split(",")) - {"-"},
         cluster=None if cluster == "-" else cluster,
-    )
-
-
-def _status(said: Message) -> int:
-    """Return the status of a response as its client has it. Envoy gives a gRPC status for responses to HTTP, too."""
-    status, grpc = int(said["status"] or 0), said.get("grpc")
-    return of_grpc(int(grpc)) if status and grpc is not None and is_grpc_type(said.get("type") or "") else status
-
-
-def _ended(said: Message) -> Ended:
-    time = said["time"]
-    return Ended(
-        id=said["id"] or "",
-        route=said["route"] or "",
-        flags=frozenset((said["flags"] or "-").split(",")) - {"-"},
-        status=_status(said),
-        details=said["details"] or "",
-        attempts=said["attempts"] or 0,
-        cluster=said["cluster"],
-        method=said["method"] or "",
-        path=said["path"] or "",
-        time=float(time) if time is not None else None,
     )

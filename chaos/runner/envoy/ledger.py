@@ -11,7 +11,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chaos.engines.envoy.access_log import Connection, Ended, Started
+from chaos.engines.envoy.access_log import Connection, Started
 from chaos.engines.envoy.connections import NOWHERE
 from chaos.engines.envoy.measured import NOBODY, Generation, label_of
 from chaos.faults import AbortFault, DelayFault, FaultKind, fault_of, tag_of
@@ -19,6 +19,7 @@ from chaos.gateway.state.counters import Ledger, Phase
 from chaos.gateway.state.faulted import Faulted
 from chaos.mesh.decision import Request
 from chaos.protocol.counters import BOUNDS, WITHIN, RuleCounters
+from chaos.samples.envoy_line import Ended
 
 FAILURES = ("UH", "NC", "UF", "UC", "UR", "UT", "UO", "UPE", "LR")
 """Envoy's response flags for requests that had no response from upstream, or not all of it."""
@@ -104,13 +105,13 @@ class EnvoyLedger:
         name = generation.phase
         phase = self._phase(name)
         if index in ("", NOBODY):
-            _count_answer(phase.unmatched, said)
+            count_answer(phase.unmatched, said)
             return
         key, rule = self._rules[int(index)]
         ledger = phase.ledger_of(key, rule)
-        fault = _fault(said)
+        fault = fault_of_line(said)
         self._count_fault(ledger, generation, said, fault)
-        _count_answer(ledger, said)
+        count_answer(ledger, said)
         if fault:
             request = Request(said.method.encode(), said.path.encode(), authority.encode(), [])
             self.faulted.record(name, said.id.encode(), request, key, fault)
@@ -133,7 +134,7 @@ class EnvoyLedger:
         if said.left:
             ledger.left[fault] += 1
         if not undrawn and not said.aborted and said.cluster is not None:
-            _count_forwarded(ledger, said)
+            count_forwarded(ledger, said, label_of(said.cluster))
 
 
 def _count_connection(ledger: Ledger, said: Connection) -> None:
@@ -152,25 +153,27 @@ def _failure(flags: frozenset[str]) -> str:
     return next((each for each in FAILURES if each in flags), "UF")
 
 
-def _fault(said: Ended) -> str:
+def fault_of_line(said: Ended) -> str:
+    """Return the faults that a request met, as `x-chaos-fault` has them."""
     met = ((FaultKind.DELAY, said.delayed), (FaultKind.ABORT, said.aborted))
     return tag_of(kind for kind, happened in met if happened)
 
 
-def _count_answer(ledger: Ledger, said: Ended) -> None:
+def count_answer(ledger: Ledger, said: Ended) -> None:
+    """Count a request and its response."""
     ledger.requests += 1
     ledger.statuses[said.status] += 1
 
 
-def _count_forwarded(ledger: Ledger, said: Ended) -> None:
-    assert said.cluster is not None
-    label = label_of(said.cluster)
+def count_forwarded(ledger: Ledger, said: Ended, label: str) -> None:
+    """Count what became of a request that was forwarded to this cluster."""
     ledger.forwarded += 1
     ledger.destinations[label] += 1
-    ledger.tries[said.attempts] += 1
-    ledger.upstream_requests += said.attempts
-    # Which tries would have been retried is known of all but the last, because another followed them.
-    ledger.upstream_failures += max(0, said.attempts - 1)
+    if said.attempts is not None:
+        ledger.tries[said.attempts] += 1
+        ledger.upstream_requests += said.attempts
+        # Which tries would have been retried is known of all but the last, because another followed them.
+        ledger.upstream_failures += max(0, said.attempts - 1)
     if said.left:
         ledger.left_to[label] += 1
     elif said.details == "via_upstream":

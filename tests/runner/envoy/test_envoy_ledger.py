@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from chaos.engines.envoy.access_log import Connection, Ended, Started, read_line
+from chaos.engines.envoy.access_log import Connection, Started, read_line
 from chaos.engines.envoy.measured import Generation
 from chaos.faults import AbortFault, DelayFault
 from chaos.runner.envoy.ledger import EnvoyLedger
+from chaos.samples.envoy_line import Ended
 from chaos.statuses import of_grpc
 from chaos.units import Percent
 
@@ -110,8 +111,9 @@ def test_the_lines_of_the_log_are_read_and_others_left_alone() -> None:
     assert read_line(b"S web:80 an id with spaces\n") == Started("an id with spaces", "web:80")
     assert read_line(b"something else\n") is None and read_line(b"[1]\n") is None and read_line(b"{}\n") is None
     line = (
-        b'{"id":"a","route":null,"flags":"-","status":200,"details":null,"attempts":0,"cluster":null,'
-        b'"method":"GET","path":"/","time":"7"}\n'
+        b'{"request_id":"a","route_name":null,"response_flags":"-","response_code":200,"response_code_details":null,'
+        b'"upstream_request_attempt_count":0,"upstream_cluster":null,"method":"GET","path":"/",'
+        b'"upstream_service_time":"7"}\n'
     )
     found = read_line(line)
     assert isinstance(found, Ended) and (found.flags, found.route, found.time) == (frozenset(), "", 7.0)
@@ -160,9 +162,10 @@ def test_a_connection_counts_once_when_it_has_arrived_or_has_ended_without() -> 
 def test_a_call_is_counted_with_its_own_status(kind: str | None, status: int, grpc: int, counted: int) -> None:
     """Envoy says a gRPC status of every response; only clients of gRPC act on it."""
     line = {
-        "id": "a", "route": "3/0", "flags": "-", "status": status, "grpc": grpc, "type": kind,
-        "details": "via_upstream", "attempts": 1, "cluster": CLUSTER,
-        "method": "POST", "path": "/shop.Echo/Say", "time": "3",
+        "request_id": "a", "route_name": "3/0", "response_flags": "-", "response_code": status,
+        "grpc_status_number": grpc, "content_type": kind, "response_code_details": "via_upstream",
+        "upstream_request_attempt_count": 1, "upstream_cluster": CLUSTER, "method": "POST", "path": "/shop.Echo/Say",
+        "upstream_service_time": "3",
     }  # fmt: skip
     said = read_line(json.dumps(line).encode())
     assert isinstance(said, Ended) and said.status == counted
