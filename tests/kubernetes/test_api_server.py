@@ -16,6 +16,7 @@ from support.in_cluster import ALL, GOLDEN, wanted
 from chaos.kubernetes.export import as_text, documents
 from chaos.kubernetes.wanted import Message, Wanted
 
+SOME = [*GOLDEN.values(), *ALL[::13]]  # each option given and not; all of them take kubectl three minutes
 KUBECONFIG = os.environ.get("CHAOS_KUBECONFIG", "")
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not KUBECONFIG, reason="CHAOS_KUBECONFIG names no cluster")]
 
@@ -52,11 +53,11 @@ def in_namespace(of: Wanted, namespace: str) -> list[Message]:
 
 def test_every_document_is_taken_as_it_is(namespace: str) -> None:
     """With `fieldValidation: Strict`; and *restricted* has nothing to warn of."""
-    found = [document for each in (*GOLDEN.values(), *ALL) for document in in_namespace(each, namespace)]
+    found = [document for each in SOME for document in in_namespace(each, namespace)]
     distinct = list({as_text([each]): each for each in found}.values())
     done = create(as_text(distinct))
     assert (done.returncode, done.stderr) == (0, ""), done.stderr[:2000]
-    assert done.stdout.count("created (server dry run)") == len(distinct) > 40
+    assert done.stdout.count("created (server dry run)") == len(distinct) > 30
 
 
 def test_the_account_is_taken(namespace: str) -> None:
@@ -68,7 +69,7 @@ def test_the_account_is_taken(namespace: str) -> None:
 def test_every_pod_is_taken_where_restricted_is_enforced(namespace: str) -> None:
     """A Job is always taken; its pods would be refused later."""
     pods = []
-    for each in (*GOLDEN.values(), *ALL):
+    for each in SOME:
         for job in (found for found in in_namespace(each, namespace) if found["kind"] == "Job"):
             template = job["spec"]["template"]
             metadata = {**template["metadata"], "name": job["metadata"]["name"], "namespace": namespace}
