@@ -23,7 +23,8 @@ from chaos.verify.planning import Requests, requests_needed, smallest_deviation
 from chaos.verify.verdict import Verdict
 
 WITHOUT_GATEWAY = "a run without --gateway judges it"
-"""The way out for claims that a gateway that says nothing leaves unseen."""
+WITH_LOG = "--access-log FILE, the log of that gateway, shows it, and a run without --gateway judges it, too"
+"""The ways out for claims that a gateway that says nothing leaves unseen."""
 
 EASY, HARD = 1.0, 4.0
 """Weights with which a run of both kinds has all its verdicts at about the same time."""
@@ -62,6 +63,9 @@ class Expectation(ABC):
     """Whether it is about a phase, whatever its rules do: such claims alone verify no rule."""
     complementary: ClassVar[bool] = False
     """Whether two claims of this kind are equivalent, because each is wrong exactly if the other is."""
+
+    logged: ClassVar[bool] = False
+    """Whether the access log of a gateway shows what no response of it does."""
 
     @property
     def draw(self) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from chaos.claims.effects import PhaseEffects
-from chaos.claims.expectation import WITHOUT_GATEWAY, Expectation
+from chaos.claims.expectation import WITH_LOG, WITHOUT_GATEWAY, Expectation
 from chaos.claims.kinds import KINDS
 from chaos.claims.kinds.connections import ConnectionsClaim
 from chaos.verify.claim import CERTAIN_TOLERANCE, DEFAULT_TOLERANCE
@@ -19,11 +19,13 @@ def expectations(
     tolerance: float = DEFAULT_TOLERANCE,
     certain: float = CERTAIN_TOLERANCE,
     tagged: bool = True,
+    logged: bool = False,
 ) -> tuple[Expectation, ...]:
     """Return every claim that follows from the rules in each phase.
 
     `tolerance` is that of a share, `certain` that of never and always; both are proportions. `tagged` False is for a
-    gateway that does not say what it did: what does not show in a response is unseen."""
+    gateway that does not say what it did: what does not show in a response is unseen, unless an access log shows it
+    (`logged`)."""
     made = (
         replace(
             claim,
@@ -35,7 +37,7 @@ def expectations(
         for phase in phases
         for claim in _claims(phase, tolerance)
     )
-    return tuple(made if tagged else map(_from_outside, made))
+    return tuple(made if tagged else (_from_outside(claim, logged) for claim in made))
 
 
 def _claims(phase: PhaseEffects, tolerance: float) -> Iterator[Expectation]:
@@ -47,9 +49,11 @@ def _claims(phase: PhaseEffects, tolerance: float) -> Iterator[Expectation]:
     yield from ConnectionsClaim.of_connections(phase, tolerance)
 
 
-def _from_outside(claim: Expectation) -> Expectation:
+def _from_outside(claim: Expectation, logged: bool) -> Expectation:
     of_load = claim.tasks is not None or claim.of_whole_phase
     reason = claim.hidden if of_load else "its requests are not the load's own"
-    if claim.unseen or not reason:
+    shown = claim.logged and of_load
+    if claim.unseen or not reason or (shown and logged):
         return claim
-    return replace(claim, unseen=f"cannot be seen from outside, as {reason}; {WITHOUT_GATEWAY}")
+    way_out = WITH_LOG if shown else WITHOUT_GATEWAY
+    return replace(claim, unseen=f"cannot be seen from outside, as {reason}; {way_out}")

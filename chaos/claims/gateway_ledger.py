@@ -7,19 +7,26 @@ from dataclasses import dataclass
 
 from chaos.claims.finding import Tally
 from chaos.faults import count_of
-from chaos.protocol.counters import GatewayCounters, RuleCounters
+from chaos.protocol.counters import GatewayCounters, LogInfo, RuleCounters
 
 
 class GatewayLedger:
-    """The response of the gateway's `GET /counters`; None for a gateway that has none."""
+    """The response of the gateway's `GET /counters`, or what its access log says (`log`); None for a gateway that has
+    neither."""
 
     def __init__(self, counters: GatewayCounters | None):
         self.known = counters is not None
         self._phases = counters["phases"] if counters is not None else {}
+        self.log: LogInfo | None = counters.get("log") if counters is not None else None
 
     def rule(self, phase: str, key: str) -> RuleCounters | None:
         """Return the counters of one rule in one phase; None if it saw no request."""
         return self._phases.get(phase, {}).get(key)
+
+    def unlogged(self, phase: str, key: str) -> int:
+        """Return of how many of a rule's requests an access log does not tell."""
+        counts = self.rule(phase, key)
+        return counts.get("unlogged", 0) if counts else 0
 
     def tally(self, phase: str, key: str, count: Callable[[RuleCounters], Tally]) -> Tally | None:
         """Return `count` applied to a rule's counters; 0 of 0 if it saw no request, None without any ledger."""

@@ -31,6 +31,13 @@ def run(
     gateway: Annotated[
         str | None, typer.Option(metavar="URL", help="Verify a gateway that already runs, such as an Envoy.")
     ] = None,
+    access_log: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The access log of --gateway, Envoy's in JSON, while it grows: it shows destinations and attempts.",
+        ),
+    ] = None,
     engine: Annotated[
         EngineName,
         typer.Option(
@@ -126,6 +133,7 @@ def run(
         overrides=tuple(settings or ()),
         seed=seed,
         gateway=gateway,
+        access_log=access_log,
         engine=engine_of(engine, envoy),
         ui=f"127.0.0.1:{ui_port}" if ui else None,
         live=f"127.0.0.1:{live_port}" if live else None,

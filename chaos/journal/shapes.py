@@ -160,6 +160,7 @@ class RuleCounters(Shape):
     upstream_seconds: Number = 0.0
     upstream_times: dict[str, Count] = {}
     undrawn: dict[str, Count] = {}
+    unlogged: Count = 0
 
     @model_validator(mode="before")
     @classmethod
@@ -175,6 +176,19 @@ class RuleCounters(Shape):
         return {**value, "faults": {tag: count for tag, count in faults.items() if count}}
 
 
+class LogShape(Shape):
+    """What an access log told (chaos/protocol/counters.py::LogInfo)."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    lines: Count = 0
+    found: Count = 0
+    attempts: Flag = True
+    foreign: Text = ""
+    final: Flag = True
+    trouble: Text = ""
+
+
 class CountersShape(Shape):
     model_config = ConfigDict(extra="ignore")
 
@@ -186,6 +200,7 @@ class CountersShape(Shape):
     phases: dict[str, dict[str, RuleCounters]] = {}
     unmatched: Count = 0
     by_hand: list[Text] = []
+    log: LogShape | None = None
 
 
 class FaultedShape(Shape):

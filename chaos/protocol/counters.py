@@ -17,7 +17,7 @@ class RuleCounters(TypedDict):
     first), statuses of upstream responses and numbers of attempts. Of clients that left before their response, `left`
     counts the tags of the faults drawn for them (empty for none), and `left_to` the clusters they were for.
     `undrawn` counts, by kind of fault, those of them for which it was not drawn: an Envoy draws an abort once the delay
-    is over, ours draws both at once and does not say it.
+    is over, ours draws both at once and does not say it. `unlogged` are requests that an access log does not tell of.
     Of forwarded requests `answered` had their response from upstream; `failures` had none, or not all of it, by Envoy's
     response flag (UH, UF, UC ...).
     Of responses that came from upstream and were passed on, `upstream_times` counts by class (`WITHIN`) how long their
@@ -42,11 +42,25 @@ class RuleCounters(TypedDict):
     upstream_seconds: float
     upstream_times: dict[str, int]
     undrawn: NotRequired[dict[str, int]]
+    unlogged: NotRequired[int]
+
+
+class LogInfo(TypedDict):
+    """The access log that counters were made of: how many `lines` came, and how many of them were `found` to be of the
+    run's requests. `attempts`: it says how many each request took. `foreign` is the name of a cluster that is not made
+    as Istio makes them, `trouble` why it tells nothing at all; both empty without. `final`: no more will come."""
+
+    lines: int
+    found: int
+    attempts: bool
+    foreign: str
+    final: bool
+    trouble: str
 
 
 class GatewayCounters(TypedDict):
     """`GET /counters`: per phase and rule key, summed over all workers; `by_hand` as in `GET /faults`. Older gateways
-    do not say it."""
+    do not say it. `log` is there when they come from an access log."""
 
     generation: int
     seconds: float
@@ -56,6 +70,7 @@ class GatewayCounters(TypedDict):
     phases: dict[str, dict[str, RuleCounters]]
     unmatched: int
     by_hand: NotRequired[list[str]]
+    log: NotRequired[LogInfo | None]
 
 
 class FaultedRequest(TypedDict):

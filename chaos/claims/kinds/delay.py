@@ -8,7 +8,7 @@ Source: HTTPFaultInjection.Delay in virtual_service.proto."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 from chaos.claims.effects import Effect
@@ -18,6 +18,7 @@ from chaos.claims.finding import Finding, Tally
 from chaos.claims.gateway_ledger import GatewayLedger, Left, drawn_for_left, met
 from chaos.claims.observations import EARLY, Outcome
 from chaos.claims.shares.by_latency import near
+from chaos.claims.shares.from_log import judge_logged
 from chaos.claims.shares.from_outside import judge_delayed
 from chaos.claims.shares.judging import judge_share
 from chaos.claims.shares.sentences import settled
@@ -34,6 +35,7 @@ class DelayClaim(Expectation):
 
     kind: ClassVar[str] = "delay"
     fault: ClassVar[str] = "delay"
+    logged: ClassVar[bool] = True
 
     @classmethod
     def of(cls, effect: Effect, faults: bool, tolerance: float) -> Iterator[Self]:
@@ -69,7 +71,18 @@ class DelayClaim(Expectation):
     def judge(self, evidence: Evidence) -> Finding:
         if self.tagged:
             return judge_share(self, evidence)
-        return judge_delayed(self, evidence, self.seconds)
+        if not self.share:
+            return judge_logged(self, evidence)
+        if evidence.ledger.log is None:
+            return judge_delayed(self, evidence, self.seconds)
+        return self._by_both(evidence)
+
+    def _by_both(self, evidence: Evidence) -> Finding:
+        """Judge by the latencies and by the flags of the access log, each with half of alpha."""
+        half = replace(evidence, alpha=evidence.alpha / 2)
+        seen, told = judge_delayed(self, half, self.seconds), judge_logged(self, half)
+        found = told if told.verdict.decided and not seen.verdict.decided else seen
+        return replace(found, alpha=evidence.alpha)
 
     def did(self) -> str:
         return "were delayed"

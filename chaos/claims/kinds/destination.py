@@ -14,6 +14,7 @@ from chaos.claims.expectation import Expectation
 from chaos.claims.finding import Finding, Tally
 from chaos.claims.gateway_ledger import GatewayLedger, Left
 from chaos.claims.observations import Outcome
+from chaos.claims.shares.from_log import judge_logged
 from chaos.claims.shares.judging import judge_share
 from chaos.claims.shares.sentences import settled
 from chaos.faults import FaultKind
@@ -29,6 +30,7 @@ class DestinationClaim(Expectation):
 
     kind: ClassVar[str] = "destination"
     complementary: ClassVar[bool] = True
+    logged: ClassVar[bool] = True
 
     @classmethod
     def of(cls, effect: Effect, faults: bool, tolerance: float) -> Iterator[Self]:
@@ -65,7 +67,13 @@ class DestinationClaim(Expectation):
         return Tally(counts["left_to"].get(self.label, 0), sum(counts["left_to"].values()))
 
     def judge(self, evidence: Evidence) -> Finding:
-        return judge_share(self, evidence)
+        if self.tagged:
+            return judge_share(self, evidence)
+        log = evidence.ledger.log
+        if log is not None and log["foreign"]:
+            named = f"the access log names a cluster {log['foreign']}, which is not called as Istio calls them"
+            return self.not_judged(evidence, f"{named} (outbound|80|subset|host)")
+        return judge_logged(self, evidence)
 
     def did(self) -> str:
         return f"went to {short(self.label)}"

@@ -18,6 +18,7 @@ from chaos.claims.expectation import EASY, Expectation
 from chaos.claims.finding import Finding, Tally
 from chaos.claims.gateway_ledger import GatewayLedger
 from chaos.claims.observations import Outcome
+from chaos.claims.shares.from_log import nothing_yet, trouble_of
 from chaos.claims.shares.sentences import possible
 from chaos.formatting import count as thousands
 from chaos.formatting import listed, plural
@@ -84,6 +85,7 @@ class FailuresClaim(Expectation):
 
     kind: ClassVar[str] = "failures"
     of_whole_phase: ClassVar[bool] = True
+    logged: ClassVar[bool] = True
 
     @classmethod
     def of_phase(cls, phase: PhaseEffects) -> Iterator[Self]:
@@ -109,6 +111,10 @@ class FailuresClaim(Expectation):
     def groups(self) -> tuple[tuple[str, ...] | None, ...]:
         return tuple(each.tasks for each in self.rules)
 
+    @property
+    def hidden(self) -> str:
+        return "a response does not show whether the gateway itself or what is behind it failed"
+
     def _tagged(self, outcome: Outcome) -> bool | None:
         return None
 
@@ -128,9 +134,13 @@ class FailuresClaim(Expectation):
         return _sum(tallies) if ledger.known else None
 
     def judge(self, evidence: Evidence) -> Finding:
+        if not self.tagged and (trouble := trouble_of(evidence)):
+            return self.not_judged(evidence, trouble)
         finding = replace(self.blank(evidence), sense="below", ledgers=("configured", "drawn"))
         alpha = evidence.alpha / len(self.rules)
         fates = [fate for each in self.rules if (fate := self._fate(each, evidence.ledger, alpha))]
+        if not fates and not self.tagged:
+            return nothing_yet(self, evidence)
         if not fates:
             said = "No request was forwarded, so nothing is known about what is behind."
             return replace(finding, cause="traffic", sentence=said)
@@ -165,7 +175,8 @@ class FailuresClaim(Expectation):
             return None
         tally = self._tally(counts)
         if tally.n:
-            return Fate(rule, tally, rarely(rule.limit).assess(tally.k, tally.n, alpha))
+            unlogged = ledger.unlogged(self.phase, rule.key)
+            return Fate(rule, tally, rarely(rule.limit).assess(tally.k, tally.n, alpha, unlogged))
         return Fate(rule, tally, Verdict.NOT_JUDGED if self._explained(counts) else Verdict.INCONCLUSIVE)
 
     def _tally(self, counts: RuleCounters) -> Tally:

@@ -17,7 +17,9 @@ from chaos.claims.evidence import Evidence
 from chaos.claims.expectation import Expectation
 from chaos.claims.finding import Finding, Tally
 from chaos.claims.gateway_ledger import GatewayLedger
+from chaos.claims.kinds.lost import LIMIT
 from chaos.claims.observations import Observed, Outcome
+from chaos.claims.shares.from_log import NO_ATTEMPTS, nothing_yet, trouble_of
 from chaos.claims.shares.sentences import possible, requests
 from chaos.faults import AbortFault, FaultKind, count_of
 from chaos.formatting import count as thousands
@@ -43,6 +45,7 @@ class RetriesClaim(Expectation):
 
     kind: ClassVar[str] = "residual"
     measured_target: ClassVar[bool] = True
+    logged: ClassVar[bool] = True
 
     @classmethod
     def of(cls, effect: Effect, faults: bool, tolerance: float) -> Iterator[Self]:
@@ -88,15 +91,34 @@ class RetriesClaim(Expectation):
 
     def judge(self, evidence: Evidence) -> Finding:
         """Return the finding, with q^(attempts + 1) as its configured value."""
+        if not self.tagged and (unknown := self._unknown(evidence)):
+            return unknown
         finding = self.blank(evidence)
         seen = evidence.observed.tally(self.classify)
-        ended = self._observed(evidence.observed) if self.tasks is not None else self._counted(evidence.ledger)
+        by_clients = self.tagged and self.tasks is not None
+        ended = self._observed(evidence.observed) if by_clients else self._counted(evidence.ledger)
         tries = self._tries(ended)
         if not tries.requests:
             empty = replace(finding, cause="traffic", ledgers=("configured", "drawn"))
             return replace(empty, sentence=_sentence(empty, tries))
         finding = self._with_verdict(finding, tries, seen)
         return replace(finding, sentence=_sentence(finding, tries))
+
+    def _unknown(self, evidence: Evidence) -> Finding | None:
+        """Return the finding if the access log does not tell enough; None if it does."""
+        ledger, log = evidence.ledger, evidence.ledger.log
+        trouble = trouble_of(evidence) or ("" if log is None or log["attempts"] else NO_ATTEMPTS)
+        if trouble:
+            return self.not_judged(evidence, trouble)
+        told = self.drawn(ledger)
+        if told is None or not told.n:
+            return nothing_yet(self, evidence)
+        unlogged = ledger.unlogged(self.phase, self.rule)
+        if unlogged <= LIMIT * told.n:
+            return None
+        said = f"of {plural(unlogged, 'request')} beside {thousands(told.n)} the access log has no line"
+        sentence = f"Nothing is known about the retries: {said}."
+        return replace(self.blank(evidence), verdict=Verdict.INCONCLUSIVE, cause="lost", sentence=sentence)
 
     def _with_verdict(self, finding: Finding, tries: Tries, seen: Tally) -> Finding:
         """Return the finding with its verdict: not judged where the last tries are so rare that no run tells."""

@@ -31,7 +31,7 @@ from chaos.verify.verdict import Verdict
 @dataclass(frozen=True, slots=True)
 class Counts:
     """The counts of one claim and the results of its guards. `unknown` requests had no response; `left` of the observed
-    ones are known from the gateway alone."""
+    ones are known from the gateway alone. An access log does not tell of `unlogged` ones."""
 
     claim: Claim
     observed: Tally
@@ -39,6 +39,7 @@ class Counts:
     alpha: float
     unknown: int = 0
     left: int = 0
+    unlogged: int = 0
     early: Early | None = None
     neighbours: Neighbours | None = None
     drift: Drift | None = None
@@ -108,7 +109,7 @@ class Counts:
         drawn = self.drawn
         if drawn is None or not drawn.n:
             return False
-        return self.claim.assess(drawn.k, drawn.n, self.alpha * GUARD) is Verdict.FALSIFIED
+        return self.claim.assess(drawn.k, drawn.n, self.alpha * GUARD, self.unlogged) is Verdict.FALSIFIED
 
 
 def judge_share(expectation: Expectation, evidence: Evidence, seen: Tally | None = None) -> Finding:
@@ -144,7 +145,8 @@ def _counts(
     lost = sum(evidence.running.lost)
     observed, unknown, left = with_lost(seen or answered, lost, expectation.left(evidence.ledger))
     tagged_only = early(expectation, evidence.observed)
-    found = Counts(claim, observed, drawn, evidence.alpha, unknown, left, tagged_only)
+    unlogged = evidence.ledger.unlogged(expectation.phase, expectation.rule)
+    found = Counts(claim, observed, drawn, evidence.alpha, unknown, left, unlogged, tagged_only)
     if seen is not None or not found.observed.n or claim.certain:
         return found
     guard, running, where = evidence.alpha * GUARD, evidence.running, _place(expectation, evidence.observed)

@@ -11,7 +11,8 @@ from chaos.runner.plan.load_hosts import LoadHosts
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """The options of one run. `gateway` is the URL of a gateway that runs already; `ui` is the address for Locust's web
+    """The options of one run. `gateway` is the URL of a gateway that runs already, and `access_log` the file
+    that its log is written to; `ui` is the address for Locust's web
     UI, `live` that for the live page alone; `command` repeats the run, with the file inserted after its second word.
 
     `workers` is the number of gateway processes; `hosts` is where load workers join from. `program` is a command that
@@ -22,6 +23,7 @@ class RunOptions:
     overrides: tuple[str, ...] = ()
     seed: int | None = None
     gateway: str | None = None
+    access_log: Path | None = None
     ui: str | None = None
     live: str | None = None
     workers: int = 1

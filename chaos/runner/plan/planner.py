@@ -28,6 +28,7 @@ from chaos.experiment.services import proxy_of
 from chaos.experiment.tasks import LoadTask, derive_tasks, tasks_of
 from chaos.mesh.compile.rules import Rules, compile_rules
 from chaos.mesh.source.document import Path as FieldPath
+from chaos.runner.outside.log_file import check
 from chaos.runner.plan.calls import require_calls
 from chaos.runner.plan.checked import Prepared, Read, prepare
 from chaos.runner.plan.connections import connection_effects, connection_rules, not_applied
@@ -59,6 +60,8 @@ def plan_prepared(prepared: Prepared, options: RunOptions) -> RunPlan:
     reading = prepared.reading
     if options.gateway is not None:
         _check_gateway(options.gateway, reading)
+    if options.access_log is not None:
+        _check_log(options, reading)
     require_listeners(reading, options)
     rules = compile_rules(reading.resources, prepared.registry(), proxy_of(reading))
     if wrong := list(connection_problems(reading, rules.mesh)):
@@ -90,7 +93,10 @@ def plan_prepared(prepared: Prepared, options: RunOptions) -> RunPlan:
     verify = reading.experiment.spec.verify
     tolerance = verify.tolerance / 100
     certain = certain_tolerance(tolerance) if verify.certain_tolerance is None else verify.certain_tolerance / 100
-    expected = _counted(effects, options.engine, tolerance, certain, tagged)
+    made = expectations(
+        effects, tolerance=tolerance, certain=certain, tagged=tagged, logged=options.access_log is not None
+    )
+    expected = _counted(made, options.engine)
     expected = expected if search is None else ()
     silent, unjudged = unreached(reading, rules, effects[0].effects, prepared.problems) if search is None else ((), [])
     weights = {task.name: float(task.weight) for task in tasks}
@@ -144,14 +150,9 @@ def _check_rows(reading: Reading, tasks: Sequence[LoadTask], ruled: Sequence[Pha
         raise InvalidInput(dict.fromkeys(problems))
 
 
-def _counted(
-    effects: Sequence[PhaseEffects], engine: Engine, tolerance: float, certain: float, tagged: bool
-) -> tuple[Expectation, ...]:
+def _counted(expected: Sequence[Expectation], engine: Engine) -> tuple[Expectation, ...]:
     """Return the expectations; those that the engine counts nothing for are unseen."""
-    return tuple(
-        replace(each, unseen=each.unseen or engine.uncounted.get(each.kind, ""))
-        for each in expectations(effects, tolerance=tolerance, certain=certain, tagged=tagged)
-    )
+    return tuple(replace(each, unseen=each.unseen or engine.uncounted.get(each.kind, "")) for each in expected)
 
 
 def _too_short(reading: Reading, load: Load, found: Sequence[Outlook]) -> Iterator[Problem]:
@@ -175,6 +176,24 @@ def _check_gateway(url: str, reading: Reading) -> None:
         what = "phases" if spec.phases else "search"
         message = "a gateway that already runs cannot change its faults; leave this out with --gateway"
         raise InvalidInput([reading.problem(("spec", what), message)])
+
+
+def _check_log(options: RunOptions, reading: Reading) -> None:
+    """Raise InvalidInput if there is no access log to follow, or no way to tell which requests of it count."""
+    assert options.access_log is not None
+    if options.gateway is None:
+        raise InvalidInput.of("--access-log", "is that of a gateway that runs already; name it, too: --gateway URL")
+    load = reading.experiment.spec.load
+    problems = []
+    if load.warmup:
+        message = "nobody knows which lines of the access log are of the warm-up; leave one of the two out"
+        problems.append(reading.problem(("spec", "load", "warmup"), message))
+    if load.locustfile:
+        message = "nobody knows which rules a locustfile's requests take; --access-log is for tasks"
+        problems.append(reading.problem(("spec", "load", "locustfile"), message))
+    if problems:
+        raise InvalidInput(problems)
+    check(options.access_log)
 
 
 def _check_safeguards(safeguards: Sequence[Safeguard], reading: Reading) -> None:

@@ -11,6 +11,7 @@ from chaos.protocol.counters import GatewayCounters
 from chaos.protocol.digest import BY_HAND, WARM_UP, Digest, EntryRecord
 from chaos.protocol.load_messages import DigestMessage, ExemplarsMessage, SampleMessage, WorkersMessage
 from chaos.protocol.worker_messages import WorkerRecord
+from chaos.runner.outside.follow import AccessLog
 from chaos.runner.processes.admin import Admin
 from chaos.runner.processes.load_messages import digest_line, exemplars_record, sample_line, workers_record
 from chaos.runner.supervise.journal import JournalWriter
@@ -29,6 +30,7 @@ class Recording:
         self.journal, self.judge = journal, judge
         self.earlier: list[RunJudge] = []
         self.counters: GatewayCounters | None = None
+        self.log: AccessLog | None = None
         self.requests = 0
         self.answered = 0
         self.per_phase: dict[str, int] = {}
@@ -142,6 +144,13 @@ class Recording:
         now = bool(self.by_hand) or _by_hand_calls(self.counters) != before
         self._decided_by_hand = (self._decided_by_hand[1], now)
         self.journal.write(Counters(counters=self.counters))
+
+    def poll_log(self) -> None:
+        """Read what the access log of the gateway says by now, and write it to the journal as counters."""
+        if self.log is not None:
+            self.log.poll(self.requests + sum(self.judge.observed.pending.values()))
+            self.counters = self.log.counters()
+            self.journal.write(Counters(counters=self.counters))
 
     async def poll_faulted(self, admin: Admin, *, now: bool = False) -> None:
         """Write the requests that were faulted since the last poll to the journal; at most every two seconds, unless

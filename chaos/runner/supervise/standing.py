@@ -62,6 +62,7 @@ class Standing:
 
     async def poll(self, gateway: GatewayProcess | None, *, now: bool = False) -> None:
         """Read the gateway's counters, if there is one of ours; not during a warm-up. Raises EnvironmentFailed."""
+        self.recording.poll_log()
         if gateway is not None and gateway.child.alive and (now or self.phase.name != WARM_UP):
             await self._poll(gateway, now=now)
 

@@ -22,6 +22,7 @@ from chaos.journal.records import End, Event
 from chaos.loopback import is_loopback
 from chaos.protocol.digest import BY_HAND, WARM_UP
 from chaos.protocol.load_workers import Joining
+from chaos.runner.outside.follow import AccessLog
 from chaos.runner.plan.run_plan import RunPlan
 from chaos.runner.processes.endpoints import try_endpoints
 from chaos.runner.processes.load import LoadProcess
@@ -142,6 +143,7 @@ class Supervisor:
             except Stopped as early:
                 stopped = early
             await driver.finish_load()
+            await self._finish_log(hurry=stopped is not None)
             driver.count_levels_again()
             await self.standing.update_verdicts(driver.gateway, now=True)
             self._warn_of_upstream()
@@ -152,6 +154,26 @@ class Supervisor:
             self._tell_of_workers()
             if stopped is not None:
                 raise stopped
+
+    async def _finish_log(self, *, hurry: bool) -> None:
+        """Wait for the last lines of the access log, if there is one and they would decide something."""
+        log, observed = self.recording.log, self.recording.judge.observed
+        if log is None:
+            return
+        await self.standing.update_verdicts(None, now=True)
+        if not any(each.open for each in self.standing.findings):
+            return
+        log.wait()
+        if not hurry and not log.over(observed):
+            self._report_event("info", "the load is over; waiting for the last lines of the access log")
+            with contextlib.suppress(Interrupted):
+                await self.interruption.unless(self._last_lines(log))
+        log.finish(observed)
+
+    async def _last_lines(self, log: AccessLog) -> None:
+        while not log.over(self.recording.judge.observed):
+            await asyncio.sleep(INTERVAL)
+            self.recording.poll_log()
 
     def _warn_of_upstream(self) -> None:
         """Report the errors that upstream itself answered with, of which no claim speaks."""
@@ -212,6 +234,9 @@ class Supervisor:
         )
         if session.gateway is not None:  # the endpoints of another gateway are unknown
             await try_endpoints(plan.prepared.registry(session.services.addresses))
+        if plan.options.access_log is not None:
+            self.recording.log = AccessLog(plan.options.access_log, plan)
+            stack.callback(self.recording.log.close)
         stack.push_async_callback(self.events.close)  # first when the stack unwinds, before children end
         for child in session.children:
             self.events.watch(child)
