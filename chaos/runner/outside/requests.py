@@ -19,6 +19,7 @@ MOST_EARLY = 200_000
 AHEAD = 1.25
 """One of several processes may be ahead of the others by so much."""
 SLACK = 5_000
+MOST_AT_ONCE = 50_000
 
 Take = Callable[[int, Ended | None], None]
 """Takes a request by the index of its task: its line, or None where it has none."""
@@ -37,11 +38,20 @@ class Requests:
         self._early: dict[str, tuple[Ended, float]] = {}
         self._lines = [_Line(first) for first in range(processes)]
         self._missing: set[int] = set()
+        self._count = 0
         self.found = 0
 
     def sent(self, count: int) -> None:
         """Note that about so many requests have been sent."""
-        for number in range(len(self._tasks), int(count * AHEAD) + SLACK):
+        self._count = count
+        wanted = int(count * AHEAD) + SLACK
+        if len(self._early) > SLACK:  # other clients' lines, or one process has sent most of the requests
+            wanted = max(wanted, min(count * self._processes, len(self._tasks) + MOST_AT_ONCE))
+        self._identify_to(wanted)
+
+    def _identify_to(self, wanted: int) -> None:
+        """Make the ids of all requests below this number, and take the lines that came before."""
+        for number in range(len(self._tasks), wanted):
             request, draw = self._identify(number)
             self._tasks.append(task_of(self._shares, draw))
             self._numbers[_plain(request)] = number
@@ -69,6 +79,8 @@ class Requests:
 
     def advance(self, now: float, *, final: bool = False) -> None:
         """Take all requests that can be taken; at last, those too of which others have been waited for."""
+        if final and self._early:
+            self._identify_to(self._count * self._processes)
         for line in self._lines:
             for number, said in line.ready(self._processes, float("inf") if final else now - self._patience):
                 self._take(self._tasks[number], said)

@@ -112,6 +112,17 @@ def test_a_line_may_come_before_the_load_has_told_of_its_request() -> None:
     assert of(made)["requests"] == 20_000
 
 
+def test_one_process_may_send_nearly_all() -> None:
+    """The other one was lost: of two processes one has sent the even numbers alone."""
+    even = ids(SEED, 60_000)[::2]
+    made = write(ledger(processes=2), [entry(each) for each in even])
+    made.sent(len(even))
+    made.advance(1.0)
+    assert of(made)["requests"] > 0.9 * len(even)
+    made.finish({KEY: len(even)})
+    assert of(made)["requests"] == len(even) and "unlogged" not in of(made)
+
+
 def test_requests_of_other_tasks_are_not_the_rules() -> None:
     made = LogLedger([Taken(KEY, "web[0]"), None], (0.5, 1.0), seed=SEED, processes=1, patience=5.0)
     made.sent(400)
