@@ -24,9 +24,11 @@ def kubernetes(
     file: Annotated[str, typer.Argument(metavar="FILE", help="An experiment file, or one of Istio documents.")],
     image: Annotated[str, typer.Option(metavar="IMAGE", help="The image of all pods, made from the Containerfile.")],
     workers: Annotated[
-        int,
-        typer.Option("--load-workers", metavar="N", min=0, max=64, help="Pods that send the load; 0: the run does."),
-    ] = 0,
+        int | None,
+        typer.Option(
+            "--load-workers", metavar="N", min=1, max=1000, help="Pods that send the load; by default load.workers."
+        ),
+    ] = None,
     namespace: Annotated[
         str, typer.Option("--namespace", "-n", metavar="NAME", help="Namespace; by default kubectl's own.")
     ] = "",
@@ -62,11 +64,13 @@ def kubernetes(
     from chaos.kubernetes.export import as_text, documents
     from chaos.kubernetes.wanted import Wanted, name_of
     from chaos.runner.plan.in_cluster import plan_in_cluster
+    from chaos.runner.plan.load_hosts import LoadHosts
     from chaos.runner.plan.options import RunOptions
 
     if name and not _NAME.fullmatch(name):
         raise InvalidInput.of("--name", f"{name!r} is not a name of Kubernetes: a-z, 0-9 and -, at most 45 of them")
-    options = RunOptions(overrides=tuple(settings or ()), gateway=gateway)
+    hosts = LoadHosts(workers=workers)
+    options = RunOptions(overrides=tuple(settings or ()), gateway=gateway, hosts=hosts)
     planned = plan_in_cluster(file, options, environment_secret=environment_secret, files_in_secret=files_in_secret)
     require(planned.problems)
     print_problems(planned.problems, err=True)
@@ -74,7 +78,7 @@ def kubernetes(
         name=name or name_of(planned.plan.name),
         image=image,
         files=planned.files,
-        workers=workers,
+        workers=planned.workers,
         namespace=namespace,
         gateway=gateway or "",
         engine=engine.value if engine is not None else "",

@@ -29,10 +29,7 @@ def run_pod(wanted: Wanted) -> Message:
         arguments += ["--load-bind", f"0.0.0.0:{PORT}", "--load-workers", str(wanted.workers)]
         arguments += ["--load-wait", wanted.wait, "--load-token-file", f"{TOKEN}/token"]
     volumes = [_files(wanted), _reports(wanted)]
-    mounts: list[Message] = [
-        {"name": "experiment", "mountPath": FOLDER, "readOnly": True},
-        {"name": "reports", "mountPath": REPORTS},
-    ]
+    mounts = [*_mounts(wanted), {"name": "reports", "mountPath": REPORTS}]
     container = _container(wanted, Part.RUN, arguments, mounts)
     if wanted.workers:
         container["ports"] = [{"name": "tcp-load", "containerPort": PORT}]
@@ -99,9 +96,21 @@ def _container(wanted: Wanted, part: Part, arguments: list[str], mounts: list[Me
 
 
 def _files(wanted: Wanted) -> Message:
+    items = {} if wanted.code else {"items": wanted.files.items}
     if wanted.files_in_secret:
-        return {"name": "experiment", "secret": {"secretName": wanted.name, "items": wanted.files.items}}
-    return {"name": "experiment", "configMap": {"name": wanted.name, "items": wanted.files.items}}
+        return {"name": "experiment", "secret": {"secretName": wanted.name, **items}}
+    return {"name": "experiment", "configMap": {"name": wanted.name, **items}}
+
+
+def _mounts(wanted: Wanted) -> list[Message]:
+    """Return where the files are mounted. Below a volume all names are links, which nobody follows who sends the folder
+    of a locustfile to other hosts; so that is made of files."""
+    if not wanted.code:
+        return [{"name": "experiment", "mountPath": FOLDER, "readOnly": True}]
+    return [
+        {"name": "experiment", "mountPath": f"{FOLDER}/{each.path}", "subPath": each.key, "readOnly": True}
+        for each in wanted.files.files
+    ]
 
 
 def _reports(wanted: Wanted) -> Message:

@@ -16,7 +16,7 @@ PORT = 5557
 """Where the run waits for its workers."""
 LABEL = "app.kubernetes.io/instance"
 MOST = 45
-"""Characters of a name: the host of a worker's pod is `NAME-workers-63`, a label of DNS, which has at most 63."""
+"""Characters of a name: the host of a worker's pod is `NAME-workers-999`, a label of DNS, which has at most 63."""
 
 
 class Part(StrEnum):

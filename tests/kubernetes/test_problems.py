@@ -10,6 +10,7 @@ from support.plans import text_of
 
 from chaos.errors import InvalidInput
 from chaos.runner.plan.in_cluster import InCluster, plan_in_cluster
+from chaos.runner.plan.load_hosts import LoadHosts
 from chaos.runner.plan.options import RunOptions
 
 HEAD = "apiVersion: chaos/v1alpha1\nkind: Experiment\nspec:\n"
@@ -18,10 +19,16 @@ WEB = "  services: {web: {builtin: webserver}, api: {builtin: webserver}}\n"
 
 
 def plan(
-    folder: Path, spec: str, *, secret: str = "", in_secret: bool = False, gateway: str | None = None
+    folder: Path,
+    spec: str,
+    *,
+    secret: str = "",
+    in_secret: bool = False,
+    gateway: str | None = None,
+    workers: int | None = None,
 ) -> InCluster:
     (folder / "case.yaml").write_text(HEAD + spec + RULES)
-    options = RunOptions(gateway=gateway)
+    options = RunOptions(gateway=gateway, hosts=LoadHosts(workers=workers))
     file = str(folder / "case.yaml")
     return plan_in_cluster(file, options, environment_secret=secret, files_in_secret=in_secret)
 
@@ -128,3 +135,11 @@ def test_every_file_that_is_named_goes_along(tmp_path: Path) -> None:
 def test_a_locustfile_goes_along_and_workers_may_run_it(tmp_path: Path) -> None:
     found = plan(tmp_path, f"{WEB}  load: {{locustfile: load.py}}")
     assert found.code and [each.path for each in found.files.files] == ["case.yaml", "load.py"]
+
+
+def test_workers_are_those_of_the_file_unless_others_are_asked_for(tmp_path: Path) -> None:
+    spec = f"{WEB}  load: {{users: 8, workers: 4}}"
+    assert (plan(tmp_path, WEB).workers, plan(tmp_path, spec).workers) == (0, 4)
+    assert plan(tmp_path, spec, workers=6).workers == 6
+    with pytest.raises(InvalidInput, match="8 users are too few for 9 load workers"):
+        plan(tmp_path, spec, workers=9)

@@ -28,6 +28,11 @@ class InCluster:
     problems: tuple[Problem, ...]
 
     @property
+    def workers(self) -> int:
+        """How many processes of `chaos load-worker` carry the load; 0 if the run does it itself."""
+        return self.plan.load.processes if self.plan.joining is not None else 0
+
+    @property
     def code(self) -> bool:
         """Whether workers run code of the experiment: its locustfile."""
         return bool(self.plan.load.locustfile)

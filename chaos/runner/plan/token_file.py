@@ -37,4 +37,6 @@ def read_token(path: str | None, option: str) -> Token:
 def _exposure(path: str) -> str:
     found = os.stat(path)
     exposed = stat.S_ISREG(found.st_mode) and found.st_mode & stat.S_IROTH
+    if os.statvfs(path).f_flag & os.ST_RDONLY:  # as a Secret in a pod, which nobody else is in
+        return ""
     return f"{path}: everybody on this machine can read the token; `chmod 600 {path}` changes that" if exposed else ""
