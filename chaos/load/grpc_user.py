@@ -35,8 +35,7 @@ CHANNEL = (
     ("grpc.use_local_subchannel_pool", 1),  # else channels of one process share a connection
     ("grpc.enable_http_proxy", 0),
     ("grpc.enable_retries", 0),  # what the gateway does not know of cannot be compared with what it counts
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.initial_reconnect_backoff_ms", 100),  # the least (min_...) is how long a connection may take: 20 s
     ("grpc.max_reconnect_backoff_ms", 100),
     ("grpc.max_receive_message_length", -1),
 )

@@ -154,3 +154,24 @@ def test_calls_over_tls_know_the_server_by_its_name_and_certificate(tmp_path: Pa
         load = run(plan("http://127.0.0.1:9", tasks=tasks, users=2, requests=12, **door))
     found = {task: {(key.status, key.error) for key in each} for task, each in outcomes(load).items()}
     assert found == {"hi": {(of_grpc(0), "")}, "other": {(0, "refused")}}
+
+
+async def test_a_connection_may_take_longer_than_the_next_one_is_waited_for() -> None:
+    """A gateway that is slow to say its first word over HTTP/2, or to shake hands over TLS, is not one that refuses."""
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.4)
+        behind, onward = await asyncio.open_connection("127.0.0.1", server.port)
+        await asyncio.gather(passed_on(reader, onward), passed_on(behind, writer))
+
+    async def passed_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while octets := await reader.read(65536):
+            writer.write(octets)
+        writer.close()
+
+    with GrpcServer() as server:
+        slow = await asyncio.start_server(relay, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{slow.sockets[0].getsockname()[1]}"
+        load = await asyncio.to_thread(run, plan(url, tasks=[say("hi")], users=2, requests=6))
+        slow.close()
+    assert {key.status for key in outcomes(load)["hi"]} == {of_grpc(0)}
