@@ -24,6 +24,7 @@ from chaos.cli.judge import judge
 from chaos.cli.load_worker import load_worker
 from chaos.cli.output import say
 from chaos.cli.plan import plan
+from chaos.cli.recover import recover
 from chaos.cli.replay import replay
 from chaos.cli.report import report
 from chaos.cli.run import run
@@ -75,6 +76,7 @@ COMMANDS = (
     (judge, "Judge counts or samples from anywhere."),
     (load_worker, "Carry a part of the load of a run on another host."),
     (replay, "Send the faulted requests of a run again."),
+    (recover, "List and remove what runs left in a mesh."),
     (demo, "Start the sample applications."),
     (init, "Write an experiment file to start from."),
     (doctor, "Look at this machine for what makes a run fail."),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from chaos.cli.export_kubernetes import kubernetes
+from chaos.cli.export_rbac import rbac
 from chaos.cli.output import print_document, print_problems
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ export = typer.Typer(
 
 
 export.command()(kubernetes)
+export.command()(rbac)
 
 
 @export.callback()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chaos.cli.engine import MeshOptions, chosen_engine
 from chaos.cli.output import print_problems, say, say_json
 from chaos.errors import EnvironmentFailed
 from chaos.runner.plan.engines import EngineName
@@ -33,6 +34,14 @@ def plan(
     envoy: Annotated[
         str | None, typer.Option(metavar="PATH", help="The program of --engine envoy; else ENVOY, or the one found.")
     ] = None,
+    gateway: Annotated[str | None, typer.Option(metavar="URL", help="The entry to the mesh of --engine istio.")] = None,
+    context: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The context of --engine istio, as the kubeconfig calls it.")
+    ] = None,
+    namespace: Annotated[
+        str | None,
+        typer.Option("--namespace", "-n", metavar="NAME", help="The namespace of --engine istio; else the context's."),
+    ] = None,
     probe: Annotated[
         bool | None,
         typer.Option(
@@ -42,12 +51,13 @@ def plan(
         ),
     ] = None,
 ) -> int:
-    """Print the expected outcomes of every rule, and how many requests and how much time a verdict needs."""
-    from chaos.runner.plan.engines import engine_of
+    """Print the expected outcomes of every rule, and how many requests and how much time a verdict needs; with --engine
+    istio also whether the mesh is as a run needs it, without changing anything there."""
     from chaos.runner.plan.options import RunOptions
     from chaos.runner.plan.planner import plan_run
 
-    planned = plan_run(file, RunOptions(overrides=tuple(settings or ()), engine=engine_of(engine, envoy)))
+    chosen = chosen_engine(engine, envoy, MeshOptions(context, namespace, gateway))
+    planned = plan_run(file, RunOptions(overrides=tuple(settings or ()), engine=chosen))
     print_problems((each for each in planned.notes if each.severity == "warning"), err=True)
     forecast = planned.forecast(_measured(planned, probe))
     if output is Format.JSON:
@@ -56,14 +66,34 @@ def plan(
         say_json(json.dumps(forecast.to_dict(), indent=1))
     else:
         say(str(forecast))
+    if chosen.mesh is not None:
+        _look_at_mesh(planned)
     return 0
+
+
+def _look_at_mesh(planned: RunPlan) -> None:
+    """Print what the preflight found. Raises InvalidInput if a run would not begin."""
+    import asyncio
+
+    from chaos.runner.istio.preflight import preflight_of
+
+    found = asyncio.run(preflight_of(planned))
+    for level, text in found.notes:
+        say(f"{level}: {text}")
+    found.require()
+    say("the mesh is as a run needs it; nothing was changed")
 
 
 def _measured(planned: RunPlan, probe: bool | None) -> float | None:
     """Return the rate of the load without faults; None if it is not to be measured, or cannot be, which is said."""
     from chaos.runner.probe import measured_rate, starts_programs
 
-    if probe is False or (probe is None and starts_programs(planned)) or planned.load.arrival_rate is not None:
+    if (
+        planned.options.engine.mesh is not None
+        or probe is False
+        or (probe is None and starts_programs(planned))
+        or planned.load.arrival_rate is not None
+    ):
         return None
     try:
         return measured_rate(planned)

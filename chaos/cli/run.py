@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chaos.cli.engine import MeshOptions, Scope, chosen_engine
 from chaos.cli.output import say, say_json, say_lines, writing
-from chaos.errors import InvalidInput
 from chaos.runner.plan.engines import EngineName
 
 if TYPE_CHECKING:
@@ -29,7 +29,11 @@ def run(
         list[str], typer.Argument(metavar="FILE...", help="Experiment or VirtualService files; each is one run.")
     ],
     gateway: Annotated[
-        str | None, typer.Option(metavar="URL", help="Verify a gateway that already runs, such as an Envoy.")
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Verify a gateway that already runs, such as an Envoy; with --engine istio the entry to the mesh.",
+        ),
     ] = None,
     access_log: Annotated[
         Path | None,
@@ -48,6 +52,17 @@ def run(
     envoy: Annotated[
         str | None, typer.Option(metavar="PATH", help="The program of --engine envoy; else ENVOY, or the one found.")
     ] = None,
+    context: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The context of --engine istio, as the kubeconfig calls it.")
+    ] = None,
+    namespace: Annotated[
+        str | None,
+        typer.Option("--namespace", "-n", metavar="NAME", help="The namespace of --engine istio; else the context's."),
+    ] = None,
+    scope: Annotated[
+        Scope, typer.Option(help="Whose requests meet the faults of --engine istio: the run's own, or everybody's.")
+    ] = Scope.RUN,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether everybody's requests are meant.")] = False,
     ui: Annotated[bool, typer.Option("--ui", help="Serve Locust's web UI, with a Faults tab.")] = False,
     ui_port: Annotated[int, typer.Option(metavar="PORT", min=0, max=65535, help="Port of the web UI.")] = 8089,
     live: Annotated[bool, typer.Option("--live", help="Serve a page that shows the run.")] = False,
@@ -119,22 +134,24 @@ def run(
     ] = None,
 ) -> int:
     """Run experiments, judge the claims of their rules, and write reports."""
-    from chaos.runner.plan.engines import engine_of
     from chaos.runner.plan.load_hosts import LoadHosts, read_wait
     from chaos.runner.plan.options import RunOptions
     from chaos.runner.plan.token_file import read_token
     from chaos.runner.start import exit_code, run_files
 
-    if gateway is not None and engine is not EngineName.GATEWAY:
-        raise InvalidInput.at("--engine", "a gateway that already runs (--gateway) is the engine; leave one out")
-
+    chosen = chosen_engine(engine, envoy, MeshOptions(context, namespace, gateway, scope, yes))
     options = RunOptions(
         out=out,
         overrides=tuple(settings or ()),
         seed=seed,
+<<<<<<< HEAD
         gateway=gateway,
         access_log=access_log,
         engine=engine_of(engine, envoy),
+=======
+        gateway=gateway if chosen.mesh is None else None,
+        engine=chosen,
+>>>>>>> 4a79fb8 (engine istio: a run's faults laid over a running mesh, for its own requests, ending by themselves)
         ui=f"127.0.0.1:{ui_port}" if ui else None,
         live=f"127.0.0.1:{live_port}" if live else None,
         workers=workers,

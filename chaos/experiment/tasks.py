@@ -26,6 +26,8 @@ from chaos.mesh.model.resources import Resource, Resources
 from chaos.mesh.model.virtual_service import HTTPMatchRequest, HTTPRoute, VirtualService
 from chaos.mesh.source.document import Path
 
+BAGGAGE = "baggage"
+
 
 @dataclass(frozen=True, slots=True)
 class LoadTask:
@@ -79,6 +81,21 @@ def recorded(task: LoadTask) -> LoadTask:
     shown = task.written or task
     headers = {name: without_credential(name, value) for name, value in shown.headers.items()}
     return replace(task, url=shown.url, headers=headers, body=shown.body, written=None, fed=None)
+
+
+def with_headers(task: LoadTask, more: Mapping[str, str]) -> LoadTask:
+    """Return the task with more headers. Baggage of its own stays, as another member of the list."""
+    if not more:
+        return task
+    own = {name.lower(): name for name in task.headers}
+    headers = dict(task.headers)
+    for name, value in more.items():
+        there = own.get(name)
+        if there is not None and name == BAGGAGE:
+            headers[there] = f"{headers[there]},{value}"
+        else:
+            headers[there or name] = value
+    return replace(task, headers=headers)
 
 
 def tasks_of(reading: Reading) -> tuple[LoadTask, ...]:

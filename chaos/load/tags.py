@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from chaos.faults import FaultKind, tag_of
 from chaos.protocol.digest import UNCLEAR
-from chaos.protocol.tags import decode_tag
+from chaos.protocol.tags import decode_tag, label_of
 
 MARK = b"\r\nx-chaos-"
 ENVOY_ABORT = b"fault filter abort"  # the body of Envoy's fault filter (FaultFilter::abortWithStatus)
@@ -50,9 +50,11 @@ def of_headers(headers: Iterable[tuple[str, str]]) -> Tags:
 
 def _of_flags(flags: Sequence[str], destination: str) -> tuple[str, str]:
     """Return the faults that an Envoy's response flags say, as `x-chaos-fault` does, and the destination: an Envoy
-    writes where its route leads, even if it did not forward the request."""
+    writes where its route leads, even if it did not forward the request; in a mesh it is a cluster of Istio's."""
     fault = tag_of(kind for flag, kind in FLAGS.items() if flag in flags)
-    return fault, "" if FLAGS_OF_ENDING.intersection(flags) else destination
+    if FLAGS_OF_ENDING.intersection(flags) or destination == "-":
+        return fault, ""
+    return fault, label_of(destination) if destination.startswith("outbound|") else destination
 
 
 def of_head(tail: bytes) -> Tags:

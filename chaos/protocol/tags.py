@@ -31,6 +31,12 @@ def decode_tag(value: str) -> str:
     return unquote_to_bytes(value).decode("utf-8", "surrogatepass" if _is_whole(value) else "replace")
 
 
+def label_of(cluster: str) -> str:
+    """Return a cluster's label, `host:port` or `host:port/subset`, from the name that Istio gives it."""
+    _, port, subset, host = cluster.split("|", 3)
+    return f"{host}:{port}/{subset}" if subset else f"{host}:{port}"
+
+
 def _is_whole(value: str) -> bool:
     try:
         unquote_to_bytes(value).decode("utf-8", "surrogatepass")

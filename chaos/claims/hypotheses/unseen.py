@@ -35,6 +35,18 @@ def behind(applications: Collection[str]) -> Unseen:
     return reason
 
 
+def uncounted(expression: Expression) -> str:
+    """Return why what a gateway counts is not judged where nobody counts it."""
+    if not any(metric_of(side).hidden for side in _sides(expression)):
+        return ""
+    return "nobody counts the calls in a mesh, nor says which of them met a fault"
+
+
+def either(first: Unseen, second: Unseen) -> Unseen:
+    """Return what says the first reason that there is."""
+    return lambda expression: first(expression) or second(expression)
+
+
 def without_ids(expression: Expression) -> str:
     """Return why what follows single requests is not judged in a test, whose client does the requests itself."""
     if not any(metric_of(side).followed for side in _sides(expression)):

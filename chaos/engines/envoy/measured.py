@@ -21,7 +21,7 @@ from chaos.faults import RuleFault
 from chaos.mesh.compile.rule import Route
 from chaos.mesh.compile.rules import Rules
 from chaos.mesh.resolve.connections import ConnectionRule
-from chaos.protocol.tags import encode_tag
+from chaos.protocol.tags import encode_tag, label_of
 
 NOBODY = "-"
 """In a route's name, where others have the index of their rule: no rule takes the request."""
@@ -221,12 +221,6 @@ def _phase(generation: Generation) -> Iterator[Message]:
 
 def _destination(cluster: str) -> Message:
     return _tag(_DESTINATION, label_of(cluster))
-
-
-def label_of(cluster: str) -> str:
-    """Return a cluster's label, `host:port` or `host:port/subset`, from the name that Istio gives it."""
-    _, port, subset, host = cluster.split("|", 3)
-    return f"{host}:{port}/{subset}" if subset else f"{host}:{port}"
 
 
 def _tag(tag: str, value: str) -> Message:

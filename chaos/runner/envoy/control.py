@@ -7,9 +7,8 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 from chaos.engines.envoy.access_log import Connection, Started, read_line
@@ -17,41 +16,18 @@ from chaos.engines.envoy.bootstrap import Message
 from chaos.engines.envoy.listeners import Further
 from chaos.engines.envoy.measured import Exported, Files, Generation, discovery
 from chaos.errors import EnvironmentFailed, InvalidInput
-from chaos.faults import RuleFault
 from chaos.gateway.process.options import GatewayOptions
-from chaos.gateway.state.in_force import InForce
 from chaos.mesh.compile.rules import Rules
 from chaos.protocol.counters import FaultedBatch, FaultsInForce, GatewayCounters, PhaseSettings, RulesInForce
 from chaos.protocol.fault_levels import Levels
 from chaos.runner.envoy.interface import Interface, Statistics
 from chaos.runner.envoy.ledger import EnvoyLedger
-from chaos.units import MILLION, Percent
+from chaos.runner.in_generations import InGenerations
 
 CHANGE = 20.0  # seconds in which Envoy has to take up new routes
 LOG = 5.0  # seconds in which its access log has to tell of what its statistics have
 POLL = 0.005
 REFUSED = "Envoy refuses the configuration that they become; its log says why"
-
-
-class _InForce(InForce):
-    """What is in force, from which a generation is made when it is asked for."""
-
-    def apply(self) -> None:
-        """Do nothing: whoever changes it sends a new generation."""
-
-    def drawn(self) -> dict[str, Sequence[RuleFault]]:
-        """Return the faults of every rule, as they are to be drawn."""
-        scale, changed = self.scale_in_force(), self.changed_faults()
-        return {
-            rule.key: [
-                _scaled(fault, scale[fault.kind]) for fault in changed.get(rule.key, self.rules.faults(rule.key))
-            ]
-            for rule, _ in self.rules.listing()
-        }
-
-
-def _scaled(fault: RuleFault, factor: float) -> RuleFault:
-    return replace(fault, percent=Percent(min(MILLION, round(fault.percent.per_million * factor))))
 
 
 class EnvoyControl:
@@ -61,7 +37,7 @@ class EnvoyControl:
 
     def __init__(self, rules: Rules, options: GatewayOptions, files: Files, listen: tuple[str, int], further: Further):
         self._options, self._files, self._listen, self._further = options, files, listen, further
-        self._in_force = _InForce(rules)
+        self._in_force = InGenerations(rules)
         self._exported = Exported(rules, listen, further)
         self._rules: list[tuple[str, str]] = []
         self._ledger = EnvoyLedger(self._rules)

@@ -13,13 +13,17 @@ from dataclasses import dataclass
 
 from chaos.engines.envoy.access_log import Connection, Started
 from chaos.engines.envoy.connections import NOWHERE
-from chaos.engines.envoy.measured import NOBODY, Generation, label_of
+from chaos.engines.envoy.measured import NOBODY, Generation
 from chaos.faults import AbortFault, DelayFault, FaultKind, fault_of, tag_of
 from chaos.gateway.state.counters import Ledger, Phase
 from chaos.gateway.state.faulted import Faulted
 from chaos.mesh.decision import Request
 from chaos.protocol.counters import BOUNDS, WITHIN, RuleCounters
+<<<<<<< HEAD
 from chaos.samples.envoy_line import Ended
+=======
+from chaos.protocol.tags import label_of
+>>>>>>> 4a79fb8 (engine istio: a run's faults laid over a running mesh, for its own requests, ending by themselves)
 
 FAILURES = ("UH", "NC", "UF", "UC", "UR", "UT", "UO", "UPE", "LR")
 """Envoy's response flags for requests that had no response from upstream, or not all of it."""

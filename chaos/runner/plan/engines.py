@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from chaos.runner.istio.settings import Settings
 
 NO_SEED = "no seed fixes its draws, and no replay repeats them"
 
@@ -12,6 +16,7 @@ NO_SEED = "no seed fixes its draws, and no replay repeats them"
 class EngineName(StrEnum):
     GATEWAY = "gateway"
     ENVOY = "envoy"
+    ISTIO = "istio"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +25,10 @@ class Engine:
 
     `program` is the command that starts it, with the same plan on its stdin as ours gets; empty for ours. `uncounted`
     are the kinds of claims that it counts nothing for, each with the reason. `seeded`: the same seed gives the same
-    faults. `listens`: it has the listeners of `spec.listeners`."""
+    faults. `listens`: it has the listeners of `spec.listeners`.
+
+    `mesh` says which running mesh it is, of which nothing is started here; requests then carry `headers`. Without
+    `counts` nobody counts what is drawn: that is known of the responses of the load alone."""
 
     name: EngineName = EngineName.GATEWAY
     title: str = ""
@@ -28,6 +36,9 @@ class Engine:
     uncounted: Mapping[str, str] = field(default_factory=dict)
     seeded: bool = True
     listens: bool = False
+    mesh: Settings | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    counts: bool = True
 
     @property
     def sentence(self) -> str:
@@ -57,4 +68,23 @@ def engine_of(name: EngineName, envoy: str | None = None) -> Engine:
         {"mirror": "Envoy does not count which rule's requests it copies"},
         seeded=False,
         listens=True,
+    )
+
+
+def istio_engine(settings: Settings) -> Engine:
+    """Return the engine that lays faults over the rules of a running Istio."""
+    from chaos.runner.processes.child import python
+
+    return Engine(
+        EngineName.ISTIO,
+        f"Istio (context {settings.context}, namespace {settings.namespace or 'of the context'})",
+        tuple(python("chaos.runner.istio", settings.line())),
+        {
+            "mirror": "a mesh does not count which rule's requests it copies",
+            "failures": "a mesh does not count how often what is behind fails by itself",
+        },
+        seeded=False,
+        mesh=settings,
+        headers=settings.marks.headers(),
+        counts=False,
     )

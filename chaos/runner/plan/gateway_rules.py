@@ -7,7 +7,7 @@ The gateway does not read experiments itself; it gets these functions as callabl
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypedDict, Unpack
 
@@ -17,6 +17,8 @@ from chaos.experiment.read import read_experiment
 from chaos.experiment.safety import allowed
 from chaos.experiment.services import Addresses, proxy_of
 from chaos.mesh.compile.rules import Rules, compile_rules
+from chaos.mesh.model.resources import Resource
+from chaos.mesh.model.virtual_service import VirtualService
 from chaos.protocol.gateway_plan import GatewayPlan
 from chaos.runner.plan.checked import Prepared, check, prepare
 from chaos.runner.plan.files import read_text
@@ -50,6 +52,11 @@ class GatewayRules:
         self._prepared = self._prepare(frozenset())
         reading = self._prepared.reading
         self.listeners = [(each, stands_for(each, reading)) for each in further_listeners(reading)]
+
+    @property
+    def virtual_services(self) -> Sequence[Resource[VirtualService]]:
+        """The VirtualServices of the plan's texts."""
+        return self._prepared.reading.resources.virtual_services
 
     def compiled(self) -> Rules:
         """Return the rules of the plan's texts, or of the last reload. Raises InvalidInput."""

@@ -18,7 +18,7 @@ from chaos.claims.hypotheses.measure import Expression
 from chaos.claims.hypotheses.measures import metric_of
 from chaos.claims.hypotheses.reading import hosts_of
 from chaos.claims.hypotheses.safeguards import Safeguard
-from chaos.claims.hypotheses.unseen import behind
+from chaos.claims.hypotheses.unseen import Unseen, behind, either, uncounted
 from chaos.claims.judge.forecast import PlanLine, expected_rate
 from chaos.claims.judge.judge import divide
 from chaos.claims.judge.run_judge import RunJudge
@@ -27,8 +27,8 @@ from chaos.experiment.credentials import command_without_credentials, credential
 from chaos.experiment.feeder import Feeder
 from chaos.experiment.model import Load
 from chaos.experiment.redaction import Redaction, credentials_in
-from chaos.experiment.services import Addresses, proxy_of
-from chaos.experiment.tasks import LoadTask, recorded
+from chaos.experiment.services import Addresses, ServicePlan, proxy_of
+from chaos.experiment.tasks import LoadTask, recorded, with_headers
 from chaos.formatting import listed, plural
 from chaos.journal.records import Plan
 from chaos.mesh.compile.rules import Rules
@@ -97,6 +97,11 @@ class RunPlan:
         return self.options.gateway
 
     @property
+    def started(self) -> Prepared:
+        """The experiment with the services that the run starts: none where a running mesh has them."""
+        return self.prepared if self.options.engine.mesh is None else replace(self.prepared, services=ServicePlan())
+
+    @property
     def confidence(self) -> float:
         return self.prepared.reading.experiment.spec.verify.confidence / 100
 
@@ -125,8 +130,12 @@ class RunPlan:
             silent=self.silent,
             confidence=self.confidence,
             tagged=self.gateway is None,
-            unseen=behind([task.name for task in self.tasks if task.direct]),
+            unseen=self._unseen(),
         )
+
+    def _unseen(self) -> Unseen:
+        found = behind([task.name for task in self.tasks if task.direct])
+        return found if self.options.engine.counts else either(found, uncounted)
 
     def level_judge(self, plan: SearchPlan, phase: RunPhase, confidence: float) -> RunJudge:
         """Return the judge of one level of a search, which judges its hypothesis alone, in that phase."""
@@ -185,7 +194,7 @@ class RunPlan:
             if found is not None:
                 host, port = found.address or addresses[found.key]
                 task = replace(task, url=urlunsplit(urlsplit(task.url)._replace(netloc=f"{host}:{port}")))
-            placed.append(task)
+            placed.append(with_headers(task, self.options.engine.headers))
         return tuple(placed)
 
     def described_tasks(self, addresses: Addresses) -> tuple[LoadTask, ...]:

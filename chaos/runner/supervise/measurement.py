@@ -24,10 +24,10 @@ BUSY = 0.95  # share of a core from which a load process is short of CPU
 
 class Recording:
     """The state of a measurement. `judge` is replaced for each level of a search; `earlier` are those of the levels
-    before, whose last responses may still come."""
+    before, whose last responses may still come. Without `counts` the gateway counts nothing."""
 
-    def __init__(self, journal: JournalWriter, judge: RunJudge):
-        self.journal, self.judge = journal, judge
+    def __init__(self, journal: JournalWriter, judge: RunJudge, *, counts: bool = True):
+        self.journal, self.judge, self._counts = journal, judge, counts
         self.earlier: list[RunJudge] = []
         self.counters: GatewayCounters | None = None
         self.log: AccessLog | None = None
@@ -120,7 +120,9 @@ class Recording:
         self._cpu.clear()
 
     def _counted(self) -> GatewayCounters | None:
-        """Return the gateway's counters without those of the warm-up."""
+        """Return the gateway's counters without those of the warm-up; None if it counts nothing."""
+        if not self._counts:
+            return None
         if self.counters is None or WARM_UP not in self.counters["phases"]:
             return self.counters
         phases = {name: rules for name, rules in self.counters["phases"].items() if name != WARM_UP}
@@ -143,7 +145,8 @@ class Recording:
         self.counters = await admin.counters()
         now = bool(self.by_hand) or _by_hand_calls(self.counters) != before
         self._decided_by_hand = (self._decided_by_hand[1], now)
-        self.journal.write(Counters(counters=self.counters))
+        if self._counts:
+            self.journal.write(Counters(counters=self.counters))
 
     def poll_log(self) -> None:
         """Read what the access log of the gateway says by now, and write it to the journal as counters."""

@@ -66,7 +66,7 @@ class Supervisor:
         self.interruption, self.load, self.live = interruption, load, live
         self.redact = plan.redaction()
         self.journal = JournalWriter(folder, self.redact, live.observe if live is not None else None)
-        self.recording = Recording(self.journal, plan.judge())
+        self.recording = Recording(self.journal, plan.judge(), counts=plan.options.engine.counts)
         self.standing = Standing(plan, self.recording, view)
         self.events = Events(interruption)
 
@@ -221,9 +221,10 @@ class Supervisor:
     async def _start(self, stack: contextlib.AsyncExitStack) -> Driver:
         """Start the gateway, services and Locust side by side, then the load, and return the driver of the phases."""
         plan = self.plan
+        await self._look_at_mesh()
         session = await stack.enter_async_context(
             start(
-                plan.prepared,
+                plan.started,
                 plan.gateway if plan.gateway is not None else plan.gateway_plan(),
                 seed=plan.seed,
                 folder=self.folder,
@@ -232,7 +233,7 @@ class Supervisor:
                 say=self._report_event,
             )
         )
-        if session.gateway is not None:  # the endpoints of another gateway are unknown
+        if session.gateway is not None and plan.options.engine.mesh is None:  # those of others are unknown
             await try_endpoints(plan.prepared.registry(session.services.addresses))
         if plan.options.access_log is not None:
             self.recording.log = AccessLog(plan.options.access_log, plan)
@@ -282,6 +283,17 @@ class Supervisor:
         if joining.advertised:
             self._report_event("info", f"load workers reach the gateway at {joining.gateway}")
         return joining
+
+    async def _look_at_mesh(self) -> None:
+        """Look whether a running mesh is as the run needs it. Raises InvalidInput with everything that is not."""
+        if self.plan.options.engine.mesh is None:
+            return
+        from chaos.runner.istio.preflight import preflight_of
+
+        found = await preflight_of(self.plan)
+        for level, text in found.notes:
+            self._report_event(level, text)
+        found.require()
 
     def _tell_addresses(self, session: Session) -> None:
         """Report where the pages of the run are, and let them reach the gateway."""

@@ -1,0 +1,74 @@
+"""What a run has in the cluster: its lease, renewed while it lives, and the overlay that the lease owns."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from chaos.engines.istio.lease import RENEWED_EVERY, lease, owner, renewal
+from chaos.engines.istio.marks import Json, Marks
+from chaos.engines.istio.overlay import Generation, overlay
+from chaos.engines.istio.targets import Target
+from chaos.errors import EnvironmentFailed
+from chaos.runner.istio.api import ENVOY_FILTERS, JOBS, Cluster
+from chaos.runner.istio.patience import Patience
+
+AGAIN = 1.0  # seconds between tries while the API server does not answer
+
+
+class Installation:
+    """One run's objects. Every call raises EnvironmentFailed if the API server refuses it or does not answer."""
+
+    def __init__(self, cluster: Cluster, marks: Marks, *, everybody: bool):
+        self.cluster, self.marks, self._everybody = cluster, marks, everybody
+        self._owner: Json | None = None
+        self._since = 0.0
+        self.there = False
+        self.version = ""
+
+    async def begin(self) -> None:
+        """Make the lease."""
+        self._owner = owner(await self.cluster.create(JOBS, lease(self.marks)))
+        self._since = time.monotonic()
+
+    async def renew(self) -> None:
+        """Renew the lease again and again, until it is cancelled. Raises EnvironmentFailed when it is gone, or has not
+        been renewed for so long that it soon will be."""
+        patience = Patience()
+        while True:
+            await asyncio.sleep(RENEWED_EVERY if patience.is_fresh else AGAIN)
+            try:
+                await self.cluster.patch(JOBS, self.marks.name("lease"), renewal(time.monotonic() - self._since))
+            except EnvironmentFailed as error:
+                patience.failed(error)
+            else:
+                patience.answered()
+
+    async def put(self, targets: Sequence[Target], generation: Generation) -> None:
+        """Put a generation of the overlay there, in place of the one before."""
+        assert self._owner is not None
+        wanted = overlay(self.marks, self._owner, targets, generation, everybody=self._everybody)
+        if self.there:
+            made = await self.cluster.patch(ENVOY_FILTERS, self.marks.name("overlay"), {"spec": wanted["spec"]})
+        else:
+            made = await self.cluster.create(ENVOY_FILTERS, wanted)
+            self.there = True
+        self.version = made["metadata"]["resourceVersion"]
+
+    async def end(self) -> None:
+        """Take everything away."""
+        await remove(self.cluster, self.marks.name("overlay"), self.marks.name("lease"))
+
+
+async def remove(cluster: Cluster, overlay_name: str, lease_name: str) -> bool:
+    """Delete a run's objects. Returns whether any was there. Raises EnvironmentFailed after it has tried all."""
+    found, trouble = False, None
+    for resource, name in ((ENVOY_FILTERS, overlay_name), (JOBS, lease_name)):
+        try:
+            found |= await cluster.delete(resource, name)
+        except EnvironmentFailed as error:
+            trouble = error
+    if trouble is not None:
+        raise trouble
+    return found

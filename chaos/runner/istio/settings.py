@@ -1,0 +1,34 @@
+"""What the Istio engine is told on its command line, beside the plan of a gateway on its stdin."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+
+from chaos.engines.istio.marks import Marks
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`url` is the entry to the mesh to which the load sends its requests; `run` the run's id. With `everybody` the
+    faults meet all traffic. `about` are annotations of the run's objects."""
+
+    context: str
+    namespace: str
+    url: str
+    run: str
+    everybody: bool = False
+    about: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def marks(self) -> Marks:
+        return Marks(self.run, self.namespace, self.about)
+
+    def line(self) -> str:
+        """Return the settings as one argument."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def of(cls, line: str) -> Settings:
+        return cls(**json.loads(line))

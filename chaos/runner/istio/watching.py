@@ -1,0 +1,130 @@
+"""Watch the objects that a run is about: when somebody else changes one of them, its verdict would be about two
+meshes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+
+from chaos.engines.istio.live import differences
+from chaos.engines.istio.marks import RUN_LABEL, Json
+from chaos.engines.istio.owners import last_writer
+from chaos.errors import EnvironmentFailed
+from chaos.runner.istio.api import ENVOY_FILTERS, VIRTUAL_SERVICES, Cluster, Resource
+from chaos.runner.istio.hosts import Written, hosts_of, spec_of, virtual_services_of
+from chaos.runner.istio.installation import Installation
+from chaos.runner.istio.patience import Patience
+
+AGAIN = 0.5  # seconds after which a watch that ended begins anew
+
+
+async def changed_by_others(cluster: Cluster, installation: Installation, written: Sequence[Written]) -> None:
+    """Return never; `written` are the file's VirtualServices. Raises EnvironmentFailed, with who did it, when one of
+    their hosts has other rules than they say, faults aside, when these are changed, or when the run's own overlay is
+    gone."""
+    await asyncio.gather(
+        _watch(cluster, VIRTUAL_SERVICES, _Rules(written)), _watch(cluster, ENVOY_FILTERS, _Own(installation))
+    )
+
+
+class _Changes:
+    """What one watch looks at."""
+
+    def known(self, items: list[Json]) -> str:
+        """Take the objects as they are when a watch begins. Returns what is wrong since the one before, empty if
+        nothing is."""
+        raise NotImplementedError
+
+    def look(self, kind: str, live: Json) -> str:
+        """Return what is wrong after a change, empty if nothing is."""
+        raise NotImplementedError
+
+
+class _Rules(_Changes):
+    """The VirtualServices of the run's hosts: when the watch begins they are the file's but for faults, and then they
+    stay as they are."""
+
+    def __init__(self, written: Sequence[Written]):
+        self._written = written
+        self._hosts = frozenset(host for each in written for host in hosts_of(each))
+        self._specs: dict[str, Json] | None = None
+
+    def known(self, items: list[Json]) -> str:
+        found = {live["metadata"]["name"]: live for live in virtual_services_of(items, self._hosts)}
+        if self._specs is None:
+            self._specs = {name: live["spec"] for name, live in found.items()}
+            return next(self._others_than_written(found.values()), "")
+        gone = [name for name in self._specs if name not in found]
+        if gone:
+            return f"VirtualService {gone[0]} was deleted during the run"
+        return next((wrong for live in found.values() if (wrong := self.look("ADDED", live))), "")
+
+    def _others_than_written(self, found: Iterable[Json]) -> Iterator[str]:
+        """Yield what has changed since the preflight looked."""
+        for each in self._written:
+            for live in virtual_services_of(found, hosts_of(each)):
+                for difference in differences(spec_of(each), live["spec"]):
+                    yield f"VirtualService {live['metadata']['name']} has changed{_by(live)}: {difference}"
+
+    def look(self, kind: str, live: Json) -> str:
+        name = live["metadata"]["name"]
+        before = (self._specs or {}).get(name)
+        if before is None:
+            added = kind == "ADDED" and virtual_services_of([live], self._hosts)
+            return f"VirtualService {name} was added for a host of the run{_by(live)}" if added else ""
+        if kind == "DELETED":
+            return f"VirtualService {name} was deleted during the run"
+        changed = differences(before, live["spec"]) or (["http[].fault"] if before != live["spec"] else [])
+        return f"VirtualService {name} was changed during the run{_by(live)}: {changed[0]}" if changed else ""
+
+
+class _Own(_Changes):
+    """The run's own overlay."""
+
+    def __init__(self, installation: Installation):
+        self._installation = installation
+
+    def known(self, items: list[Json]) -> str:
+        marks = self._installation.marks
+        there = any(live["metadata"]["name"] == marks.name("overlay") for live in items)
+        return "" if there or not self._installation.there else f"the run's EnvoyFilter {marks.name('overlay')} is gone"
+
+    def look(self, kind: str, live: Json) -> str:
+        marks = self._installation.marks
+        if (live["metadata"].get("labels") or {}).get(RUN_LABEL) != marks.short or kind != "DELETED":
+            return ""
+        return f"the run's EnvoyFilter {live['metadata']['name']} was deleted by somebody else"
+
+
+def _by(live: Json) -> str:
+    writer = last_writer(live)
+    return f" by {writer}" if writer else ""
+
+
+async def _watch(cluster: Cluster, resource: Resource, changes: _Changes) -> None:
+    """Watch one kind of object. An API server that is restarted ends the watch, and may not answer for a while."""
+    patience = Patience()
+    while True:
+        wrong = ""
+        try:
+            listing = await cluster.listing(resource)
+            wrong = changes.known(listing.get("items") or [])
+            patience.answered()
+            if not wrong:
+                wrong = await _first_wrong(cluster, resource, changes, listing["metadata"]["resourceVersion"])
+        except EnvironmentFailed as error:
+            patience.failed(error)
+        if wrong:
+            raise EnvironmentFailed(wrong)
+        await asyncio.sleep(AGAIN)
+
+
+async def _first_wrong(cluster: Cluster, resource: Resource, changes: _Changes, since: str) -> str:
+    """Return what is wrong after the first change with which something is; empty if the watch has ended."""
+    async for event in cluster.watch(resource, since):
+        kind = str(event.get("type"))
+        if kind == "ERROR":  # the version is too old by now: begin anew
+            return ""
+        if kind != "BOOKMARK" and (wrong := changes.look(kind, event["object"])):
+            return wrong
+    return ""
