@@ -144,14 +144,9 @@ def run(
         out=out,
         overrides=tuple(settings or ()),
         seed=seed,
-<<<<<<< HEAD
-        gateway=gateway,
-        access_log=access_log,
-        engine=engine_of(engine, envoy),
-=======
         gateway=gateway if chosen.mesh is None else None,
+        access_log=access_log,
         engine=chosen,
->>>>>>> 4a79fb8 (engine istio: a run's faults laid over a running mesh, for its own requests, ending by themselves)
         ui=f"127.0.0.1:{ui_port}" if ui else None,
         live=f"127.0.0.1:{live_port}" if live else None,
         workers=workers,

@@ -19,11 +19,8 @@ from chaos.gateway.state.counters import Ledger, Phase
 from chaos.gateway.state.faulted import Faulted
 from chaos.mesh.decision import Request
 from chaos.protocol.counters import BOUNDS, WITHIN, RuleCounters
-<<<<<<< HEAD
-from chaos.samples.envoy_line import Ended
-=======
 from chaos.protocol.tags import label_of
->>>>>>> 4a79fb8 (engine istio: a run's faults laid over a running mesh, for its own requests, ending by themselves)
+from chaos.samples.envoy_line import Ended
 
 FAILURES = ("UH", "NC", "UF", "UC", "UR", "UT", "UO", "UPE", "LR")
 """Envoy's response flags for requests that had no response from upstream, or not all of it."""

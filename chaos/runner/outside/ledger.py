@@ -10,12 +10,12 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from chaos.engines.envoy.measured import label_of
 from chaos.faults import FaultKind
 from chaos.formatting import count as thousands
 from chaos.formatting import plural
 from chaos.gateway.state.counters import Ledger, Phase
 from chaos.protocol.counters import GatewayCounters, LogInfo
+from chaos.protocol.tags import label_of
 from chaos.runner.envoy.ledger import FAILURES, count_answer, count_forwarded, fault_of_line
 from chaos.runner.outside.requests import Requests
 from chaos.samples.envoy_line import STATUS, Ended, ended
