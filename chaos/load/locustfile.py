@@ -228,4 +228,5 @@ def outcome_of(response: Any, exception: BaseException | None) -> tuple[int, str
     if status:
         marked = isinstance(exception, CatchResponseError) or (status == GRPC and exception is not None)
         return int(status), FAILED if marked else ""
-    return 0, getattr(response, "failure", "") or kind_of(getattr(response, "error", None) or exception)
+    failure = getattr(response, "failure", "")  # of a gRPC call; Locust's own responses have a method of this name
+    return 0, (isinstance(failure, str) and failure) or kind_of(getattr(response, "error", None) or exception)

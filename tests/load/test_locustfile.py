@@ -9,6 +9,7 @@ import pytest
 from support.ids import first_ids
 from support.load import plan, run
 from support.origin import Asked, Origin, ok
+from support.ports import held_port
 
 from chaos.protocol.digest import MOST_NAMES, OTHERS, Digest, Key
 
@@ -67,6 +68,24 @@ def test_its_requests_go_through_the_gateway_and_are_counted(tmp_path: Path) -> 
         "http://webserver/cart": "webserver",
         "/missing": f"127.0.0.1:{origin.port}",
     }
+
+
+def test_a_connection_that_cannot_be_made_is_a_failure_by_its_kind(tmp_path: Path) -> None:
+    """Of both clients of Locust, whose responses have a method `failure`."""
+    file = tmp_path / "locustfile.py"
+    with held_port() as nobody:
+        file.write_text(
+            "from locust import FastHttpUser, HttpUser, task\n"
+            + "\n".join(
+                f"class {base[:4]}({base}):\n    host = 'http://127.0.0.1:{nobody}'\n    @task\n    def gone(self):\n"
+                f"        self.client.get('/', name='{base}')\n"
+                for base in ("FastHttpUser", "HttpUser")
+            )
+        )
+        with Origin(tagged) as origin:
+            load = run(plan(origin.url, tasks=[], locustfile=str(file), users=2, requests=4))
+    assert load.code == 0
+    assert {(key.status, key.error) for key, _ in load.digest().items()} == {(0, "refused")}
 
 
 def test_its_loopback_hosts_are_reached_directly(tmp_path: Path) -> None:
