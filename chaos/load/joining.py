@@ -80,7 +80,8 @@ class Joined:
         self._ca = _text_of(plan.ca) if plan.ca is not None else ""
         name = self._code.name if self._code is not None else None
         gateway = joining.gateway or plan.gateway
-        sent = replace(plan, gateway=gateway, joining=None, admin=None, locustfile=name)
+        secure = joining.secure or plan.secure
+        sent = replace(plan, gateway=gateway, secure=secure, joining=None, admin=None, locustfile=name)
         self._plan = json.dumps(asdict(sent), separators=(",", ":"))
 
     def listen(self) -> Server:

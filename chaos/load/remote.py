@@ -1,5 +1,5 @@
 """A load worker that joins a load of another process, mostly of another host: `chaos load-worker` starts it with one
-JSON line on stdin, {"join": "10.0.0.5:5557", "token": "", "code": false, "folder": "/tmp/..."}.
+JSON line on stdin, {"join": "10.0.0.5:5557", "token": "", "code": false, "folder": ""}.
 
 It takes one share of one load, and ends with it. What it writes on stdout are events, for people."""
 
@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -151,9 +152,7 @@ class Remote:
         variables = {} if share.remote else plan.variables
         plan = replace(plan, gateway=self._reachable(plan.gateway), variables=variables)
         if plan.secure is not None:
-            ca = Path(self.settings.folder).with_suffix(".pem")
-            ca.write_text(share.ca)
-            plan = replace(plan, secure=self._reachable(plan.secure), ca=str(ca))
+            plan = replace(plan, secure=self._reachable(plan.secure), ca=_file_of(share.ca))
         if not plan.locustfile:
             return plan
         if not self.settings.code:
@@ -226,6 +225,17 @@ class Remote:
 
 class NoCode(BadPlan):
     """The load sends code, and none may run here."""
+
+
+def _file_of(text: str) -> str:
+    """Return the name of a file with this text, which ends with this process."""
+    if not hasattr(os, "memfd_create"):
+        file, name = tempfile.mkstemp()
+    else:
+        file = os.memfd_create("ca")
+        name = f"/proc/self/fd/{file}"
+    os.write(file, text.encode())
+    return name
 
 
 def probe(plan: Plan, share: Share) -> None:

@@ -19,14 +19,15 @@ OVER = "chaos_over"  # to a worker: nothing more is wanted of it
 @dataclass(frozen=True, slots=True)
 class Joining:
     """How the workers of a load come to it: at the address `bind`, all within `wait` seconds, each with the `token`,
-    which is empty where everybody on this machine may join. They reach the gateway at `gateway`, in whose place a host
-    of all zeros stands for the one at which they have reached the load. `advertised`: the user has named that URL, so
-    it may be a tunnel's."""
+    which is empty where everybody on this machine may join. They reach the gateway at `gateway`, its HTTPS
+    listener at `secure`; a host of all zeros stands for the one at which they have reached the load. `advertised`: the
+    user has named the gateway's URL, so it may be a tunnel's."""
 
     bind: str
     wait: float = 60.0
     token: str = field(default="", repr=False)
     gateway: str = ""
+    secure: str = ""
     advertised: bool = False
 
     @classmethod

@@ -38,23 +38,23 @@ def run_workers(joins: Joins, say: Say) -> int:
 
 
 async def _run_workers(joins: Joins, say: Say) -> int:
-    with Interruption() as interruption, tempfile.TemporaryDirectory(prefix="chaos-load-") as folder:
-        working = asyncio.gather(*(_work(joins, index, Path(folder), say) for index in range(joins.processes)))
+    files = tempfile.TemporaryDirectory(prefix="chaos-load-") if joins.code else contextlib.nullcontext("")
+    with Interruption() as interruption, files as folder:
+        working = asyncio.gather(*(_work(joins, index, folder, say) for index in range(joins.processes)))
         try:
             return max(await interruption.unless(working))
         except Interrupted:
             return int(ExitCode.INTERRUPTED)
 
 
-async def _work(joins: Joins, index: int, folder: Path, say: Say) -> int:
-    """Run one worker, in a folder of its own. Returns its exit code."""
-    own = folder / str(index + 1)
-    own.mkdir()
+async def _work(joins: Joins, index: int, folder: str, say: Say) -> int:
+    """Run one worker, its code in a folder of its own. Returns its exit code."""
+    own = str(Path(folder, str(index + 1))) if joins.code else ""
     prefix = f"[{index + 1}] " if joins.processes > 1 else ""
     child = await Child.start("the load worker", python("chaos.load"), passes_on_stderr=True)
     reading = asyncio.ensure_future(_show(child, lambda text: say(prefix + text)))
     try:
-        await child.send({"join": joins.address, "token": joins.token, "code": joins.code, "folder": str(own)})
+        await child.send({"join": joins.address, "token": joins.token, "code": joins.code, "folder": own})
         await child.process.wait()
     finally:
         await child.stop(GRACE)

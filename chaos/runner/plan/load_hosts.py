@@ -71,7 +71,9 @@ def joining_of(hosts: LoadHosts, load: Load) -> Joining | None:
             message = f"{hosts.gateway!r} is not a URL; write it like http://127.0.0.1:15001"
             raise InvalidInput.of("--load-gateway", message)
     shown = f"[{host}]" if ":" in host else host
-    return Joining(f"{shown}:{port}", hosts.wait, hosts.token.text, hosts.gateway or "", hosts.gateway is not None)
+    return Joining(
+        f"{shown}:{port}", hosts.wait, hosts.token.text, hosts.gateway or "", advertised=hosts.gateway is not None
+    )
 
 
 def split_address(text: str, option: str) -> tuple[str, int]:

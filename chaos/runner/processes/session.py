@@ -91,7 +91,7 @@ async def start(
             log = folder / "gateway.log" if folder is not None else None
             starting = _ended_with(stack, start_gateway(placed, log, program=program, passes_on=passes_on), drain)
             ours = await _side_by_side(starting, services.start_builtin())
-            url = _here(ours.url)
+            url = here(ours.url)
         if load is not None:
             stack.push_async_callback(load.child.stop, DRAIN)
         session = _session(url, services, ours, reading, certificates)
@@ -102,7 +102,7 @@ async def start(
 def _session(
     url: str, services: Services, gateway: GatewayProcess | None, reading: Reading, certificates: Certificates | None
 ) -> Session:
-    listeners = gateway.listeners if gateway is not None else {}
+    listeners = {name: here(url) for name, url in gateway.listeners.items()} if gateway is not None else {}
     variables, secure = listener_variables(listeners), secure_listener(reading)
     if certificates is None or secure is None:
         return Session(url, services, gateway, variables=variables)
@@ -110,7 +110,7 @@ def _session(
     return Session(url, services, gateway, listeners[secure.name], str(certificates.ca), variables)
 
 
-def _here(url: str) -> str:
+def here(url: str) -> str:
     """Return the URL of a gateway as this machine calls it, which one that listens on every address leaves open."""
     return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 

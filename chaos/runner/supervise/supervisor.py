@@ -28,7 +28,7 @@ from chaos.runner.processes.endpoints import try_endpoints
 from chaos.runner.processes.load import LoadProcess
 from chaos.runner.processes.load_messages import load_plan
 from chaos.runner.processes.report import Reporter
-from chaos.runner.processes.session import DRAIN, Session, start
+from chaos.runner.processes.session import DRAIN, Session, here, start
 from chaos.runner.supervise.events import Events
 from chaos.runner.supervise.interruption import Interrupted, Interruption
 from chaos.runner.supervise.journal import JournalWriter
@@ -276,6 +276,9 @@ class Supervisor:
             return None
         if not joining.advertised:
             joining = replace(joining, gateway=session.gateway.url if session.gateway is not None else session.url)
+        if session.gateway is not None and session.secure is not None:
+            secure = next(url for url in session.gateway.listeners.values() if here(url) == session.secure)
+            joining = replace(joining, secure=secure)
         if session.gateway is not None and not is_loopback(urlsplit(session.gateway.url).hostname or ""):
             where = session.gateway.url.removeprefix("http://")
             text = f"the gateway listens on {where}, where its services can be reached from other hosts while it runs"
