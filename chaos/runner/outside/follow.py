@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from chaos.claims.effects import Effect
+from chaos.claims.kinds.retries import RetriesClaim
 from chaos.claims.observations import Outcome
 from chaos.claims.shares.by_latency import near
+from chaos.claims.shares.from_log import NO_ATTEMPTS
 from chaos.faults import AbortFault, DelayFault
 from chaos.journal.identity import shares_of
 from chaos.protocol.counters import GatewayCounters
@@ -72,6 +74,15 @@ class AccessLog:
 
     def counters(self) -> GatewayCounters:
         return self._ledger.counters()
+
+    def complaints(self, kinds: Collection[str]) -> Iterator[str]:
+        """Yield what the log does not say of what claims of these kinds need."""
+        log = self._ledger.counters()["log"]
+        assert log is not None
+        if log["trouble"]:
+            yield log["trouble"]
+        elif not log["attempts"] and RetriesClaim.kind in kinds:
+            yield f"retries are not judged: {NO_ATTEMPTS}"
 
     def _sent(self, outcomes: Iterable[tuple[Outcome, int]]) -> Counter[str]:
         """Return how many requests of each rule were sent."""

@@ -171,7 +171,7 @@ class LogLedger:
     def _why_none(self) -> str:
         """Return why no line is one of the run's."""
         if not self._lines:
-            return "the access log has had no new line while the run lasted: is it this gateway's, and does it grow"
+            return "the access log has had no new line: is it this gateway's, and is it written while the run lasts"
         if not self._read:
             return (
                 f"of {plural(self._lines, 'new line')} of the access log none is Envoy's in JSON with response_code "

@@ -157,12 +157,17 @@ class Supervisor:
 
     async def _finish_log(self, *, hurry: bool) -> None:
         """Wait for the last lines of the access log, if there is one and they would decide something."""
-        log, observed = self.recording.log, self.recording.judge.observed
+        log = self.recording.log
         if log is None:
             return
         await self.standing.update_verdicts(None, now=True)
-        if not any(each.open for each in self.standing.findings):
-            return
+        if any(each.open for each in self.standing.findings):
+            await self._wait_for_log(log, hurry=hurry)
+        for text in log.complaints({each.kind for each in self.plan.expected}):
+            self._report_event("warning", text)
+
+    async def _wait_for_log(self, log: AccessLog, *, hurry: bool) -> None:
+        observed = self.recording.judge.observed
         log.wait()
         if not hurry and not log.over(observed):
             self._report_event("info", "the load is over; waiting for the last lines of the access log")
