@@ -9,7 +9,7 @@ TIMELESS := $(addprefix tests/, adversaries claims cli engines experiment journa
     $(addprefix gateway/process/,test_openapi.py test_page_browser.py) \
     $(addprefix load/,test_checks.py test_exemplars.py test_live_browser.py test_locustfile.py test_process.py \
         test_secure.py test_ui.py test_ui_browser.py) \
-    $(addprefix runner/, envoy live test_ctl.py test_names.py test_one_reading.py test_programs.py test_replay.py \
+    $(addprefix runner/, envoy istio live test_ctl.py test_names.py test_one_reading.py test_programs.py test_replay.py \
         test_replaying.py test_secrets.py))
 
 .PHONY: help run test test-all lint types format docs bench fuzz recorded interleave kills engines right calibration cluster clean

@@ -48,7 +48,13 @@ def owner_of(live: Mapping[str, Any]) -> str:
     return ""
 
 
-def last_writer(live: Mapping[str, Any]) -> str:
-    """Return the manager who wrote last, by its own account; empty if that is not known."""
-    entries = [each for each in (live.get("metadata") or {}).get("managedFields") or () if each.get("time")]
-    return str(max(entries, key=lambda each: str(each["time"])).get("manager", "")) if entries else ""
+def last_writer(live: Mapping[str, Any], before: Mapping[str, Any] | None = None) -> str:
+    """Return the manager who wrote last, by its own account; empty if that is not known. Times are whole seconds: of
+    several in one, only a comparison with the object as it was `before` tells who it was."""
+    entries, known = _entries(live), _entries(before or {})
+    changed = [each for each in entries if each not in known] or entries
+    return str(max(changed, key=lambda each: str(each["time"])).get("manager", "")) if changed else ""
+
+
+def _entries(live: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [each for each in (live.get("metadata") or {}).get("managedFields") or () if each.get("time")]

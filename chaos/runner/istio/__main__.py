@@ -9,16 +9,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import Any
 
-from chaos.errors import EnvironmentFailed
 from chaos.gateway.process.app import Stop, admin, announced
 from chaos.gateway.process.options import GatewayOptions, bind, url_of
 from chaos.mesh.compile.rules import Rules
 from chaos.protocol.gateway_plan import GatewayPlan
 from chaos.runner.gateway import options_of, plan_from_stdin
-from chaos.runner.istio.api import connect
+from chaos.runner.istio.api import Cluster, connect
 from chaos.runner.istio.control import IstioControl
 from chaos.runner.istio.guard import Guard
 from chaos.runner.istio.hosts import Written
@@ -27,6 +26,9 @@ from chaos.runner.istio.probes import Probes
 from chaos.runner.istio.settings import Settings
 from chaos.runner.istio.watching import changed_by_others
 from chaos.runner.plan.gateway_rules import GatewayRules
+
+Ends = asyncio.Future[None]
+"""One of what ends a run's engine: a signal, the end of its stdin, or what is wrong in the mesh."""
 
 
 def main() -> int:
@@ -46,49 +48,73 @@ async def _serve(options: GatewayOptions, rules: Rules, written: Sequence[Writte
     """Serve until a signal comes or stdin closes, then take everything away. Raises EnvironmentFailed when somebody
     else changes what the run is about."""
     stop = Stop(options)
-    cluster = await connect(settings.context, settings.namespace)
+    async with await connect(settings.context, settings.namespace) as cluster:
+        await _serve_in(cluster, stop, options, rules, written, settings)
+    return 0
+
+
+async def _serve_in(
+    cluster: Cluster,
+    stop: Stop,
+    options: GatewayOptions,
+    rules: Rules,
+    written: Sequence[Written],
+    settings: Settings,
+) -> None:
     installation = Installation(cluster, settings.marks, everybody=settings.everybody)
     guard = await Guard.start(settings)
     try:
         await installation.begin()
-        control = IstioControl(rules, options, installation, Probes(settings.url, settings.run))
-        tasks = [asyncio.ensure_future(installation.renew())]
-        tasks.append(asyncio.ensure_future(changed_by_others(cluster, installation, written)))
-        try:
-            await control.begin()
-            await _served(options, control, settings, stop, tasks)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        control = IstioControl(rules, options, installation, Probes(settings.url, settings.run, settings.longest))
+        async with _ending(
+            installation.renew(), changed_by_others(cluster, installation, written), _stdin_closed(), _signalled(stop)
+        ) as ends:
+            if await _done_before(control.begin(), ends):
+                await _served(options, control, settings, ends)
     finally:
         await installation.end()
         await guard.dismiss()
-    return 0
 
 
-async def _served(
-    options: GatewayOptions,
-    control: IstioControl,
-    settings: Settings,
-    stop: Stop,
-    tasks: Sequence[asyncio.Future[None]],
-) -> None:
-    """Serve the admin API until a signal comes, stdin closes, or one of the tasks ends. Raises what ended it."""
+async def _served(options: GatewayOptions, control: IstioControl, settings: Settings, ends: Sequence[Ends]) -> None:
+    """Serve the admin API until one of `ends` does. Raises what ended it."""
     async with contextlib.AsyncExitStack() as stack:
         listener = bind(options.admin, "--admin")[0]
         await stack.enter_async_context(admin(options, control, listener))
         stack.enter_context(announced(options, url_of(listener), settings.url))
-        gone = asyncio.ensure_future(_stdin_closed())
-        stopped = asyncio.ensure_future(stop.requested.wait())
-        waited: list[asyncio.Future[Any]] = [*tasks, gone, stopped]
-        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-        gone.cancel()
-        stopped.cancel()
+        await _done_before(asyncio.Event().wait(), ends)
+
+
+@contextlib.asynccontextmanager
+async def _ending(*coroutines: Coroutine[Any, Any, None]) -> AsyncIterator[Sequence[Ends]]:
+    """Run coroutines beside the block, and yield them as tasks: they are cancelled with its end."""
+    tasks = [asyncio.ensure_future(each) for each in coroutines]
+    try:
+        yield tasks
+    finally:
         for task in tasks:
-            if task.done():
-                task.result()
-                raise EnvironmentFailed("the mesh is watched no longer")
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _done_before(work: Coroutine[Any, Any, Any], ends: Sequence[Ends]) -> bool:
+    """Return whether the work was done before one of `ends` was, which cancels it. Raises what either raises."""
+    working: asyncio.Future[Any] = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait((working, *ends), return_when=asyncio.FIRST_COMPLETED)
+        for each in ends:
+            if each.done():
+                each.result()
+                return False
+        await working
+        return True
+    finally:
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+
+
+async def _signalled(stop: Stop) -> None:
+    await stop.requested.wait()
 
 
 async def _stdin_closed() -> None:

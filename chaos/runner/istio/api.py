@@ -52,10 +52,20 @@ class Refused(EnvironmentFailed):
 
 class Cluster:
     """One context, one namespace. Every call raises Refused for an error of the API server, and EnvironmentFailed where
-    it does not answer."""
+    it does not answer. Its connections close with the block that it is used as."""
 
     def __init__(self, api: Api, context: str, namespace: str):
         self._api, self.context, self.namespace = api, context, namespace
+
+    async def __aenter__(self) -> Cluster:
+        # Without this, requests side by side would open a session each, of which kr8s forgets all but the last one.
+        await self._api._create_session()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        # kr8s has no way to close what it opened: it leaves that to the end of the process, and Python then warns.
+        if self._api._session is not None:
+            await self._api._session.aclose()
 
     async def get(self, resource: Resource, name: str) -> Json | None:
         """Return an object, None if there is none of this name."""
@@ -168,7 +178,9 @@ class _errors:  # noqa: N801 - used as a block
             case kr8s.APITimeoutError() | httpx.TimeoutException():
                 text = f"the API server of context {self._context} did not answer within {TIMEOUT:g} s"
                 raise EnvironmentFailed(text) from None
-            case httpx.HTTPError() | OSError():
+            case (
+                httpx.HTTPError() | OSError() | RuntimeError()
+            ):  # the last one: kr8s has closed its connections to log in
                 raise EnvironmentFailed(f"the API server of context {self._context} does not answer: {error}") from None
 
 
@@ -190,24 +202,24 @@ async def connect(context: str, namespace: str = "") -> Cluster:
         raise InvalidInput.at("--engine istio", text) from None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        api = Api(bypass_factory=True, context=context, namespace=namespace or None)
+        # Told a namespace, or kr8s takes that of the current context, and told of no service account, or in a pod
+        # it takes that where there is no kubeconfig: neither is what `context` names.
+        api = Api(bypass_factory=True, context=context, namespace=namespace or "default", serviceaccount=False)
         try:
             await api.auth
         except ValueError as error:
-            raise InvalidInput.at("--context", await _no_context(context, error)) from None
+            raise InvalidInput.at("--context", _no_context(context, api, error)) from None
         except (OSError, KeyError, json.JSONDecodeError) as error:
             raise EnvironmentFailed(f"context {context}: its credentials cannot be read: {error}") from None
-    return Cluster(api, context, namespace or api.auth.namespace)
+    return Cluster(api, context, namespace or api.auth.kubeconfig.get_context(context).get("namespace") or "default")
 
 
-async def _no_context(context: str, error: ValueError) -> str:
+def _no_context(context: str, api: Api, error: ValueError) -> str:
     """Return what is wrong with a context, with those that there are."""
-    from kr8s.asyncio import Api
-
-    try:
-        api = Api(bypass_factory=True)
-        await api.auth
-        names = sorted(each["name"] for each in api.auth.kubeconfig.contexts)
-    except (ValueError, OSError, KeyError):
+    kubeconfig = getattr(api.auth, "kubeconfig", None)
+    if kubeconfig is None:
+        return f"there is no context {context!r}, because there is no kubeconfig (KUBECONFIG, ~/.kube/config)"
+    names = sorted(each["name"] for each in kubeconfig.contexts)
+    if context in names:
         return f"{context}: {error}"
     return f"there is no context {context!r} in the kubeconfig; there are {listed(names)}"

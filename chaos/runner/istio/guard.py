@@ -31,6 +31,7 @@ class Guard:
         process = await asyncio.create_subprocess_exec(
             *python("chaos.runner.istio.guard", settings.line()),
             stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.DEVNULL,  # the engine's is read until nobody can write to it
             start_new_session=True,
         )
         return cls(process)
@@ -57,8 +58,8 @@ async def _remove(settings: Settings) -> int:
     deadline = time.monotonic() + SECONDS
     while time.monotonic() < deadline:
         try:
-            cluster = await connect(settings.context, settings.namespace)
-            await remove(cluster, settings.marks.name("overlay"), settings.marks.name("lease"))
+            async with await connect(settings.context, settings.namespace) as cluster:
+                await remove(cluster, settings.marks.name("overlay"), settings.marks.name("lease"))
         except ChaosError:
             await asyncio.sleep(AGAIN)
         else:

@@ -11,9 +11,10 @@ from chaos.engines.istio.marks import Json, Marks
 from chaos.engines.istio.overlay import Generation, overlay
 from chaos.engines.istio.targets import Target
 from chaos.errors import EnvironmentFailed
-from chaos.runner.istio.api import ENVOY_FILTERS, JOBS, Cluster
+from chaos.runner.istio.api import ENVOY_FILTERS, JOBS, Cluster, Refused
 from chaos.runner.istio.patience import Patience
 
+CONFLICT = 409
 AGAIN = 1.0  # seconds between tries while the API server does not answer
 
 
@@ -25,7 +26,6 @@ class Installation:
         self._owner: Json | None = None
         self._since = 0.0
         self.there = False
-        self.version = ""
 
     async def begin(self) -> None:
         """Make the lease."""
@@ -46,15 +46,32 @@ class Installation:
                 patience.answered()
 
     async def put(self, targets: Sequence[Target], generation: Generation) -> None:
-        """Put a generation of the overlay there, in place of the one before."""
+        """Put a generation of the overlay there, in place of the one before. An API server that is restarted may not
+        answer for a while."""
         assert self._owner is not None
         wanted = overlay(self.marks, self._owner, targets, generation, everybody=self._everybody)
+        patience = Patience()
+        while True:
+            try:
+                await self._write(wanted)
+            except EnvironmentFailed as error:
+                patience.failed(error)
+                await asyncio.sleep(AGAIN)
+            else:
+                return
+
+    async def _write(self, wanted: Json) -> None:
         if self.there:
-            made = await self.cluster.patch(ENVOY_FILTERS, self.marks.name("overlay"), {"spec": wanted["spec"]})
-        else:
-            made = await self.cluster.create(ENVOY_FILTERS, wanted)
-            self.there = True
-        self.version = made["metadata"]["resourceVersion"]
+            await self.cluster.patch(ENVOY_FILTERS, self.marks.name("overlay"), {"spec": wanted["spec"]})
+            return
+        try:
+            await self.cluster.create(ENVOY_FILTERS, wanted)
+        except Refused as refused:
+            if refused.status != CONFLICT:
+                raise
+            # A try whose answer was lost has made it.
+            await self.cluster.patch(ENVOY_FILTERS, self.marks.name("overlay"), {"spec": wanted["spec"]})
+        self.there = True
 
     async def end(self) -> None:
         """Take everything away."""

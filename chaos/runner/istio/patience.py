@@ -10,7 +10,11 @@ from chaos.runner.istio.api import Refused
 LONGEST = 30.0
 """Seconds; half of what a lease lasts."""
 
-_FINAL = (401, 403, 404)
+NO_RIGHTS = 5.0
+"""Seconds: an API server that has just started refuses what it has not read the roles for yet."""
+
+_FINAL = (400, 404, 422)
+_RIGHTS = (401, 403)
 
 
 class Patience:
@@ -26,8 +30,14 @@ class Patience:
 
     def failed(self, error: EnvironmentFailed) -> None:
         """Note that there was none. Raises the error once there was none for too long, and at once where a later try
-        will not be answered otherwise: no rights, or nothing there."""
+        will not be answered otherwise: nothing there, or not valid."""
         self.is_fresh = False
-        final = isinstance(error, Refused) and error.status in _FINAL
-        if final or time.monotonic() - self._answered_at > LONGEST:
+        if time.monotonic() - self._answered_at >= _longest(error):
             raise error
+
+
+def _longest(error: EnvironmentFailed) -> float:
+    status = error.status if isinstance(error, Refused) else 0
+    if status in _FINAL:
+        return 0.0
+    return NO_RIGHTS if status in _RIGHTS else LONGEST

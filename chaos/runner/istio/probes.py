@@ -15,29 +15,28 @@ from chaos.engines.istio.marks import HEADER, PROBE, PROBE_STATUS
 from chaos.errors import EnvironmentFailed
 
 IN_A_ROW = 20
-LONGEST = 60.0  # seconds
 POLL = 0.02
 TIMEOUT = 5.0
 
 
 class Probes:
-    """Asks one entry to the mesh for the generation of virtual hosts (`host:port`)."""
+    """Asks one entry to the mesh for the generation of virtual hosts (`host:port`), for `longest` seconds."""
 
-    def __init__(self, url: str, run: str):
+    def __init__(self, url: str, run: str, longest: float):
         parts = urlsplit(url)
         self._secure = parts.scheme == "https"
         self._host = parts.hostname or "127.0.0.1"
         self._port = parts.port or (443 if self._secure else 80)
-        self._run = run
+        self._run, self._longest = run, longest
         self._last = ""
 
     async def wait_for(self, generation: int, virtual_hosts: Sequence[str]) -> None:
         """Return once IN_A_ROW probes of each virtual host show this generation. Raises EnvironmentFailed if they do
         not in time, with what was seen last."""
-        deadline = time.monotonic() + LONGEST
+        deadline = time.monotonic() + self._longest
         for host in virtual_hosts:
             if not await self._shows(generation, host, deadline):
-                text = f"generation {generation} is not in force at {host} after {LONGEST:g} s: {self._last}"
+                text = f"generation {generation} is not in force at {host} after {self._longest:g} s: {self._last}"
                 raise EnvironmentFailed(f"{text}; does the proxy behind this entry belong to the namespace?")
 
     async def _shows(self, generation: int, host: str, deadline: float) -> bool:

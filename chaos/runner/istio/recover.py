@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from chaos.engines.istio.marks import MANAGED_BY, MANAGER, RUN_LABEL
-from chaos.runner.istio.api import ENVOY_FILTERS, JOBS, Cluster, Resource, connect
+from chaos.runner.istio.api import ENVOY_FILTERS, JOBS, Cluster, Resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +22,8 @@ class Left:
         return f"{self.resource.plural}/{self.name} of run {self.run}, there since {self.since}"
 
 
-async def left_behind(context: str, namespace: str) -> tuple[Cluster, list[Left]]:
-    """Return the cluster and what runs have there, faults first. Raises InvalidInput and EnvironmentFailed."""
-    cluster = await connect(context, namespace)
+async def left_behind(cluster: Cluster) -> list[Left]:
+    """Return what runs have there, faults first. Raises EnvironmentFailed."""
     found = []
     for resource in (ENVOY_FILTERS, JOBS):
         for item in await cluster.items(resource, f"{MANAGED_BY}={MANAGER}"):
@@ -32,7 +31,7 @@ async def left_behind(context: str, namespace: str) -> tuple[Cluster, list[Left]
             run = (metadata.get("labels") or {}).get(RUN_LABEL)
             if run:  # others may be managed by something that is called chaos, too
                 found.append(Left(resource, metadata["name"], run, metadata.get("creationTimestamp", "?")))
-    return cluster, found
+    return found
 
 
 async def remove_all(cluster: Cluster, found: Iterable[Left]) -> None:

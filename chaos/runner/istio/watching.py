@@ -47,14 +47,14 @@ class _Rules(_Changes):
     def __init__(self, written: Sequence[Written]):
         self._written = written
         self._hosts = frozenset(host for each in written for host in hosts_of(each))
-        self._specs: dict[str, Json] | None = None
+        self._known: dict[str, Json] | None = None
 
     def known(self, items: list[Json]) -> str:
         found = {live["metadata"]["name"]: live for live in virtual_services_of(items, self._hosts)}
-        if self._specs is None:
-            self._specs = {name: live["spec"] for name, live in found.items()}
+        if self._known is None:
+            self._known = found
             return next(self._others_than_written(found.values()), "")
-        gone = [name for name in self._specs if name not in found]
+        gone = [name for name in self._known if name not in found]
         if gone:
             return f"VirtualService {gone[0]} was deleted during the run"
         return next((wrong for live in found.values() if (wrong := self.look("ADDED", live))), "")
@@ -68,14 +68,15 @@ class _Rules(_Changes):
 
     def look(self, kind: str, live: Json) -> str:
         name = live["metadata"]["name"]
-        before = (self._specs or {}).get(name)
+        before = (self._known or {}).get(name)
         if before is None:
-            added = kind == "ADDED" and virtual_services_of([live], self._hosts)
+            added = kind == "ADDED" and list(virtual_services_of([live], self._hosts))
             return f"VirtualService {name} was added for a host of the run{_by(live)}" if added else ""
         if kind == "DELETED":
             return f"VirtualService {name} was deleted during the run"
-        changed = differences(before, live["spec"]) or (["http[].fault"] if before != live["spec"] else [])
-        return f"VirtualService {name} was changed during the run{_by(live)}: {changed[0]}" if changed else ""
+        spec, now = before["spec"], live["spec"]
+        changed = differences(spec, now) or (["http[].fault"] if spec != now else [])
+        return f"VirtualService {name} was changed during the run{_by(live, before)}: {changed[0]}" if changed else ""
 
 
 class _Own(_Changes):
@@ -96,8 +97,8 @@ class _Own(_Changes):
         return f"the run's EnvoyFilter {live['metadata']['name']} was deleted by somebody else"
 
 
-def _by(live: Json) -> str:
-    writer = last_writer(live)
+def _by(live: Json, before: Json | None = None) -> str:
+    writer = last_writer(live, before)
     return f" by {writer}" if writer else ""
 
 

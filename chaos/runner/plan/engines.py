@@ -7,8 +7,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from chaos.runner.processes.pace import Pace
+
 if TYPE_CHECKING:
     from chaos.runner.istio.settings import Settings
+
+PATIENCE = 45.0
+"""Seconds that a mesh's engine may take beside waiting for a generation: an API server may be restarted meanwhile."""
+
+UNDOING = 10.0
+"""Seconds to take everything out of a mesh; then its guard does that."""
 
 NO_SEED = "no seed fixes its draws, and no replay repeats them"
 
@@ -39,6 +47,7 @@ class Engine:
     mesh: Settings | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     counts: bool = True
+    pace: Pace = Pace()  # noqa: RUF009 - frozen
 
     @property
     def sentence(self) -> str:
@@ -87,4 +96,5 @@ def istio_engine(settings: Settings) -> Engine:
         mesh=settings,
         headers=settings.marks.headers(),
         counts=False,
+        pace=Pace(start=settings.longest + PATIENCE, answer=settings.longest + PATIENCE, end=UNDOING),
     )

@@ -19,11 +19,11 @@ TIMEOUT = 10.0
 
 class Admin:
     """The admin API at one address. Every call raises EnvironmentFailed if the gateway does not respond, or not as
-    specified."""
+    specified, within `timeout` seconds."""
 
-    def __init__(self, url: str, token: str | None = None):
+    def __init__(self, url: str, token: str | None = None, timeout: float = TIMEOUT):
         parts = urlsplit(url)
-        self.url = url
+        self.url, self._timeout = url, timeout
         self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 80
         self._headers = {"authorization": f"Bearer {token}"} if token else {}
 
@@ -78,7 +78,7 @@ class Admin:
         return value if isinstance(value, dict) else {"value": value}
 
     def _request(self, method: str, path: str, body: bytes | None, content_type: str) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection(self._host, self._port, timeout=TIMEOUT)
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
         try:
             headers = self._headers | ({"content-type": content_type} if body is not None else {})
             connection.request(method, path, body, headers)

@@ -11,8 +11,8 @@ from chaos.errors import EnvironmentFailed
 from chaos.protocol.gateway_plan import GatewayPlan
 from chaos.runner.processes.admin import Admin
 from chaos.runner.processes.child import Child, python
+from chaos.runner.processes.pace import Pace
 
-START_TIMEOUT = 30.0
 LISTENER = "listener "
 
 
@@ -27,7 +27,12 @@ class GatewayProcess:
 
 
 async def start_gateway(
-    plan: GatewayPlan, log: Path | None = None, *, program: Sequence[str] = (), passes_on: bool = False
+    plan: GatewayPlan,
+    log: Path | None = None,
+    *,
+    program: Sequence[str] = (),
+    passes_on: bool = False,
+    pace: Pace = Pace(),  # noqa: B008 - frozen
 ) -> GatewayProcess:
     """Start a gateway and wait until it accepts requests. Raises EnvironmentFailed if it does not, with the last line
     of its log, or with its stderr passed on to ours (`passes_on`).
@@ -37,25 +42,25 @@ async def start_gateway(
         "the gateway", program or python("chaos.runner.gateway"), log=log, passes_on_stderr=passes_on
     )
     try:
-        async with asyncio.timeout(START_TIMEOUT):
+        async with asyncio.timeout(pace.start):
             await child.send_line(plan.line())
-            found = await _addresses(child)
+            found = await _addresses(child, pace.start)
     except TimeoutError:
-        await child.stop()
-        raise EnvironmentFailed(f"the gateway did not accept within {START_TIMEOUT:g} s{child.last_words()}") from None
+        await child.stop(pace.end)
+        raise EnvironmentFailed(f"the gateway did not accept within {pace.start:g} s{child.last_words()}") from None
     except BaseException:
-        await child.stop()
+        await child.stop(pace.end)
         raise
     further = {name.removeprefix(LISTENER): where for name, where in found.items() if name.startswith(LISTENER)}
-    return GatewayProcess(child, found["listening"], Admin(found["admin"], plan.admin_token), further)
+    return GatewayProcess(child, found["listening"], Admin(found["admin"], plan.admin_token, pace.answer), further)
 
 
-async def _addresses(child: Child) -> dict[str, str]:
+async def _addresses(child: Child, seconds: float) -> dict[str, str]:
     """Return the URLs of the lines `admin on URL`, `listener NAME on URL` and `listening on URL`, which is the last, by
     what is before `on`."""
     found: dict[str, str] = {}
     while "listening" not in found:
-        what, on, where = (await child.line(START_TIMEOUT)).strip().partition(" on ")
+        what, on, where = (await child.line(seconds)).strip().partition(" on ")
         if on:
             found[what] = where
     if "admin" not in found:

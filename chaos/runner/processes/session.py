@@ -25,6 +25,7 @@ from chaos.runner.processes.child import Child
 from chaos.runner.processes.gateway import GatewayProcess, start_gateway
 from chaos.runner.processes.load import LoadProcess
 from chaos.runner.processes.load_messages import SecureDoor
+from chaos.runner.processes.pace import Pace
 from chaos.runner.processes.ports import accepts
 from chaos.runner.processes.services import Say, Services
 
@@ -65,13 +66,15 @@ async def start(
     program: Sequence[str] = (),
     drain: float = DRAIN,
     passes_on: bool = False,
+    pace: Pace = Pace(),  # noqa: B008 - frozen
     say: Say = lambda level, text: None,
 ) -> AsyncIterator[Session]:
     """Start everything and yield the session when all of it accepts requests; end it with the block. Raises
     EnvironmentFailed if a process does not come up, InvalidInput for listeners that only another engine has.
 
     `gateway` is the plan of one of ours, or the URL of one that runs already. Logs go to `folder`, or to memory if it
-    is None. `load` is ended first. `drain` is the seconds that the gateway has at the end for requests in flight."""
+    is None. `load` is ended first. `drain` is the seconds that the gateway has at the end for requests in flight, if
+    its `pace` is no slower."""
     reading = prepared.reading
     if not program and (lacking := list(need_envoy(reading))):
         raise InvalidInput(lacking)
@@ -89,7 +92,11 @@ async def start(
                 certificates = issue(Path(place), certified_hosts(reading, prepared.services))
                 placed = replace(placed, certificate=(str(certificates.chain), str(certificates.key)))
             log = folder / "gateway.log" if folder is not None else None
-            starting = _ended_with(stack, start_gateway(placed, log, program=program, passes_on=passes_on), drain)
+            starting = _ended_with(
+                stack,
+                start_gateway(placed, log, program=program, passes_on=passes_on, pace=pace),
+                max(drain, pace.end),
+            )
             ours = await _side_by_side(starting, services.start_builtin())
             url = here(ours.url)
         if load is not None:

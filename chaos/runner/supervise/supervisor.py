@@ -235,6 +235,7 @@ class Supervisor:
                 folder=self.folder,
                 load=None if plan.options.ui else self.load,  # its process serves the page, to the last
                 program=plan.options.program or plan.options.engine.program,
+                pace=plan.options.engine.pace,
                 say=self._report_event,
             )
         )
