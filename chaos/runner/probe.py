@@ -54,6 +54,7 @@ async def _measured(plan: RunPlan) -> float:
                 spawn_rate=1000.0 * plan.load.users,
                 arrival_rate=None,
                 stages=None,
+                processes=1 if plan.joining is not None else plan.load.processes,  # the other hosts are not here
             )
             return await _rate(load, wanted)
     finally:

@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 from chaos import formatting as words
 from chaos.journal.result import UNFINISHED, Result
 from chaos.protocol.plan_record import NoteRecord
+from chaos.protocol.worker_messages import THIS_HOST
 from chaos.report.data import expected
 from chaos.report.figures.model import Drawing
 from chaos.report.pages.script import policy, script
@@ -154,7 +155,7 @@ def _environment(result: Result) -> list[tuple[str, str]]:
     load = ", ".join(
         part
         for part in (
-            words.plural(int(plan.load.get("processes") or 1), "load process", "load processes"),
+            _carried_by(result),
             f"{plan.load['client']} client" if plan.load.get("client") else "",
         )
         if part
@@ -168,6 +169,14 @@ def _environment(result: Result) -> list[tuple[str, str]]:
         facts += [("Engine", plan.engine or OURS), ("Seed", str(plan.seed)), ("Load", load)]
     facts += [(str(name), _plain(value)) for name, value in plan.environment.items()]
     return [(name, value) for name, value in facts if value]
+
+
+def _carried_by(result: Result) -> str:
+    """Return how many processes carried the load, and on how many hosts if on others."""
+    hosts = {worker["host"] for worker in result.workers}
+    if hosts - {THIS_HOST}:
+        return f"{words.plural(len(result.workers), 'load worker')} on {words.plural(len(hosts), 'host')}"
+    return words.plural(int(result.plan.load.get("processes") or 1), "load process", "load processes")
 
 
 def _plain(value: Any) -> str:
