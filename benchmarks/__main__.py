@@ -9,7 +9,7 @@ import platform
 import subprocess
 import sys
 
-PARTS = ("gateway", "load", "report", "commands")
+PARTS = ("gateway", "load", "workers", "report", "commands")
 
 
 def main() -> int:

@@ -38,7 +38,7 @@ from chaos.load.signing import (
 
 MOST_UP = 16 << 20  # bytes of a message of a worker: a digest with many histograms is far below
 MOST_DOWN = 64 << 20  # bytes of a message to one: a plan with a feeder's rows, and a locustfile's folder
-MOST_STRANGERS = 256  # identities that have greeted and sent nothing since
+MOST_STRANGERS = 10_000  # identities that have greeted and sent nothing since: a thousand workers may start at once
 MOST_WAITING = 20_000  # messages that wait for a peer that is not there
 POLL = 0.05  # seconds between looks whether there is a connection
 AGAIN = 1.0  # seconds after which a greeting is repeated

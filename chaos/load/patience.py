@@ -11,10 +11,10 @@ from chaos.load.sequence import Sequence
 
 
 class Patience:
-    """One worker's. Moments are in seconds of any one clock."""
+    """One worker's: it goes on for `longest` seconds. Moments are in seconds of any one clock."""
 
-    def __init__(self, sequence: Sequence, now: float):
-        self._sequence = sequence
+    def __init__(self, sequence: Sequence, now: float, longest: float = HOLDS_OUT):
+        self._sequence, self._longest = sequence, longest
         self._heard_at = now
         self._since: float | None = None
         self._paused = 0.0
@@ -30,7 +30,7 @@ class Patience:
 
     def look(self, now: float) -> None:
         """Hold requests back if the master has not been heard for too long."""
-        if self._since is None and now - self._heard_at > HOLDS_OUT:
+        if self._since is None and now - self._heard_at > self._longest:
             self._since, self._sequence.held_back = now, Event()
 
     def paused(self, now: float) -> float:

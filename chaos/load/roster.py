@@ -31,14 +31,19 @@ LOST = 10.0
 """Seconds without a word after which a load that has nothing else to do ends without a worker."""
 
 HOLDS_OUT = 3.0
-"""Seconds for which a worker goes on sending without a word from its master; then it pauses. What nobody supervises
-must not go on, and nobody could tell how much of it there was."""
+"""Seconds, or so many intervals if they are longer, for which a worker goes on sending without a word from its master;
+then it pauses. What nobody supervises must not go on, and nobody could tell how much of it there was."""
 
 FASTER = 1.5
 """How much faster than ever before a silent worker may have been."""
 
 Place = tuple[str, str]
 Event = tuple[Level, str]
+
+
+def holds_out(interval: float) -> float:
+    """Return for how many seconds a worker that tells once an interval goes on without a word from its master."""
+    return max(HOLDS_OUT, HOLDS_OUT * interval)
 
 
 @dataclass(slots=True)
@@ -200,7 +205,9 @@ class Roster:
         if told is not None and (told["finished"] or told["last"]):
             return
         since = self._since(worker, now)
-        until = min(now if worker.ended_at is None else worker.ended_at, since + HOLDS_OUT + self._interval)
+        until = min(
+            now if worker.ended_at is None else worker.ended_at, since + holds_out(self._interval) + self._interval
+        )
         pace = worker.pace or max((each.pace for each in self.workers.values()), default=0.0)
         more = ceil(FASTER * pace * max(until - since, 0.0))
         for phase in self._phases_between(since, until) if more else ():

@@ -7,6 +7,7 @@ from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
+import locust.runners
 from gevent.event import Event
 
 from chaos.load.channel import Client, use
@@ -14,12 +15,14 @@ from chaos.load.local import LocalLoad, environment_of
 from chaos.load.patience import Patience
 from chaos.load.process import calm_collector, collect_young
 from chaos.load.report import Report
+from chaos.load.roster import holds_out
 from chaos.load.shared import Shared
 from chaos.protocol.load_plan import Plan
 from chaos.protocol.worker_messages import Told
 
 DIGEST, PHASE, FINISH = "chaos_digest", "chaos_phase", "chaos_finish"
 MOST_DIGESTS = 400  # per second from all workers; a digest costs their master a quarter of a millisecond
+HEARTBEAT, STATISTICS, RARELY = 1.0, 3.0, 60.0  # seconds between Locust's own messages
 POLL = 0.02  # seconds between a worker's checks of its clock
 EARLY = 0.05  # seconds by which a worker's digest comes before the master's
 
@@ -28,6 +31,13 @@ def interval_of(plan: Plan) -> float:
     """Return the seconds between two digests of a worker: those of the plan, or more if there are many workers, so that
     their master has time for all of them."""
     return max(plan.interval, plan.processes / MOST_DIGESTS)
+
+
+def _speak_seldom(plan: Plan) -> None:
+    """Let Locust's own messages of this process be as rare as its digests: a heartbeat costs the master as much as one.
+    Its statistics are shown in the web UI alone."""
+    vars(locust.runners)["HEARTBEAT_INTERVAL"] = max(HEARTBEAT, plan.interval)
+    vars(locust.runners)["WORKER_REPORT_INTERVAL"] = STATISTICS if plan.ui else RARELY
 
 
 class Worker:
@@ -45,11 +55,12 @@ class Worker:
         shared = self.shared = Shared(plan, process, remote=remote)
         environment = environment_of(shared)
         use(client=client)
+        _speak_seldom(plan)
         runner = environment.create_worker_runner("", 0)
         runner.register_message(PHASE, lambda environment, msg, **_: shared.recorder.enter(msg.data["name"]))
         runner.register_message(FINISH, self._hear_finish)
         self.load = LocalLoad(shared, environment, runner)
-        self._patience = Patience(shared.sequence, perf_counter())
+        self._patience = Patience(shared.sequence, perf_counter(), holds_out(plan.interval))
         environment.events.heartbeat_received.add_listener(lambda **_: self._heard())
 
     @property
