@@ -13,6 +13,7 @@ from chaos.load.process import CpuShare
 from chaos.load.report import Report
 from chaos.load.roster import Event
 from chaos.load.shared import Shared
+from chaos.load.wanted_share import WantedShare
 from chaos.protocol.digest import Digest
 from chaos.protocol.load_messages import Level
 from chaos.protocol.load_plan import Plan
@@ -52,6 +53,8 @@ class LocalLoad:
     def __init__(self, shared: Shared, environment: Environment, runner: Runner):
         self.shared, self.environment, self.runner = shared, environment, runner
         self._cpu = CpuShare()
+        calls = any(task.call is not None for task in shared.plan.tasks)
+        self._wanted = WantedShare() if calls else None
         self._abandoned = 0
         gevent.spawn(shared.deadlines.run)
 
@@ -86,7 +89,7 @@ class LocalLoad:
 
     def start(self, users: int, rate: float) -> None:
         """Start the users, or Locust's load shape if the locustfile has one."""
-        self._cpu()
+        self._share()
         if self.environment.shape_class is None:
             self.runner.start(users, rate)
         else:
@@ -105,7 +108,7 @@ class LocalLoad:
         late, recorder.late = recorder.late, 0
         abandoned = self.shared.pending.abandoned - self._abandoned
         self._abandoned += abandoned
-        users, cpu, held = self.runner.user_count, self._cpu(), self.shared.pending.held()
+        users, cpu, held = self.runner.user_count, self._share(), self.shared.pending.held()
         return Report(
             digest=digest,
             users=users,
@@ -118,6 +121,10 @@ class LocalLoad:
             held=held,
             told_until=self.shared.told_until,
         )
+
+    def _share(self) -> float:
+        used = self._cpu()
+        return used if self._wanted is None else max(used, self._wanted())
 
     def stop(self, drain: float) -> None:
         """End all users; those that wait for a response get `drain` seconds."""
