@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from chaos.mesh.headers.grpc import is_grpc_type
@@ -73,43 +74,51 @@ class Ended:
 
 
 def ended(said: Mapping[str, Any]) -> Ended:
-    """Return what a line says. Raises ValueError for numbers that are none."""
+    """Return what a line says. Raises ValueError for numbers that are none. Runs for every request."""
+    get = said.get
     try:
+        status = int(said[STATUS] or 0)
+        grpc, time, duration = get("grpc_status_number"), get("upstream_service_time"), get("duration")
         return Ended(
-            id=_text(said, "request_id"),
-            route=_text(said, "route_name"),
-            flags=frozenset(_text(said, "response_flags").split(",")) - {""},
-            status=_status(said),
-            details=_text(said, "response_code_details"),
+            id=_text(get("request_id")),
+            route=_text(get("route_name")),
+            flags=_flags(get("response_flags")),
+            status=status if grpc is None else _status(status, grpc, get("content_type")),
+            details=_text(get("response_code_details")),
             attempts=_attempts(said),
-            cluster=_text(said, "upstream_cluster") or None,
-            method=_text(said, "method"),
-            path=_text(said, "path"),
-            time=_number(said.get("upstream_service_time")),
-            duration=_number(said.get("duration")),
-            host=_text(said, "upstream_host"),
+            cluster=_text(get("upstream_cluster")) or None,
+            method=_text(get("method")),
+            path=_text(get("path")),
+            time=None if time is None else _number(time),
+            duration=None if duration is None else _number(duration),
+            host=_text(get("upstream_host")),
         )
     except TypeError as error:
         raise ValueError(str(error)) from None
 
 
-def _status(said: Mapping[str, Any]) -> int:
-    """Return the status of a response as its client has it. Envoy gives a gRPC status for responses to HTTP, too."""
-    status, grpc = int(said[STATUS] or 0), _number(said.get("grpc_status_number"))
-    of_call = status and grpc is not None and is_grpc_type(_text(said, "content_type"))
-    return of_grpc(int(grpc)) if of_call and grpc is not None else status
-
-
-def _text(said: Mapping[str, Any], name: str) -> str:
+def _text(value: Any) -> str:
     """Return a text; empty for the dash and the null that stand for nothing."""
-    value = said.get(name)
     return value if isinstance(value, str) and value != "-" else ""
 
 
+@lru_cache(1000)
+def _flags(value: Any) -> frozenset[str]:
+    return frozenset(_text(value).split(",")) - {""}
+
+
+def _status(status: int, grpc: Any, kind: Any) -> int:
+    """Return the status of a response as its client has it. Envoy gives a gRPC status for responses to HTTP, too."""
+    number = _number(grpc) if status and is_grpc_type(_text(kind)) else None
+    return status if number is None else of_grpc(int(number))
+
+
 def _attempts(said: Mapping[str, Any]) -> int | None:
-    name = next((each for each in ATTEMPTS if each in said), None)
-    return None if name is None else int(_number(said[name]) or 0)
+    for name in ATTEMPTS:
+        if name in said:
+            return int(_number(said[name]) or 0)
+    return None
 
 
 def _number(value: Any) -> float | None:
-    return None if value is None or value in ("", "-") else float(value)
+    return None if value in (None, "", "-") else float(value)

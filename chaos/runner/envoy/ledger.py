@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from chaos.engines.envoy.access_log import Connection, Started
 from chaos.engines.envoy.connections import NOWHERE
@@ -156,7 +157,12 @@ def _failure(flags: frozenset[str]) -> str:
 
 def fault_of_line(said: Ended) -> str:
     """Return the faults that a request met, as `x-chaos-fault` has them."""
-    met = ((FaultKind.DELAY, said.delayed), (FaultKind.ABORT, said.aborted))
+    return _fault(said.delayed, said.aborted) if said.flags else ""
+
+
+@cache
+def _fault(delayed: bool, aborted: bool) -> str:
+    met = ((FaultKind.DELAY, delayed), (FaultKind.ABORT, aborted))
     return tag_of(kind for kind, happened in met if happened)
 
 

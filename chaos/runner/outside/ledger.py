@@ -188,7 +188,13 @@ class LogLedger:
 
 def _as_delayed(said: Ended, least: float) -> Ended:
     """Return the line without the flag of a delay that it did not take; a duration is cut to milliseconds."""
-    if said.delayed and said.duration is not None and (said.duration + 1) / 1000 < least and not said.left:
+    if (
+        said.flags
+        and said.delayed
+        and said.duration is not None
+        and (said.duration + 1) / 1000 < least
+        and not said.left
+    ):
         return replace(said, flags=said.flags - {"DI"})
     return said
 
