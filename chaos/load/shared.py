@@ -84,7 +84,8 @@ class Shared:
         self.recorder.exemplars.add(Exemplar(given, outcome.key, second, micros, *shown))
 
     def sleep_until_due(self, number: int) -> float:
-        """Wait until a request of an open model is due. Returns when that was, as perf_counter's value."""
+        """Wait until a request of an open model is due. Returns when that was, as perf_counter's value; of one that was
+        due while this process was cut off from its load, and sent nothing, when it is sent."""
         due = self.begin() + self.sequence.due(number)
         left = due - perf_counter()
         if left < -LATE:
@@ -94,7 +95,7 @@ class Shared:
             gevent.get_hub().loop.update_now()  # libev's clock stands still between its iterations
             gevent.sleep(left)
             left = due - perf_counter()
-        return due
+        return perf_counter() if self.doubts is not None and due < self.doubts.until else due
 
     def tell_locust(self, task: Task, seconds: float, status: int, size: int, error: str) -> None:
         """Update Locust's own statistics, which its web UI shows; what its own clients call a failure is one here."""

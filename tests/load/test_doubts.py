@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from time import perf_counter
 
 import pytest
+from support.load import plan
 
 from chaos.load.doubts import CUT_OFF, Doubts
 from chaos.load.pending import Pending
 from chaos.load.recorder import Cohort, Recorder
+from chaos.load.shared import Shared
+from chaos.protocol.load_plan import Plan
 
 
 @dataclass(eq=False)
@@ -72,6 +76,16 @@ def test_what_was_in_flight_meanwhile_is_unknown_however_it_ends(case: Case) -> 
     assert case.ends(1, sent=4.0, failed=True)
     assert case.unknown == 2
     assert not case.ends(2, sent=5.1, failed=False)
+
+
+def test_what_was_due_meanwhile_is_late_by_the_load_not_by_the_gateway() -> None:
+    """An open model's latency counts from when a request was due, but for those that could not be sent then."""
+    shared = Shared(Plan.of(plan("http://127.0.0.1:1", arrival_rate=1000.0)), remote=True)
+    assert shared.doubts is not None
+    shared.began = perf_counter() - 10.0
+    cut_off = shared.doubts.until = shared.began + 5.0
+    assert shared.sleep_until_due(1000) > cut_off + 4.9
+    assert shared.sleep_until_due(6000) == shared.began + 6.0
 
 
 def test_a_load_that_is_heard_each_second_leaves_no_doubt(case: Case) -> None:
