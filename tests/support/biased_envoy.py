@@ -7,17 +7,17 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 
+import chaos.runner.in_generations as generations
 from chaos.faults import RuleFault
 from chaos.runner.envoy import __main__ as engine
-from chaos.runner.envoy import control
 from chaos.units import Percent
 
 if __name__ == "__main__":
-    scale, right = float(sys.argv.pop(1)), control._scaled
+    scale, right = float(sys.argv.pop(1)), generations._scaled
 
     def _scaled(fault: RuleFault, factor: float) -> RuleFault:
         made = right(fault, factor)
         return replace(made, percent=Percent(round(made.percent.per_million * scale)))
 
-    control._scaled = _scaled
+    generations._scaled = _scaled
     sys.exit(engine.main())
