@@ -35,6 +35,7 @@ RIGHTS = (
     Right("watch", _NETWORKING, "virtualservices", "ends the run when somebody changes them"),
     Right("list", "", "services", "finds hosts that no VirtualService has"),
     Right("list", _NETWORKING, "envoyfilters", "finds what other runs have there"),
+    Right("watch", _NETWORKING, "envoyfilters", "ends the run when somebody takes them away"),
     Right("create", _NETWORKING, "envoyfilters", "puts the faults there"),
     Right("patch", _NETWORKING, "envoyfilters", "changes them with each phase"),
     Right("delete", _NETWORKING, "envoyfilters", "takes them away"),

@@ -189,7 +189,15 @@ def _refused(error: kr8s.ServerError, context: str) -> Refused:
     if status == 401:
         text = f"context {context}: the API server does not accept its credentials (401); has its token expired?"
         return Refused(status, text)
-    return Refused(status, str(error))
+    return Refused(status, _words(error) or str(error))
+
+
+def _words(error: kr8s.ServerError) -> str:
+    """Return what the server says itself, which kr8s leaves out of its failures (5xx)."""
+    try:
+        return str(error.response.json()["message"]) if error.response is not None else ""
+    except (ValueError, LookupError, TypeError):
+        return ""
 
 
 async def connect(context: str, namespace: str = "") -> Cluster:

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 from support.envoy_binary import find_envoy
-from support.fake_kubernetes.server import ApiServer
+from support.fake_kubernetes.server import ApiServer, User
 from support.fake_mesh import FakeMesh
 from support.in_mesh import KEY, abort, answers, engine_at, rules, session, specs
 
+from chaos.engines.istio.rights import rights, role
 from chaos.errors import EnvironmentFailed
 from chaos.load.tags import of_headers
 from chaos.mesh.source.writing import to_yaml_stream
@@ -36,7 +37,9 @@ def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiServer]:
     with ApiServer() as server:
         monkeypatch.setenv("KUBECONFIG", str(server.kubeconfig(tmp_path)))
         server.apply(rules())
+        server.users = {"admin-token": User("system:serviceaccount:shop:chaos-run", (role("shop", rights()),))}
         yield server
+        assert server.forbidden == [], "the Role of `chaos export rbac` is enough"
 
 
 @pytest.fixture

@@ -69,13 +69,13 @@ class Asked:
 
 class ApiServer:
     """`users` by token; `admission` are asked about every object that is about to be written, and answer with the words
-    of their refusal, or with none."""
+    of their refusal, or with none. `forbidden` is what somebody had no right to."""
 
     def __init__(self) -> None:
         self.objects = Objects()
         self.users = {"admin-token": User("admin")}
         self.admission: list[Callable[[Json], str]] = []
-        self.refusing: list[Callable[[Asked], Refusal | None]] = []
+        self.forbidden: list[str] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._runner: web.AppRunner | None = None
@@ -196,14 +196,13 @@ class ApiServer:
             if asked.plural == "selfsubjectaccessreviews":
                 return web.json_response(_review(asked.user, await request.json()), status=201)
             asked.require()
-            for each in self.refusing:
-                if (refusal := each(asked)) is not None:
-                    raise refusal
             if asked.verb == "watch":
                 return await self._watch(request, asked)
             code, document = await self._answer(request, asked)
             return web.json_response(document, status=code)
         except Refusal as refusal:
+            if refusal.code == 403:
+                self.forbidden.append(refusal.message)
             return web.json_response(refusal.document(), status=refusal.code)
 
     def _asked(self, request: web.Request) -> Asked:
