@@ -31,6 +31,7 @@ class MeshOptions:
     gateway: str | None = None
     scope: Scope = Scope.RUN
     yes: bool = False
+    patch: bool = False
 
 
 def chosen_engine(name: EngineName, envoy: str | None, mesh: MeshOptions) -> Engine:
@@ -43,8 +44,9 @@ def chosen_engine(name: EngineName, envoy: str | None, mesh: MeshOptions) -> Eng
     for option, value in (("--context", mesh.context), ("--namespace", mesh.namespace)):
         if value is not None:
             raise InvalidInput.of(option, "belongs to --engine istio")
-    if mesh.scope is not Scope.RUN:
-        raise InvalidInput.of("--scope", "belongs to --engine istio")
+    for option, given in (("--scope", mesh.scope is not Scope.RUN), ("--patch", mesh.patch)):
+        if given:
+            raise InvalidInput.of(option, "belongs to --engine istio")
     if mesh.gateway is not None and name is not EngineName.GATEWAY:
         raise InvalidInput.at("--engine", "a gateway that already runs (--gateway) is the engine; leave one out")
     return engine_of(name, envoy)
@@ -59,6 +61,8 @@ def _settings(mesh: MeshOptions) -> Settings:
     if mesh.gateway is None:
         text = "is missing: the URL of an ingress, or of a sidecar's proxy port, by which requests come into the mesh"
         raise InvalidInput.of("--gateway", text)
+    if mesh.scope is Scope.ALL and mesh.patch:
+        raise InvalidInput.of("--patch", "is for the run's own requests alone; leave out --scope all")
     if mesh.scope is Scope.ALL and not mesh.yes:
         _confirm(mesh)
     return Settings(
@@ -67,6 +71,7 @@ def _settings(mesh: MeshOptions) -> Settings:
         url=mesh.gateway,
         run=secrets.token_hex(16),
         everybody=mesh.scope is Scope.ALL,
+        patch=mesh.patch,
     )
 
 

@@ -42,6 +42,12 @@ def plan(
         str | None,
         typer.Option("--namespace", "-n", metavar="NAME", help="The namespace of --engine istio; else the context's."),
     ] = None,
+    patch: Annotated[
+        bool,
+        typer.Option(
+            "--patch", help="Where EnvoyFilters are not allowed: copy routes of VirtualServices, with --engine istio."
+        ),
+    ] = False,
     probe: Annotated[
         bool | None,
         typer.Option(
@@ -56,7 +62,7 @@ def plan(
     from chaos.runner.plan.options import RunOptions
     from chaos.runner.plan.planner import plan_run
 
-    chosen = chosen_engine(engine, envoy, MeshOptions(context, namespace, gateway))
+    chosen = chosen_engine(engine, envoy, MeshOptions(context, namespace, gateway, patch=patch))
     planned = plan_run(file, RunOptions(overrides=tuple(settings or ()), engine=chosen))
     print_problems((each for each in planned.notes if each.severity == "warning"), err=True)
     forecast = planned.forecast(_measured(planned, probe))

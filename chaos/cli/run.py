@@ -62,6 +62,12 @@ def run(
     scope: Annotated[
         Scope, typer.Option(help="Whose requests meet the faults of --engine istio: the run's own, or everybody's.")
     ] = Scope.RUN,
+    patch: Annotated[
+        bool,
+        typer.Option(
+            "--patch", help="Where EnvoyFilters are not allowed: copy routes of VirtualServices, with --engine istio."
+        ),
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether everybody's requests are meant.")] = False,
     ui: Annotated[bool, typer.Option("--ui", help="Serve Locust's web UI, with a Faults tab.")] = False,
     ui_port: Annotated[int, typer.Option(metavar="PORT", min=0, max=65535, help="Port of the web UI.")] = 8089,
@@ -139,7 +145,7 @@ def run(
     from chaos.runner.plan.token_file import read_token
     from chaos.runner.start import exit_code, run_files
 
-    chosen = chosen_engine(engine, envoy, MeshOptions(context, namespace, gateway, scope, yes))
+    chosen = chosen_engine(engine, envoy, MeshOptions(context, namespace, gateway, scope, yes, patch))
     options = RunOptions(
         out=out,
         overrides=tuple(settings or ()),

@@ -109,6 +109,8 @@ def _tags(rule: str, generation: int, phase: str) -> Json:
         "x-chaos-route": _text(rule),
         **({"x-chaos-phase": _text(phase)} if phase else {}),
         "x-chaos-flags": "%RESPONSE_FLAGS%",
+        "x-chaos-attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
+        "x-chaos-destination": "%UPSTREAM_CLUSTER_RAW%",
         GENERATION: str(generation),
     }
 

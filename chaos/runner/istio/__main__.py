@@ -22,6 +22,7 @@ from chaos.runner.istio.control import IstioControl
 from chaos.runner.istio.guard import Guard
 from chaos.runner.istio.hosts import Written
 from chaos.runner.istio.installation import Installation
+from chaos.runner.istio.patched import Patched
 from chaos.runner.istio.probes import Probes
 from chaos.runner.istio.settings import Settings
 from chaos.runner.istio.watching import changed_by_others
@@ -61,7 +62,11 @@ async def _serve_in(
     written: Sequence[Written],
     settings: Settings,
 ) -> None:
-    installation = Installation(cluster, settings.marks, everybody=settings.everybody)
+    installation: Installation | Patched
+    if settings.patch:
+        installation = Patched(cluster, settings.marks, written)
+    else:
+        installation = Installation(cluster, settings.marks, everybody=settings.everybody)
     guard = await Guard.start(settings)
     try:
         await installation.begin()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from chaos.engines.istio.overlay import Generation
 from chaos.engines.istio.targets import targets
@@ -15,8 +16,13 @@ from chaos.mesh.compile.rules import Rules
 from chaos.protocol.counters import FaultedBatch, FaultsInForce, GatewayCounters, PhaseSettings, RulesInForce
 from chaos.protocol.fault_levels import Levels
 from chaos.runner.in_generations import InGenerations
-from chaos.runner.istio.installation import Installation
 from chaos.runner.istio.probes import Probes
+
+
+class Installed(Protocol):
+    """What a run has in the mesh."""
+
+    async def put(self, rules: Rules, generation: Generation) -> None: ...
 
 
 class IstioControl:
@@ -24,7 +30,7 @@ class IstioControl:
 
     workers = 1
 
-    def __init__(self, rules: Rules, options: GatewayOptions, installation: Installation, probes: Probes):
+    def __init__(self, rules: Rules, options: GatewayOptions, installation: Installed, probes: Probes):
         self._options, self._installation, self._probes = options, installation, probes
         self._in_force = InGenerations(rules)
         self._began = time.monotonic()
@@ -104,7 +110,7 @@ class IstioControl:
             found, _ = targets(rules, ())
             self._numbers += 1
             made = Generation(self._numbers, self._in_force.counted_under, self._in_force.drawn())
-            await self._installation.put(found, made)
+            await self._installation.put(rules, made)
             await self._probes.wait_for(made.number, list(dict.fromkeys(each.virtual_host for each in found)))
 
 

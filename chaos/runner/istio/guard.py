@@ -54,11 +54,14 @@ def main() -> int:
 async def _remove(settings: Settings) -> int:
     from chaos.runner.istio.api import connect
     from chaos.runner.istio.installation import remove
+    from chaos.runner.istio.patched import take_away
 
     deadline = time.monotonic() + SECONDS
     while time.monotonic() < deadline:
         try:
             async with await connect(settings.context, settings.namespace) as cluster:
+                if settings.patch:
+                    await take_away(cluster, settings.marks)
                 await remove(cluster, settings.marks.name("overlay"), settings.marks.name("lease"))
         except ChaosError:
             await asyncio.sleep(AGAIN)

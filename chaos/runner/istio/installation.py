@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
 
 from chaos.engines.istio.lease import RENEWED_EVERY, lease, owner, renewal
 from chaos.engines.istio.marks import Json, Marks
 from chaos.engines.istio.overlay import Generation, overlay
-from chaos.engines.istio.targets import Target
+from chaos.engines.istio.targets import targets
 from chaos.errors import EnvironmentFailed
+from chaos.mesh.compile.rules import Rules
 from chaos.runner.istio.api import ENVOY_FILTERS, JOBS, Cluster, Refused
 from chaos.runner.istio.patience import Patience
 
@@ -18,18 +18,17 @@ CONFLICT = 409
 AGAIN = 1.0  # seconds between tries while the API server does not answer
 
 
-class Installation:
-    """One run's objects. Every call raises EnvironmentFailed if the API server refuses it or does not answer."""
+class Renewed:
+    """What a run has in a cluster while its lease lasts. `there` once a generation has been put there. Every call
+    raises EnvironmentFailed if the API server refuses it or does not answer."""
 
-    def __init__(self, cluster: Cluster, marks: Marks, *, everybody: bool):
-        self.cluster, self.marks, self._everybody = cluster, marks, everybody
-        self._owner: Json | None = None
-        self._since = 0.0
+    def __init__(self, cluster: Cluster, marks: Marks):
+        self.cluster, self.marks = cluster, marks
         self.there = False
+        self._since = 0.0
 
-    async def begin(self) -> None:
-        """Make the lease."""
-        self._owner = owner(await self.cluster.create(JOBS, lease(self.marks)))
+    def lease_begins(self) -> None:
+        """Note that the lease has been made."""
         self._since = time.monotonic()
 
     async def renew(self) -> None:
@@ -45,11 +44,26 @@ class Installation:
             else:
                 patience.answered()
 
-    async def put(self, targets: Sequence[Target], generation: Generation) -> None:
+
+class Installation(Renewed):
+    """One run's overlay, which its lease owns."""
+
+    def __init__(self, cluster: Cluster, marks: Marks, *, everybody: bool):
+        super().__init__(cluster, marks)
+        self._everybody = everybody
+        self._owner: Json | None = None
+
+    async def begin(self) -> None:
+        """Make the lease."""
+        self._owner = owner(await self.cluster.create(JOBS, lease(self.marks)))
+        self.lease_begins()
+
+    async def put(self, rules: Rules, generation: Generation) -> None:
         """Put a generation of the overlay there, in place of the one before. An API server that is restarted may not
         answer for a while."""
         assert self._owner is not None
-        wanted = overlay(self.marks, self._owner, targets, generation, everybody=self._everybody)
+        found, _ = targets(rules, ())
+        wanted = overlay(self.marks, self._owner, found, generation, everybody=self._everybody)
         patience = Patience()
         while True:
             try:

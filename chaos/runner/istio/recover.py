@@ -1,4 +1,5 @@
-"""Find and remove what runs left in a namespace, by their labels: whoever is called chaos there."""
+"""Find and remove what runs left in a namespace, by their labels and the names of their routes: whoever is called chaos
+there."""
 
 from __future__ import annotations
 
@@ -6,35 +7,44 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from chaos.engines.istio.marks import MANAGED_BY, MANAGER, RUN_LABEL
-from chaos.runner.istio.api import ENVOY_FILTERS, JOBS, Cluster, Resource
+from chaos.engines.istio.patch import is_ours
+from chaos.runner.istio.api import ENVOY_FILTERS, JOBS, VIRTUAL_SERVICES, Cluster, Resource
+from chaos.runner.istio.patched import take_away
 
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """One object that a run made; `since` is when, as the API server says it."""
+    """One object that a run made, or (of VIRTUAL_SERVICES) in which it left routes; `about` says of which run."""
 
     resource: Resource
     name: str
-    run: str
-    since: str
+    about: str
 
     def __str__(self) -> str:
-        return f"{self.resource.plural}/{self.name} of run {self.run}, there since {self.since}"
+        return f"{self.resource.plural}/{self.name} {self.about}"
 
 
 async def left_behind(cluster: Cluster) -> list[Left]:
     """Return what runs have there, faults first. Raises EnvironmentFailed."""
     found = []
+    for live in await cluster.items(VIRTUAL_SERVICES):
+        routes = [route["name"] for route in (live.get("spec") or {}).get("http") or () if is_ours(route)]
+        if routes:
+            found.append(Left(VIRTUAL_SERVICES, live["metadata"]["name"], f"with the routes {', '.join(routes)}"))
     for resource in (ENVOY_FILTERS, JOBS):
         for item in await cluster.items(resource, f"{MANAGED_BY}={MANAGER}"):
             metadata = item["metadata"]
             run = (metadata.get("labels") or {}).get(RUN_LABEL)
             if run:  # others may be managed by something that is called chaos, too
-                found.append(Left(resource, metadata["name"], run, metadata.get("creationTimestamp", "?")))
+                since = metadata.get("creationTimestamp", "?")
+                found.append(Left(resource, metadata["name"], f"of run {run}, there since {since}"))
     return found
 
 
 async def remove_all(cluster: Cluster, found: Iterable[Left]) -> None:
-    """Delete them. Raises EnvironmentFailed."""
+    """Delete the objects, and take the routes out of those of others. Raises EnvironmentFailed."""
     for each in found:
-        await cluster.delete(each.resource, each.name)
+        if each.resource is VIRTUAL_SERVICES:
+            await take_away(cluster)
+        else:
+            await cluster.delete(each.resource, each.name)

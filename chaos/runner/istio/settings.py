@@ -12,14 +12,15 @@ from chaos.engines.istio.marks import Marks
 @dataclass(frozen=True, slots=True)
 class Settings:
     """`url` is the entry to the mesh to which the load sends its requests; `run` the run's id. With `everybody` the
-    faults meet all traffic. `about` are annotations of the run's objects. A generation may take `longest` seconds to be
-    in force."""
+    faults meet all traffic; with `patch` VirtualServices are changed in place of an overlay. `about` are annotations of
+    the run's objects. A generation may take `longest` seconds to be in force."""
 
     context: str
     namespace: str
     url: str
     run: str
     everybody: bool = False
+    patch: bool = False
     longest: float = 60.0
     about: Mapping[str, str] = field(default_factory=dict)
 

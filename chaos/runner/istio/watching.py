@@ -9,19 +9,24 @@ from collections.abc import Iterable, Iterator, Sequence
 from chaos.engines.istio.live import differences
 from chaos.engines.istio.marks import RUN_LABEL, Json
 from chaos.engines.istio.owners import last_writer
+from chaos.engines.istio.patch import is_ours
 from chaos.errors import EnvironmentFailed
 from chaos.runner.istio.api import ENVOY_FILTERS, VIRTUAL_SERVICES, Cluster, Resource
 from chaos.runner.istio.hosts import Written, hosts_of, spec_of, virtual_services_of
 from chaos.runner.istio.installation import Installation
+from chaos.runner.istio.patched import Patched
 from chaos.runner.istio.patience import Patience
 
 AGAIN = 0.5  # seconds after which a watch that ended begins anew
 
 
-async def changed_by_others(cluster: Cluster, installation: Installation, written: Sequence[Written]) -> None:
+async def changed_by_others(cluster: Cluster, installation: Installation | Patched, written: Sequence[Written]) -> None:
     """Return never; `written` are the file's VirtualServices. Raises EnvironmentFailed, with who did it, when one of
     their hosts has other rules than they say, faults aside, when these are changed, or when the run's own overlay is
     gone."""
+    if isinstance(installation, Patched):
+        await _watch(cluster, VIRTUAL_SERVICES, _PatchedRules(written, installation))
+        return
     await asyncio.gather(
         _watch(cluster, VIRTUAL_SERVICES, _Rules(written)), _watch(cluster, ENVOY_FILTERS, _Own(installation))
     )
@@ -77,6 +82,29 @@ class _Rules(_Changes):
         spec, now = before["spec"], live["spec"]
         changed = differences(spec, now) or (["http[].fault"] if spec != now else [])
         return f"VirtualService {name} was changed during the run{_by(live, before)}: {changed[0]}" if changed else ""
+
+
+class _PatchedRules(_Rules):
+    """The same where the run's own routes stand among theirs, and have to stay there."""
+
+    def __init__(self, written: Sequence[Written], installation: Patched):
+        super().__init__(written)
+        self._installation = installation
+
+    def known(self, items: list[Json]) -> str:
+        return super().known([self._without_ours(live) for live in items])
+
+    def look(self, kind: str, live: Json) -> str:
+        ours = any(is_ours(route, self._installation.marks) for route in live["spec"].get("http") or ())
+        own = bool(list(virtual_services_of([live], self._hosts)))
+        if kind == "MODIFIED" and own and not ours and self._installation.there:
+            return f"the run's routes were taken out of VirtualService {live['metadata']['name']}{_by(live)}"
+        return super().look(kind, self._without_ours(live))
+
+    def _without_ours(self, live: Json) -> Json:
+        spec = live.get("spec") or {}
+        routes = [route for route in spec.get("http") or () if not is_ours(route, self._installation.marks)]
+        return {**live, "spec": {**spec, **({"http": routes} if "http" in spec else {})}}
 
 
 class _Own(_Changes):

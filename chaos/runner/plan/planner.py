@@ -60,6 +60,8 @@ def plan_prepared(prepared: Prepared, options: RunOptions) -> RunPlan:
     reading = prepared.reading
     if options.gateway is not None:
         _check_gateway(options.gateway, reading)
+    if options.engine.mesh is not None:
+        _check_entry(options.engine.mesh.url, reading)
     if options.access_log is not None:
         _check_log(options, reading)
     require_listeners(reading, options)
@@ -164,18 +166,23 @@ def _too_short(reading: Reading, load: Load, found: Sequence[Outlook]) -> Iterat
 def _check_gateway(url: str, reading: Reading) -> None:
     """Raise InvalidInput if it is not a URL, is not on this machine, or the experiment has phases or a search, which
     only a gateway of ours can switch."""
-    parts = urlsplit(url)
     spec = reading.experiment.spec
+    _check_entry(url, reading)
+    if spec.phases or spec.search is not None:
+        what = "phases" if spec.phases else "search"
+        message = "a gateway that already runs cannot change its faults; leave this out with --gateway"
+        raise InvalidInput([reading.problem(("spec", what), message)])
+
+
+def _check_entry(url: str, reading: Reading) -> None:
+    """Raise InvalidInput if requests cannot, or must not, be sent to this gateway."""
+    parts, spec = urlsplit(url), reading.experiment.spec
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise InvalidInput.at("--gateway", f"{url!r} is not a URL; write it like http://127.0.0.1:15000")
     if parts.scheme == "https" and spec.load.client == "lean" and not spec.load.locustfile:
         raise InvalidInput.at("--gateway", "https: the lean client speaks plain HTTP; set spec.load.client: locust")
     if not allowed(parts.hostname, spec.allow_hosts):
         raise InvalidInput.at("--gateway", f"{parts.hostname} is not on this machine; name it in spec.allowHosts")
-    if spec.phases or spec.search is not None:
-        what = "phases" if spec.phases else "search"
-        message = "a gateway that already runs cannot change its faults; leave this out with --gateway"
-        raise InvalidInput([reading.problem(("spec", what), message)])
 
 
 def _check_log(options: RunOptions, reading: Reading) -> None:

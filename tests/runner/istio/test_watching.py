@@ -14,7 +14,6 @@ from support.processes import wait_for
 
 from chaos.engines.istio.marks import Marks
 from chaos.engines.istio.overlay import Generation
-from chaos.engines.istio.targets import targets
 from chaos.errors import EnvironmentFailed
 from chaos.runner.istio.api import connect
 from chaos.runner.istio.installation import Installation
@@ -38,11 +37,11 @@ async def watched(folder: Path, api: ApiServer, happen: Happen, seconds: float) 
     """What is said when this happens to a mesh with a run in it; empty if nothing is within these seconds."""
     prepared = prepare([case(folder, rules(abort(50)))]).require_sound()
     written = [each for each in prepared.reading.resources.virtual_services if each.spec.http]
-    found, _ = targets(compiled(prepared, {}), ())
+    compiled_rules = compiled(prepared, {})
     async with await connect("test") as cluster:
         installation = Installation(cluster, MARKS, everybody=False)
         await installation.begin()
-        await installation.put(found, Generation(1, "", {}))
+        await installation.put(compiled_rules, Generation(1, "", {}))
         watching = asyncio.ensure_future(changed_by_others(cluster, installation, written))
         await asyncio.to_thread(lambda: wait_until(lambda: len(api.watches()) == 2))
         happening = asyncio.ensure_future(asyncio.to_thread(happen, api))

@@ -1,0 +1,88 @@
+"""A run whose routes stand in the VirtualServices themselves (chaos/engines/istio/patch.py): where EnvoyFilters are not
+allowed. They are for the run's own requests alone, so one that is left behind does nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from chaos.engines.istio.copies import copies
+from chaos.engines.istio.lease import lease
+from chaos.engines.istio.marks import Json, Marks
+from chaos.engines.istio.overlay import Generation
+from chaos.engines.istio.patch import patch, undo
+from chaos.errors import EnvironmentFailed
+from chaos.mesh.compile.rules import Rules
+from chaos.runner.istio.api import JOBS, JSON_PATCH, VIRTUAL_SERVICES, Cluster, Refused
+from chaos.runner.istio.hosts import Written, hosts_of, virtual_services_of
+from chaos.runner.istio.installation import Renewed
+
+TRIES = 5
+AGAIN = 0.1  # seconds between two tries
+_MOVED = (409, 422)  # somebody else has written meanwhile, or a test of the patch failed: the server does not say which
+
+Change = Callable[[Json], list[Json]]
+"""Returns the JSON Patch for a VirtualService as it is; empty for none."""
+
+
+class Patched(Renewed):
+    """One run's routes in the VirtualServices of its hosts."""
+
+    def __init__(self, cluster: Cluster, marks: Marks, written: Sequence[Written]):
+        super().__init__(cluster, marks)
+        self._written = written
+
+    async def begin(self) -> None:
+        """Make the lease, by which `chaos recover` and other runs see that this one is there."""
+        await self.cluster.create(JOBS, lease(self.marks))
+        self.lease_begins()
+
+    async def put(self, rules: Rules, generation: Generation) -> None:
+        """Put a generation of the routes there, in place of the one before."""
+        live = await self.cluster.items(VIRTUAL_SERVICES)
+        for each in self._written:
+            for found in virtual_services_of(live, hosts_of(each)):
+                copied = copies(rules, generation.faults, f"{each.namespace}/{each.name}")
+                await change(
+                    self.cluster,
+                    found["metadata"]["name"],
+                    lambda now, copied=copied: patch(now, self.marks, copied, generation.number, generation.phase),  # type: ignore[misc]
+                )
+        self.there = True
+
+    async def end(self) -> None:
+        """Take everything away."""
+        try:
+            await take_away(self.cluster, self.marks)
+        finally:
+            await self.cluster.delete(JOBS, self.marks.name("lease"))
+
+
+async def take_away(cluster: Cluster, marks: Marks | None = None) -> list[str]:
+    """Take a run's routes out of the VirtualServices of the namespace, or those of every run without `marks`. Returns
+    the names of those that had any."""
+    found = [live["metadata"]["name"] for live in await cluster.items(VIRTUAL_SERVICES) if undo(live, marks)]
+    for name in found:
+        await change(cluster, name, lambda now: undo(now, marks))
+    return found
+
+
+async def change(cluster: Cluster, name: str, wanted: Change) -> None:
+    """Change a VirtualService as it is now. Raises EnvironmentFailed if others write so often that this cannot be
+    done."""
+    for last in (*[False] * (TRIES - 1), True):
+        live = await cluster.get(VIRTUAL_SERVICES, name)
+        operations = wanted(live) if live is not None else []
+        if not operations:
+            return
+        try:
+            await cluster.patch(VIRTUAL_SERVICES, name, operations, kind=JSON_PATCH)
+        except Refused as refused:
+            if refused.status not in _MOVED:
+                raise
+            if last:
+                text = f"VirtualService {name} could not be changed in {TRIES} tries: {refused}"
+                raise EnvironmentFailed(text) from None
+            await asyncio.sleep(AGAIN)
+        else:
+            return
