@@ -15,6 +15,8 @@ import secrets
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cache
 from typing import Any
@@ -178,30 +180,40 @@ def master_cpu(count: int, rate: int, seconds: float) -> tuple[float, float]:
         "tasks": [{"name": "home", "method": "GET", "url": "http://web/"}],
         "joining": {"bind": "127.0.0.1:0", "wait": 120.0, "token": TOKEN, "gateway": "http://127.0.0.1:1"},
     }
-    master = subprocess.Popen(
-        [sys.executable, "-m", "chaos.load"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        preexec_fn=pin(1),
-    )
+    with _process("-m", "chaos.load", core=1) as master:
+        assert master.stdin is not None
+        master.stdin.write(json.dumps(plan) + "\n")
+        master.stdin.flush()
+        simulate = ("--simulate", str(_port(master)), str(count), str(rate))
+        with _process("-m", "benchmarks.workers", *simulate, core=0) as workers:
+            told, used = _measured(master, count, seconds)
+            _end(master)
+            out, _ = workers.communicate(timeout=60)
+    assert int(out) == count, f"{out} of {count} workers joined"
+    return used / seconds, told / seconds
+
+
+@contextmanager
+def _process(*arguments: str, core: int) -> Iterator[subprocess.Popen[str]]:
+    """A Python process on a core of its own, which ends with the block."""
+    pipe = subprocess.PIPE
+    process = subprocess.Popen([sys.executable, *arguments], stdin=pipe, stdout=pipe, text=True, preexec_fn=pin(core))
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _end(master: subprocess.Popen[str]) -> None:
+    """Stop the load, and wait until it has told everything."""
     assert master.stdin is not None
     assert master.stdout is not None
-    master.stdin.write(json.dumps(plan) + "\n")
-    master.stdin.flush()
-    command = [sys.executable, "-m", "benchmarks.workers", "--simulate", str(_port(master)), str(count), str(rate)]
-    workers = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=pin(0))
-    told, used = _measured(master, count, seconds)
     master.stdin.write('{"command": "stop", "drain": 1}\n')
     master.stdin.flush()
     for line in master.stdout:
         if json.loads(line)["type"] == "done":
-            break
-    master.stdin.close()
-    master.wait()
-    out, _ = workers.communicate(timeout=60)
-    assert int(out) == count, f"{out} of {count} workers joined"
-    return used / seconds, told / seconds
+            return
 
 
 def _port(master: subprocess.Popen[str]) -> int:
