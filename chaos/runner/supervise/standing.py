@@ -17,7 +17,7 @@ from chaos.runner.terminal.view import State, View
 from chaos.verify.verdict import Verdict
 
 PATIENCE = 5.0  # seconds after which a claim that more requests would not decide does not keep the phase open
-LAST_BREATH = 0.5  # seconds for a gateway that does not respond to turn out to have ended
+LAST_BREATH = 3.0  # seconds for a gateway that does not respond to turn out to have ended, on a busy machine, too
 
 
 def _settled(finding: Finding, patient: bool) -> bool:
