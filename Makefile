@@ -64,8 +64,9 @@ engines: $(VENV)/.installed-dev  ## every experiment with a real Envoy in place 
 right: $(VENV)/.installed-dev  ## right gateways, ours and Envoy, twenty runs of each kind: none may be falsified (CHAOS_RIGHT_RUNS)
 	CHAOS_RIGHT_RUNS=$${CHAOS_RIGHT_RUNS:-20} $(BIN)/python -m pytest tests/adversaries/test_right_runs.py -v
 
-cluster: $(VENV)/.installed-dev  ## what chaos export kubernetes prints, to a cluster's API server, as a dry run (CHAOS_KUBECONFIG)
-	CHAOS_KUBECONFIG=$${CHAOS_KUBECONFIG:?names the access to a cluster} $(BIN)/python -m pytest tests/kubernetes/test_api_server.py -v
+cluster: $(VENV)/.installed-dev  ## a real API server takes what is exported (CHAOS_KUBECONFIG), a real Istio carries out runs (CHAOS_CLUSTER_TOOL)
+	@test -n "$$CHAOS_KUBECONFIG$$CHAOS_CLUSTER_TOOL" || { echo "CHAOS_KUBECONFIG names the access to a cluster, CHAOS_CLUSTER_TOOL a program that starts one"; exit 2; }
+	$(BIN)/python -m pytest tests/kubernetes/test_api_server.py tests/cluster -v -rs
 
 calibration: $(VENV)/.installed-dev  ## the verdicts' error rates, by simulation, in full
 	$(BIN)/python -m benchmarks.calibration

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from chaos.engines.istio.lease import RENEWED_EVERY, lease, owner, renewal
 from chaos.engines.istio.marks import Json, Marks
@@ -13,6 +15,8 @@ from chaos.errors import EnvironmentFailed
 from chaos.mesh.compile.rules import Rules
 from chaos.runner.istio.api import ENVOY_FILTERS, JOBS, Cluster, Refused
 from chaos.runner.istio.patience import Patience
+
+T = TypeVar("T")
 
 CONFLICT = 409
 AGAIN = 1.0  # seconds between tries while the API server does not answer
@@ -27,9 +31,19 @@ class Renewed:
         self.there = False
         self._since = 0.0
 
-    def lease_begins(self) -> None:
-        """Note that the lease has been made."""
+    async def make_lease(self) -> Json:
+        """Make the lease, and return it."""
+        made = await patiently(self._lease)
         self._since = time.monotonic()
+        return made
+
+    async def _lease(self) -> Json:
+        try:
+            return await self.cluster.create(JOBS, lease(self.marks))
+        except Refused as refused:
+            if refused.status == CONFLICT:  # a try whose answer was lost has made it
+                return await self.cluster.patch(JOBS, self.marks.name("lease"), {})
+            raise
 
     async def renew(self) -> None:
         """Renew the lease again and again, until it is cancelled. Raises EnvironmentFailed when it is gone, or has not
@@ -55,24 +69,14 @@ class Installation(Renewed):
 
     async def begin(self) -> None:
         """Make the lease."""
-        self._owner = owner(await self.cluster.create(JOBS, lease(self.marks)))
-        self.lease_begins()
+        self._owner = owner(await self.make_lease())
 
     async def put(self, rules: Rules, generation: Generation) -> None:
-        """Put a generation of the overlay there, in place of the one before. An API server that is restarted may not
-        answer for a while."""
+        """Put a generation of the overlay there, in place of the one before."""
         assert self._owner is not None
         found, _ = targets(rules, ())
         wanted = overlay(self.marks, self._owner, found, generation, everybody=self._everybody)
-        patience = Patience()
-        while True:
-            try:
-                await self._write(wanted)
-            except EnvironmentFailed as error:
-                patience.failed(error)
-                await asyncio.sleep(AGAIN)
-            else:
-                return
+        await patiently(lambda: self._write(wanted))
 
     async def _write(self, wanted: Json) -> None:
         if self.there:
@@ -90,6 +94,17 @@ class Installation(Renewed):
     async def end(self) -> None:
         """Take everything away."""
         await remove(self.cluster, self.marks.name("overlay"), self.marks.name("lease"))
+
+
+async def patiently(call: Callable[[], Awaitable[T]]) -> T:
+    """Return what the API server answers, which may take a while where it is restarted. Raises EnvironmentFailed."""
+    patience = Patience()
+    while True:
+        try:
+            return await call()
+        except EnvironmentFailed as error:
+            patience.failed(error)
+            await asyncio.sleep(AGAIN)
 
 
 async def remove(cluster: Cluster, overlay_name: str, lease_name: str) -> bool:

@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from chaos.engines.istio.copies import copies
-from chaos.engines.istio.lease import lease
 from chaos.engines.istio.marks import Json, Marks
 from chaos.engines.istio.overlay import Generation
 from chaos.engines.istio.patch import patch, undo
@@ -15,7 +14,7 @@ from chaos.errors import EnvironmentFailed
 from chaos.mesh.compile.rules import Rules
 from chaos.runner.istio.api import JOBS, JSON_PATCH, VIRTUAL_SERVICES, Cluster, Refused
 from chaos.runner.istio.hosts import Written, hosts_of, virtual_services_of
-from chaos.runner.istio.installation import Renewed
+from chaos.runner.istio.installation import Renewed, patiently
 
 TRIES = 5
 AGAIN = 0.1  # seconds between two tries
@@ -34,11 +33,13 @@ class Patched(Renewed):
 
     async def begin(self) -> None:
         """Make the lease, by which `chaos recover` and other runs see that this one is there."""
-        await self.cluster.create(JOBS, lease(self.marks))
-        self.lease_begins()
+        await self.make_lease()
 
     async def put(self, rules: Rules, generation: Generation) -> None:
         """Put a generation of the routes there, in place of the one before."""
+        await patiently(lambda: self._put(rules, generation))
+
+    async def _put(self, rules: Rules, generation: Generation) -> None:
         live = await self.cluster.items(VIRTUAL_SERVICES)
         for each in self._written:
             for found in virtual_services_of(live, hosts_of(each)):

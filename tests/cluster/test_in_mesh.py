@@ -1,0 +1,165 @@
+"""Runs in a real Istio control plane (`make cluster`): what a small API server and one Envoy stand for elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.envoy_binary import find_envoy
+from support.experiments import run
+from support.in_mesh import HOST, abort, answers, case, engine_at, rules, session, specs
+from support.processes import chaos, command_line, descendants, start_chaos, wait_for
+from support.real_cluster import CONTEXT, TOOL, Others, RealCluster, status
+
+from chaos.engines.istio.rights import NAME, account, binding, rights, role
+from chaos.runner.plan.engines import Engine
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not TOOL, reason="CHAOS_CLUSTER_TOOL names no program that starts a control plane"),
+    pytest.mark.skipif(find_envoy() is None, reason="the real Envoy is not installed"),
+]
+
+COUNT, SEED = int(os.environ.get("CHAOS_KILLS", "6")), int(os.environ.get("CHAOS_KILLS_SEED", "7"))
+KINDS = ("supervisor", "guard", "engine", "all", "kube-apiserver", "istiod")
+LEASE = 65.0  # seconds
+LOAD = {"users": 8, "until": "decided", "duration": "60s"}
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCluster]:
+    with RealCluster(tmp_path_factory.mktemp("cluster")) as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def _untouched(cluster: RealCluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Whatever a test does: nothing is left, no VirtualService is another, and nobody else has noticed."""
+    monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))
+    before = specs(cluster.all("VirtualService"))
+    with Others(cluster.url, cluster.other) as others:
+        yield
+        wait_for(lambda: not cluster.left(), LEASE, "an end of what the run has put there")
+    assert specs(cluster.all("VirtualService")) == before
+    assert others.count and others.wrong == []
+
+
+def engine(cluster: RealCluster, **settings: Any) -> Engine:
+    return engine_at(cluster.url, **{"context": CONTEXT, "namespace": "shop", **settings})
+
+
+def options(cluster: RealCluster, folder: Path) -> tuple[str, ...]:
+    entry = ("--engine", "istio", "--context", CONTEXT, "-n", "shop", "--gateway", cluster.url)
+    return (*entry, "--no-report", "--out", str(folder / "out"))
+
+
+def test_a_run_is_verified_with_the_role_that_is_printed(tmp_path: Path, cluster: RealCluster) -> None:
+    for each in (account("shop"), role("shop", rights()), binding("shop")):
+        cluster.apply(each)
+    config = json.loads(cluster.kubeconfig.read_text())
+    token = cluster.kubectl("create", "token", NAME).strip()
+    config["users"].append({"name": NAME, "user": {"token": token}})
+    config["contexts"].append({"name": NAME, "context": {**config["contexts"][0]["context"], "user": NAME}})
+    cluster.kubeconfig.write_text(json.dumps(config))
+    phases = [
+        {"name": "before", "faults": False, "duration": "2s"},
+        {"name": "fault"},
+        {"name": "after", "faults": False, "duration": "2s"},
+    ]
+    file = case(tmp_path, rules(abort(50)), load=LOAD, phases=phases, verify={"tolerance": 5})
+    result = run(file, tmp_path, engine=engine(cluster, context=NAME))
+    assert result.outcome == "verified", result.reasons
+
+
+def test_other_rules_than_the_files_are_told_of_before_anything_is_there(tmp_path: Path, cluster: RealCluster) -> None:
+    file = case(tmp_path, rules(abort(50), timeout="1s"))
+    done = chaos("run", file, *options(cluster, tmp_path))
+    assert done.returncode == 2 and "http[0].timeout: 1s in the file, nothing in the mesh" in done.stdout + done.stderr
+
+
+def test_a_change_of_somebody_elses_ends_it_with_who_did_it(tmp_path: Path, cluster: RealCluster) -> None:
+    async def check() -> str:
+        async with session(tmp_path, engine(cluster), rules(abort(100))) as found:
+            assert found.gateway is not None
+            await asyncio.to_thread(cluster.apply, rules(timeout="1s"), manager="argocd-controller")
+            child = found.gateway.child
+            assert await asyncio.wait_for(child.process.wait(), 15) == 5
+            return child.last_words()
+
+    try:
+        words = asyncio.run(check())
+        assert "VirtualService web was changed during the run by argocd-controller" in words
+    finally:
+        cluster.kubectl("replace", "-f", "-", given=rules())
+
+
+def test_faults_meet_the_runs_requests_alone(tmp_path: Path, cluster: RealCluster) -> None:
+    async def check() -> None:
+        made = engine(cluster)
+        async with session(tmp_path, made, rules(abort(100))) as found:
+            assert found.gateway is not None
+            await found.gateway.admin.set_phase({"name": "fault", "faults": True})
+            assert {code for code, _ in await answers(cluster.url, made.headers)} == {503}
+            assert {code for code, _ in await answers(cluster.url, {"x-chaos-run": "0" * 32})} == {200}
+            await found.gateway.admin.set_phase({"name": "after", "faults": False})
+            assert {code for code, _ in await answers(cluster.url, made.headers)} == {200}
+
+    asyncio.run(check())
+
+
+def kills() -> list[tuple[str, float]]:
+    draw = random.Random(SEED)
+    chosen = [KINDS[number % len(KINDS)] for number in range(COUNT)]
+    draw.shuffle(chosen)
+    return [(kind, draw.uniform(0.0, 10.0)) for kind in chosen]
+
+
+@pytest.mark.parametrize(("kind", "delay"), kills())
+def test_whoever_is_killed_the_mesh_is_as_before_a_minute_later(
+    tmp_path: Path, cluster: RealCluster, kind: str, delay: float
+) -> None:
+    restarted = kind in ("kube-apiserver", "istiod")
+    load = {"users": 2, "duration": "12s" if restarted else "120s"}
+    file = case(tmp_path, rules(abort(50)), load=load, verify={"tolerance": 20})
+    process = start_chaos("run", file, *options(cluster, tmp_path))
+    try:
+        found = wait_for(lambda: _processes(process), 60, "the engine and its guard")
+        headers = {"x-chaos-run": found.pop("run")}
+        time.sleep(delay)
+        if restarted:
+            with cluster.down(kind):
+                time.sleep(3.0)
+        else:
+            for each in found.values() if kind == "all" else [found[kind]]:
+                os.kill(int(each), signal.SIGKILL)
+        if kind == "guard":
+            process.send_signal(signal.SIGTERM)
+        printed, _ = process.communicate(timeout=120)
+        wait_for(lambda: not cluster.left(), LEASE, "an end of what the run has put there")
+    finally:
+        process.kill()
+        process.wait()
+    wait_for(lambda: {status(cluster.url, headers) for _ in range(40)} == {200}, 5, f"the answers of {HOST}")
+    if restarted:
+        assert process.returncode in (0, 3), printed
+
+
+def _processes(process: subprocess.Popen[str]) -> dict[str, str]:
+    """The pids of a run's processes, and its id; empty while one of them is not there."""
+    below = descendants(process.pid)
+    guards = [pid for pid, line in below.items() if "chaos.runner.istio.guard" in line]
+    engines = [pid for pid, line in below.items() if "chaos.runner.istio {" in line]
+    if not guards or not engines:
+        assert process.poll() is None, process.communicate()[0]
+        return {}
+    settings = json.loads(command_line(engines[0]).split("chaos.runner.istio ", 1)[1])
+    return {"guard": str(guards[0]), "engine": str(engines[0]), "supervisor": str(process.pid), "run": settings["run"]}

@@ -1,0 +1,78 @@
+"""What a run has in the cluster, where the API server does not answer at once, or its answer is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from support.fake_kubernetes.server import ApiServer
+from support.in_mesh import abort, case, rules
+
+from chaos.engines.istio.lease import lease
+from chaos.engines.istio.marks import Marks
+from chaos.engines.istio.overlay import Generation
+from chaos.errors import EnvironmentFailed
+from chaos.mesh.compile.rules import Rules
+from chaos.runner.istio.api import connect
+from chaos.runner.istio.installation import Installation
+from chaos.runner.istio.patched import Patched
+from chaos.runner.plan.checked import prepare
+from chaos.runner.plan.gateway_rules import compiled
+
+MARKS = Marks("0123456789abcdef0123456789abcdef", "shop")
+
+
+def made_of(folder: Path) -> Rules:
+    return compiled(prepare([case(folder, rules(abort(50)))]).require_sound(), {})
+
+
+def test_it_begins_once_the_server_answers_and_takes_what_a_lost_answer_has_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def check() -> None:
+        async with await connect("test") as cluster:
+            installation = Installation(cluster, MARKS, everybody=False)
+            with api.down():
+                beginning = asyncio.ensure_future(installation.begin())
+                await asyncio.sleep(0.2)
+                assert not beginning.done()
+                api.apply(lease(MARKS))
+            await beginning
+            await installation.put(made_of(tmp_path), Generation(1, "", {}))
+            again = Installation(cluster, MARKS, everybody=False)
+            await again.begin()
+            await again.put(made_of(tmp_path), Generation(2, "", {}))
+            (made,), (job,) = api.all("EnvoyFilter"), api.all("Job")
+            assert made["metadata"]["ownerReferences"][0]["uid"] == job["metadata"]["uid"]
+            await installation.end()
+            with pytest.raises(EnvironmentFailed, match="not found"):
+                await installation.put(made_of(tmp_path), Generation(3, "", {}))
+
+    with ApiServer() as api:
+        monkeypatch.setenv("KUBECONFIG", str(api.kubeconfig(tmp_path)))
+        asyncio.run(check())
+        assert api.all("EnvoyFilter") == api.all("Job") == []
+
+
+def test_routes_of_a_run_wait_for_the_server_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def check() -> None:
+        prepared = prepare([case(tmp_path, rules(abort(50)))]).require_sound()
+        async with await connect("test") as cluster:
+            patched = Patched(cluster, MARKS, prepared.reading.resources.virtual_services)
+            await patched.begin()
+            own = compiled(prepared, {})
+            with api.down():
+                putting = asyncio.ensure_future(patched.put(own, Generation(1, "", {})))
+                await asyncio.sleep(0.2)
+                assert not putting.done()
+            await putting
+            assert [route["name"] for route in api.all("VirtualService")[0]["spec"]["http"]][-1] == "all"
+            assert len(api.all("VirtualService")[0]["spec"]["http"]) == 3
+            await patched.end()
+            assert api.all("VirtualService")[0]["spec"] == rules()["spec"]
+
+    with ApiServer() as api:
+        monkeypatch.setenv("KUBECONFIG", str(api.kubeconfig(tmp_path)))
+        api.apply(rules())
+        asyncio.run(check())
