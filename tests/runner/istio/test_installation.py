@@ -76,3 +76,21 @@ def test_routes_of_a_run_wait_for_the_server_too(tmp_path: Path, monkeypatch: py
         monkeypatch.setenv("KUBECONFIG", str(api.kubeconfig(tmp_path)))
         api.apply(rules())
         asyncio.run(check())
+
+
+def test_without_anybody_left_the_lease_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when a host is lost: no engine, no guard."""
+
+    async def begin() -> None:
+        async with await connect("test") as cluster:
+            installation = Installation(cluster, MARKS, everybody=False)
+            await installation.begin()
+            await installation.put(made_of(tmp_path), Generation(1, "", {}))
+
+    with ApiServer() as api:
+        monkeypatch.setenv("KUBECONFIG", str(api.kubeconfig(tmp_path)))
+        asyncio.run(begin())
+        api.later(55)
+        assert len(api.all("EnvoyFilter")) == len(api.all("Job")) == 1
+        api.later(6)
+        assert api.all("EnvoyFilter") == api.all("Job") == []

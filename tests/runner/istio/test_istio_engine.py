@@ -4,8 +4,6 @@ back, and whose requests meet it."""
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -116,29 +114,6 @@ def test_a_change_of_somebody_elses_ends_it_with_who_did_it(tmp_path: Path, api:
     code, words = asyncio.run(check())
     assert code == 5 and "VirtualService web was changed during the run by argocd-controller" in words, words
     assert left(api) == []
-
-
-def test_without_anybody_left_the_lease_ends_it(tmp_path: Path, api: ApiServer, mesh: FakeMesh) -> None:
-    """Engine and guard killed at once, as when the host is lost."""
-    engine = engine_at(mesh.url)
-
-    async def check() -> None:
-        async with session(tmp_path, engine, rules(abort(100))) as found:
-            (guard,) = children(process_of(found))
-            for pid in (guard, process_of(found)):
-                os.kill(pid, signal.SIGKILL)
-            assert len(left(api)) == 2
-            api.later(59)
-            assert len(left(api)) == 2
-            api.later(2)
-            assert left(api) == []
-        assert {status for status, _ in await answers(mesh.url, own(engine))} == {200}
-
-    asyncio.run(check())
-
-
-def children(pid: int) -> list[int]:
-    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def test_a_mesh_that_never_takes_it_up_ends_it_after_it_is_undone(tmp_path: Path, api: ApiServer) -> None:
