@@ -18,11 +18,10 @@ from chaos.engines.envoy.measured import Exported, Files, Generation, discovery
 from chaos.errors import EnvironmentFailed, InvalidInput
 from chaos.gateway.process.options import GatewayOptions
 from chaos.mesh.compile.rules import Rules
-from chaos.protocol.counters import FaultedBatch, FaultsInForce, GatewayCounters, PhaseSettings, RulesInForce
-from chaos.protocol.fault_levels import Levels
+from chaos.protocol.counters import FaultedBatch, GatewayCounters
 from chaos.runner.envoy.interface import Interface, Statistics
 from chaos.runner.envoy.ledger import EnvoyLedger
-from chaos.runner.in_generations import InGenerations
+from chaos.runner.in_generations import GenerationControl
 
 CHANGE = 20.0  # seconds in which Envoy has to take up new routes
 LOG = 5.0  # seconds in which its access log has to tell of what its statistics have
@@ -30,26 +29,20 @@ POLL = 0.005
 REFUSED = "Envoy refuses the configuration that they become; its log says why"
 
 
-class EnvoyControl:
+class EnvoyControl(GenerationControl):
     """The controls of one Envoy. `start` has to be called once its files are to be read."""
 
-    workers = 1
-
     def __init__(self, rules: Rules, options: GatewayOptions, files: Files, listen: tuple[str, int], further: Further):
-        self._options, self._files, self._listen, self._further = options, files, listen, further
-        self._in_force = InGenerations(rules)
+        super().__init__(rules, options)
+        self._files, self._listen, self._further = files, listen, further
         self._exported = Exported(rules, listen, further)
         self._rules: list[tuple[str, str]] = []
         self._ledger = EnvoyLedger(self._rules)
         self._interface = Interface(files.admin)
         self._began = time.monotonic()
-        self._numbers = 0
         self._clusters: list[Message] = []
         self._listeners: list[Message] = []
-        self._changing = asyncio.Lock()
         self._read = asyncio.Event()
-        self._source = ""
-        self._in_force.use(rules)
 
     # ---------------------------------------------------------------- the process
     def prepare(self) -> None:
@@ -87,12 +80,6 @@ class EnvoyControl:
                 self._read.set()
 
     # ---------------------------------------------------------------- what others read
-    async def generation(self) -> int:
-        return self._in_force.generation
-
-    async def accepting(self) -> bool:
-        return True
-
     async def counters(self) -> GatewayCounters:
         """Return the counts, once the access log has told of every request that is over now.
 
@@ -140,26 +127,10 @@ class EnvoyControl:
         found = self._ledger.faulted.since(after)
         return {"faulted": found, "next": max(after, 0) + len(found), "total": self._ledger.faulted.total}
 
-    async def rules(self) -> RulesInForce:
-        return {"generation": self._in_force.generation, "rules": self._in_force.rules_in_force()}
-
-    async def source(self) -> str:
-        return self._source or await asyncio.to_thread(self._options.documents)
-
-    async def faults(self) -> FaultsInForce:
-        return self._in_force.faults_in_force()
-
-    async def phase(self) -> PhaseSettings:
-        return self._in_force.phase_in_force()
-
     # ---------------------------------------------------------------- changes
     async def replace(self, text: str | None) -> int:
         """Compile new rules and put them in force. Raises InvalidInput, and then the old ones stay."""
-        if text is None:
-            rules = await asyncio.to_thread(self._options.load)
-        else:
-            rules = await asyncio.to_thread(self._options.parse, text)
-        assert isinstance(rules, Rules)
+        rules = await self._read_rules(text)
         exported, before = Exported(rules, self._listen, self._further), (self._exported, self._in_force.rules)
 
         def use() -> None:
@@ -173,17 +144,6 @@ class EnvoyControl:
             raise
         self._source = text or ""
         return self._in_force.generation
-
-    async def switch_faults(self, enabled: bool) -> None:
-        await self._change(lambda: self._in_force.switch(enabled))
-
-    async def set_levels(self, key: str, levels: Levels) -> None:
-        now = self._in_force.levels
-        wanted = {**now, key: {**now.get(key, {}), **levels} if levels else {}}
-        await self._change(lambda: self._in_force.set_levels(wanted))
-
-    async def enter_phase(self, name: str, faults: bool, scale: dict[str, float]) -> None:
-        await self._change(lambda: self._in_force.enter(name, faults=faults, scale=scale))
 
     async def _change(self, change: Callable[[], None]) -> None:
         """Change what is in force, and wait until Envoy has taken it up. Raises InvalidInput if it refuses it."""
