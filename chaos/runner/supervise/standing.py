@@ -93,9 +93,10 @@ class Standing:
     @property
     def decided(self) -> bool:
         """Whether no verdict of the phase is open. Claims without traffic, and those with too many lost requests to
-        tell, keep it open for PATIENCE only."""
+        tell, keep it open for PATIENCE only, from when the first response can have come."""
         mine = self.of_phase(self.phase.name)
-        patient = time.monotonic() - self._phase_began < PATIENCE
+        # The load tells of requests once those that were sent with them have their responses, the delayed ones, too.
+        patient = time.monotonic() - self._phase_began < PATIENCE + self.plan.longest_answer
         return bool(mine) and all(each.verdict.decided or _settled(each, patient) for each in mine)
 
     def _state(self) -> State:
