@@ -21,7 +21,7 @@ from chaos.protocol.load_plan import Plan
 from chaos.protocol.worker_messages import Told
 
 DIGEST, PHASE, FINISH = "chaos_digest", "chaos_phase", "chaos_finish"
-MOST_DIGESTS = 400  # per second from all workers; a digest costs their master a quarter of a millisecond
+MOST_DIGESTS = 250  # per second from all workers; one, and a heartbeat with it, cost their master a millisecond
 HEARTBEAT, STATISTICS, RARELY = 1.0, 3.0, 60.0  # seconds between Locust's own messages
 POLL = 0.02  # seconds between a worker's checks of its clock
 EARLY = 0.05  # seconds by which a worker's digest comes before the master's
