@@ -12,6 +12,7 @@ from chaos.engines.istio.marks import Json
 from chaos.engines.istio.patch import Copied
 from chaos.faults import AbortFault, DelayFault, RuleFault
 from chaos.mesh.compile.rules import Rules
+from chaos.mesh.compile.summary import RuleInfo
 
 _OWN = 4  # parts of the key of a rule that is not a delegate's: virtualservice/namespace/name/index
 
@@ -28,9 +29,9 @@ def copies(rules: Rules, faults: Mapping[str, Sequence[RuleFault]], name: str) -
     return list(found.values())
 
 
-def delegated(rules: Rules) -> list[str]:
-    """Return the names of the rules of delegates, which no patch of a root reaches."""
-    return [info.name for info in rules.rules if not info.is_default and len(info.rule.base_key.split("/")) > _OWN]
+def delegated(rules: Rules) -> list[RuleInfo]:
+    """Return the rules of delegates, which no patch of a root reaches."""
+    return [info for info in rules.rules if not info.is_default and len(info.rule.base_key.split("/")) > _OWN]
 
 
 def fault(faults: Sequence[RuleFault]) -> Json:

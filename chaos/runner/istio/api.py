@@ -5,9 +5,10 @@ because dry runs, JSON Patch with tests and strict validation are its server's, 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import warnings
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -159,29 +160,21 @@ class Cluster:
                 return found
 
 
-class _errors:  # noqa: N801 - used as a block
-    """Turns what the library raises into Refused and EnvironmentFailed."""
+@contextlib.contextmanager
+def _errors(context: str) -> Iterator[None]:
+    """Turn what the library raises in the block into Refused and EnvironmentFailed."""
+    import httpx
+    import kr8s
 
-    def __init__(self, context: str):
-        self._context = context
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        import httpx
-        import kr8s
-
-        match error:
-            case kr8s.ServerError():
-                raise _refused(error, self._context) from None
-            case kr8s.APITimeoutError() | httpx.TimeoutException():
-                text = f"the API server of context {self._context} did not answer within {TIMEOUT:g} s"
-                raise EnvironmentFailed(text) from None
-            case (
-                httpx.HTTPError() | OSError() | RuntimeError()
-            ):  # the last one: kr8s has closed its connections to log in
-                raise EnvironmentFailed(f"the API server of context {self._context} does not answer: {error}") from None
+    try:
+        yield
+    except kr8s.ServerError as error:
+        raise _refused(error, context) from None
+    except (kr8s.APITimeoutError, httpx.TimeoutException):
+        text = f"the API server of context {context} did not answer within {TIMEOUT:g} s"
+        raise EnvironmentFailed(text) from None
+    except (httpx.HTTPError, OSError, RuntimeError) as error:  # the last one: kr8s has closed its connections to log in
+        raise EnvironmentFailed(f"the API server of context {context} does not answer: {error}") from None
 
 
 def _refused(error: kr8s.ServerError, context: str) -> Refused:

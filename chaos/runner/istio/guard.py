@@ -62,7 +62,7 @@ async def _remove(settings: Settings) -> int:
             async with await connect(settings.context, settings.namespace) as cluster:
                 if settings.patch:
                     await take_away(cluster, settings.marks)
-                await remove(cluster, settings.marks.name("overlay"), settings.marks.name("lease"))
+                await remove(cluster, settings.marks)
         except ChaosError:
             await asyncio.sleep(AGAIN)
         else:

@@ -79,21 +79,21 @@ class Installation(Renewed):
         await patiently(lambda: self._write(wanted))
 
     async def _write(self, wanted: Json) -> None:
-        if self.there:
-            await self.cluster.patch(ENVOY_FILTERS, self.marks.name("overlay"), {"spec": wanted["spec"]})
-            return
-        try:
-            await self.cluster.create(ENVOY_FILTERS, wanted)
-        except Refused as refused:
-            if refused.status != CONFLICT:
-                raise
-            # A try whose answer was lost has made it.
-            await self.cluster.patch(ENVOY_FILTERS, self.marks.name("overlay"), {"spec": wanted["spec"]})
+        if not self.there:
+            try:
+                await self.cluster.create(ENVOY_FILTERS, wanted)
+            except Refused as refused:
+                if refused.status != CONFLICT:  # else a try whose answer was lost has made it
+                    raise
+            else:
+                self.there = True
+                return
+        await self.cluster.patch(ENVOY_FILTERS, self.marks.name("overlay"), {"spec": wanted["spec"]})
         self.there = True
 
     async def end(self) -> None:
         """Take everything away."""
-        await remove(self.cluster, self.marks.name("overlay"), self.marks.name("lease"))
+        await remove(self.cluster, self.marks)
 
 
 async def patiently(call: Callable[[], Awaitable[T]]) -> T:
@@ -107,14 +107,13 @@ async def patiently(call: Callable[[], Awaitable[T]]) -> T:
             await asyncio.sleep(AGAIN)
 
 
-async def remove(cluster: Cluster, overlay_name: str, lease_name: str) -> bool:
-    """Delete a run's objects. Returns whether any was there. Raises EnvironmentFailed after it has tried all."""
-    found, trouble = False, None
-    for resource, name in ((ENVOY_FILTERS, overlay_name), (JOBS, lease_name)):
+async def remove(cluster: Cluster, marks: Marks) -> None:
+    """Delete a run's objects. Raises EnvironmentFailed after it has tried all."""
+    trouble = None
+    for resource, part in ((ENVOY_FILTERS, "overlay"), (JOBS, "lease")):
         try:
-            found |= await cluster.delete(resource, name)
+            await cluster.delete(resource, marks.name(part))
         except EnvironmentFailed as error:
             trouble = error
     if trouble is not None:
         raise trouble
-    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from chaos.engines.istio.copies import copies
 from chaos.engines.istio.marks import Json, Marks
@@ -47,7 +48,13 @@ class Patched(Renewed):
                 await change(
                     self.cluster,
                     found["metadata"]["name"],
-                    lambda now, copied=copied: patch(now, self.marks, copied, generation.number, generation.phase),  # type: ignore[misc]
+                    partial(
+                        patch,
+                        marks=self.marks,
+                        copied=copied,
+                        generation=generation.number,
+                        phase=generation.phase,
+                    ),
                 )
         self.there = True
 
@@ -71,7 +78,7 @@ async def take_away(cluster: Cluster, marks: Marks | None = None) -> list[str]:
 async def change(cluster: Cluster, name: str, wanted: Change) -> None:
     """Change a VirtualService as it is now. Raises EnvironmentFailed if others write so often that this cannot be
     done."""
-    for last in (*[False] * (TRIES - 1), True):
+    for _ in range(TRIES):
         live = await cluster.get(VIRTUAL_SERVICES, name)
         operations = wanted(live) if live is not None else []
         if not operations:
@@ -81,9 +88,8 @@ async def change(cluster: Cluster, name: str, wanted: Change) -> None:
         except Refused as refused:
             if refused.status not in _MOVED:
                 raise
-            if last:
-                text = f"VirtualService {name} could not be changed in {TRIES} tries: {refused}"
-                raise EnvironmentFailed(text) from None
+            trouble = refused
             await asyncio.sleep(AGAIN)
         else:
             return
+    raise EnvironmentFailed(f"VirtualService {name} could not be changed in {TRIES} tries: {trouble}")

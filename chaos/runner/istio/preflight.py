@@ -95,9 +95,8 @@ async def _preflight(
 
 def _delegated(rules: Rules) -> Iterator[Problem]:
     """Yield a problem for each rule of a delegate: a patch of the root does not reach it."""
-    names = delegated(rules)
-    for info in rules.rules:
-        if info.name in names and info.faults:
+    for info in delegated(rules):
+        if info.faults:
             text = f"{info.name} is a delegate's rule, which --patch does not copy; leave --patch out"
             yield Problem(info.location or Location("rules"), "", text, code="mesh")
 

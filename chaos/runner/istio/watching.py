@@ -4,6 +4,7 @@ meshes."""
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 
 from chaos.engines.istio.live import differences
@@ -32,17 +33,17 @@ async def changed_by_others(cluster: Cluster, installation: Installation | Patch
     )
 
 
-class _Changes:
+class _Changes(ABC):
     """What one watch looks at."""
 
+    @abstractmethod
     def known(self, items: list[Json]) -> str:
         """Take the objects as they are when a watch begins. Returns what is wrong since the one before, empty if
         nothing is."""
-        raise NotImplementedError
 
+    @abstractmethod
     def look(self, kind: str, live: Json) -> str:
         """Return what is wrong after a change, empty if nothing is."""
-        raise NotImplementedError
 
 
 class _Rules(_Changes):
