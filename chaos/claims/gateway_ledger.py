@@ -61,6 +61,11 @@ def met(counts: RuleCounters, fault: str) -> Tally:
     return Tally(count_of(fault, counts["faults"]), counts["requests"] - unknown_of(counts, fault))
 
 
+def reached(counts: RuleCounters, label: str) -> Tally:
+    """Return how much of what a rule forwarded, requests or connections, went to one destination."""
+    return Tally(counts["destinations"].get(label, 0), sum(counts["destinations"].values()))
+
+
 def drawn_for_left(counts: RuleCounters, fault: str) -> Tally:
     """Return how many of the clients that left had a kind of fault drawn, of all that left."""
     return Tally(count_of(fault, counts["left"]), sum(counts["left"].values()) - unknown_of(counts, fault))

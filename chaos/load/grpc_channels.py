@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,11 +19,10 @@ import grpc
 import grpc.experimental.gevent
 from locust.exception import StopUser
 
-from chaos.load.grpc_user import Answer, answer_of, make_room, metadata_of
+from chaos.load.grpc_user import Answer, answer_of, listener_credentials, make_room, metadata_of
 from chaos.load.sending import ID, SENDING, Sending
 from chaos.load.shared import Shared
 from chaos.loopback import is_loopback
-from chaos.protocol.load_plan import Plan
 from chaos.statuses import of_grpc
 
 AUTHORITY = "grpc.default_authority"
@@ -181,11 +179,6 @@ def identify_channels(shared: Shared) -> Channels:
 
     grpc.insecure_channel, grpc.secure_channel = insecure_channel, secure_channel
     return channels
-
-
-def listener_credentials(plan: Plan) -> Any:
-    """Return credentials by which the run's HTTPS listener is known."""
-    return grpc.ssl_channel_credentials(Path(plan.ca).read_bytes() if plan.ca is not None else None)
 
 
 def _led(target: str, options: Any, gateway: str) -> tuple[str, Any]:

@@ -311,4 +311,9 @@ def _credentials(plan: Plan) -> Any:
     """Return what a secure channel knows its server by; None where no task goes over TLS."""
     if all(urlsplit(task.url).scheme != "https" for task in plan.tasks if task.call is not None):
         return None
+    return listener_credentials(plan)
+
+
+def listener_credentials(plan: Plan) -> Any:
+    """Return credentials by which the run's HTTPS listener is known."""
     return grpc.ssl_channel_credentials(Path(plan.ca).read_bytes() if plan.ca is not None else None)

@@ -13,12 +13,11 @@ from chaos.claims.effects import PhaseEffects, short
 from chaos.claims.evidence import Evidence
 from chaos.claims.expectation import Expectation
 from chaos.claims.finding import Finding, Tally
-from chaos.claims.gateway_ledger import GatewayLedger
+from chaos.claims.gateway_ledger import GatewayLedger, reached
 from chaos.claims.observations import Outcome
 from chaos.claims.shares.judging import judge_share
 from chaos.claims.shares.sentences import share_of, target_of
 from chaos.formatting import count, exact, plural, share, spread
-from chaos.protocol.counters import RuleCounters
 from chaos.verify.planning import Requests
 from chaos.verify.verdict import Verdict
 
@@ -63,11 +62,7 @@ class ConnectionsClaim(Expectation):
         return None
 
     def drawn(self, ledger: GatewayLedger) -> Tally | None:
-        return ledger.tally(self.phase, self.rule, self._reached)
-
-    def _reached(self, counts: RuleCounters) -> Tally:
-        reached = counts["destinations"]
-        return Tally(reached.get(self.label, 0), sum(reached.values()))
+        return ledger.tally(self.phase, self.rule, lambda counts: reached(counts, self.label))
 
     def requests_needed(self, alpha: float) -> Requests | None:
         """Return None: how many connections there are depends on whoever opens them."""

@@ -12,7 +12,7 @@ from chaos.claims.effects import Effect, forwards, short
 from chaos.claims.evidence import Evidence
 from chaos.claims.expectation import Expectation
 from chaos.claims.finding import Finding, Tally
-from chaos.claims.gateway_ledger import GatewayLedger, Left
+from chaos.claims.gateway_ledger import GatewayLedger, Left, reached
 from chaos.claims.observations import Outcome
 from chaos.claims.shares.from_log import judge_logged
 from chaos.claims.shares.judging import judge_share
@@ -54,11 +54,7 @@ class DestinationClaim(Expectation):
         return outcome.destination == self.label
 
     def drawn(self, ledger: GatewayLedger) -> Tally | None:
-        return ledger.tally(self.phase, self.rule, self._forwarded)
-
-    def _forwarded(self, counts: RuleCounters) -> Tally:
-        reached = counts["destinations"]
-        return Tally(reached.get(self.label, 0), sum(reached.values()))
+        return ledger.tally(self.phase, self.rule, lambda counts: reached(counts, self.label))
 
     def left(self, ledger: GatewayLedger) -> Left | None:
         return ledger.left(self.phase, self.rule, self._left, FaultKind.ABORT)
