@@ -6,7 +6,7 @@ import secrets
 import sys
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,25 @@ from chaos.runner.plan.engines import Engine, EngineName
 
 if TYPE_CHECKING:
     from chaos.runner.istio.settings import Settings
+
+
+EnvoyProgram = Annotated[
+    str | None,
+    typer.Option("--envoy", metavar="PATH", help="The program of --engine envoy; else ENVOY, or the one found."),
+]
+Context = Annotated[
+    str | None, typer.Option(metavar="NAME", help="The context of --engine istio, as the kubeconfig calls it.")
+]
+Namespace = Annotated[
+    str | None,
+    typer.Option("--namespace", "-n", metavar="NAME", help="The namespace of --engine istio; else the context's."),
+]
+Patch = Annotated[
+    bool,
+    typer.Option(
+        "--patch", help="Where EnvoyFilters are not allowed: copy routes of VirtualServices, with --engine istio."
+    ),
+]
 
 
 class Scope(StrEnum):
@@ -41,10 +60,12 @@ def chosen_engine(name: EngineName, envoy: str | None, mesh: MeshOptions) -> Eng
 
     if name is EngineName.ISTIO:
         return istio_engine(_settings(mesh))
-    for option, value in (("--context", mesh.context), ("--namespace", mesh.namespace)):
-        if value is not None:
-            raise InvalidInput.of(option, "belongs to --engine istio")
-    for option, given in (("--scope", mesh.scope is not Scope.RUN), ("--patch", mesh.patch)):
+    for option, given in (
+        ("--context", mesh.context is not None),
+        ("--namespace", mesh.namespace is not None),
+        ("--scope", mesh.scope is not Scope.RUN),
+        ("--patch", mesh.patch),
+    ):
         if given:
             raise InvalidInput.of(option, "belongs to --engine istio")
     if mesh.gateway is not None and name is not EngineName.GATEWAY:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chaos.cli.engine import MeshOptions, chosen_engine
+from chaos.cli.engine import Context, EnvoyProgram, MeshOptions, Namespace, Patch, chosen_engine
 from chaos.cli.output import print_problems, say, say_json
 from chaos.errors import EnvironmentFailed
 from chaos.runner.plan.engines import EngineName
@@ -31,23 +31,11 @@ def plan(
     engine: Annotated[
         EngineName, typer.Option(help="What would carry out the rules, as in chaos run.")
     ] = EngineName.GATEWAY,
-    envoy: Annotated[
-        str | None, typer.Option(metavar="PATH", help="The program of --engine envoy; else ENVOY, or the one found.")
-    ] = None,
+    envoy: EnvoyProgram = None,
     gateway: Annotated[str | None, typer.Option(metavar="URL", help="The entry to the mesh of --engine istio.")] = None,
-    context: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The context of --engine istio, as the kubeconfig calls it.")
-    ] = None,
-    namespace: Annotated[
-        str | None,
-        typer.Option("--namespace", "-n", metavar="NAME", help="The namespace of --engine istio; else the context's."),
-    ] = None,
-    patch: Annotated[
-        bool,
-        typer.Option(
-            "--patch", help="Where EnvoyFilters are not allowed: copy routes of VirtualServices, with --engine istio."
-        ),
-    ] = False,
+    context: Context = None,
+    namespace: Namespace = None,
+    patch: Patch = False,
     probe: Annotated[
         bool | None,
         typer.Option(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chaos.cli.engine import MeshOptions, Scope, chosen_engine
+from chaos.cli.engine import Context, EnvoyProgram, MeshOptions, Namespace, Patch, Scope, chosen_engine
 from chaos.cli.output import say, say_json, say_lines, writing
 from chaos.runner.plan.engines import EngineName
 
@@ -49,25 +49,13 @@ def run(
             "replay repeats."
         ),
     ] = EngineName.GATEWAY,
-    envoy: Annotated[
-        str | None, typer.Option(metavar="PATH", help="The program of --engine envoy; else ENVOY, or the one found.")
-    ] = None,
-    context: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The context of --engine istio, as the kubeconfig calls it.")
-    ] = None,
-    namespace: Annotated[
-        str | None,
-        typer.Option("--namespace", "-n", metavar="NAME", help="The namespace of --engine istio; else the context's."),
-    ] = None,
+    envoy: EnvoyProgram = None,
+    context: Context = None,
+    namespace: Namespace = None,
     scope: Annotated[
         Scope, typer.Option(help="Whose requests meet the faults of --engine istio: the run's own, or everybody's.")
     ] = Scope.RUN,
-    patch: Annotated[
-        bool,
-        typer.Option(
-            "--patch", help="Where EnvoyFilters are not allowed: copy routes of VirtualServices, with --engine istio."
-        ),
-    ] = False,
+    patch: Patch = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether everybody's requests are meant.")] = False,
     ui: Annotated[bool, typer.Option("--ui", help="Serve Locust's web UI, with a Faults tab.")] = False,
     ui_port: Annotated[int, typer.Option(metavar="PORT", min=0, max=65535, help="Port of the web UI.")] = 8089,
