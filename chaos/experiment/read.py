@@ -25,13 +25,15 @@ from chaos.mesh.model.resources import Resources
 from chaos.mesh.read.documents import read_resources
 from chaos.mesh.read.shape import validate_model
 from chaos.mesh.source.document import Document, Documents, Path, field_path, read_documents
+from chaos.policies.check import match_problems
+from chaos.policies.read import PolicyRead, read_policies, split_policies
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
     """Everything that was read. `document` is the Experiment document as written, None if there is none, so that its
     defaults apply; in `experiment` the variables of the environment have been replaced, whose values are `used`.
-    `files` are without the documents that hold tests alone, which are in `tests`; `attached` are the files of bodies,
+    `files` are without those of `tests` and `policies`; `attached` are the files of bodies,
     by their names as written. `feeder` has the rows of spec.load.feeder, and `fed` the texts of the tasks in which
     columns stand, of which the experiment has the first row's values."""
 
@@ -45,6 +47,7 @@ class Reading:
     used: Mapping[str, str] = field(repr=False, default_factory=dict)
     attached: Mapping[str, Attached] = field(repr=False, default_factory=dict)
     tests: tuple[TestsRead, ...] = field(repr=False, default=())
+    policies: tuple[PolicyRead, ...] = field(repr=False, default=())
     feeder: FeederFile | None = field(repr=False, default=None)
     fed: Mapping[Path, Pieces] = field(repr=False, default_factory=dict)
 
@@ -101,6 +104,11 @@ def read_experiment(
     more, found = _resources_named(experiment, document, load, texts)
     problems += found
     files += more
+    parted_policies = [split_policies(each) for each in files]
+    files = [file for file, _ in parted_policies]
+    policies, found = read_policies(document for _, documents in parted_policies for document in documents)
+    problems += found
+    problems += match_problems(policies)
     parted = [split(each) for each in files]
     files = [file for file, _ in parted]
     tests, found = read_tests(document for _, documents in parted for document in documents)
@@ -122,6 +130,7 @@ def read_experiment(
         expansion.used,
         attached,
         tests,
+        policies,
         feeder,
         expansion.fed,
     )

@@ -13,6 +13,7 @@ from chaos.experiment.routing_test import RoutingTest
 from chaos.mesh.model.message import Message, Metadata
 from chaos.mesh.model.schema import model_schema
 from chaos.mesh.read.kinds import GATEWAY_API, GROUP, KINDS, OURS, POLICIES, VERSIONS, model_of
+from chaos.policies.model import FaultPolicy
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -20,7 +21,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 def experiment_schema() -> dict[str, Any]:
     """Return the schema, with a condition on `kind` for each kind of document, so that errors refer to that kind."""
     definitions: dict[str, Any] = {}
-    for model in (Experiment, RoutingTest):
+    for model in (Experiment, RoutingTest, FaultPolicy):
         own = _definition(model, definitions)
         own["required"] = sorted({"apiVersion", "kind", *own.get("required", ())})
         definitions[model.__name__] = own

@@ -61,6 +61,8 @@ class Draws(Protocol):
     @property
     def split(self) -> float: ...
     def mirror(self, index: int) -> float: ...
+    def apart(self, purpose: str) -> float:
+        """Return a number for a purpose of one's own."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

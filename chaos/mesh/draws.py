@@ -43,6 +43,10 @@ class KeyedDraws:
             return ((self._words or self._hash())[1] >> 11) * _SCALE
         return self._apart(b"fault %b " % kind.encode())
 
+    def apart(self, purpose: str) -> float:
+        """Return the draw for a purpose of one's own."""
+        return self._apart(b"for %b " % purpose.encode())
+
     @property
     def split(self) -> float:
         return ((self._words or self._hash())[2] >> 11) * _SCALE
@@ -89,3 +93,6 @@ class FixedDraws:
 
     def mirror(self, index: int) -> float:
         return self.mirrors[index] if index < len(self.mirrors) else 0.0
+
+    def apart(self, purpose: str) -> float:
+        return self.others.get(purpose, 0.0)

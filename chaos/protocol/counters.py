@@ -58,9 +58,21 @@ class LogInfo(TypedDict):
     trouble: str
 
 
+class PolicyCounters(TypedDict):
+    """What the gateway counted of one policy in one phase, while it was in force: of `targeted` requests (or attempts)
+    `met` its fault; `full` were spared because as many as allowed were under it already. Of clients that left before
+    they could see anything, `left_met` were to meet it, of `left` in all."""
+
+    targeted: int
+    met: int
+    full: int
+    left: int
+    left_met: int
+
+
 class GatewayCounters(TypedDict):
     """`GET /counters`: per phase and rule key, summed over all workers; `by_hand` as in `GET /faults`. Older gateways
-    do not say it. `log` is there when they come from an access log."""
+    do not say it. `log` is there when they come from an access log; `policies` has those of each phase by name."""
 
     generation: int
     seconds: float
@@ -71,6 +83,7 @@ class GatewayCounters(TypedDict):
     unmatched: int
     by_hand: NotRequired[list[str]]
     log: NotRequired[LogInfo | None]
+    policies: NotRequired[dict[str, dict[str, PolicyCounters]]]
 
 
 class FaultedRequest(TypedDict):

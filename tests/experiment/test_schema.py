@@ -29,7 +29,7 @@ def references(value: Any) -> Iterator[str]:
 
 def test_each_kind_has_a_condition_of_its_own() -> None:
     """So that an error speaks of the kind that was meant."""
-    kinds = ["Experiment", "RoutingTest", *KINDS]
+    kinds = ["Experiment", "RoutingTest", "FaultPolicy", *KINDS]
     assert SCHEMA["properties"]["kind"]["anyOf"][0]["enum"] == kinds
     conditions = [each for each in SCHEMA["allOf"] if "kind" in each["if"]["properties"]]
     assert [(each["if"]["properties"]["kind"]["const"], each["then"]["$ref"]) for each in conditions] == [

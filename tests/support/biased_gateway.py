@@ -30,6 +30,9 @@ class BiasedDraws:
     def split(self) -> float:
         return self.draws.split
 
+    def apart(self, purpose: str) -> float:
+        return self.draws.apart(purpose)
+
     def mirror(self, index: int) -> float:
         return self.draws.mirror(index)
 

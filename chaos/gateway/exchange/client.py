@@ -7,6 +7,17 @@ from collections.abc import Collection
 from typing import Protocol
 
 from chaos.gateway.state.worker_state import WorkerState
+from chaos.mesh.decision import Reply
+
+
+class Exchanging(Protocol):
+    """What a connection says to the exchange whose turn it is."""
+
+    def progressed(self) -> None: ...
+    def client_full(self) -> None: ...
+    def client_drained(self) -> None: ...
+    def cancel(self) -> None: ...
+    def refuse(self, reply: Reply) -> None: ...
 
 
 class Client(Protocol):
@@ -16,7 +27,10 @@ class Client(Protocol):
     transport: asyncio.Transport
     remote: bytes  # the client's address
     local: bytes  # this proxy's own address, as the client sees it
-    full: bool  # the client does not read: write no more than what is in flight
+
+    @property
+    def full(self) -> bool:
+        """Whether the client does not read: write no more than what is in flight."""
 
     @property
     def waiting(self) -> Collection[object]:
@@ -32,6 +46,12 @@ class Client(Protocol):
 
     def cut(self) -> None:
         """Close, so that the client learns that its response cannot be completed."""
+
+    def reset(self) -> None:
+        """Reset the connection (TCP RST), whatever has been written and not sent."""
+
+    def hand_over(self, to: Exchanging) -> None:
+        """Let another object have what the connection has to say to the exchange, until its response is over."""
 
     def become_tunnel(self, protocol: asyncio.Protocol) -> bytes:
         """Hand the transport to another protocol. Returns the bytes that were read after the request for it."""

@@ -7,7 +7,9 @@ Trailers are counted against the limit of a head and not kept: Istio does not en
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections import deque
+from struct import pack
 from typing import Any, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
@@ -23,8 +25,10 @@ from chaos.gateway.exchange.admission import (
     upgrade_of,
     without,
 )
+from chaos.gateway.exchange.client import Exchanging
 from chaos.gateway.exchange.exchange import Exchange
 from chaos.gateway.exchange.plain_heads import PlainRequest, plain_request
+from chaos.gateway.exchange.policed import PolicedExchange
 from chaos.gateway.exchange.wire import HTTP2_REFUSAL, METHODS
 from chaos.gateway.state.worker_state import BEAT_SECONDS, WorkerState
 from chaos.gateway.upstream.connection import HIGH_WATER
@@ -33,6 +37,7 @@ from chaos.mesh.decision import Headers
 MAX_WAITING = 32  # pipelined requests kept before reading pauses
 IDLE_SECONDS = 3600.0  # without a request (Envoy's idle_timeout)
 HEAD_SECONDS = 300.0  # for a request's head to arrive
+NO_LINGER = pack("ii", 1, 0)  # a struct linger with which a close is a reset
 LINGER_SECONDS = 1.0  # after a last response to a client that may still be sending (Envoy's delayed_close_timeout)
 
 _BODY, _UPSTREAM, _PIPELINE, _EARLY = 1, 2, 4, 8  # reasons for not reading
@@ -47,7 +52,7 @@ class Downstream(asyncio.Protocol):
     full = False  # the client does not read: write no more than what is in flight
     closing = False  # whatever still arrives is ignored
     deaf = False  # what arrives cannot be parsed, or must not be: a response that says so is due
-    current: Exchange | None = None  # whose turn it is
+    current: Exchanging | None = None  # whose turn it is
     receiving: Exchange | None = None  # whose request has not arrived completely
     beat = 0  # the worker's beat when this connection last read or wrote
 
@@ -95,7 +100,8 @@ class Downstream(asyncio.Protocol):
         response."""
         method, target, headers, fields = plain
         authority = fields.get(b"host")
-        exchange = self.current = Exchange(self, method, target, authority, headers, fields)
+        kind = PolicedExchange if self.worker.policing.any else Exchange
+        exchange = self.current = kind(self, method, target, authority, headers, fields)
         if authority not in self.worker.authorities:
             check_form(exchange, authority)
         exchange.begin()
@@ -155,7 +161,8 @@ class Downstream(asyncio.Protocol):
             target, authority, scheme = other_form(target, authority)
         parser, worker = self._parser, self.worker
         method = parser.get_method()
-        exchange = self.receiving = Exchange(self, method, target, authority, headers, fields)
+        kind = PolicedExchange if worker.policing.any else Exchange
+        exchange = self.receiving = kind(self, method, target, authority, headers, fields)
         if scheme:
             exchange.request.url_scheme = scheme
             if scheme == b"https" and worker.replaces_ids:  # a gateway knows that it does not speak TLS here
@@ -354,6 +361,19 @@ class Downstream(asyncio.Protocol):
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.worker.after(LINGER_SECONDS, self.transport.abort)
+
+    def reset(self) -> None:
+        """Reset the connection (TCP RST): what has been written and not sent is dropped."""
+        self.current = None
+        self.closing = True
+        own = self.transport.get_extra_info("socket")
+        if own is not None:
+            own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+        self.transport.abort()
+
+    def hand_over(self, to: Exchanging) -> None:
+        """Let another object have what the connection has to say to the exchange, until its response is over."""
+        self.current = to
 
     def cut(self) -> None:
         """Close, so that the client learns that its response cannot be completed."""

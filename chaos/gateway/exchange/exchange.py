@@ -51,6 +51,7 @@ from chaos.gateway.upstream.pool import Host, Pool
 from chaos.mesh.decision import (
     DELAY_INJECTED,
     Decision,
+    Draws,
     Failure,
     Forward,
     Headers,
@@ -149,8 +150,11 @@ class Exchange:
         if self.refusal is not None:
             self._reply(self.refusal)
             return
+        self._decide(self._worker.draws(self.draw_id))
+
+    def _decide(self, draws: Draws) -> None:
         worker = self._worker
-        decision = self.decision = worker.decide(self.request, worker.draws(self.draw_id))
+        decision = self.decision = worker.decide(self.request, draws)
         ledger = self._ledger = worker.phase.ledger(decision.rule)
         ledger.count(decision)
         if decision.fault:

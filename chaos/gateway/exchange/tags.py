@@ -1,4 +1,4 @@
-"""The x-chaos response headers: a request's rule, destination, phase, drawn fault and number of attempts."""
+"""The x-chaos response headers: a request's rule, destination, phase, drawn fault, policies and number of attempts."""
 
 from __future__ import annotations
 
@@ -21,6 +21,11 @@ def own_tags(ledger: Ledger, fault: str, attempts: int) -> bytes:
     if not ledger.tagged:
         return b""
     return _fault_line(fault) + (b"x-chaos-attempts: %d\r\n" % attempts if attempts > 1 else b"")
+
+
+def policy_line(tagged: bool, names: list[str]) -> bytes:
+    """Return the tag that names the policies whose faults a request has met, as a header line."""
+    return b"x-chaos-policy: %b\r\n" % ",".join(names).encode() if tagged else b""
 
 
 @cache

@@ -11,7 +11,7 @@ from collections import defaultdict
 from typing import cast
 
 from chaos.mesh.decision import Decision, Forward, Headwork, Reply, Rule
-from chaos.protocol.counters import GatewayCounters, RuleCounters
+from chaos.protocol.counters import GatewayCounters, PolicyCounters, RuleCounters
 from chaos.protocol.tags import encode_tag
 
 _SUMS = (
@@ -125,6 +125,7 @@ class Phase:
         self.tagged = tagged
         self._by_key: dict[str, Ledger] = {}
         self.unmatched = Ledger("", self._tags(""), tagged)
+        self.policed = Ledger("", self._tags(""), tagged)  # of requests that a policy answers in place of the rules
         self._by_rule: dict[Rule | None, Ledger] = {None: self.unmatched}
 
     def ledger(self, rule: Rule | None) -> Ledger:
@@ -176,7 +177,18 @@ def merge(reports: list[GatewayCounters]) -> GatewayCounters:
         "phases": phases,
         "unmatched": sum(each["unmatched"] for each in reports),
         "by_hand": list(dict.fromkeys(text for each in reports for text in each.get("by_hand", ()))),
+        "policies": _merged_policies(reports),
     }
+
+
+def _merged_policies(reports: list[GatewayCounters]) -> dict[str, dict[str, PolicyCounters]]:
+    merged: dict[str, dict[str, PolicyCounters]] = {}
+    for report in reports:
+        for phase, policies in report.get("policies", {}).items():
+            into = merged.setdefault(phase, {})
+            for name, counts in policies.items():
+                into[name] = cast(PolicyCounters, _added(into[name], counts)) if name in into else counts
+    return merged
 
 
 def _sum(one: RuleCounters, other: RuleCounters) -> RuleCounters:

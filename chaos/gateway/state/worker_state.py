@@ -16,10 +16,12 @@ from chaos.gateway.exchange.wire import empty, refusal
 from chaos.gateway.state.counters import Phase
 from chaos.gateway.state.faulted import Faulted
 from chaos.gateway.state.in_force import InForce, RuleSet
+from chaos.gateway.state.policing import Policing
 from chaos.gateway.state.repeats import Repeats
 from chaos.gateway.upstream.pool import IDLE_SECONDS, Pool
 from chaos.mesh.decision import Cluster, Draws
 from chaos.mesh.draws import keyed_draws
+from chaos.policies.compiled import policies_of
 from chaos.protocol.counters import GatewayCounters
 
 BEAT_SECONDS = 5.0  # how often connections are checked for idleness
@@ -61,6 +63,9 @@ class Scaled:
     def mirror(self, index: int) -> float:
         return self._draws.mirror(index)
 
+    def apart(self, purpose: str) -> float:
+        return self._draws.apart(purpose)
+
 
 class WorkerState(InForce):
     """The shared state of one worker; it is the `worker` of everything in the gateway.
@@ -81,6 +86,8 @@ class WorkerState(InForce):
         self.authorities: set[bytes] = set()  # found to be well-formed, so that each is checked once
         self.faulted = Faulted()
         self.phases: dict[str, Phase] = {}
+        self._policed: str | None = None  # the phase that policies were told of last
+        self.policing = Policing(self.now)
         super().__init__(rules)
         self._pools: dict[Cluster, Pool] = {}
         self._pools_by_name: dict[str, Pool] = {}
@@ -94,6 +101,7 @@ class WorkerState(InForce):
     def use(self, rules: RuleSet) -> None:
         """Put these rules in force, as they are written: levels set by hand end. Requests already decided go on as
         decided; counters continue by rule key."""
+        self.policing.use(policies_of(rules))
         super().use(rules)
         self._pools = {}
         for phase in self.phases.values():
@@ -108,6 +116,8 @@ class WorkerState(InForce):
         changed = self.changed_faults()
         self.decide = (self.rules.with_faults(changed) if changed else self.rules).decide
         self.phase = self._counts_of(self.counted_under)
+        self.policing.enter(self.counted_under, on=self.faults, anew=self._entered != self._policed)
+        self._policed = self._entered
         scale, keyed = self.scale_in_force(), self._keyed
         keyed.forget()
         as_ruled = all(factor == 1.0 for factor in scale.values())
@@ -157,6 +167,7 @@ class WorkerState(InForce):
             "phases": {name: phase.as_json() for name, phase in self.phases.items()},
             "unmatched": sum(phase.unmatched.requests for phase in self.phases.values()),
             "by_hand": self.by_hand(),
+            "policies": self.policing.as_json(),
         }
 
     # ------------------------------------------------------------------------------------------ time

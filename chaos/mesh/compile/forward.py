@@ -96,6 +96,9 @@ class _NoDraws:
     def mirror(self, index: int) -> float:
         return 1.0 - 1e-16
 
+    def apart(self, purpose: str) -> float:
+        return 1.0
+
 
 def again(make: MakeForward) -> Callable[[Request], Forward]:
     """Return a function that makes a request's Forward once more, from the request alone."""

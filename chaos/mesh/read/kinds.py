@@ -18,7 +18,7 @@ VERSIONS = ("v1", "v1beta1", "v1alpha3")
 KINDS = ("VirtualService", "DestinationRule", "ServiceEntry", "Gateway", "Sidecar")
 SERVICE = "Service"  # Kubernetes' own: it says which ports a host has and what they speak
 EXPERIMENT = "chaos/v1alpha1"
-OURS = {"Experiment": "an Experiment", "RoutingTest": "a RoutingTest"}
+OURS = {"Experiment": "an Experiment", "RoutingTest": "a RoutingTest", "FaultPolicy": "a FaultPolicy"}
 """Our own kinds, which say nothing of the mesh, with their articles."""
 WORKLOADS = {
     "Pod": "v1", "Deployment": "apps", "StatefulSet": "apps", "DaemonSet": "apps", "ReplicaSet": "apps", "Job": "batch",

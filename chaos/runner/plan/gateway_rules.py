@@ -19,6 +19,7 @@ from chaos.experiment.services import Addresses, proxy_of
 from chaos.mesh.compile.rules import Rules, compile_rules
 from chaos.mesh.model.resources import Resource
 from chaos.mesh.model.virtual_service import VirtualService
+from chaos.policies.compiled import compile_policies, policed
 from chaos.protocol.gateway_plan import GatewayPlan
 from chaos.runner.plan.checked import Prepared, check, prepare
 from chaos.runner.plan.files import read_text
@@ -98,7 +99,8 @@ def compiled(prepared: Prepared, addresses: Addresses) -> Rules:
     prepared.require()
     reading = prepared.reading
     registry = prepared.registry(_with_stand_ins(prepared, addresses))
-    return compile_rules(reading.resources, registry, proxy_of(reading))
+    rules = compile_rules(reading.resources, registry, proxy_of(reading))
+    return policed(rules, compile_policies(reading.policies, rules))
 
 
 def _allowed_beyond(prepared: Prepared, own: Prepared) -> Iterator[Problem]:

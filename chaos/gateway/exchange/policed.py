@@ -1,0 +1,211 @@
+"""An exchange whose request may meet the faults of policies: in front of the rules, and at each attempt upstream.
+
+Only gateways with a FaultPolicy have such exchanges; in front of the rules means that a request which is answered by a
+policy is none that a rule counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from chaos.gateway.exchange import states
+from chaos.gateway.exchange.attempt import Attempt
+from chaos.gateway.exchange.exchange import Exchange
+from chaos.gateway.exchange.shaped import Shaped
+from chaos.gateway.exchange.tags import policy_line
+from chaos.gateway.state.policing import Met
+from chaos.gateway.upstream.connection import Upstream
+from chaos.gateway.upstream.pool import Host
+from chaos.mesh.decision import Decision, DirectResponse, Draws, Failure, Reply
+from chaos.mesh.headers.grpc import is_grpc
+from chaos.mesh.headers.local_reply import render
+from chaos.policies.fault import Answer, Happening
+from chaos.policies.steps import End
+
+HandOver = Callable[[Upstream], None] | None
+
+
+class PolicedExchange(Exchange):
+    """An Exchange in a gateway with policies. `_met` are those that its request is about, met or spared."""
+
+    __slots__ = ("_attempt_met", "_draws", "_is_decided", "_met", "_shaped")
+
+    _draws: Draws
+
+    def begin(self) -> None:
+        """Draw the faults of policies, then decide and act."""
+        self._met: list[Met] = []
+        self._attempt_met: list[Met] = []
+        self._shaped: Shaped | None = None
+        self._is_decided = False
+        if self.refusal is not None:
+            self._reply(self.refusal)
+            return
+        worker = self._worker
+        self._draws = worker.draws(self.draw_id)
+        self._met = worker.policing.meet(self.request, self._draws)
+        happenings = [each.happening for each in self._met if each.happening is not None]
+        if not happenings:
+            self._go(None)
+            return
+        self._note(self._met)
+        stages = [each.stage for each in happenings if each.stage is not None]
+        line = policy_line(worker.tagged, [each.policy.name for each in self._met if each.happening is not None])
+        self._shaped = Shaped(self.client, self, stages, line, self.request.method == b"HEAD")
+        self.client = self._shaped
+        if self.body is not None:
+            self._shaped.meter(self.body.size)
+        instead = next((each.instead for each in happenings if each.instead is not None), None)
+        wait = sum(each.wait for each in happenings)
+        if wait:
+            self._timer = worker.after(wait, self._go, instead)
+        else:
+            self._go(instead)
+
+    def received(self, data: bytes) -> None:
+        """Take a piece of the body."""
+        super().received(data)
+        if self.state is not states.WAITING and self._shaped is not None:
+            self._shaped.meter(len(data))
+
+    def _note(self, met: list[Met]) -> None:
+        for each in met:
+            if each.happening is not None:
+                policy, worker = each.policy, self._worker
+                phase = worker.phase.name
+                worker.faulted.record(phase, self.draw_id, self.request, policy.key, policy.fault.kind)
+
+    def _go(self, instead: Answer | End | None) -> None:
+        """Let the rules decide, or do what a policy does in their place."""
+        self._timer = None
+        self._is_decided = True
+        if instead is None:
+            self._decide(self._draws)
+        elif isinstance(instead, End):
+            self._ledger = self._worker.phase.policed
+            self.decision = Decision(DirectResponse(_NOTHING))
+            self._end_without_response(instead)
+        else:
+            self._ledger = self._worker.phase.policed
+            self.decision = Decision(DirectResponse(self._made(instead)))
+            self.act()
+
+    def _made(self, answer: Answer) -> Reply:
+        headers = list(answer.headers)
+        server = self._worker.rules.server_name
+        return render(answer.status, answer.body, headers, server, grpc=is_grpc(self.request))
+
+    def _end_without_response(self, end: End) -> None:
+        if end is End.SILENCE:
+            self._enter(states.DELAYED)  # until the client leaves
+            return
+        client = self.client
+        self._end()
+        if end is End.RESET:
+            client.reset()
+        else:
+            client.cut()
+
+    # ------------------------------------------------------------------------------------------ attempts
+
+    def _attempt(self, host: Host) -> None:
+        number = self._attempts + 1
+        met = self._attempt_met = self._worker.policing.attempt(self.request, self._draws, number)
+        happening = next((each.happening for each in met if each.happening is not None), None)
+        if happening is None:
+            super()._attempt(host)
+            return
+        self._note(met)
+        self._attempts = number
+        attempt = self.attempt = Attempt(self, host, self._ledger, self._forward_to.retry)
+        self._enter(states.CONNECTING)
+        if self.body is None or self.body.complete:
+            attempt.limit(self._worker.after)
+        if happening.wait:
+            self._worker.after(happening.wait, self._under_fault, attempt, happening)
+        else:
+            self._under_fault(attempt, happening)
+
+    def _under_fault(self, attempt: Attempt, happening: Happening) -> None:
+        """Let a policy have the attempt end, or, after its wait, send it."""
+        if self.attempt is not attempt:
+            return  # it has timed out meanwhile
+        instead = happening.instead
+        if instead is None:
+            connection = attempt.host.acquire(attempt)
+            if connection is not None:
+                attempt.connection = connection
+                self.attempt_connected(attempt, connection)
+            return
+        self._enter(states.SENT)
+        self._ledger.upstream_requests += 1
+        if self.body is not None:
+            self.body.take()  # it counts as sent, so that it is sent again by a retry
+        if isinstance(instead, Answer):
+            self._answered_by_policy(attempt, self._made(instead))
+        elif instead is not End.SILENCE:
+            self.attempt_failed(attempt, Failure.RESET, Failure.RESET.value)
+
+    def _answered_by_policy(self, attempt: Attempt, reply: Reply) -> None:
+        attempt.answered(reply.status)
+        if attempt.is_retriable(reply.status, list(reply.headers), True) and self._may_retry():
+            self._back_off(attempt)
+        else:
+            self._ledger.answered += 1
+            self._reply(reply)
+
+    def _end_attempt(self, attempt: Attempt, hand_over: HandOver = None) -> None:
+        self._release(self._attempt_met)
+        super()._end_attempt(attempt, hand_over)
+
+    # ------------------------------------------------------------------------------------------ the end
+
+    def _release(self, met: list[Met]) -> None:
+        for each in met:
+            if each.happening is not None:
+                self._worker.policing.release(each)
+        met.clear()
+
+    def _end(self, hand_over: HandOver = None) -> None:
+        super()._end(hand_over)
+        self._release(self._attempt_met)
+        if self._shaped is None:
+            self._release(self._met)
+
+    def cancel(self) -> None:
+        """End the exchange because the client is gone."""
+        if self.state is not states.ANSWERING:
+            for each in self._met:
+                each.count_left()
+        if self._is_decided or self.refusal is not None:
+            super().cancel()
+        else:
+            self._end()
+        if self._shaped is not None:
+            self._shaped.cancel()
+
+    # ------------------------------------------------------------------------------------------ its shaped response
+
+    def client_drained(self) -> None:
+        """Go on with what waits; what is then read of upstream depends on it."""
+        if self._shaped is None:
+            super().client_drained()
+        else:
+            self._shaped.client_drained()
+            if not self._shaped.full:
+                super().client_drained()
+
+    def upstream_may_go_on(self) -> None:
+        """Read more of upstream's response."""
+        super().client_drained()
+
+    def cut_by_policy(self, end: End) -> None:
+        """End what is still under way: a fault has ended the response."""
+        if self.state is not states.DONE:
+            self._end()
+
+    def response_over(self) -> None:
+        """Learn that nothing more will happen to the client's response."""
+        self._release(self._met)
+
+
+_NOTHING = Reply(200, ())

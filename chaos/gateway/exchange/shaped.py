@@ -1,0 +1,228 @@
+"""The client's connection while one response passes the faults of policies: what is written waits, is changed, or ends.
+
+It stands between an exchange and the connection, and is a Client for the one and an exchange for the other: the
+connection turns to its next request only when the last step has been carried out, which may be long after the exchange
+has ended. What waits here is bounded, because the exchange is asked to pause, as by a client that does not read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any, Protocol
+
+from chaos.gateway.exchange.client import Client, Exchanging
+from chaos.gateway.exchange.passing import Passing
+from chaos.gateway.upstream.connection import HIGH_WATER
+from chaos.mesh.decision import Reply
+from chaos.policies.steps import End, Pause, Stage, Step
+
+
+class Shaping(Protocol):
+    """The exchange whose response it is."""
+
+    def client_full(self) -> None: ...
+    def upstream_may_go_on(self) -> None:
+        """Read more of upstream's response."""
+
+    def cut_by_policy(self, end: End) -> None:
+        """End what is still under way: a fault has ended the response."""
+
+    def response_over(self) -> None:
+        """Learn that nothing more will happen to the client's response."""
+
+
+class Shaped:
+    """A Client for one exchange; `connection` is the client's own."""
+
+    def __init__(self, connection: Client, exchange: Shaping, stages: Sequence[Stage], line: bytes, head_only: bool):
+        self.connection = connection
+        self.worker, self.remote, self.local = connection.worker, connection.remote, connection.local
+        self.transport: Any = self  # what an exchange does with it is write, and ask who is connected
+        self._exchange = exchange
+        self._passing = Passing(stages, line, head_only=head_only)
+        self._upload = min((each.upload for each in stages if each.upload is not None), default=None)
+        self._steps: deque[tuple[Iterator[Step], int]] = deque()
+        self._last: Callable[[], None] | None = None  # what the exchange wants done after its last byte
+        self._held = 0  # bytes that wait
+        self._paused: asyncio.TimerHandle | None = None
+        self._taking: asyncio.TimerHandle | None = None  # until when the request's body is not read
+        self._wants_hold = False
+        self._told_full = self._at_work = self.over = False
+
+    # ------------------------------------------------------------------------------------------ for the exchange
+
+    @property
+    def full(self) -> bool:
+        """Whether no more should be written: too much waits here, or the client does not read."""
+        return self._held > HIGH_WATER or self.connection.full
+
+    @property
+    def waiting(self) -> Collection[object]:
+        return self.connection.waiting
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self.connection.transport.get_extra_info(name, default)
+
+    def write(self, data: bytes) -> None:
+        if self.over:
+            return
+        self._steps.append((self._passing.take(data), len(data)))
+        self._held += len(data)
+        self._work()
+        if self.full and not self._told_full and not self.over:
+            self._told_full = True
+            self._exchange.client_full()
+
+    def exchange_done(self) -> None:
+        self._finally(self.connection.exchange_done)
+
+    def finish(self, *, linger: bool) -> None:
+        self._finally(lambda: self.connection.finish(linger=linger))
+
+    def cut(self) -> None:
+        self._finally(self.connection.cut)
+
+    def reset(self) -> None:
+        self._finally(self.connection.reset)
+
+    def hand_over(self, to: Exchanging) -> None:
+        self.connection.hand_over(to)
+
+    def become_tunnel(self, protocol: asyncio.Protocol) -> bytes:
+        self._be_over()
+        return self.connection.become_tunnel(protocol)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._be_over()
+
+    def hold_upstream(self, hold: bool) -> None:
+        self.connection.hold_upstream(hold)
+
+    def hold_body(self, hold: bool) -> None:
+        self._wants_hold = hold
+        self.connection.hold_body(hold or self._taking is not None)
+
+    def meter(self, size: int) -> None:
+        """Read no more of the request's body for as long as so many bytes take at the upload's rate."""
+        if self._upload is None or not size:
+            return
+        until = self.worker.now() if self._taking is None else self._taking.when()
+        if self._taking is not None:
+            self._taking.cancel()
+        left = until + size / self._upload - self.worker.now()
+        self._taking = self.worker.after(max(0.0, left), self._read_on)
+        self.connection.hold_body(True)
+
+    def _read_on(self) -> None:
+        self._taking = None
+        self.connection.hold_body(self._wants_hold)
+
+    # ------------------------------------------------------------------------------------------ for the connection
+
+    def progressed(self) -> None:
+        """Do nothing: the exchange has ended, and the rest of its request is read and dropped."""
+
+    def client_full(self) -> None:
+        """Wait: the client does not read."""
+
+    def client_drained(self) -> None:
+        """Go on: the client reads again."""
+        self._work()
+
+    def cancel(self) -> None:
+        """Drop what waits: the client is gone."""
+        self._be_over()
+
+    def refuse(self, reply: Reply) -> None:
+        """Close: what follows the request is malformed, and its response has begun."""
+        self._be_over()
+        self.connection.cut()
+
+    # ------------------------------------------------------------------------------------------ steps
+
+    def _finally(self, last: Callable[[], None]) -> None:
+        if self.over:
+            return
+        self._last = last
+        self._work()
+        if not self.over:
+            self.connection.hand_over(self)
+
+    def _work(self) -> None:
+        """Carry out steps until one has to be waited for."""
+        if self._at_work or self._paused is not None or self.over:
+            return
+        self._at_work = True
+        while self._steps and self._paused is None and not self.connection.full and not self.over:
+            steps, size = self._steps[0]
+            step = next(steps, None)
+            if step is None:
+                self._steps.popleft()
+                self._held -= size
+            else:
+                self._carry_out(step)
+        self._at_work = False
+        self._settle()
+
+    def _carry_out(self, step: Step) -> None:
+        if isinstance(step, bytes):
+            self.connection.write(step)
+        elif isinstance(step, Pause):
+            self._paused = self.worker.after(step.seconds, self._go_on)
+        else:
+            self._end(step)
+
+    def _go_on(self) -> None:
+        self._paused = None
+        self._work()
+
+    def _settle(self) -> None:
+        if self.over:
+            return
+        if self._told_full and not self.full:
+            self._told_full = False
+            self._exchange.upstream_may_go_on()
+        if not self._steps and self._paused is None and self._last is not None:
+            last = self._last
+            self._be_over()
+            last()
+
+    def _end(self, end: End) -> None:
+        """End the response: nothing that the exchange writes matters any more."""
+        running = self._last is None
+        self._steps.clear()
+        self._held = 0
+        if end is End.SILENCE:
+            self._last = _nothing
+            self._paused = self.worker.after(LONGEST, _nothing)
+        else:
+            self._be_over()
+        if running:
+            self._exchange.cut_by_policy(end)
+        if end is End.SILENCE:
+            self.connection.hand_over(self)
+        elif end is End.RESET:
+            self.connection.reset()
+        else:
+            self.connection.cut()
+
+    def _be_over(self) -> None:
+        if self.over:
+            return
+        self.over = True
+        for timer in (self._paused, self._taking):
+            if timer is not None:
+                timer.cancel()
+        if self._taking is not None:
+            self.connection.hold_body(False)
+        self._paused = self._taking = None
+        self._steps.clear()
+        self._exchange.response_over()
+
+
+LONGEST = 86400.0  # seconds that a silence may last: the client gives up before
+
+
+def _nothing() -> None:
+    pass

@@ -1,0 +1,127 @@
+"""Which requests of a worker meet the faults of policies, and the counts of that.
+
+A policy is drawn for while it is in force: in its phase, after and for as long as it says. Its counts are kept by
+phase, as a rule's are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from chaos.mesh.decision import Draws, Request
+from chaos.policies.compiled import NO_POLICIES, Policies, Policy
+from chaos.policies.fault import Chooser, Happening
+from chaos.protocol.counters import PolicyCounters
+
+
+class PolicyLedger:
+    """A policy in one phase: its counts, and the chooser of a fault that has one."""
+
+    __slots__ = ("chooser", "counts", "policy")
+
+    def __init__(self, policy: Policy):
+        self.policy = policy
+        self.chooser: Chooser | None = policy.fault.chooser()
+        self.counts = PolicyCounters(targeted=0, met=0, full=0, left=0, left_met=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """A policy that a request is about, and what becomes of it: None if it is spared."""
+
+    ledger: PolicyLedger
+    happening: Happening | None
+
+    @property
+    def policy(self) -> Policy:
+        return self.ledger.policy
+
+    def count_left(self) -> None:
+        """Count a client that left before it could see anything."""
+        self.ledger.counts["left"] += 1
+        self.ledger.counts["left_met"] += self.happening is not None
+
+
+class Policing:
+    """The policies of one worker. `now` is its clock, in seconds."""
+
+    def __init__(self, now: Callable[[], float]):
+        self.policies = NO_POLICIES
+        self._now = now
+        self._on = True
+        self._phase = ""
+        self._began = now()
+        self._active: dict[str, int] = {}
+        self._ledgers: dict[str, dict[str, PolicyLedger]] = {}
+
+    @property
+    def any(self) -> bool:
+        """Whether there are policies."""
+        return bool(self.policies)
+
+    def use(self, policies: Policies) -> None:
+        """Put these policies in force. Counts go on by name."""
+        self.policies = policies
+        for phase in self._ledgers.values():
+            for policy in policies:
+                if policy.name in phase:
+                    old, new = phase[policy.name], PolicyLedger(policy)
+                    new.counts = old.counts
+                    phase[policy.name] = new
+
+    def enter(self, phase: str, *, on: bool, anew: bool) -> None:
+        """Count under this phase from now on; `anew`: it begins now. Without `on` no fault happens."""
+        self._on, self._phase = on, phase
+        if anew:
+            self._began = self._now()
+
+    def meet(self, request: Request, draws: Draws) -> list[Met]:
+        """Return the policies in force in front of the rules that are about a request, and count it."""
+        return list(self._met(request, draws, upstream=False, again=""))
+
+    def attempt(self, request: Request, draws: Draws, number: int) -> list[Met]:
+        """Return the policies in force beneath the retries that are about a request, for its `number`th attempt."""
+        return list(self._met(request, draws, upstream=True, again=f"attempt {number} "))
+
+    def _met(self, request: Request, draws: Draws, *, upstream: bool, again: str) -> Iterator[Met]:
+        if not self._on:
+            return
+        seconds = self._now() - self._began
+        for policy in self.policies.about(request):
+            if policy.upstream is upstream and policy.counts_in(self._phase) and policy.in_force(seconds):
+                yield self._draw(policy, draws, again, seconds)
+
+    def _draw(self, policy: Policy, draws: Draws, again: str, seconds: float) -> Met:
+        ledger = self._ledger(policy)
+        ledger.counts["targeted"] += 1
+
+        def dice(purpose: str) -> float:
+            return draws.apart(f"policy {policy.name} {again}{purpose}")
+
+        meets = policy.drawn(dice) and (ledger.chooser is None or ledger.chooser.meets(seconds))
+        if meets and policy.spec.max_active is not None and self._active.get(policy.name, 0) >= policy.spec.max_active:
+            ledger.counts["full"] += 1
+            meets = False
+        if not meets:
+            return Met(ledger, None)
+        ledger.counts["met"] += 1
+        self._active[policy.name] = self._active.get(policy.name, 0) + 1
+        return Met(ledger, policy.fault.happen(dice))
+
+    def release(self, met: Met) -> None:
+        """Note that a request is no longer under a fault that it has met."""
+        self._active[met.policy.name] -= 1
+
+    def _ledger(self, policy: Policy) -> PolicyLedger:
+        phase = self._ledgers.setdefault(self._phase, {})
+        found = phase.get(policy.name)
+        if found is None:
+            found = phase[policy.name] = PolicyLedger(policy)
+        return found
+
+    def as_json(self) -> dict[str, dict[str, PolicyCounters]]:
+        """Return the counts by phase and name, as the admin API gives them."""
+        return {
+            phase: {name: ledger.counts.copy() for name, ledger in ledgers.items()}
+            for phase, ledgers in self._ledgers.items()
+        }

@@ -1,0 +1,62 @@
+"""Check policies against the rules: a host that nobody routes to, a phase that there is not, a match that Istio
+refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+
+from chaos.errors import Problem
+from chaos.mesh.check.admission.match import validate_match
+from chaos.mesh.check.cursor import At
+from chaos.mesh.compile.rules import Rules
+from chaos.mesh.model.message import camel_case
+from chaos.mesh.model.resources import Resource
+from chaos.mesh.read.shape import suggestion
+from chaos.policies.compiled import is_about
+from chaos.policies.model import KIND, Target
+from chaos.policies.read import PolicyRead
+
+UNROUTED = "policy-without-host"
+
+_MEANINGLESS = ("name", "gateways", "source_labels", "source_namespace", "stat_prefix")
+"""Fields of a match that choose between proxies, of which there is one here, or name what a policy names itself."""
+
+
+def match_problems(read: Iterable[PolicyRead]) -> Iterator[Problem]:
+    """Yield what Istio's admission says of the targets' conditions, and those that mean nothing here."""
+    for each in read:
+        metadata = each.policy.metadata
+        resource = Resource(KIND, "", metadata.name, metadata.namespace, each.policy.spec, each.document)
+        for index, target in enumerate(each.policy.spec.targets):
+            if target.match is None:
+                continue
+            at = At(resource, ("spec", "targets", index, "match"))
+            validate_match(at, target.match)
+            for name in filter(target.match.has, _MEANINGLESS):
+                at.into(camel_case(name)).error("means nothing in a policy; leave it out", "policy")
+            yield from at.problems
+
+
+def routing_problems(read: Iterable[PolicyRead], rules: Rules) -> Iterator[Problem]:
+    """Yield a problem for each target whose host no virtual host of these rules is."""
+    known = list(dict.fromkeys(host.host for host in rules.virtual_hosts))
+    for each in read:
+        for index, target in enumerate(each.policy.spec.targets):
+            if not any(is_about(target, host, each.policy.metadata.namespace) for host in rules.virtual_hosts):
+                yield each.problem(("spec", "targets", index, "host"), _unrouted(target, known), UNROUTED)
+
+
+def phase_problems(read: Iterable[PolicyRead], phases: Collection[str]) -> Iterator[Problem]:
+    """Yield a problem for each policy whose phase the experiment does not have."""
+    for each in read:
+        when = each.policy.spec.when
+        if when is not None and when.phase and when.phase not in phases:
+            hint = suggestion(when.phase, list(phases), "the experiment has no phases")
+            yield each.problem(("spec", "when", "phase"), f"no phase is called {when.phase}{hint}")
+
+
+def _unrouted(target: Target, known: list[str]) -> str:
+    port = f" on port {target.match.port}" if target.match is not None and target.match.port else ""
+    short = {name.partition(".")[0]: name for name in known} | {name: name for name in known}
+    hint = suggestion(target.host, short, f"there are {', '.join(known)}" if known else "")
+    return f"nobody routes to {target.host}{port}: no VirtualService and no service has this host{hint}"

@@ -1,0 +1,96 @@
+"""The base class of the faults that a FaultPolicy can have. Each kind is a file in `kinds/`.
+
+A kind says what becomes of a request that meets it (`happen`), and what its client then sees (`shows`): the claim about
+the policy counts that, never the gateway's word alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Protocol
+
+from chaos.mesh.model.message import Message
+from chaos.policies.steps import End, Stage
+
+Scope = Literal["downstream", "upstream"]
+Dice = Callable[[str], float]
+"""Returns a number in [0, 1) for a purpose: the same for the same seed, policy, request and purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete response in place of one from upstream."""
+
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """What becomes of one request that meets a fault: it waits `wait` seconds; then it is answered, or its connection
+    ends, `instead` of being forwarded; or else its response passes a `stage`."""
+
+    wait: float = 0.0
+    instead: Answer | End | None = None
+    stage: Stage | None = None
+
+
+class Seen(Protocol):
+    """What a client saw of one request: a status (0 without a whole response) or an error (reset, closed, timeout,
+    refused, malformed), and the tags of the policies that were in its head."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def error(self) -> str: ...
+    @property
+    def policy(self) -> str: ...
+
+
+class Chooser(Protocol):
+    """Chooses which requests meet a fault, by their order or by time; it has a state of its own in each phase."""
+
+    def meets(self, seconds: float) -> bool:
+        """Return whether the next request does, so many seconds after the phase has begun."""
+
+
+class Fault(Message):
+    """A fault of a policy, with its parameters as fields."""
+
+    kind: ClassVar[str]
+    """Its name: the field in `spec.fault`, and in journals."""
+    happened: ClassVar[str]
+    """The word for a request that met it: `reset`."""
+    scopes: ClassVar[tuple[Scope, ...]] = ("downstream",)
+    """Where it makes sense. Upstream of the retries is an attempt's end; a response that has begun is not retried."""
+    errors: ClassVar[tuple[str, ...]] = ()
+    """The errors with which clients are left without a whole response by it."""
+    tagged: ClassVar[bool] = True
+    """Whether its clients get the head of a response, and so the tag."""
+    claim: ClassVar[str] = "share"
+    """What is claimed of it (chaos/claims/kinds): by default the share of the requests that meet it."""
+
+    @property
+    def sentence(self) -> str:
+        """What its requests do, after `30 % of the requests`: `have their connection reset`."""
+        raise NotImplementedError
+
+    def happen(self, dice: Dice) -> Happening:
+        """Return what becomes of one request that meets it."""
+        raise NotImplementedError
+
+    def shows(self, seen: Seen, name: str) -> bool | None:
+        """Return whether a client saw that its request met the fault of the policy `name`, None if nobody can tell."""
+        if self.errors:
+            return seen.error in self.errors
+        return is_tagged(seen.policy, name)
+
+    def chooser(self) -> Chooser | None:
+        """Return a new chooser for a phase; None if each request that is drawn meets it."""
+        return None
+
+
+def is_tagged(tag: str, name: str) -> bool:
+    """Return whether `x-chaos-policy` names a policy; several are apart by commas."""
+    return name == tag or name in tag.split(",")

@@ -1,0 +1,40 @@
+"""The kinds of faults that a policy can have, one file each. A new kind is a new file, and a field here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic import model_validator
+
+from chaos.mesh.model.message import Message
+from chaos.policies.fault import Fault
+from chaos.policies.kinds.reset import Reset
+from chaos.policies.kinds.status import Status
+
+KINDS: tuple[type[Fault], ...] = (Reset, Status)
+"""All kinds, in the order in which they are listed."""
+
+
+class OneFault(Message):
+    """Exactly one fault, by the name of its kind."""
+
+    reset: Reset | None = None
+    """Reset the connection (TCP RST): in place of a response, or in the midst of one."""
+    status: Status | None = None
+    """Answer with a status, headers and a body of one's own; nothing is forwarded."""
+
+    @model_validator(mode="after")
+    def _one(self) -> OneFault:
+        given = [fault.kind for fault in self.given()]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} are {len(given)} faults; a policy has one: write one policy each")
+        if not given:
+            raise ValueError(f"no fault; write one of {', '.join(kind.kind for kind in KINDS)}")
+        return self
+
+    def given(self) -> Iterator[Fault]:
+        """Yield the faults that are written."""
+        for kind in KINDS:
+            fault = getattr(self, kind.kind)
+            if fault is not None:
+                yield fault

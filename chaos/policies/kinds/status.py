@@ -1,0 +1,48 @@
+"""The fault *status*: the gateway answers in place of upstream, with headers and a body: 429 with Retry-After."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, Strict
+
+from chaos.mesh.model.message import Text
+from chaos.policies.fault import Answer, Dice, Fault, Happening, Seen, is_tagged
+from chaos.statuses import shown
+
+_FRAMING = ("content-length", "transfer-encoding", "connection")
+
+
+def _own_headers(headers: dict[str, str]) -> dict[str, str]:
+    for name in headers:
+        if name.lower() in _FRAMING or name.lower().startswith("x-chaos-"):
+            raise ValueError(f"{name} is made by the gateway itself; leave it out")
+    return headers
+
+
+class Status(Fault):
+    """Answer with a status."""
+
+    code: Annotated[int, Strict(), Field(ge=200, le=599)]
+    """The HTTP status."""
+    headers: Annotated[dict[str, Text], AfterValidator(_own_headers)] = {}
+    """Headers of the response."""
+    body: Text = ""
+    """Body of the response."""
+
+    kind = "status"
+    happened = "answered"
+    scopes = ("downstream", "upstream")
+
+    @property
+    def sentence(self) -> str:
+        return f"get {shown(self.code)}"
+
+    def happen(self, dice: Dice) -> Happening:
+        """Return the answer."""
+        headers = tuple((name.lower().encode(), value.encode()) for name, value in self.headers.items())
+        return Happening(instead=Answer(self.code, headers, self.body.encode()))
+
+    def shows(self, seen: Seen, name: str) -> bool:
+        """Return whether a client got the status from this policy."""
+        return seen.status == self.code and is_tagged(seen.policy, name)
