@@ -11,7 +11,9 @@ from chaos.cli.output import print_document
 
 def rbac(
     namespace: Annotated[str, typer.Option("--namespace", "-n", metavar="NAME", help="The namespace of the runs.")],
-    patch: Annotated[bool, typer.Option("--patch", help="Also what `chaos run --patch` needs.")] = False,
+    patch: Annotated[
+        bool, typer.Option("--patch", help="Also what `chaos run --patch` needs, and hosts without a VirtualService.")
+    ] = False,
 ) -> int:
     """Print a ServiceAccount, a Role and a RoleBinding for `chaos run --engine istio` in one namespace: what the
     preflight asks for, and nothing else."""

@@ -9,6 +9,7 @@ import http.server
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import threading
@@ -27,6 +28,7 @@ Json = dict[str, Any]
 
 TOOL = os.environ.get("CHAOS_CLUSTER_TOOL", "")
 CONTEXT = "admin"
+ELSEWHERE = "elsewhere"
 
 
 class _Hello(http.server.BaseHTTPRequestHandler):
@@ -60,21 +62,7 @@ class RealCluster:
     def __enter__(self) -> RealCluster:
         threading.Thread(target=self._application.serve_forever, daemon=True).start()
         self._tool("up")
-        self.apply(
-            {
-                "apiVersion": "networking.istio.io/v1",
-                "kind": "ServiceEntry",
-                "metadata": {"name": "web"},
-                "spec": {
-                    "hosts": [HOST],
-                    "ports": [{"number": 80, "name": "http", "protocol": "HTTP"}],
-                    "resolution": "STATIC",
-                    "location": "MESH_INTERNAL",
-                    "endpoints": [{"address": "127.0.0.1", "ports": {"http": self._application.server_port}}],
-                },
-            },
-            rules(),
-        )
+        self.apply(self.service(HOST), rules())
         self.url, self.other = (f"http://127.0.0.1:{self._tool('sidecar', name)}" for name in ("client-a", "client-b"))
         for url in (self.url, self.other):
             wait_for(lambda url=url: status(url) == 200, 60, "the mesh")  # type: ignore[misc]
@@ -93,6 +81,18 @@ class RealCluster:
         return done.stdout.strip()
 
     # ---------------------------------------------------------------- objects
+    def service(self, host: str) -> Json:
+        """A ServiceEntry by which the application is behind a host; a wildcard leads nowhere by itself."""
+        where = {"address": "127.0.0.1", "ports": {"http": self._application.server_port}}
+        leading = {"resolution": "NONE"} if "*" in host else {"resolution": "STATIC", "endpoints": [where]}
+        ports = [{"number": 80, "name": "http", "protocol": "HTTP"}]
+        return {
+            "apiVersion": "networking.istio.io/v1",
+            "kind": "ServiceEntry",
+            "metadata": {"name": host.replace("*", "wild")},
+            "spec": {"hosts": [host], "ports": ports, "location": "MESH_INTERNAL", **leading},
+        }
+
     def kubectl(self, *arguments: str, given: Json | None = None) -> str:
         argv = ["kubectl", "--kubeconfig", str(self.kubeconfig), "-n", "shop", *arguments]
         text = None if given is None else json.dumps(given)
@@ -112,6 +112,22 @@ class RealCluster:
     def left(self) -> list[str]:
         """What of runs is there."""
         return [each["metadata"]["name"] for kind in ("envoyfilter", "job") for each in self.all(kind)]
+
+    def access(self) -> tuple[str, str]:
+        """The API server's URL, and a token that may do everything."""
+        config = json.loads(self.kubeconfig.read_text())
+        return config["clusters"][0]["cluster"]["server"], config["users"][0]["user"]["token"]
+
+    def context(self, account: str) -> str:
+        """A context of the kubeconfig for a ServiceAccount, with a new token of its."""
+        config = json.loads(self.kubeconfig.read_text())
+        token = self.kubectl("create", "token", account).strip()
+        for kind in ("users", "contexts"):
+            config[kind] = [each for each in config[kind] if each["name"] != account]
+        config["users"].append({"name": account, "user": {"token": token}})
+        config["contexts"].append({"name": account, "context": {**config["contexts"][0]["context"], "user": account}})
+        self.kubeconfig.write_text(json.dumps(config))
+        return account
 
     # ---------------------------------------------------------------- processes
     @contextlib.contextmanager
@@ -184,3 +200,44 @@ class Others:
             self.count += 1
             if found != 200:
                 self.wrong.append((time.time(), url, found))
+
+
+class Writers:
+    """Two others who write all the time that the block lasts: one an annotation of the run's own VirtualService, one
+    the rules of another host. `count` is how often they have."""
+
+    def __init__(self, cluster: RealCluster):
+        self._cluster, self.count = cluster, 0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._write, daemon=True)
+
+    def __enter__(self) -> Writers:
+        self._cluster.apply(rules(name=ELSEWHERE, host=f"{ELSEWHERE}.shop.svc.cluster.local"))
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+        self._cluster.kubectl("delete", "virtualservice", ELSEWHERE)
+
+    def _write(self) -> None:
+        number = 0
+        while not self._over.wait(0.5):
+            number += 1
+            routes = rules(timeout=f"{1 + number % 9}s")["spec"]["http"]
+            for name, change in (
+                ("web", {"metadata": {"annotations": {"example.com/seen": str(number)}}}),
+                (ELSEWHERE, {"spec": {"http": routes}}),
+            ):
+                with contextlib.suppress(OSError):  # the API server is restarted
+                    self._patch(name, change)
+                    self.count += 1
+
+    def _patch(self, name: str, change: Json) -> None:
+        server, token = self._cluster.access()
+        url = f"{server}/apis/networking.istio.io/v1/namespaces/shop/virtualservices/{name}?fieldManager=somebody"
+        headers = {"authorization": f"Bearer {token}", "content-type": "application/merge-patch+json"}
+        request = urllib.request.Request(url, json.dumps(change).encode(), headers, method="PATCH")
+        with urllib.request.urlopen(request, timeout=5, context=ssl._create_unverified_context()) as response:
+            response.read()

@@ -76,3 +76,9 @@ class Marks:
     def baggage_pattern(self) -> str:
         """A regular expression (RE2) for the whole of a baggage header that has the run as one of its members."""
         return rf"(.*,)?[ \t]*{re.escape(_MEMBER)}[ \t]*=[ \t]*{self.id}[ \t]*([;,].*)?"
+
+
+def run_of(live: Mapping[str, Any]) -> str:
+    """Return the beginning of the id of the run that made an object; empty if none has."""
+    labels = live["metadata"].get("labels") or {}
+    return str(labels.get(RUN_LABEL, "")) if labels.get(MANAGED_BY) == MANAGER else ""

@@ -34,9 +34,9 @@ def patch(live: Json, marks: Marks, copied: Iterable[Copied], generation: int, p
     routes = _routes(live)
     own = [index for index, route in enumerate(routes) if is_ours(route, marks)]
     left = [route for route in routes if not is_ours(route, marks)]
-    insertions = [(0, _probe(marks, generation))]
+    insertions = [(0, probe_of(marks, generation))]
     insertions += [
-        (each.index, _copy(left[each.index], marks, number, each, _tags(each.rule, generation, phase)))
+        (each.index, copy_of(left[each.index], marks, each, generation, phase, number))
         for number, each in enumerate(sorted(copied, key=lambda each: each.index))
     ]
     return [_version(live), *_removals(routes, own), *_additions(insertions)]
@@ -79,7 +79,8 @@ def _additions(insertions: Sequence[tuple[int, Json]]) -> list[Json]:
     return [{"op": "add", "path": f"/spec/http/{index}", "value": route} for index, route in reversed(insertions)]
 
 
-def _probe(marks: Marks, generation: int) -> Json:
+def probe_of(marks: Marks, generation: int) -> Json:
+    """Return the route for the run's own probes: it answers with the generation, as soon as it is in force."""
     conditions = {HEADER: {"exact": marks.id}, PROBE: {"exact": "1"}}
     return {
         "name": marks.name("probe"),
@@ -88,8 +89,10 @@ def _probe(marks: Marks, generation: int) -> Json:
     }
 
 
-def _copy(original: Json, marks: Marks, number: int, copied: Copied, tags: Json) -> Json:
-    """Return a route that does what its original does, to the run's own requests alone, with these faults."""
+def copy_of(original: Json, marks: Marks, copied: Copied, generation: int, phase: str, number: int) -> Json:
+    """Return a route that does what its original does, to the run's own requests alone, with the faults that are given;
+    `number` is its own among those of the run."""
+    tags = _tags(copied.rule, generation, phase)
     condition = {HEADER: {"exact": marks.id}}
     entries = original.get("match") or [{}]
     headers = original.get("headers") or {}

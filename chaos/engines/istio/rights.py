@@ -15,7 +15,8 @@ NAME = "chaos-run"
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """One verb on one resource, and `why` a run needs it. A right that only `patch` needs is for that alone."""
+    """One verb on one resource, and `why` a run needs it. A right to `patch` is needed by a run that writes
+    VirtualServices: with `--patch`, or where a host has none."""
 
     verb: str
     group: str
@@ -33,7 +34,8 @@ RIGHTS = (
     Right("get", _NETWORKING, "virtualservices", "compares the live rules with the file's"),
     Right("list", _NETWORKING, "virtualservices", "finds the VirtualService of each host"),
     Right("watch", _NETWORKING, "virtualservices", "ends the run when somebody changes them"),
-    Right("list", "", "services", "finds hosts that no VirtualService has"),
+    Right("list", "", "services", "finds hosts that no VirtualService has, and what wildcards stand for"),
+    Right("list", _NETWORKING, "serviceentries", "finds hosts that are no Service's"),
     Right("list", _NETWORKING, "envoyfilters", "finds what other runs have there"),
     Right("watch", _NETWORKING, "envoyfilters", "ends the run when somebody takes them away"),
     Right("create", _NETWORKING, "envoyfilters", "puts the faults there"),
@@ -51,7 +53,7 @@ RIGHTS = (
 
 
 def rights(*, patch: bool = False) -> tuple[Right, ...]:
-    """Return what a run needs; with `patch` also to change VirtualServices."""
+    """Return what a run needs; with `patch` also to write VirtualServices."""
     return tuple(each for each in RIGHTS if patch or not each.patch)
 
 

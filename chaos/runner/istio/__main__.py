@@ -66,7 +66,7 @@ async def _serve_in(
     if settings.patch:
         installation = Patched(cluster, settings.marks, written)
     else:
-        installation = Installation(cluster, settings.marks, everybody=settings.everybody)
+        installation = Installation(cluster, settings.marks, written, everybody=settings.everybody)
     guard = await Guard.start(settings)
     try:
         await installation.begin()

@@ -4,12 +4,12 @@ generation of the overlay (chaos/engines/istio/overlay.py)."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 from chaos.engines.istio.overlay import Generation
-from chaos.engines.istio.targets import targets
-from chaos.errors import InvalidInput
+from chaos.engines.istio.targets import asked
+from chaos.errors import InvalidInput, Problem
 from chaos.gateway.process.options import GatewayOptions
 from chaos.mesh.compile.rules import Rules
 from chaos.protocol.counters import FaultedBatch, GatewayCounters
@@ -20,7 +20,9 @@ from chaos.runner.istio.probes import Probes
 class Installed(Protocol):
     """What a run has in the mesh."""
 
-    async def put(self, rules: Rules, generation: Generation) -> None: ...
+    async def put(self, rules: Rules, generation: Generation) -> Collection[str]: ...
+
+    def problems(self, rules: Rules) -> list[Problem]: ...
 
 
 class IstioControl(GenerationControl):
@@ -55,7 +57,8 @@ class IstioControl(GenerationControl):
     async def replace(self, text: str | None) -> int:
         """Put the faults of other rules in force. Raises InvalidInput, and then the old ones stay."""
         rules = await self._read_rules(text)
-        _selectable(rules)
+        if problems := self._installation.problems(rules):
+            raise InvalidInput(problems)
         await self._change(lambda: self._in_force.use(rules))
         self._source = text or ""
         return self._in_force.generation
@@ -66,15 +69,6 @@ class IstioControl(GenerationControl):
             change()
             rules = self._in_force.rules
             assert isinstance(rules, Rules)
-            found, _ = targets(rules, ())
             self._numbers += 1
             made = Generation(self._numbers, self._in_force.counted_under, self._in_force.drawn())
-            await self._installation.put(rules, made)
-            await self._probes.wait_for(made.number, list(dict.fromkeys(each.virtual_host for each in found)))
-
-
-def _selectable(rules: Rules) -> None:
-    """Raise InvalidInput for rules with faults that an overlay cannot select."""
-    _, problems = targets(rules, [info.key for info in rules.rules if info.faults])
-    if problems:
-        raise InvalidInput(problems)
+            await self._probes.wait_for(made.number, asked(await self._installation.put(rules, made)))

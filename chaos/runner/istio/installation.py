@@ -4,32 +4,70 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TypeVar
 
 from chaos.engines.istio.lease import RENEWED_EVERY, lease, owner, renewal
-from chaos.engines.istio.marks import Json, Marks
+from chaos.engines.istio.marks import RUN_LABEL, Json, Marks
 from chaos.engines.istio.overlay import Generation, overlay
-from chaos.engines.istio.targets import targets
-from chaos.errors import EnvironmentFailed
+from chaos.engines.istio.targets import Served, targets, virtual_hosts
+from chaos.errors import EnvironmentFailed, Problem
 from chaos.mesh.compile.rules import Rules
-from chaos.runner.istio.api import ENVOY_FILTERS, JOBS, Cluster, Refused
+from chaos.runner.istio.api import ENVOY_FILTERS, JOBS, VIRTUAL_SERVICES, Cluster, Refused
+from chaos.runner.istio.hosts import Written
+from chaos.runner.istio.made import CONFLICT, Made, missing
 from chaos.runner.istio.patience import Patience
+from chaos.runner.istio.services import Live, look
 
 T = TypeVar("T")
 
-CONFLICT = 409
 AGAIN = 1.0  # seconds between tries while the API server does not answer
 
 
-class Renewed:
-    """What a run has in a cluster while its lease lasts. `there` once a generation has been put there. Every call
-    raises EnvironmentFailed if the API server refuses it or does not answer."""
+class Renewed(ABC):
+    """What a run has in a cluster while its lease lasts; `written` are the file's VirtualServices. `there` once a
+    generation has been put there. Every call raises EnvironmentFailed if the API server refuses it or does not
+    answer."""
 
-    def __init__(self, cluster: Cluster, marks: Marks):
+    def __init__(self, cluster: Cluster, marks: Marks, written: Sequence[Written]):
         self.cluster, self.marks = cluster, marks
         self.there = False
+        self._written = written
         self._since = 0.0
+        self._made: Made | None = None
+        self._served: Served = {}
+
+    @property
+    def made(self) -> Made:
+        """The run's own VirtualServices."""
+        assert self._made is not None
+        return self._made
+
+    async def begin(self) -> None:
+        """Make the lease, and find which hosts have rules. By the lease `chaos recover` and other runs see that this
+        one is there."""
+        self._owner = owner(await self.make_lease())
+        live: Live = await patiently(lambda: look(self.cluster))
+        self._made = Made(self.cluster, self.marks, self._owner, missing(self._written, live.rules))
+        self._served = live.served()
+
+    async def put(self, rules: Rules, generation: Generation) -> Collection[str]:
+        """Put a generation of the run's objects there, in place of the one before. Returns the virtual hosts that have
+        it once it is in force."""
+        await patiently(lambda: self.made.put(rules, generation))
+        found = await self._put(rules, generation)
+        self.there = True
+        own = {host for host, entries in virtual_hosts(rules).items() if self.made.has(entries[0].rule.rule.key)}
+        return [*found, *own]
+
+    @abstractmethod
+    async def _put(self, rules: Rules, generation: Generation) -> Collection[str]:
+        """Put there what is laid over others' rules. Returns the virtual hosts that have it."""
+
+    @abstractmethod
+    def problems(self, rules: Rules) -> list[Problem]:
+        """Return which faults of these rules cannot be laid over those of the mesh."""
 
     async def make_lease(self) -> Json:
         """Make the lease, and return it."""
@@ -62,34 +100,34 @@ class Renewed:
 class Installation(Renewed):
     """One run's overlay, which its lease owns."""
 
-    def __init__(self, cluster: Cluster, marks: Marks, *, everybody: bool):
-        super().__init__(cluster, marks)
+    def __init__(self, cluster: Cluster, marks: Marks, written: Sequence[Written], *, everybody: bool):
+        super().__init__(cluster, marks, written)
         self._everybody = everybody
-        self._owner: Json | None = None
+        self.laid = False
 
-    async def begin(self) -> None:
-        """Make the lease."""
-        self._owner = owner(await self.make_lease())
+    def problems(self, rules: Rules) -> list[Problem]:
+        faulted = [info.key for info in rules.rules if info.faults and not self.made.has(info.key)]
+        return targets(rules, faulted)[1]
 
-    async def put(self, rules: Rules, generation: Generation) -> None:
-        """Put a generation of the overlay there, in place of the one before."""
-        assert self._owner is not None
-        found, _ = targets(rules, ())
-        wanted = overlay(self.marks, self._owner, found, generation, everybody=self._everybody)
-        await patiently(lambda: self._write(wanted))
+    async def _put(self, rules: Rules, generation: Generation) -> Collection[str]:
+        found = [each for each in targets(rules, (), self._served)[0] if not self.made.has(each.key)]
+        if found or not self.made.wanted:
+            wanted = overlay(self.marks, self._owner, found, generation, everybody=self._everybody)
+            await patiently(lambda: self._write(wanted))
+        return list(dict.fromkeys(each.virtual_host for each in found))
 
     async def _write(self, wanted: Json) -> None:
-        if not self.there:
+        if not self.laid:
             try:
                 await self.cluster.create(ENVOY_FILTERS, wanted)
             except Refused as refused:
                 if refused.status != CONFLICT:  # else a try whose answer was lost has made it
                     raise
             else:
-                self.there = True
+                self.laid = True
                 return
         await self.cluster.patch(ENVOY_FILTERS, self.marks.name("overlay"), {"spec": wanted["spec"]})
-        self.there = True
+        self.laid = True
 
     async def end(self) -> None:
         """Take everything away."""
@@ -110,9 +148,15 @@ async def patiently(call: Callable[[], Awaitable[T]]) -> T:
 async def remove(cluster: Cluster, marks: Marks) -> None:
     """Delete a run's objects. Raises EnvironmentFailed after it has tried all."""
     trouble = None
-    for resource, part in ((ENVOY_FILTERS, "overlay"), (JOBS, "lease")):
+    own = [(ENVOY_FILTERS, marks.name("overlay")), (JOBS, marks.name("lease"))]
+    try:
+        made = await cluster.items(VIRTUAL_SERVICES, f"{RUN_LABEL}={marks.short}")
+        own = [*((VIRTUAL_SERVICES, each["metadata"]["name"]) for each in made), *own]
+    except EnvironmentFailed as error:
+        trouble = error
+    for resource, name in own:
         try:
-            await cluster.delete(resource, marks.name(part))
+            await cluster.delete(resource, name)
         except EnvironmentFailed as error:
             trouble = error
     if trouble is not None:

@@ -4,18 +4,19 @@ allowed. They are for the run's own requests alone, so one that is left behind d
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from functools import partial
 
-from chaos.engines.istio.copies import copies
-from chaos.engines.istio.marks import Json, Marks
+from chaos.engines.istio.copies import copies, delegated
+from chaos.engines.istio.marks import Json, Marks, run_of
 from chaos.engines.istio.overlay import Generation
 from chaos.engines.istio.patch import patch, undo
-from chaos.errors import EnvironmentFailed
+from chaos.engines.istio.targets import virtual_hosts
+from chaos.errors import EnvironmentFailed, Location, Problem
 from chaos.mesh.compile.rules import Rules
-from chaos.runner.istio.api import JOBS, JSON_PATCH, VIRTUAL_SERVICES, Cluster, Refused
-from chaos.runner.istio.hosts import Written, hosts_of, virtual_services_of
-from chaos.runner.istio.installation import Renewed, patiently
+from chaos.runner.istio.api import JSON_PATCH, VIRTUAL_SERVICES, Cluster, Refused
+from chaos.runner.istio.hosts import hosts_of, virtual_services_of
+from chaos.runner.istio.installation import Renewed, patiently, remove
 
 TRIES = 5
 AGAIN = 0.1  # seconds between two tries
@@ -28,20 +29,19 @@ Change = Callable[[Json], list[Json]]
 class Patched(Renewed):
     """One run's routes in the VirtualServices of its hosts."""
 
-    def __init__(self, cluster: Cluster, marks: Marks, written: Sequence[Written]):
-        super().__init__(cluster, marks)
-        self._written = written
+    def problems(self, rules: Rules) -> list[Problem]:
+        return not_copied(rules)
 
-    async def begin(self) -> None:
-        """Make the lease, by which `chaos recover` and other runs see that this one is there."""
-        await self.make_lease()
+    async def _put(self, rules: Rules, generation: Generation) -> Collection[str]:
+        await patiently(lambda: self._patch(rules, generation))
+        return [
+            host
+            for host, entries in virtual_hosts(rules, self._served).items()
+            if not self.made.has(entries[0].rule.rule.key)
+        ]
 
-    async def put(self, rules: Rules, generation: Generation) -> None:
-        """Put a generation of the routes there, in place of the one before."""
-        await patiently(lambda: self._put(rules, generation))
-
-    async def _put(self, rules: Rules, generation: Generation) -> None:
-        live = await self.cluster.items(VIRTUAL_SERVICES)
+    async def _patch(self, rules: Rules, generation: Generation) -> None:
+        live = [each for each in await self.cluster.items(VIRTUAL_SERVICES) if not run_of(each)]
         for each in self._written:
             for found in virtual_services_of(live, hosts_of(each)):
                 copied = copies(rules, generation.faults, f"{each.namespace}/{each.name}")
@@ -56,20 +56,31 @@ class Patched(Renewed):
                         phase=generation.phase,
                     ),
                 )
-        self.there = True
 
     async def end(self) -> None:
         """Take everything away."""
         try:
             await take_away(self.cluster, self.marks)
         finally:
-            await self.cluster.delete(JOBS, self.marks.name("lease"))
+            await remove(self.cluster, self.marks)
+
+
+def not_copied(rules: Rules) -> list[Problem]:
+    """Return a problem for each rule of a delegate that has faults: whoever copies the routes of its root does not
+    reach it."""
+    found = []
+    for info in delegated(rules):
+        if info.faults:
+            text = f"{info.name} is a delegate's rule, which --patch does not copy; leave --patch out"
+            found.append(Problem(info.location or Location("rules"), "", text, code="mesh"))
+    return found
 
 
 async def take_away(cluster: Cluster, marks: Marks | None = None) -> list[str]:
     """Take a run's routes out of the VirtualServices of the namespace, or those of every run without `marks`. Returns
     the names of those that had any."""
-    found = [live["metadata"]["name"] for live in await cluster.items(VIRTUAL_SERVICES) if undo(live, marks)]
+    live = [each for each in await cluster.items(VIRTUAL_SERVICES) if not run_of(each)]
+    found = [each["metadata"]["name"] for each in live if undo(each, marks)]
     for name in found:
         await change(cluster, name, lambda now: undo(now, marks))
     return found

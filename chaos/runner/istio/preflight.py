@@ -5,16 +5,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from chaos.engines.istio.copies import copies, delegated
-from chaos.engines.istio.lease import lease, owner
+from chaos.engines.istio.create import obstacle
 from chaos.engines.istio.live import differences
-from chaos.engines.istio.marks import MANAGED_BY, MANAGER, RUN_LABEL, Json
-from chaos.engines.istio.overlay import Generation, overlay
+from chaos.engines.istio.marks import MANAGED_BY, MANAGER, Json, run_of
 from chaos.engines.istio.owners import owner_of
-from chaos.engines.istio.patch import patch
 from chaos.engines.istio.rights import rights
 from chaos.engines.istio.targets import targets
 from chaos.errors import InvalidInput, Location, Problem, Severity
@@ -25,19 +22,20 @@ from chaos.mesh.model.virtual_service import VirtualService
 from chaos.mesh.names import full_name
 from chaos.runner.istio.api import (
     ENVOY_FILTERS,
-    JOBS,
-    JSON_PATCH,
-    SERVICES,
-    VIRTUAL_SERVICES,
     Cluster,
-    Refused,
     connect,
 )
+from chaos.runner.istio.dry_run import Written, dry_run
 from chaos.runner.istio.hosts import hosts_of, spec_of, virtual_services_of
+from chaos.runner.istio.made import Missing, missing
+from chaos.runner.istio.patched import not_copied
+from chaos.runner.istio.services import Live, look
 from chaos.runner.istio.settings import Settings
 
 if TYPE_CHECKING:
     from chaos.runner.plan.run_plan import RunPlan
+
+FIRST = "apply the file's own without its faults first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,41 +62,42 @@ async def preflight(settings: Settings, rules: Rules, resources: Sequence[Resour
     """Return what stands in the way of a run. Raises InvalidInput for a context that there is not, and
     EnvironmentFailed for an API server that does not answer or does not know who asks."""
     async with await connect(settings.context, settings.namespace) as cluster:
-        return await _preflight(cluster, settings, rules, resources)
+        return await _preflight(cluster, replace(settings, namespace=cluster.namespace), rules, resources)
 
 
 async def _preflight(
     cluster: Cluster, settings: Settings, rules: Rules, resources: Sequence[Resource[VirtualService]]
 ) -> Preflight:
-    _, problems = targets(rules, [info.key for info in rules.rules if info.faults])
-    if settings.patch:
-        problems = list(_delegated(rules))
-    lacking = await _lacking(cluster, patch=settings.patch)
-    if lacking:
-        return Preflight((_no_rights(settings, cluster, lacking), *problems), ())
+    if lacking := await _lacking(cluster, patch=settings.patch):
+        problems = [_no_rights(settings, cluster, lacking), *_unselectable(settings, rules, ())]
+        return Preflight(tuple(problems), ())
+    live = await look(cluster)
+    own = missing(resources, live.rules)
+    problems = _unselectable(settings, rules, own)
     notes: list[tuple[Severity, str]] = [("info", f"context {cluster.context}, namespace {cluster.namespace}")]
-    live = await cluster.items(VIRTUAL_SERVICES)
-    services = {service["metadata"]["name"] for service in await cluster.items(SERVICES)}
     for resource in resources:
         if resource.spec.http:
-            problems += _of_rules(resource, live, services, cluster)
-            keepers = list(_keepers(resource, live))
+            problems += _of_rules(resource, live, [each.host for each in own if each.written is resource], settings)
+            keepers = list(_keepers(resource, live.rules))
             if settings.patch:
                 problems += [_located(resource, ("spec",), _theirs(name, keeper)) for name, keeper in keepers]
             else:
                 notes += [("info", _untouched(name, keeper)) for name, keeper in keepers]
+    if own and not problems and not settings.patch and (lacking := await _lacking(cluster, patch=True)):
+        problems.append(_no_rights(settings, cluster, lacking, own[0].host))
+    notes += [("info", _made(each.host)) for each in own]
     notes += await _of_others(cluster)
-    patched = [] if problems else resources  # a patch of other rules than the file's says nothing
-    problems += await _dry_run(cluster, settings, rules, patched, live)
+    problems += await dry_run(cluster, settings, rules, Written(resources, own, live, sound=not problems))
     return Preflight(tuple(problems), tuple(notes))
 
 
-def _delegated(rules: Rules) -> Iterator[Problem]:
-    """Yield a problem for each rule of a delegate: a patch of the root does not reach it."""
-    for info in delegated(rules):
-        if info.faults:
-            text = f"{info.name} is a delegate's rule, which --patch does not copy; leave --patch out"
-            yield Problem(info.location or Location("rules"), "", text, code="mesh")
+def _unselectable(settings: Settings, rules: Rules, own: Sequence[Missing]) -> list[Problem]:
+    """Return a problem for each fault that cannot be laid over others' rules alone."""
+    if settings.patch:
+        return not_copied(rules)
+    keys = tuple(f"virtualservice/{each.name}/" for each in own)
+    _, problems = targets(rules, [info.key for info in rules.rules if info.faults and not info.key.startswith(keys)])
+    return problems
 
 
 async def _lacking(cluster: Cluster, *, patch: bool) -> list[str]:
@@ -111,23 +110,32 @@ async def _lacking(cluster: Cluster, *, patch: bool) -> list[str]:
     return [str(each) for each, may in zip(wanted, allowed, strict=True) if not may]
 
 
-def _no_rights(settings: Settings, cluster: Cluster, lacking: list[str]) -> Problem:
+def _no_rights(settings: Settings, cluster: Cluster, lacking: list[str], host: str = "") -> Problem:
+    """Return the problem; `host` is one without rules, for which rights to write VirtualServices are needed."""
     text = f"context {settings.context} may not {', '.join(lacking)} in namespace {cluster.namespace}"
-    option = " --patch" if settings.patch else ""
+    why = f", where the run has to make a VirtualService for {host}" if host else ""
+    option = " --patch" if settings.patch or host else ""
     way = f"`chaos export rbac -n {cluster.namespace}{option}` prints the Role that lets it"
-    return Problem(Location("--context", 0), "", f"{text}; {way}", code="rights")
+    return Problem(Location("--context", 0), "", f"{text}{why}; {way}", code="rights")
 
 
 def _of_rules(
-    resource: Resource[VirtualService], live: list[Json], services: set[str], cluster: Cluster
+    resource: Resource[VirtualService], live: Live, own: Sequence[str], settings: Settings
 ) -> Iterator[Problem]:
-    """Yield what is wrong with the live rules of the hosts of a VirtualService of the file."""
+    """Yield what is wrong with the live rules of the hosts of a VirtualService of the file; `own` are those for which
+    the run makes one."""
+    theirs = [each for each in live.rules if not run_of(each)]
     for index, host in enumerate(resource.spec.hosts):
         name = full_name(host, resource.namespace)
-        found = list(virtual_services_of(live, {name}))
+        found = list(virtual_services_of(theirs, {name}))
         path = ("spec", "hosts", index)
-        if not found:
-            yield _located(resource, path, _nobody(host, name, services, cluster))
+        if name in own:
+            if text := _unmade(resource, host, name, live, settings):
+                yield _located(resource, path, text)
+        elif not found:
+            others = listed([str(each) for each in resource.spec.hosts if each != host])
+            text = f"{host} has no VirtualService in namespace {settings.namespace}, as {others} has"
+            yield _located(resource, path, f"{text}; {FIRST}")
         elif len(found) > 1:
             names = listed([each["metadata"]["name"] for each in found])
             text = f"{host} has several VirtualServices in the mesh ({names}), which Istio merges"
@@ -137,13 +145,30 @@ def _of_rules(
             return
 
 
-def _nobody(host: str, name: str, services: set[str], cluster: Cluster) -> str:
-    if name.split(".")[0] in services:
-        return (
-            f"{host} has no VirtualService in namespace {cluster.namespace}, so there are no routes for faults; "
-            "apply the file's own without its faults first"
-        )
-    return f"neither a VirtualService nor a Service of namespace {cluster.namespace} has the host {host}"
+def _unmade(resource: Resource[VirtualService], host: str, name: str, live: Live, settings: Settings) -> str:
+    """Return why the run cannot make a VirtualService for a host, empty if it can."""
+    where = settings.namespace
+    if not live.has(name):
+        return f"neither a VirtualService nor a Service or ServiceEntry of namespace {where} has the host {host}"
+    others = [run_of(each) for each in virtual_services_of(live.rules, {name})]
+    if others:
+        return f"run {others[0]} has a VirtualService of its own for {host}; wait for its end, or `chaos recover`"
+    trouble = obstacle(resource.spec, resource.namespace, name, where)
+    if not trouble and not live.is_service(name):
+        trouble = "it is no service by itself, so nobody else's requests have a default route to it"
+    if not trouble and (above := live.above(name)) is not None:
+        trouble = f"VirtualService {above['metadata']['name']} has it under a wildcard, and would lose it"
+    if not trouble and settings.everybody:
+        trouble = "with --scope all everybody would get the file's rules, too"
+    text = f"{host} has no VirtualService in namespace {where}, and the run cannot make one of its own: {trouble}"
+    return f"{text}; {FIRST}" if trouble else ""
+
+
+def _made(host: str) -> str:
+    return (
+        f"{host} has no VirtualService: the run makes one while it lasts; its own requests take the file's rules, "
+        "all others go to the host as before"
+    )
 
 
 def _compared(resource: Resource[VirtualService], live: Json) -> Iterator[Problem]:
@@ -175,41 +200,9 @@ def _theirs(name: str, keeper: str) -> str:
 async def _of_others(cluster: Cluster) -> list[tuple[Severity, str]]:
     """Return a note for each run that has objects there."""
     there = await cluster.items(ENVOY_FILTERS, f"{MANAGED_BY}={MANAGER}")
-    runs = sorted({str((each["metadata"].get("labels") or {}).get(RUN_LABEL, "?")) for each in there})
+    runs = sorted({run_of(each) or "?" for each in there})
     text = "has faults in this namespace, perhaps for other requests of the same routes; `chaos recover` removes it"
     return [("warning", f"run {run} {text}") for run in runs]
-
-
-async def _dry_run(
-    cluster: Cluster, settings: Settings, rules: Rules, resources: Sequence[Resource[VirtualService]], live: list[Json]
-) -> list[Problem]:
-    """Return what the API server and Istio's admission would say to every write."""
-    marks = settings.marks
-    faults = {info.key: info.faults for info in rules.rules}
-    generation = Generation(1, "", faults)
-    writes = [("Job", cluster.create(JOBS, lease(marks), dry_run=True))]
-    if settings.patch:
-        for resource in resources:
-            copied = copies(rules, faults, f"{resource.namespace}/{resource.name}")
-            for found in virtual_services_of(live, hosts_of(resource)) if copied else ():
-                name, change = found["metadata"]["name"], patch(found, marks, copied, 1, "")
-                written = cluster.patch(VIRTUAL_SERVICES, name, change, kind=JSON_PATCH, dry_run=True)
-                writes.append((f"change of VirtualService {name}", written))
-    else:
-        nobody = owner({"metadata": {"name": marks.name("lease"), "uid": "00000000-0000-0000-0000-000000000000"}})
-        found_targets, _ = targets(rules, ())
-        document = overlay(marks, nobody, found_targets, generation, everybody=settings.everybody)
-        writes.append(("EnvoyFilter", cluster.create(ENVOY_FILTERS, document, dry_run=True)))
-    problems = []
-    for what, write in writes:
-        try:
-            await write
-        except Refused as refused:
-            if refused.status >= 500:  # it says nothing about the run: a webhook does not answer
-                raise
-            text = f"the API server would refuse the run's {what}: {refused}"
-            problems.append(Problem(Location("--context", 0), "", text, code="admission"))
-    return problems
 
 
 def _located(resource: Resource[VirtualService], path: tuple[str | int, ...], message: str) -> Problem:

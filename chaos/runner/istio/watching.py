@@ -8,13 +8,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 
 from chaos.engines.istio.live import differences
-from chaos.engines.istio.marks import RUN_LABEL, Json
+from chaos.engines.istio.marks import Json, run_of
 from chaos.engines.istio.owners import last_writer
 from chaos.engines.istio.patch import is_ours
 from chaos.errors import EnvironmentFailed
 from chaos.runner.istio.api import ENVOY_FILTERS, VIRTUAL_SERVICES, Cluster, Resource
 from chaos.runner.istio.hosts import Written, hosts_of, spec_of, virtual_services_of
-from chaos.runner.istio.installation import Installation
+from chaos.runner.istio.installation import Installation, Renewed
 from chaos.runner.istio.patched import Patched
 from chaos.runner.istio.patience import Patience
 
@@ -29,7 +29,8 @@ async def changed_by_others(cluster: Cluster, installation: Installation | Patch
         await _watch(cluster, VIRTUAL_SERVICES, _PatchedRules(written, installation))
         return
     await asyncio.gather(
-        _watch(cluster, VIRTUAL_SERVICES, _Rules(written)), _watch(cluster, ENVOY_FILTERS, _Own(installation))
+        _watch(cluster, VIRTUAL_SERVICES, _Rules(written, installation)),
+        _watch(cluster, ENVOY_FILTERS, _Overlay(installation)),
     )
 
 
@@ -48,15 +49,20 @@ class _Changes(ABC):
 
 class _Rules(_Changes):
     """The VirtualServices of the run's hosts: when the watch begins they are the file's but for faults, and then they
-    stay as they are."""
+    stay as they are. Where there were none, the run's own stay there."""
 
-    def __init__(self, written: Sequence[Written]):
-        self._written = written
+    def __init__(self, written: Sequence[Written], installation: Renewed):
+        self._written, self._installation = written, installation
         self._hosts = frozenset(host for each in written for host in hosts_of(each))
         self._known: dict[str, Json] | None = None
 
     def known(self, items: list[Json]) -> str:
-        found = {live["metadata"]["name"]: live for live in virtual_services_of(items, self._hosts)}
+        own = {live["metadata"]["name"] for live in items if self._is_own(live)}
+        for each in self._installation.made.wanted if self._installation.there else ():
+            if (name := self._installation.marks.name(each.part)) not in own:
+                return f"the run's VirtualService {name} is gone"
+        theirs = [live for live in items if not self._is_own(live)]
+        found = {live["metadata"]["name"]: live for live in virtual_services_of(theirs, self._hosts)}
         if self._known is None:
             self._known = found
             return next(self._others_than_written(found.values()), "")
@@ -74,6 +80,8 @@ class _Rules(_Changes):
 
     def look(self, kind: str, live: Json) -> str:
         name = live["metadata"]["name"]
+        if self._is_own(live):
+            return f"the run's VirtualService {name} was deleted by somebody else" if kind == "DELETED" else ""
         before = (self._known or {}).get(name)
         if before is None:
             added = kind == "ADDED" and list(virtual_services_of([live], self._hosts))
@@ -84,21 +92,20 @@ class _Rules(_Changes):
         changed = differences(spec, now) or (["http[].fault"] if spec != now else [])
         return f"VirtualService {name} was changed during the run{_by(live, before)}: {changed[0]}" if changed else ""
 
+    def _is_own(self, live: Json) -> bool:
+        return run_of(live) == self._installation.marks.short
+
 
 class _PatchedRules(_Rules):
     """The same where the run's own routes stand among theirs, and have to stay there."""
-
-    def __init__(self, written: Sequence[Written], installation: Patched):
-        super().__init__(written)
-        self._installation = installation
 
     def known(self, items: list[Json]) -> str:
         return super().known([self._without_ours(live) for live in items])
 
     def look(self, kind: str, live: Json) -> str:
         ours = any(is_ours(route, self._installation.marks) for route in live["spec"].get("http") or ())
-        own = bool(list(virtual_services_of([live], self._hosts)))
-        if kind == "MODIFIED" and own and not ours and self._installation.there:
+        concerned = not run_of(live) and bool(list(virtual_services_of([live], self._hosts)))
+        if kind == "MODIFIED" and concerned and not ours and self._installation.there:
             return f"the run's routes were taken out of VirtualService {live['metadata']['name']}{_by(live)}"
         return super().look(kind, self._without_ours(live))
 
@@ -108,7 +115,7 @@ class _PatchedRules(_Rules):
         return {**live, "spec": {**spec, **({"http": routes} if "http" in spec else {})}}
 
 
-class _Own(_Changes):
+class _Overlay(_Changes):
     """The run's own overlay."""
 
     def __init__(self, installation: Installation):
@@ -117,11 +124,11 @@ class _Own(_Changes):
     def known(self, items: list[Json]) -> str:
         marks = self._installation.marks
         there = any(live["metadata"]["name"] == marks.name("overlay") for live in items)
-        return "" if there or not self._installation.there else f"the run's EnvoyFilter {marks.name('overlay')} is gone"
+        return "" if there or not self._installation.laid else f"the run's EnvoyFilter {marks.name('overlay')} is gone"
 
     def look(self, kind: str, live: Json) -> str:
         marks = self._installation.marks
-        if (live["metadata"].get("labels") or {}).get(RUN_LABEL) != marks.short or kind != "DELETED":
+        if run_of(live) != marks.short or kind != "DELETED":
             return ""
         return f"the run's EnvoyFilter {live['metadata']['name']} was deleted by somebody else"
 

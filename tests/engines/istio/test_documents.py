@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from chaos.engines.istio.create import created
 from chaos.engines.istio.lease import SECONDS, lease, owner, renewal
 from chaos.engines.istio.live import differences
 from chaos.engines.istio.marks import Marks
@@ -15,7 +16,7 @@ from chaos.engines.istio.overlay import Generation, overlay
 from chaos.engines.istio.owners import last_writer, owner_of
 from chaos.engines.istio.patch import Copied, patch, undo
 from chaos.engines.istio.rights import rights, role
-from chaos.engines.istio.targets import targets
+from chaos.engines.istio.targets import asked, targets
 from chaos.experiment.read import read_experiment
 from chaos.mesh.compile.rules import Rules
 from chaos.runner.plan.checked import check
@@ -73,6 +74,28 @@ def test_a_route_that_cannot_be_selected_alone_is_told_of(change: tuple[str, str
     _, problems = targets(rules, faulted(rules))
     assert any(said in str(problem) for problem in problems)
     assert not targets(rules, ())[1], "without a fault on it, nothing is wrong with it"
+
+
+WILD = """
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: wild, namespace: shop}
+spec:
+  hosts: ["*.shop.example"]
+  http:
+    - name: all
+      route: [{destination: {host: web}}]
+"""
+
+
+def test_a_wildcards_rules_are_found_under_each_service_of_the_mesh() -> None:
+    """Virtual hosts as a real istiod (1.32-dev) has made them of such documents."""
+    rules = rules_of(WILD)
+    served = {"*.shop.example": [("a.shop.example", 80), ("b.shop.example", 8080)]}
+    found = {each.virtual_host: each.route for each in targets(rules, (), served)[0]}
+    assert found == {"*.shop.example:80": "all", "a.shop.example:80": "all"}
+    assert asked(found) == ["a.shop.example:80"]
+    assert asked(["*.shop.example:80", "web:80"]) == ["web:80", "chaos-probe.shop.example:80"]
 
 
 def test_the_faults_of_an_overlay_meet_only_who_has_the_runs_header() -> None:
@@ -182,6 +205,21 @@ def test_nothing_is_written_over_a_change_of_somebody_elses() -> None:
     moved = {**LIVE, "metadata": {"name": "web", "resourceVersion": "8"}}
     with pytest.raises(AssertionError):
         applied(moved, patch(LIVE, MARKS, [], 1, ""))
+
+
+def test_a_host_without_rules_gets_the_files_for_the_runs_requests_alone() -> None:
+    abort = {"abort": {"httpStatus": 503, "percentage": {"value": 50}}}
+    own, host = "chaos-0123456789ab", "web.shop.svc.cluster.local"
+    routes = LIVE["spec"]["http"]
+    made = created(MARKS, OWNER, "rules-0", host, routes, [Copied(0, "a", abort), Copied(1, "b", {})], 3, "fault")
+    assert made["metadata"]["name"] == f"{own}-rules-0" and made["metadata"]["ownerReferences"] == [OWNER]
+    assert (made["spec"]["hosts"], made["spec"]["exportTo"]) == ([host], ["."])
+    *ours, last = made["spec"]["http"]
+    assert [route["name"] for route in ours] == [f"{own}-probe", f"{own}-0", f"{own}-1", f"{own}-none"]
+    assert all(entry["headers"]["x-chaos-run"] == {"exact": MARKS.id} for route in ours for entry in route["match"])
+    assert ours[1]["fault"] == abort and ours[0]["directResponse"]["body"] == {"string": "3"}
+    assert ours[-1]["directResponse"] == {"status": 404}, "as without a route"
+    assert last == {"name": "default", "route": [{"destination": {"host": host}}]}
 
 
 # ---------------------------------------------------------------------------------------------- what is there

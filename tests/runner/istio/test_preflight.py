@@ -109,14 +109,28 @@ def test_admission_is_asked_and_refuses_in_its_own_words(tmp_path: Path, api: Ap
     assert said(looked(tmp_path, api)) == [f"the API server would refuse the run's EnvoyFilter: {refused}"]
 
 
-SERVICE = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": {}}
+SERVICE = {
+    "apiVersion": "v1",
+    "kind": "Service",
+    "metadata": {"name": "web"},
+    "spec": {"ports": [{"name": "http", "port": 80}]},
+}
+ENTRY = {
+    "apiVersion": "networking.istio.io/v1",
+    "kind": "ServiceEntry",
+    "metadata": {"name": "all"},
+    "spec": {"hosts": ["*.cluster.local"], "ports": [{"number": 80, "name": "http", "protocol": "HTTP"}]},
+}
+ABOVE = rules(name="above", host="*.cluster.local")
+NOT_MADE = f"{HOST} has no VirtualService in namespace shop, and the run cannot make one of its own: "
 
 
 @pytest.mark.parametrize(
     ("live", "expected"),
     [
-        ([], f"neither a VirtualService nor a Service of namespace shop has the host {HOST}"),
-        ([SERVICE], f"{HOST} has no VirtualService in namespace shop, so there are no routes for faults"),
+        ([], f"neither a VirtualService nor a Service or ServiceEntry of namespace shop has the host {HOST}"),
+        ([ENTRY], f"{NOT_MADE}it is no service by itself"),
+        ([SERVICE, ABOVE], f"{NOT_MADE}VirtualService above has it under a wildcard"),
         ([rules(), rules(name="web-2")], f"{HOST} has several VirtualServices in the mesh (web and web-2)"),
         (
             [rules(timeout="1s")],
@@ -130,6 +144,34 @@ def test_what_the_mesh_has_is_compared_with_the_file(
 ) -> None:
     (message,) = said(looked(tmp_path, api, *live))
     assert message.startswith(expected)
+
+
+def test_a_host_without_rules_gets_some_of_the_runs_own(tmp_path: Path, api: ApiServer) -> None:
+    """The rights to write them are asked for then alone."""
+    unnamed = rules(abort(50))
+    del unnamed["spec"]["http"][0]["name"]
+    found = looked(tmp_path, api, SERVICE, file=unnamed)
+    assert not found.problems and f"{HOST} has no VirtualService: the run makes one while it lasts" in found.notes[1][1]
+    api.users = {"admin-token": User("somebody", (role("shop", rights()),))}
+    (message,) = said(looked(tmp_path, api, file=unnamed))
+    lacking = ", ".join(f"{verb} virtualservices.networking.istio.io" for verb in ("create", "patch", "delete"))
+    assert message.startswith(f"context test may not {lacking} in namespace shop, where the run has to make a")
+    assert "`chaos export rbac -n shop --patch`" in message
+
+
+@pytest.mark.parametrize(
+    ("settings", "file", "why"),
+    [
+        ({"everybody": True}, FILE, "with --scope all everybody would get the file's rules, too"),
+        ({}, {**FILE, "spec": {**FILE["spec"], "gateways": ["mesh", "door"]}}, "its rules are a Gateway's"),
+    ],
+)
+def test_nobody_elses_requests_are_routed_by_the_file(
+    tmp_path: Path, api: ApiServer, settings: dict[str, Any], file: dict[str, Any], why: str
+) -> None:
+    api.apply(SERVICE)
+    planned = plan_run(case(tmp_path, file), RunOptions(engine=engine_at(NOWHERE, **settings)))
+    assert f"{NOT_MADE}{why}" in " ".join(said(asyncio.run(preflight_of(planned))))
 
 
 def test_a_short_host_of_the_mesh_is_the_same(tmp_path: Path, api: ApiServer) -> None:

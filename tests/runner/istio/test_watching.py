@@ -39,7 +39,7 @@ async def watched(folder: Path, api: ApiServer, happen: Happen, seconds: float) 
     written = [each for each in prepared.reading.resources.virtual_services if each.spec.http]
     compiled_rules = compiled(prepared, {})
     async with await connect("test") as cluster:
-        installation = Installation(cluster, MARKS, everybody=False)
+        installation = Installation(cluster, MARKS, written, everybody=False)
         await installation.begin()
         await installation.put(compiled_rules, Generation(1, "", {}))
         watching = asyncio.ensure_future(changed_by_others(cluster, installation, written))
