@@ -5,11 +5,12 @@ the policy counts that, never the gateway's word alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
 
 from chaos.mesh.model.message import Message
+from chaos.policies.distributions import Distribution
 from chaos.policies.steps import End, Stage
 
 Scope = Literal["downstream", "upstream"]
@@ -34,6 +35,14 @@ class Happening:
     wait: float = 0.0
     instead: Answer | End | None = None
     stage: Stage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """What is wrong with a fault in its policy; `path` leads to the field from the policy's spec."""
+
+    path: tuple[str, ...]
+    message: str
 
 
 class Seen(Protocol):
@@ -75,6 +84,15 @@ class Fault(Message):
     def sentence(self) -> str:
         """What its requests do, after `30 % of the requests`: `have their connection reset`."""
         raise NotImplementedError
+
+    @property
+    def distribution(self) -> Distribution | None:
+        """How long its requests wait; None if it is not a wait."""
+        return None
+
+    def objections(self, percentage: float, scope: Scope) -> Iterator[Objection]:
+        """Yield what is wrong with it in a policy of this percentage and scope."""
+        return iter(())
 
     def happen(self, dice: Dice) -> Happening:
         """Return what becomes of one request that meets it."""

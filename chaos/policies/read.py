@@ -66,3 +66,5 @@ def _problems(read: PolicyRead, before: Iterable[PolicyRead]) -> Iterator[Proble
     if spec.scope not in fault.scopes:
         message = f"{fault.kind} has no scope {spec.scope}: a response that has begun is not retried; leave scope out"
         yield read.problem(("spec", "scope"), message)
+    for objection in fault.objections(spec.percentage, spec.scope):
+        yield read.problem(("spec", *objection.path), objection.message)

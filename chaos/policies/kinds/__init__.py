@@ -8,10 +8,11 @@ from pydantic import model_validator
 
 from chaos.mesh.model.message import Message
 from chaos.policies.fault import Fault
+from chaos.policies.kinds.delay import Delay
 from chaos.policies.kinds.reset import Reset
 from chaos.policies.kinds.status import Status
 
-KINDS: tuple[type[Fault], ...] = (Reset, Status)
+KINDS: tuple[type[Fault], ...] = (Reset, Status, Delay)
 """All kinds, in the order in which they are listed."""
 
 
@@ -22,6 +23,8 @@ class OneFault(Message):
     """Reset the connection (TCP RST): in place of a response, or in the midst of one."""
     status: Status | None = None
     """Answer with a status, headers and a body of one's own; nothing is forwarded."""
+    delay: Delay | None = None
+    """Wait, for as long as a distribution says: before a request is forwarded, or before its response."""
 
     @model_validator(mode="after")
     def _one(self) -> OneFault:
