@@ -49,3 +49,25 @@ Percentage = Annotated[float, BeforeValidator(_percent, json_schema_input_type=f
 Size = Annotated[int, Strict(), Field(ge=0)]
 """A number of bytes."""
 Count = Annotated[int, Strict(), Field(ge=1)]
+"""A number of something, 1 or more."""
+
+
+def _bytes_per_second(value: Any) -> float:
+    rate = value
+    if isinstance(value, str):
+        match = _RATE.fullmatch(value)
+        if match is None:
+            raise ValueError(f"{value!r} is not a rate; write bytes per second, like 64KB/s, 1MiB/s or 65536")
+        rate = float(match[1]) * _UNITS[match[2].upper()]
+    if isinstance(rate, bool) or not isinstance(rate, int | float):
+        raise ValueError(f"{value!r} is not a rate; write bytes per second, like 64KB/s, 1MiB/s or 65536")
+    if rate < 1:
+        raise ValueError(f"{value!r} is less than 1 byte per second; for nothing at all there is stall")
+    return float(rate)
+
+
+_UNITS = {"": 1, "K": 1000, "KI": 1024, "M": 1000**2, "MI": 1024**2, "G": 1000**3, "GI": 1024**3}
+_RATE = re.compile(r"\s*(-?\d+(?:\.\d+)?)\s*(|[kKMG]i?)B(?:/s)?\s*")
+
+Rate = Annotated[float, BeforeValidator(_bytes_per_second, json_schema_input_type=int | str)]
+"""Bytes per second, 1 or more; KB are 1000 bytes, KiB 1024."""

@@ -8,11 +8,12 @@ from pydantic import model_validator
 
 from chaos.mesh.model.message import Message
 from chaos.policies.fault import Fault
+from chaos.policies.kinds.bandwidth import Bandwidth
 from chaos.policies.kinds.delay import Delay
 from chaos.policies.kinds.reset import Reset
 from chaos.policies.kinds.status import Status
 
-KINDS: tuple[type[Fault], ...] = (Reset, Status, Delay)
+KINDS: tuple[type[Fault], ...] = (Reset, Status, Delay, Bandwidth)
 """All kinds, in the order in which they are listed."""
 
 
@@ -25,6 +26,8 @@ class OneFault(Message):
     """Answer with a status, headers and a body of one's own; nothing is forwarded."""
     delay: Delay | None = None
     """Wait, for as long as a distribution says: before a request is forwarded, or before its response."""
+    bandwidth: Bandwidth | None = None
+    """Let the bodies of requests and responses pass at a rate."""
 
     @model_validator(mode="after")
     def _one(self) -> OneFault:

@@ -1,0 +1,154 @@
+"""Bodies that pass at a rate: the stage by itself, and over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+
+import aiohttp
+import pytest
+from support.clock import Clock
+from support.mesh import virtual_service
+from support.policies import policy, reading, rules
+from support.scripted import Peer, always, gateway, get, until, upstream
+
+from chaos.gateway.upstream.connection import HIGH_WATER
+from chaos.policies.kinds.bandwidth import AtRate
+from chaos.policies.steps import Pause
+
+ROUTE = virtual_service("- route: [{destination: {host: web}}]")
+BODY = bytes(range(200))
+LONG = b"HTTP/1.1 200 OK\r\ncontent-length: 200\r\n\r\n" + BODY
+CHUNKS = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n64\r\n%b\r\n64\r\n%b\r\n0\r\n\r\n" % (
+    BODY[:100],
+    BODY[100:],
+)
+NOTHING = b"HTTP/1.1 204 No Content\r\n\r\n"
+
+
+@pytest.mark.parametrize("rate", [1.0, 7.0, 1000.0, 64000.0, 1e9])
+@pytest.mark.parametrize("sizes", [[20_000], [1] * 1000, [0, 3, 10_000, 5]])
+def test_no_100_ms_have_more_than_the_rate(rate: float, sizes: list[int]):
+    stage, now, passed = AtRate(rate), 0.0, [(0.0, 0)]
+    for size in sizes:
+        for step in stage.body(bytes(size)):
+            if isinstance(step, Pause):
+                now += step.seconds
+            else:
+                assert isinstance(step, bytes)
+                passed.append((now, passed[-1][1] + len(step)))
+    assert passed[-1][1] == sum(sizes) and now == pytest.approx(sum(sizes) / rate, abs=0.005)
+    start = 0
+    for at, total in passed:
+        while passed[start][0] < at - 0.1:
+            start += 1
+        assert total - passed[start][1] <= max(1.0, rate * 0.15) + 1
+
+
+@pytest.mark.parametrize(
+    ("method", "said", "body"), [("GET", LONG, BODY), ("GET", CHUNKS, BODY), ("HEAD", LONG, b""), ("GET", NOTHING, b"")]
+)
+async def test_a_response_takes_as_long_as_its_body_is(method: str, said: bytes, body: bytes):
+    clock = Clock()
+    if method == "HEAD":
+        said = said.partition(BODY)[0]
+    written = policy("{bandwidth: {rate: 1000}}")
+    async with upstream(always(said)) as web, gateway(rules(ROUTE, written, port=web.port), clock=clock) as proxy:
+        client = await proxy.open()
+        for _ in range(2):
+            began = clock.seconds
+            reading = asyncio.create_task(client.ask(get(method=method)))
+            while not reading.done():
+                await asyncio.sleep(0)
+                if clock.pending:
+                    clock.advance(clock.pending[0].when() - clock.seconds)
+            answer = await reading
+            assert (answer.body, answer.first("x-chaos-policy")) == (body, "p")
+            assert clock.seconds - began == pytest.approx(len(body) / 1000)
+
+
+async def test_a_hundred_megabytes_are_not_kept():
+    async def long(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % 100_000_000)
+        for _ in range(1000):
+            await peer.send(bytes(100_000))
+
+    written = policy("{bandwidth: {rate: 1GB/s, direction: answer}}")
+    async with upstream(long) as web, gateway(rules(ROUTE, written, port=web.port)) as proxy:
+        client = await proxy.open()
+        client.writer.write(get())
+        size = held = 0
+        await client.reader.readuntil(b"\r\n\r\n")
+        (connection,) = proxy.worker.connections
+        while size < 100_000_000:
+            size += len(await client.reader.read(1 << 20))
+            exchange = getattr(connection, "current", None)
+            held = max(held, getattr(getattr(exchange, "client", exchange), "_held", 0))
+        assert 0 < held <= HIGH_WATER + (1 << 19)
+
+
+async def test_a_client_that_leaves_in_the_midst_ends_it():
+    written = policy("{bandwidth: {rate: 1}}")
+    async with upstream(always(LONG)) as web, gateway(rules(ROUTE, written, port=web.port)) as proxy:
+        client = await proxy.open()
+        client.writer.write(get())
+        await client.reader.readuntil(b"\r\n\r\n")
+        client.close()
+        await until(lambda: not proxy.worker.connections)
+        assert proxy.worker.policing.as_json()[""]["p"]["met"] == 1
+
+
+async def test_a_gateway_that_ends_does_not_wait_for_it():
+    written = policy("{bandwidth: {rate: 1}}")
+    async with (
+        upstream(always(LONG)) as web,
+        gateway(rules(ROUTE, written, port=web.port), drain_seconds=0.1) as proxy,
+    ):
+        client = await proxy.open()
+        client.writer.write(get())
+        await client.reader.readuntil(b"\r\n\r\n")
+    assert await client.ended()
+
+
+async def test_aiohttp_and_curl_get_it_at_the_rate():
+    written = policy("{bandwidth: {rate: 4KB/s}}")
+    async with upstream(always(CHUNKS)) as web, gateway(rules(ROUTE, written, port=web.port)) as proxy:
+        url = f"http://127.0.0.1:{proxy.port}/"
+        async with aiohttp.ClientSession(headers={"host": "web"}) as session:
+            for _ in range(2):
+                began = time.monotonic()
+                async with session.get(url) as answer:
+                    assert await answer.read() == BODY
+                assert time.monotonic() - began >= 0.045
+        if curl := shutil.which("curl"):
+            run = [curl, "-s", "-o", "-", "-H", "host: web", "-w", "%{stderr}%{time_total}", url]
+            pipe = asyncio.subprocess.PIPE
+            process = await asyncio.create_subprocess_exec(*run, stdout=pipe, stderr=pipe)
+            body, seconds = await process.communicate()
+            assert body == BODY and float(seconds) >= 0.045
+
+
+@pytest.mark.parametrize(
+    ("rate", "said"),
+    [
+        ("10Mbit/s", "'10Mbit/s' is not a rate; write bytes per second, like 64KB/s, 1MiB/s or 65536"),
+        ("64kb", "'64kb' is not a rate; write bytes per second, like 64KB/s, 1MiB/s or 65536"),
+        ("0", "0 is less than 1 byte per second; for nothing at all there is stall"),
+        ("-3KB/s", "'-3KB/s' is less than 1 byte per second; for nothing at all there is stall"),
+    ],
+)
+def test_a_rate_is_refused_where_it_stands(rate: str, said: str):
+    (problem,) = reading(policy(f"{{bandwidth: {{rate: {rate}}}}}")).problems
+    assert (problem.path, problem.location.line, problem.location.column) == ("spec.fault.bandwidth.rate", 7, 29)
+    assert problem.message == said
+
+
+@pytest.mark.parametrize(
+    ("rate", "shown"),
+    [("64KB/s", "64 KB/s"), ("1MiB/s", "1 MiB/s"), ("65536", "64 KiB/s"), ("1.5 MB", "1.5 MB/s"), ("100", "100 B/s")],
+)
+def test_a_rate_is_said_as_it_is_written(rate: str, shown: str):
+    (read,) = reading(policy(f"{{bandwidth: {{rate: {rate}, direction: answer}}}}")).require().policies
+    assert read.policy.fault.sentence == f"have their responses' bodies pass at {shown}"
