@@ -69,7 +69,7 @@ def chosen_engine(name: EngineName, envoy: str | None, mesh: MeshOptions) -> Eng
         if given:
             raise InvalidInput.of(option, "belongs to --engine istio")
     if mesh.gateway is not None and name is not EngineName.GATEWAY:
-        raise InvalidInput.at("--engine", "a gateway that already runs (--gateway) is the engine; leave one out")
+        raise InvalidInput.of("--engine", "a gateway that already runs (--gateway) is the engine; leave one out")
     return engine_of(name, envoy)
 
 

@@ -9,7 +9,7 @@ import typer
 
 from chaos.cli.engine import Context, EnvoyProgram, MeshOptions, Namespace, Patch, chosen_engine
 from chaos.cli.output import print_problems, say, say_json
-from chaos.errors import EnvironmentFailed
+from chaos.errors import EnvironmentFailed, InvalidInput
 from chaos.runner.plan.engines import EngineName
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ def plan(
     from chaos.runner.plan.options import RunOptions
     from chaos.runner.plan.planner import plan_run
 
+    if gateway is not None and engine is not EngineName.ISTIO:
+        raise InvalidInput.of("--gateway", "belongs to --engine istio here; a plan is made without a gateway")
     chosen = chosen_engine(engine, envoy, MeshOptions(context, namespace, gateway, patch=patch))
     planned = plan_run(file, RunOptions(overrides=tuple(settings or ()), engine=chosen))
     print_problems((each for each in planned.notes if each.severity == "warning"), err=True)
@@ -61,21 +63,21 @@ def plan(
     else:
         say(str(forecast))
     if chosen.mesh is not None:
-        _look_at_mesh(planned)
+        _look_at_mesh(planned, err=output is Format.JSON)
     return 0
 
 
-def _look_at_mesh(planned: RunPlan) -> None:
-    """Print what the preflight found. Raises InvalidInput if a run would not begin."""
+def _look_at_mesh(planned: RunPlan, *, err: bool) -> None:
+    """Print what the preflight found, with `err` on stderr. Raises InvalidInput if a run would not begin."""
     import asyncio
 
     from chaos.runner.istio.preflight import preflight_of
 
     found = asyncio.run(preflight_of(planned))
     for level, text in found.notes:
-        say(f"{level}: {text}")
+        say(f"{level}: {text}", err=err)
     found.require()
-    say("the mesh is as a run needs it; nothing was changed")
+    say("the mesh is as a run needs it; nothing was changed", err=err)
 
 
 def _measured(planned: RunPlan, probe: bool | None) -> float | None:

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 from support.envoy_binary import find_envoy
-from support.experiments import run
+from support.experiments import experiment, run, write
+from support.grpc_needed import needs_grpc
 from support.in_mesh import HOST, abort, answers, case, engine_at, rules, session, specs
 from support.processes import chaos, command_line, descendants, start_chaos, wait_for
 from support.real_cluster import CONTEXT, TOOL, Others, RealCluster, Writers, status
@@ -166,6 +167,32 @@ def test_rules_of_a_wildcard_are_met_under_every_name(tmp_path: Path, cluster: R
     finally:
         cluster.kubectl("delete", "virtualservice", "wild")
         cluster.kubectl("delete", "serviceentry", "a.shop.example", "wild.shop.example")
+
+
+@needs_grpc
+def test_calls_of_grpc_meet_them(tmp_path: Path, cluster: RealCluster) -> None:
+    from support.grpc_server import PROTO, GrpcServer
+
+    host = "echo.shop.svc.cluster.local"
+    fault = {"abort": {"percentage": {"value": 50}, "grpcStatus": "UNAVAILABLE"}}
+    call = {"kind": "grpc", "url": f"http://{host}", "service": "shop.Echo", "method": "Say", "json": {"text": "hi"}}
+
+    def to_echo(fault: dict[str, Any] | None = None) -> dict[str, Any]:
+        return rules(fault, name="echo", host=host, route=[{"destination": {"host": host}}])
+
+    with GrpcServer() as server:
+        services = {f"{host}:80": {"protocol": "GRPC", "endpoints": [{"address": f"127.0.0.1:{server.port}"}]}}
+        load = {**LOAD, "tasks": [{**call, "proto": str(PROTO)}]}
+        spec = experiment(services=services, load=load, proxy={"namespace": "shop"}, verify={"tolerance": 5})
+        file = write(tmp_path, spec, to_echo(fault))
+        cluster.apply(cluster.service(host, "GRPC", server.port), to_echo())
+        try:
+            result = run(file, tmp_path, engine=engine(cluster))
+        finally:
+            cluster.kubectl("delete", "virtualservice", "echo")
+            cluster.kubectl("delete", "serviceentry", host)
+    (finding,) = (each for each in result.findings if each.kind == "abort")
+    assert (result.outcome, finding.title) == ("verified", "abort gRPC UNAVAILABLE"), result.reasons
 
 
 def kills() -> list[tuple[str, float, bool]]:

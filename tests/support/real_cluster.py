@@ -81,11 +81,12 @@ class RealCluster:
         return done.stdout.strip()
 
     # ---------------------------------------------------------------- objects
-    def service(self, host: str) -> Json:
-        """A ServiceEntry by which the application is behind a host; a wildcard leads nowhere by itself."""
-        where = {"address": "127.0.0.1", "ports": {"http": self._application.server_port}}
+    def service(self, host: str, protocol: str = "HTTP", port: int = 0) -> Json:
+        """A ServiceEntry by which the application, or what listens on this port, is behind a host; a wildcard leads
+        nowhere by itself."""
+        where = {"address": "127.0.0.1", "ports": {"http": port or self._application.server_port}}
         leading = {"resolution": "NONE"} if "*" in host else {"resolution": "STATIC", "endpoints": [where]}
-        ports = [{"number": 80, "name": "http", "protocol": "HTTP"}]
+        ports = [{"number": 80, "name": "http", "protocol": protocol}]
         return {
             "apiVersion": "networking.istio.io/v1",
             "kind": "ServiceEntry",

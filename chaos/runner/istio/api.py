@@ -200,7 +200,7 @@ async def connect(context: str, namespace: str = "") -> Cluster:
         from kr8s.asyncio import Api
     except ImportError:
         text = "needs the package kr8s: pip install 'chaos-harness[istio]'"
-        raise InvalidInput.at("--engine istio", text) from None
+        raise InvalidInput.of("--engine istio", text) from None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # Told a namespace, or kr8s takes that of the current context, and told of no service account, or in a pod
@@ -209,7 +209,7 @@ async def connect(context: str, namespace: str = "") -> Cluster:
         try:
             await api.auth
         except ValueError as error:
-            raise InvalidInput.at("--context", _no_context(context, api, error)) from None
+            raise InvalidInput.of("--context", _no_context(context, api, error)) from None
         except (OSError, KeyError, json.JSONDecodeError) as error:
             raise EnvironmentFailed(f"context {context}: its credentials cannot be read: {error}") from None
     return Cluster(api, context, namespace or api.auth.kubeconfig.get_context(context).get("namespace") or "default")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,7 +69,8 @@ def test_nothing_is_recovered_from_a_context_that_is_not_named(
 ) -> None:
     assert call(["recover"]) == 2 and "--context" in capsys.readouterr().err
     assert call(["recover", "--context", "prod"]) == 2
-    assert "there is no context 'prod' in the kubeconfig; there are other and test" in capsys.readouterr().err
+    said = "--context: there is no context 'prod' in the kubeconfig; there are other and test"
+    assert said in capsys.readouterr().err
 
 
 def test_a_plan_says_what_is_in_the_way_and_changes_nothing(
@@ -78,10 +80,18 @@ def test_a_plan_says_what_is_in_the_way_and_changes_nothing(
     arguments = ["plan", "--engine", "istio", "--context", "test", "--gateway", "http://127.0.0.1:9"]
     assert call([*arguments, case(tmp_path, rules(abort(50)))]) == 0
     shown = capsys.readouterr().out
+    assert call([*arguments, "--format", "json", case(tmp_path, rules(abort(50)))]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out) and "info: context test, namespace shop" in captured.err
     assert "context test, namespace shop" in shown and f"run {RUNS[0][:12]} has faults in this namespace" in shown
     assert call([*arguments, case(tmp_path, rules(abort(50), timeout="1s"))]) == 2
     assert "http[0].timeout: 1s in the file, nothing in the mesh" in capsys.readouterr().err
     assert len(api.objects.events) == before
+
+
+def test_an_entry_to_a_mesh_without_one_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(["plan", "--gateway", "http://127.0.0.1:9", case(tmp_path, rules(abort(50)))]) == 2
+    assert "--gateway: belongs to --engine istio here" in capsys.readouterr().err
 
 
 def test_the_rights_of_a_run_are_these(capsys: pytest.CaptureFixture[str]) -> None:
