@@ -11,9 +11,8 @@ import pytest
 from support.clock import Clock
 from support.mesh import virtual_service
 from support.policies import policy, reading, rules
-from support.scripted import Peer, always, gateway, get, until, upstream
+from support.scripted import always, gateway, get, upstream
 
-from chaos.gateway.upstream.connection import HIGH_WATER
 from chaos.policies.kinds.bandwidth import AtRate
 from chaos.policies.steps import Pause
 
@@ -66,50 +65,6 @@ async def test_a_response_takes_as_long_as_its_body_is(method: str, said: bytes,
             answer = await reading
             assert (answer.body, answer.first("x-chaos-policy")) == (body, "p")
             assert clock.seconds - began == pytest.approx(len(body) / 1000)
-
-
-async def test_a_hundred_megabytes_are_not_kept():
-    async def long(peer: Peer) -> None:
-        await peer.request()
-        await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % 100_000_000)
-        for _ in range(1000):
-            await peer.send(bytes(100_000))
-
-    written = policy("{bandwidth: {rate: 1GB/s, direction: answer}}")
-    async with upstream(long) as web, gateway(rules(ROUTE, written, port=web.port)) as proxy:
-        client = await proxy.open()
-        client.writer.write(get())
-        size = held = 0
-        await client.reader.readuntil(b"\r\n\r\n")
-        (connection,) = proxy.worker.connections
-        while size < 100_000_000:
-            size += len(await client.reader.read(1 << 20))
-            exchange = getattr(connection, "current", None)
-            held = max(held, getattr(getattr(exchange, "client", exchange), "_held", 0))
-        assert 0 < held <= HIGH_WATER + (1 << 19)
-
-
-async def test_a_client_that_leaves_in_the_midst_ends_it():
-    written = policy("{bandwidth: {rate: 1}}")
-    async with upstream(always(LONG)) as web, gateway(rules(ROUTE, written, port=web.port)) as proxy:
-        client = await proxy.open()
-        client.writer.write(get())
-        await client.reader.readuntil(b"\r\n\r\n")
-        client.close()
-        await until(lambda: not proxy.worker.connections)
-        assert proxy.worker.policing.as_json()[""]["p"]["met"] == 1
-
-
-async def test_a_gateway_that_ends_does_not_wait_for_it():
-    written = policy("{bandwidth: {rate: 1}}")
-    async with (
-        upstream(always(LONG)) as web,
-        gateway(rules(ROUTE, written, port=web.port), drain_seconds=0.1) as proxy,
-    ):
-        client = await proxy.open()
-        client.writer.write(get())
-        await client.reader.readuntil(b"\r\n\r\n")
-    assert await client.ended()
 
 
 async def test_aiohttp_and_curl_get_it_at_the_rate():

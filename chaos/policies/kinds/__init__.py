@@ -10,10 +10,11 @@ from chaos.mesh.model.message import Message
 from chaos.policies.fault import Fault
 from chaos.policies.kinds.bandwidth import Bandwidth
 from chaos.policies.kinds.delay import Delay
+from chaos.policies.kinds.dribble import Dribble
 from chaos.policies.kinds.reset import Reset
 from chaos.policies.kinds.status import Status
 
-KINDS: tuple[type[Fault], ...] = (Reset, Status, Delay, Bandwidth)
+KINDS: tuple[type[Fault], ...] = (Reset, Status, Delay, Bandwidth, Dribble)
 """All kinds, in the order in which they are listed."""
 
 
@@ -28,6 +29,8 @@ class OneFault(Message):
     """Wait, for as long as a distribution says: before a request is forwarded, or before its response."""
     bandwidth: Bandwidth | None = None
     """Let the bodies of requests and responses pass at a rate."""
+    dribble: Dribble | None = None
+    """Let the body of a response come in pieces, spread over a time."""
 
     @model_validator(mode="after")
     def _one(self) -> OneFault:
