@@ -17,12 +17,12 @@ import pytest
 from support.envoy_binary import find_envoy
 from support.experiments import experiment, run, write
 from support.grpc_needed import needs_grpc
-from support.in_mesh import HOST, abort, answers, case, engine_at, rules, session, specs
+from support.in_mesh import HOST, KEY, abort, answers, case, engine_at, rules, session, specs
 from support.processes import chaos, command_line, descendants, start_chaos, wait_for
 from support.real_cluster import CONTEXT, TOOL, Others, RealCluster, Writers, status
 
 from chaos.engines.istio.rights import NAME, account, binding, rights, role
-from chaos.runner.plan.engines import Engine
+from chaos.runner.plan.engines import Engine, reaching_deeper
 
 pytestmark = [
     pytest.mark.slow,
@@ -167,6 +167,26 @@ def test_rules_of_a_wildcard_are_met_under_every_name(tmp_path: Path, cluster: R
     finally:
         cluster.kubectl("delete", "virtualservice", "wild")
         cluster.kubectl("delete", "serviceentry", "a.shop.example", "wild.shop.example")
+
+
+@pytest.mark.parametrize("patch", [False, True])
+def test_calls_of_applications_meet_the_faults_of_rules_that_no_task_takes(
+    tmp_path: Path, cluster: RealCluster, patch: bool
+) -> None:
+    """They pass on the baggage of the run's requests, and no other header of theirs."""
+
+    async def check() -> None:
+        made = reaching_deeper(engine(cluster, patch=patch), [KEY])
+        run = made.headers["x-chaos-run"]
+        async with session(tmp_path, made, rules(abort(100))) as found:
+            assert found.gateway is not None
+            await found.gateway.admin.set_phase({"name": "fault", "faults": True})
+            member = {"baggage": f"user=1,chaos.run={run};ttl=3, more=2"}
+            assert {code for code, _ in await answers(cluster.url, member)} == {503}
+            for others in ({}, {"baggage": f"chaos.run={run}0"}, {"x-chaos-run": run}):
+                assert {code for code, _ in await answers(cluster.url, others)} == {200}
+
+    asyncio.run(check())
 
 
 @needs_grpc

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from math import nextafter
 from typing import assert_never
 
@@ -17,15 +17,18 @@ from chaos.mesh.compile.summary import RuleInfo
 _OWN = 4  # parts of the key of a rule that is not a delegate's: virtualservice/namespace/name/index
 
 
-def copies(rules: Rules, faults: Mapping[str, Sequence[RuleFault]], name: str) -> list[Copied]:
+def copies(
+    rules: Rules, faults: Mapping[str, Sequence[RuleFault]], name: str, deeper: Collection[str] = ()
+) -> list[Copied]:
     """Return the copies of the routes of the VirtualService `namespace/name`, each with the faults of its rule: of all
-    its routes, so that each response says which rule it took."""
+    its routes, so that each response says which rule it took. Those of rules that are `deeper`, by their keys, are for
+    calls of applications."""
     found: dict[int, Copied] = {}
     for info in rules.rules:
         parts = info.rule.base_key.split("/")
         if info.virtual_service == name and len(parts) == _OWN:
             index = int(parts[-1])
-            found.setdefault(index, Copied(index, info.name, fault(faults.get(info.key, ()))))
+            found.setdefault(index, Copied(index, info.name, fault(faults.get(info.key, ())), info.key in deeper))
     return list(found.values())
 
 

@@ -72,6 +72,11 @@ class Marks:
         """Return the headers of the run's own requests."""
         return {HEADER: self.id, BAGGAGE: f"{_MEMBER}={self.id}"}
 
+    def condition(self, *, deeper: bool) -> Json:
+        """Return the headers of a VirtualService's match entry that only the run's own requests meet, or, `deeper`, the
+        calls of applications that pass on their baggage."""
+        return {BAGGAGE: {"regex": self.baggage_pattern}} if deeper else {HEADER: {"exact": self.id}}
+
     @property
     def baggage_pattern(self) -> str:
         """A regular expression (RE2) for the whole of a baggage header that has the run as one of its members."""

@@ -21,11 +21,12 @@ _OURS = re.compile(r"chaos-[0-9a-f]{12}-(probe|\d+)$")
 @dataclass(frozen=True, slots=True)
 class Copied:
     """A route to copy: its `index` in the list without any of ours, the name of its `rule`, and Istio's `fault` for it,
-    empty for none."""
+    empty for none. One that is `deeper` is for calls of applications, which pass on baggage at best."""
 
     index: int
     rule: str
     fault: Json
+    deeper: bool = False
 
 
 def patch(live: Json, marks: Marks, copied: Iterable[Copied], generation: int, phase: str) -> list[Json]:
@@ -93,7 +94,7 @@ def copy_of(original: Json, marks: Marks, copied: Copied, generation: int, phase
     """Return a route that does what its original does, to the run's own requests alone, with the faults that are given;
     `number` is its own among those of the run."""
     tags = _tags(copied.rule, generation, phase)
-    condition = {HEADER: {"exact": marks.id}}
+    condition = marks.condition(deeper=copied.deeper)
     entries = original.get("match") or [{}]
     headers = original.get("headers") or {}
     response = headers.get("response") or {}

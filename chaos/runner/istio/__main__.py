@@ -70,7 +70,8 @@ async def _serve_in(
     guard = await Guard.start(settings)
     try:
         await installation.begin()
-        control = IstioControl(rules, options, installation, Probes(settings.url, settings.run, settings.longest))
+        probes = Probes(settings.url, settings.run, settings.longest)
+        control = IstioControl(rules, options, installation, probes, settings.deeper)
         async with _ending(
             installation.renew(), changed_by_others(cluster, installation, written), _stdin_closed(), _signalled(stop)
         ) as ends:

@@ -4,7 +4,7 @@ generation of the overlay (chaos/engines/istio/overlay.py)."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Protocol
 
 from chaos.engines.istio.overlay import Generation
@@ -28,8 +28,16 @@ class Installed(Protocol):
 class IstioControl(GenerationControl):
     """The controls of one run in a mesh. It counts nothing: what was drawn is said by the tags on responses."""
 
-    def __init__(self, rules: Rules, options: GatewayOptions, installation: Installed, probes: Probes):
+    def __init__(
+        self,
+        rules: Rules,
+        options: GatewayOptions,
+        installation: Installed,
+        probes: Probes,
+        deeper: Iterable[str] = (),
+    ):
         super().__init__(rules, options)
+        self._deeper = frozenset(deeper)
         self._installation, self._probes = installation, probes
         self._began = time.monotonic()
 
@@ -70,5 +78,5 @@ class IstioControl(GenerationControl):
             rules = self._in_force.rules
             assert isinstance(rules, Rules)
             self._numbers += 1
-            made = Generation(self._numbers, self._in_force.counted_under, self._in_force.drawn())
+            made = Generation(self._numbers, self._in_force.counted_under, self._in_force.drawn(), self._deeper)
             await self._probes.wait_for(made.number, asked(await self._installation.put(rules, made)))

@@ -38,7 +38,7 @@ async def dry_run(cluster: Cluster, settings: Settings, rules: Rules, written: W
     """Return what the API server and Istio's admission would say to every write."""
     marks = settings.marks
     nobody = owner({"metadata": {"name": marks.name("lease"), "uid": "00000000-0000-0000-0000-000000000000"}})
-    generation = Generation(1, "", {info.key: info.faults for info in rules.rules})
+    generation = Generation(1, "", {info.key: info.faults for info in rules.rules}, frozenset(settings.deeper))
     writes = [("Job", cluster.create(JOBS, lease(marks), dry_run=True))]
     for missed in written.own if written.sound else ():
         document = missed.document(marks, nobody, rules, generation)
@@ -73,7 +73,7 @@ def _patches(
     faults = {info.key: info.faults for info in rules.rules}
     theirs = [each for each in written.live.rules if not run_of(each)]
     for resource in written.resources if written.sound else ():
-        copied = copies(rules, faults, f"{resource.namespace}/{resource.name}")
+        copied = copies(rules, faults, f"{resource.namespace}/{resource.name}", settings.deeper)
         for found in virtual_services_of(theirs, hosts_of(resource)) if copied else ():
             name, change = found["metadata"]["name"], patch(found, settings.marks, copied, 1, "")
             dry = cluster.patch(VIRTUAL_SERVICES, name, change, kind=JSON_PATCH, dry_run=True)

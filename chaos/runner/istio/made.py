@@ -31,7 +31,7 @@ class Missing:
 
     def document(self, marks: Marks, owner: Json, rules: Rules, generation: Generation) -> Json:
         """Return the run's own VirtualService for the host in a generation."""
-        copied = copies(rules, generation.faults, self.name)
+        copied = copies(rules, generation.faults, self.name, generation.deeper)
         routes = spec_of(self.written)["http"]
         return created(marks, owner, self.part, self.host, routes, copied, generation.number, generation.phase)
 

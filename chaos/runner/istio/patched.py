@@ -44,7 +44,7 @@ class Patched(Renewed):
         live = [each for each in await self.cluster.items(VIRTUAL_SERVICES) if not run_of(each)]
         for each in self._written:
             for found in virtual_services_of(live, hosts_of(each)):
-                copied = copies(rules, generation.faults, f"{each.namespace}/{each.name}")
+                copied = copies(rules, generation.faults, f"{each.namespace}/{each.name}", generation.deeper)
                 await change(
                     self.cluster,
                     found["metadata"]["name"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from chaos.engines.istio.marks import Marks
@@ -13,7 +13,8 @@ from chaos.engines.istio.marks import Marks
 class Settings:
     """`url` is the entry to the mesh to which the load sends its requests; `run` the run's id. With `everybody` the
     faults meet all traffic; with `patch` VirtualServices are changed in place of an overlay. `about` are annotations of
-    the run's objects. A generation may take `longest` seconds to be in force."""
+    the run's objects. A generation may take `longest` seconds to be in force. No task reaches the rules that are
+    `deeper`, by their keys: their faults are for calls of applications that pass on the run's baggage."""
 
     context: str
     namespace: str
@@ -23,6 +24,7 @@ class Settings:
     patch: bool = False
     longest: float = 60.0
     about: Mapping[str, str] = field(default_factory=dict)
+    deeper: Sequence[str] = ()
 
     @property
     def marks(self) -> Marks:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -98,3 +98,9 @@ def istio_engine(settings: Settings) -> Engine:
         counts=False,
         pace=Pace(start=settings.longest + PATIENCE, answer=settings.longest + PATIENCE, end=UNDOING),
     )
+
+
+def reaching_deeper(engine: Engine, keys: Iterable[str]) -> Engine:
+    """Return the engine of a running mesh whose faults of these rules, by their keys, are for calls of applications;
+    other engines as they are."""
+    return engine if engine.mesh is None else istio_engine(replace(engine.mesh, deeper=tuple(sorted(keys))))

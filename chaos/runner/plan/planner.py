@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from chaos.claims.effects import PhaseEffects
+from chaos.claims.effects import Effect, PhaseEffects
 from chaos.claims.expectation import Expectation
 from chaos.claims.expectations import expectations
 from chaos.claims.hypotheses.coverage import judge_failures, judge_lost
@@ -18,7 +18,7 @@ from chaos.claims.hypotheses.reading import names_of, read_hold, read_hypotheses
 from chaos.claims.hypotheses.safeguards import Safeguard
 from chaos.claims.hypotheses.unseen import behind
 from chaos.claims.judge.forecast import plan_lines
-from chaos.claims.routing import effects_of, route_of
+from chaos.claims.routing import effects_of, route_of, untouched
 from chaos.errors import InvalidInput, Problem
 from chaos.experiment.further_listeners import connection_problems
 from chaos.experiment.model import Load
@@ -32,7 +32,7 @@ from chaos.runner.outside.log_file import check
 from chaos.runner.plan.calls import require_calls
 from chaos.runner.plan.checked import Prepared, Read, prepare
 from chaos.runner.plan.connections import connection_effects, connection_rules, not_applied
-from chaos.runner.plan.engines import Engine
+from chaos.runner.plan.engines import Engine, reaching_deeper
 from chaos.runner.plan.fed_rows import row_problems
 from chaos.runner.plan.files import beside, read_text, trouble_with_file
 from chaos.runner.plan.listeners import require_listeners
@@ -91,6 +91,8 @@ def plan_prepared(prepared: Prepared, options: RunOptions) -> RunPlan:
         )
         for each in ruled
     )
+    deeper = frozenset.intersection(*(frozenset(_deeper(rules, each.effects)) for each in effects))
+    options = replace(options, engine=reaching_deeper(options.engine, deeper))
     tagged = options.gateway is None
     verify = reading.experiment.spec.verify
     tolerance = verify.tolerance / 100
@@ -100,7 +102,10 @@ def plan_prepared(prepared: Prepared, options: RunOptions) -> RunPlan:
     )
     expected = _counted(made, options.engine)
     expected = expected if search is None else ()
-    silent, unjudged = unreached(reading, rules, effects[0].effects, prepared.problems) if search is None else ((), [])
+    called = deeper if options.engine.mesh is not None else ()
+    silent, unjudged = (
+        unreached(reading, rules, effects[0].effects, prepared.problems, called) if search is None else ((), [])
+    )
     weights = {task.name: float(task.weight) for task in tasks}
     lines = plan_lines(
         effects, expected, weights, confidence=verify.confidence / 100, hypotheses=len(hypotheses),
@@ -150,6 +155,11 @@ def _check_rows(reading: Reading, tasks: Sequence[LoadTask], ruled: Sequence[Pha
     problems = [problem for rules in others.values() for problem in row_problems(reading, rules, tasks)]
     if problems:
         raise InvalidInput(dict.fromkeys(problems))
+
+
+def _deeper(rules: Rules, effects: Sequence[Effect]) -> Iterator[str]:
+    """Yield the keys of the rules with faults that no task takes."""
+    return (info.key for info in untouched(rules, effects) if info.hosts and info.faults)
 
 
 def _counted(expected: Sequence[Expectation], engine: Engine) -> tuple[Expectation, ...]:

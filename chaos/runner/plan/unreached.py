@@ -6,7 +6,8 @@ that no root names."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from chaos.claims.effects import Effect
 from chaos.claims.finding import Finding
@@ -26,13 +27,18 @@ REASONS = ("IST0130", "unreachable", "not-bound", "not-exported")
 
 
 def unreached(
-    reading: Reading, rules: Rules, effects: Sequence[Effect], problems: Iterable[Problem]
+    reading: Reading,
+    rules: Rules,
+    effects: Sequence[Effect],
+    problems: Iterable[Problem],
+    deeper: Collection[str] = (),
 ) -> tuple[tuple[Finding, ...], list[Problem]]:
     """Return a finding for each rule that no request reaches, and a note for each that `verify.unreached` allows.
 
-    `effects` are those of the experiment's own documents. Raises InvalidInput if `verify.unreached` names an
-    unknown rule."""
-    found = [*_untaken(rules, effects), *_never_fired(reading, rules, effects, tuple(problems))]
+    `effects` are those of the experiment's own documents. Faults of rules that are `deeper`, by their keys, meet calls
+    of applications in a running mesh: they are not judged. Raises InvalidInput if `verify.unreached` names an unknown
+    rule."""
+    found = [*_untaken(rules, effects, deeper), *_never_fired(reading, rules, effects, tuple(problems))]
     allowed = reading.experiment.spec.verify.unreached
     if allowed == "allow":
         return (), [_note(reading, each) for each in found]
@@ -56,9 +62,17 @@ def _note(reading: Reading, finding: Finding) -> Problem:
     return reading.problem(("spec", "verify", "unreached"), f"not judged: {finding.sentence}", "info", "unreached")
 
 
-def _untaken(rules: Rules, effects: Sequence[Effect]) -> Iterator[Finding]:
+def _untaken(rules: Rules, effects: Sequence[Effect], deeper: Collection[str]) -> Iterator[Finding]:
     for info in untouched(rules, effects):
-        if info.hosts:
+        if info.key in deeper:
+            sentence = (
+                f"{info.name} ({info.location}): no task takes this rule. Its faults meet calls of applications that "
+                "pass on the header baggage of the run's requests, which nobody counts; say what users may see of them "
+                "(spec.expect)"
+            )
+            found = _finding(info.key, info.name, str(info.location or ""), sentence)
+            yield replace(found, title="faults of deeper calls", verdict=Verdict.NOT_JUDGED, cause="unseen")
+        elif info.hosts:
             sentence = (
                 f"{info.name} ({info.location}): no task takes this rule, so nothing is known about it; "
                 "add a task that does, or remove the rule"

@@ -182,6 +182,15 @@ def test_copies_stand_before_their_originals_and_are_for_the_run_alone() -> None
     assert made[3]["headers"]["response"]["set"].items() >= {"own": "1", "x-chaos-route": "b"}.items()
 
 
+def test_copies_of_deeper_rules_are_for_calls_with_the_runs_baggage() -> None:
+    (route,) = [
+        each
+        for each in applied(LIVE, patch(LIVE, MARKS, [Copied(1, "b", {"abort": {}}, True)], 1, ""))["spec"]["http"]
+        if "fault" in each
+    ]
+    assert route["match"] == [{"headers": {"baggage": {"regex": MARKS.baggage_pattern}}}]
+
+
 def test_a_next_generation_takes_the_place_of_the_last() -> None:
     first = applied(LIVE, patch(LIVE, MARKS, [Copied(1, "b", {"delay": {}})], 1, ""))
     second = applied(first, patch(first, MARKS, [Copied(0, "a", {"abort": {}})], 2, ""))

@@ -16,6 +16,7 @@ from chaos.errors import EnvironmentFailed, InvalidInput
 from chaos.runner.istio.preflight import Preflight, preflight_of
 from chaos.runner.plan.options import RunOptions
 from chaos.runner.plan.planner import plan_run
+from chaos.verify.verdict import Verdict
 
 NOWHERE = "http://127.0.0.1:9"
 FILE = rules(abort(50))
@@ -172,6 +173,18 @@ def test_nobody_elses_requests_are_routed_by_the_file(
     api.apply(SERVICE)
     planned = plan_run(case(tmp_path, file), RunOptions(engine=engine_at(NOWHERE, **settings)))
     assert f"{NOT_MADE}{why}" in " ".join(said(asyncio.run(preflight_of(planned))))
+
+
+def test_faults_that_no_task_reaches_are_for_calls_of_applications(tmp_path: Path) -> None:
+    deep = rules(abort(50), name="deep", host="deep.shop.svc.cluster.local")
+    planned = plan_run(case(tmp_path, FILE, deep), RunOptions(engine=engine_at(NOWHERE)))
+    mesh = planned.options.engine.mesh
+    assert mesh is not None and list(mesh.deeper) == ["virtualservice/shop/deep/0"]
+    assert mesh.line() in planned.options.engine.program
+    (finding,) = planned.silent
+    assert finding.verdict is Verdict.NOT_JUDGED and "calls of applications that pass on" in finding.sentence
+    (finding,) = plan_run(case(tmp_path, FILE, deep), RunOptions()).silent
+    assert finding.verdict is Verdict.NO_TRAFFIC
 
 
 def test_a_short_host_of_the_mesh_is_the_same(tmp_path: Path, api: ApiServer) -> None:
