@@ -15,7 +15,8 @@ from chaos.mesh.compile.rules import CompiledHost, Rules
 from chaos.mesh.decision import Request
 from chaos.mesh.names import covers, full_name
 from chaos.mesh.paths import normalise
-from chaos.policies.fault import Dice, Fault
+from chaos.policies.dice import Dice
+from chaos.policies.fault import Fault
 from chaos.policies.model import FaultPolicySpec, Target, When
 from chaos.policies.read import PolicyRead
 from chaos.units import Percent
@@ -64,7 +65,7 @@ class Policy:
     def sentence(self) -> str:
         """What it does, for people: `30 % of the requests have their connection reset`."""
         of = "attempts" if self.upstream else "requests"
-        return f"{self.percent} of the {of} {self.fault.sentence}"
+        return f"{self.fault.choice(of) or f'{self.percent} of the {of}'} {self.fault.sentence}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,17 +5,17 @@ the policy counts that, never the gateway's word alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
 
 from chaos.mesh.model.message import Message
+from chaos.policies.choosers import Chooser
+from chaos.policies.dice import Dice
 from chaos.policies.distributions import Distribution
 from chaos.policies.steps import End, Stage
 
 Scope = Literal["downstream", "upstream"]
-Dice = Callable[[str], float]
-"""Returns a number in [0, 1) for a purpose: the same for the same seed, policy, request and purpose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +57,6 @@ class Seen(Protocol):
     def policy(self) -> str: ...
 
 
-class Chooser(Protocol):
-    """Chooses which requests meet a fault, by their order or by time; it has a state of its own in each phase."""
-
-    def meets(self, seconds: float) -> bool:
-        """Return whether the next request does, so many seconds after the phase has begun."""
-
-
 class Fault(Message):
     """A fault of a policy, with its parameters as fields."""
 
@@ -84,6 +77,10 @@ class Fault(Message):
     def sentence(self) -> str:
         """What its requests do, after `30 % of the requests`: `have their connection reset`."""
         raise NotImplementedError
+
+    def choice(self, of: str) -> str:
+        """Return which requests meet it, for people, if its chooser says so and not a share: `the first 3 requests`."""
+        return ""
 
     @property
     def distribution(self) -> Distribution | None:

@@ -26,6 +26,7 @@ class Clock:
 
     def install(self, worker: WorkerState) -> None:
         worker.now, worker.after = self.now, self.after
+        worker.policing.enter("", counted_under="", on=True, anew=True)  # by this clock
 
     def now(self) -> float:
         return self.seconds

@@ -9,19 +9,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from chaos.mesh.decision import Draws, Request
+from chaos.policies.choosers import Chooser
 from chaos.policies.compiled import NO_POLICIES, Policies, Policy
-from chaos.policies.fault import Chooser, Happening
+from chaos.policies.fault import Happening
 from chaos.protocol.counters import PolicyCounters
 
 
 class PolicyLedger:
-    """A policy in one phase: its counts, and the chooser of a fault that has one."""
+    """A policy in one phase: its counts."""
 
-    __slots__ = ("chooser", "counts", "policy")
+    __slots__ = ("counts", "policy")
 
     def __init__(self, policy: Policy):
         self.policy = policy
-        self.chooser: Chooser | None = policy.fault.chooser()
         self.counts = PolicyCounters(targeted=0, met=0, full=0, left=0, left_met=0)
 
 
@@ -49,8 +49,9 @@ class Policing:
         self.policies = NO_POLICIES
         self._now = now
         self._on = True
-        self._phase = ""
+        self._phase = self._counted_under = ""
         self._began = now()
+        self._choosers: dict[str, Chooser | None] = {}  # of the phase, by the policy's name
         self._active: dict[str, int] = {}
         self._ledgers: dict[str, dict[str, PolicyLedger]] = {}
 
@@ -60,7 +61,10 @@ class Policing:
         return bool(self.policies)
 
     def use(self, policies: Policies) -> None:
-        """Put these policies in force. Counts go on by name."""
+        """Put these policies in force. Counts go on by name, and so do the choosers of faults that stay as they are."""
+        before = {each.name: each.fault for each in self.policies}
+        same = {each.name for each in policies if before.get(each.name) == each.fault}
+        self._choosers = {name: chooser for name, chooser in self._choosers.items() if name in same}
         self.policies = policies
         for phase in self._ledgers.values():
             for policy in policies:
@@ -69,11 +73,13 @@ class Policing:
                     new.counts = old.counts
                     phase[policy.name] = new
 
-    def enter(self, phase: str, *, on: bool, anew: bool) -> None:
-        """Count under this phase from now on; `anew`: it begins now. Without `on` no fault happens."""
-        self._on, self._phase = on, phase
+    def enter(self, phase: str, *, counted_under: str, on: bool, anew: bool) -> None:
+        """Have the policies of this phase in force, and count under a name that may be another; `anew`: the phase
+        begins now. Without `on` no fault happens."""
+        self._on, self._phase, self._counted_under = on, phase, counted_under
         if anew:
             self._began = self._now()
+            self._choosers.clear()
 
     def meet(self, request: Request, draws: Draws) -> list[Met]:
         """Return the policies in force in front of the rules that are about a request, and count it."""
@@ -98,7 +104,8 @@ class Policing:
         def dice(purpose: str) -> float:
             return draws.apart(f"policy {policy.name} {again}{purpose}")
 
-        meets = policy.drawn(dice) and (ledger.chooser is None or ledger.chooser.meets(seconds))
+        chooser = self._chooser(policy)
+        meets = policy.drawn(dice) and (chooser is None or chooser.meets(seconds - policy.when.after, dice))
         if meets and policy.spec.max_active is not None and self._active.get(policy.name, 0) >= policy.spec.max_active:
             ledger.counts["full"] += 1
             meets = False
@@ -112,8 +119,13 @@ class Policing:
         """Note that a request is no longer under a fault that it has met."""
         self._active[met.policy.name] -= 1
 
+    def _chooser(self, policy: Policy) -> Chooser | None:
+        if policy.name not in self._choosers:
+            self._choosers[policy.name] = policy.fault.chooser()
+        return self._choosers[policy.name]
+
     def _ledger(self, policy: Policy) -> PolicyLedger:
-        phase = self._ledgers.setdefault(self._phase, {})
+        phase = self._ledgers.setdefault(self._counted_under, {})
         found = phase.get(policy.name)
         if found is None:
             found = phase[policy.name] = PolicyLedger(policy)

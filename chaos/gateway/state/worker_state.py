@@ -87,7 +87,7 @@ class WorkerState(InForce):
         self.faulted = Faulted()
         self.phases: dict[str, Phase] = {}
         self._policed: str | None = None  # the phase that policies were told of last
-        self.policing = Policing(self.now)
+        self.policing = Policing(lambda: self.now())
         super().__init__(rules)
         self._pools: dict[Cluster, Pool] = {}
         self._pools_by_name: dict[str, Pool] = {}
@@ -116,7 +116,8 @@ class WorkerState(InForce):
         changed = self.changed_faults()
         self.decide = (self.rules.with_faults(changed) if changed else self.rules).decide
         self.phase = self._counts_of(self.counted_under)
-        self.policing.enter(self.counted_under, on=self.faults, anew=self._entered != self._policed)
+        anew = self._entered != self._policed
+        self.policing.enter(self._entered, counted_under=self.counted_under, on=self.faults, anew=anew)
         self._policed = self._entered
         scale, keyed = self.scale_in_force(), self._keyed
         keyed.forget()

@@ -11,10 +11,12 @@ from chaos.policies.fault import Fault
 from chaos.policies.kinds.bandwidth import Bandwidth
 from chaos.policies.kinds.delay import Delay
 from chaos.policies.kinds.dribble import Dribble
+from chaos.policies.kinds.quota import Quota
 from chaos.policies.kinds.reset import Reset
+from chaos.policies.kinds.sequence import Sequence
 from chaos.policies.kinds.status import Status
 
-KINDS: tuple[type[Fault], ...] = (Reset, Status, Delay, Bandwidth, Dribble)
+KINDS: tuple[type[Fault], ...] = (Reset, Status, Delay, Bandwidth, Dribble, Sequence, Quota)
 """All kinds, in the order in which they are listed."""
 
 
@@ -31,6 +33,10 @@ class OneFault(Message):
     """Let the bodies of requests and responses pass at a rate."""
     dribble: Dribble | None = None
     """Let the body of a response come in pieces, spread over a time."""
+    sequence: Sequence | None = None
+    """Fail by order or by time: the first requests, each k-th, all in an outage, more and more of them."""
+    quota: Quota | None = None
+    """Answer what exceeds a rate of requests, by default with 429."""
 
     @model_validator(mode="after")
     def _one(self) -> OneFault:

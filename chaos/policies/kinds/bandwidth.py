@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from chaos.policies.fault import Dice, Fault, Happening
+from chaos.policies.dice import Dice
+from chaos.policies.fault import Fault, Happening
 from chaos.policies.steps import Pause, Stage, Step
 from chaos.policies.values import Rate
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import model_validator
 
+from chaos.policies.dice import Dice
 from chaos.policies.distributions import (
     Distribution,
     Fixed,
@@ -18,7 +19,7 @@ from chaos.policies.distributions import (
     Uniform,
     percentiles,
 )
-from chaos.policies.fault import Dice, Fault, Happening, Objection, Scope
+from chaos.policies.fault import Fault, Happening, Objection, Scope
 from chaos.policies.steps import Pause, Stage, Step
 from chaos.policies.values import Span
 

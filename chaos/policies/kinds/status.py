@@ -7,7 +7,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, Strict
 
 from chaos.mesh.model.message import Text
-from chaos.policies.fault import Answer, Dice, Fault, Happening, Seen, is_tagged
+from chaos.policies.dice import Dice
+from chaos.policies.fault import Answer, Fault, Happening, Seen, is_tagged
 from chaos.statuses import shown
 
 _FRAMING = ("content-length", "transfer-encoding", "connection")
@@ -20,12 +21,16 @@ def _own_headers(headers: dict[str, str]) -> dict[str, str]:
     return headers
 
 
+StatusCode = Annotated[int, Strict(), Field(ge=200, le=599)]
+StatusHeaders = Annotated[dict[str, Text], AfterValidator(_own_headers)]
+
+
 class Status(Fault):
     """Answer with a status."""
 
-    code: Annotated[int, Strict(), Field(ge=200, le=599)]
+    code: StatusCode
     """The HTTP status."""
-    headers: Annotated[dict[str, Text], AfterValidator(_own_headers)] = {}
+    headers: StatusHeaders = {}
     """Headers of the response."""
     body: Text = ""
     """Body of the response."""
