@@ -95,6 +95,10 @@ class Fault(Message):
         """Return what becomes of one request that meets it."""
         raise NotImplementedError
 
+    def attempt(self, dice: Dice) -> Happening:
+        """Return what becomes of one attempt that meets it, in the scope `upstream`."""
+        return self.happen(dice)
+
     def shows(self, seen: Seen, name: str) -> bool | None:
         """Return whether a client saw that its request met the fault of the policy `name`, None if nobody can tell."""
         if self.errors:

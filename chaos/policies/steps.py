@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 Headers = list[tuple[bytes, bytes]]
+BODILESS = (204, 304)  # statuses of responses that have no body
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,12 @@ class End(Enum):
 Step = bytes | Pause | End
 
 
+def announced_length(headers: Headers) -> int | None:
+    """Return the length of the body that a head announces, None for one that comes in chunks."""
+    told = dict(headers)
+    return None if b"transfer-encoding" in told else int(told.get(b"content-length", 0))
+
+
 class Stage:
     """What one fault does to one response. The base class lets everything pass."""
 
@@ -42,6 +49,10 @@ class Stage:
 
     def before(self) -> Iterator[Step]:
         """Yield what happens before the head is written."""
+        return iter(())
+
+    def bodiless(self) -> Iterator[Step]:
+        """Yield what else happens before the head of a response that has no body (HEAD, 204, 304, a length of 0)."""
         return iter(())
 
     def body(self, data: bytes) -> Iterator[Step]:

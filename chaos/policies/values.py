@@ -1,4 +1,4 @@
-"""The types of values in a FaultPolicy: durations, percentages, sizes.
+"""The types of values in a FaultPolicy: durations, percentages, sizes, headers.
 
 Each reads the written form (`5s`, `30%`) into what the code computes with; the error for anything else shows the right
 form."""
@@ -6,10 +6,13 @@ form."""
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, Strict
+from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
+from chaos.mesh.check.admission.values import header_name
+from chaos.mesh.model.message import Text
 from chaos.units import parse_duration
 
 _PERCENT = re.compile(r"\s*(-?\d+(?:\.\d+)?)\s*%?\s*")
@@ -39,6 +42,36 @@ def _percent(value: Any) -> float:
     if not 0 <= number <= 100:
         raise ValueError(f"{value!r} is not between 0 and 100")
     return float(number)
+
+
+_OURS = ("content-length", "transfer-encoding", "connection", "upgrade")
+
+
+def _names(names: Iterable[str]) -> None:
+    for name in names:
+        wrong = header_name(name)
+        if wrong:
+            raise ValueError(wrong)
+        if name.lower() in _OURS or name.lower().startswith("x-chaos-"):
+            raise ValueError(f"{name} is made by the gateway itself; leave it out")
+
+
+def _header_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    _names(names)
+    return names
+
+
+def _header_values(headers: dict[str, str]) -> dict[str, str]:
+    _names(headers)
+    for name, value in headers.items():
+        if not value.replace("\t", " ").isprintable():
+            raise ValueError(f"the value of {name} has a line end or another control character; leave it out")
+    return headers
+
+
+def octets(headers: dict[str, str]) -> tuple[tuple[bytes, bytes], ...]:
+    """Return headers as they are sent."""
+    return tuple((name.lower().encode(), value.encode()) for name, value in headers.items())
 
 
 Seconds = Annotated[float, BeforeValidator(_seconds, json_schema_input_type=str)]
@@ -71,3 +104,6 @@ _RATE = re.compile(r"\s*(-?\d+(?:\.\d+)?)\s*(|[kKMG]i?)B(?:/s)?\s*")
 
 Rate = Annotated[float, BeforeValidator(_bytes_per_second, json_schema_input_type=int | str)]
 """Bytes per second, 1 or more; KB are 1000 bytes, KiB 1024."""
+HeaderValues = Annotated[dict[str, Text], AfterValidator(_header_values)]
+"""Headers of a response, by name."""
+HeaderNames = Annotated[tuple[Text, ...], AfterValidator(_header_names)]

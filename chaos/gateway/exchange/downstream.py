@@ -360,7 +360,13 @@ class Downstream(asyncio.Protocol):
         self.transport.resume_reading()
         if self.transport.can_write_eof():
             self.transport.write_eof()
-        self.worker.after(LINGER_SECONDS, self.transport.abort)
+        self.worker.after(LINGER_SECONDS, self._lingered)
+
+    def _lingered(self) -> None:
+        if self.transport.get_write_buffer_size():  # the client reads slowly: a reset would take the rest from it
+            self.worker.after(9 * LINGER_SECONDS, self.transport.abort)
+        else:
+            self.transport.abort()
 
     def reset(self) -> None:
         """Reset the connection (TCP RST): what has been written and not sent is dropped."""

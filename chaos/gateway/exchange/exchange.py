@@ -346,6 +346,8 @@ class Exchange:
         """Give the connection back after the last byte of the response: it turns to its next request, or closes."""
         if self.close:
             self.client.finish(linger=self.refusal is not None or not self.complete)
+        elif self._last():  # the gateway drains since the head was sent
+            self.client.finish(linger=False)
         else:
             self.client.exchange_done()
 
@@ -570,16 +572,22 @@ class Exchange:
             return
         for piece in answer.take(connection):
             self.client.write(piece)
-        if connection.ended:
+        if connection.ended and self.state is states.ANSWERING:  # a policy may have ended it meanwhile
             self._end()
             self._hand_back()
 
     def _become_tunnel(self, attempt: Attempt, connection: Upstream, forward: Forward) -> None:
         """Pass a 101 on and join the two connections. All timeouts end here, as in Envoy."""
         headers = unframed(forward.headwork.downstream_headers(self.request, 101, connection.headers))
-        head = switching_head(headers, reply_tags(self._ledger, forward, self.decision.fault, self._attempts))
+        tags = reply_tags(self._ledger, forward, self.decision.fault, self._attempts) + self.policy_tag
+        head = switching_head(headers, tags)
         self._end(attempt.host.detach)
         open_tunnel(self.client, connection, head)
+
+    @property
+    def policy_tag(self) -> bytes:
+        """The header line that names the policies whose faults the request has met."""
+        return b""
 
     # ------------------------------------------------------------------------------------------ back-pressure
 

@@ -4,18 +4,17 @@ The exchange frames a response once, for all clients; what a fault does to its b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from chaos.gateway.exchange.wire import CRLF, END_OF_HEAD, FIELD, LAST_CHUNK, STATUS_LINES, chunk
-from chaos.policies.steps import Stage, Step
-
-_BODILESS = (204, 304)
+from chaos.policies.steps import BODILESS, Stage, Step, announced_length
 
 
 def through(stages: Sequence[Stage], data: bytes) -> Iterator[Step]:
     """Yield what becomes of some bytes of a body that pass one stage after the other."""
     if not stages:
-        yield data
+        if data:  # an empty chunk would be the last one
+            yield data
         return
     for step in stages[0].body(data):
         if isinstance(step, bytes):
@@ -44,14 +43,15 @@ class Passing:
         self._head_only = head_only
         self._rest = b""  # of a head, or of a chunk's length, that is not complete
         self._left: int | None = 0  # bytes of the body that are still to come; None for chunks
+        self._framed: Callable[[Step], Step] = _as_it_is  # how steps of the body go out
+        self._bodiless = False
         self._chunk = 0  # bytes of the present chunk that are still to come, with its line end
         self.in_head = True
         self.complete = False
 
     def take(self, data: bytes) -> Iterator[Step]:
         """Yield what becomes of these bytes."""
-        data = self._rest + data
-        self._rest = b""
+        data, self._rest = self._rest + data if self._rest else data, b""
         while self.in_head and data:
             head, end, after = data.partition(END_OF_HEAD)
             if not end:
@@ -63,10 +63,11 @@ class Passing:
             return
         if self._left is None:
             yield from self._take_chunks(data)
-        elif data or not self.complete:
+        elif not self.complete:
             self._left -= len(data)
-            yield from through(self._stages, data) if data else ()
-            yield from self._end_if(self._left <= 0)
+            yield from map(self._framed, through(self._stages, data) if data else ())
+            if self._left <= 0:
+                yield from self._end()
 
     def _take_head(self, head: bytes) -> Iterator[Step]:
         first, *lines = head.split(CRLF)
@@ -76,16 +77,16 @@ class Passing:
             return
         self.in_head = False
         headers = [(name, value.strip()) for name, _, value in (line.partition(b":") for line in lines)]
+        self._bodiless = self._head_only or status in BODILESS
+        self._left = 0 if self._bodiless else announced_length(headers)
         for stage in self._stages:
             yield from stage.before()
-        told = dict(headers)
-        for stage in self._stages:
             headers = stage.head(status, headers)
+            if self._bodiless or announced_length(headers) == 0:
+                yield from stage.bodiless()
         yield STATUS_LINES[status] + CRLF.join(map(FIELD, headers)) + CRLF + self._line + CRLF
-        if self._head_only or status in _BODILESS:
-            self._left = 0
-        else:
-            self._left = None if b"transfer-encoding" in told else int(told.get(b"content-length", 0))
+        if announced_length(headers) is None and not self._bodiless:
+            self._framed = _chunked
 
     def _take_chunks(self, data: bytes) -> Iterator[Step]:
         while data and not self.complete:
@@ -96,20 +97,25 @@ class Passing:
                     return
                 data, self._chunk = after, int(length, 16) + len(CRLF)
                 if self._chunk == len(CRLF):
-                    yield from self._end_if(True, LAST_CHUNK)
+                    yield from self._end()
                     return
             piece, data = data[: self._chunk], data[self._chunk :]
             self._chunk -= len(piece)
             body = piece[: len(piece) - max(0, len(CRLF) - self._chunk)]
             if body:
-                yield from map(_chunked, through(self._stages, body))
+                yield from map(self._framed, through(self._stages, body))
 
-    def _end_if(self, ended: bool, last: bytes = b"") -> Iterator[Step]:
-        if ended and not self.complete:
-            self.complete = True
-            yield from map(_chunked, ends(self._stages)) if last else ends(self._stages)
-            if last:
-                yield last
+    def _end(self) -> Iterator[Step]:
+        self.complete = True
+        for step in ends(self._stages):
+            if not (self._bodiless and isinstance(step, bytes)):
+                yield self._framed(step)
+        if self._framed is _chunked:
+            yield LAST_CHUNK
+
+
+def _as_it_is(step: Step) -> Step:
+    return step
 
 
 def _chunked(step: Step) -> Step:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from chaos.gateway.exchange import states
+from chaos.gateway.exchange.answer import Answer as Passed
 from chaos.gateway.exchange.attempt import Attempt
 from chaos.gateway.exchange.exchange import Exchange
 from chaos.gateway.exchange.shaped import Shaped
@@ -15,7 +16,7 @@ from chaos.gateway.exchange.tags import policy_line
 from chaos.gateway.state.policing import Met
 from chaos.gateway.upstream.connection import Upstream
 from chaos.gateway.upstream.pool import Host
-from chaos.mesh.decision import Decision, DirectResponse, Draws, Failure, Reply
+from chaos.mesh.decision import Decision, DirectResponse, Draws, Failure, Forward, Reply
 from chaos.mesh.headers.grpc import is_grpc
 from chaos.mesh.headers.local_reply import render
 from chaos.policies.fault import Answer, Happening
@@ -27,7 +28,7 @@ HandOver = Callable[[Upstream], None] | None
 class PolicedExchange(Exchange):
     """An Exchange in a gateway with policies. `_met` are those that its request is about, met or spared."""
 
-    __slots__ = ("_attempt_met", "_draws", "_is_decided", "_met", "_shaped")
+    __slots__ = ("_again", "_attempt_met", "_draws", "_is_decided", "_met", "_shaped", "_swallows")
 
     _draws: Draws
 
@@ -36,7 +37,7 @@ class PolicedExchange(Exchange):
         self._met: list[Met] = []
         self._attempt_met: list[Met] = []
         self._shaped: Shaped | None = None
-        self._is_decided = False
+        self._is_decided = self._again = self._swallows = False
         if self.refusal is not None:
             self._reply(self.refusal)
             return
@@ -62,8 +63,9 @@ class PolicedExchange(Exchange):
             self._go(instead)
 
     def received(self, data: bytes) -> None:
-        """Take a piece of the body."""
-        super().received(data)
+        """Take a piece of the body, or drop it: the response may be over long before the request is."""
+        if self.state is not states.DONE:
+            super().received(data)
         if self.state is not states.WAITING and self._shaped is not None:
             self._shaped.meter(len(data))
 
@@ -81,9 +83,8 @@ class PolicedExchange(Exchange):
         if instead is None:
             self._decide(self._draws)
         elif isinstance(instead, End):
-            self._ledger = self._worker.phase.policed
-            self.decision = Decision(DirectResponse(_NOTHING))
-            self._end_without_response(instead)
+            assert self._shaped is not None
+            self._shaped.end(instead)
         else:
             self._ledger = self._worker.phase.policed
             self.decision = Decision(DirectResponse(self._made(instead)))
@@ -94,20 +95,17 @@ class PolicedExchange(Exchange):
         server = self._worker.rules.server_name
         return render(answer.status, answer.body, headers, server, grpc=is_grpc(self.request))
 
-    def _end_without_response(self, end: End) -> None:
-        if end is End.SILENCE:
-            self._enter(states.DELAYED)  # until the client leaves
-            return
-        client = self.client
-        self._end()
-        if end is End.RESET:
-            client.reset()
-        else:
-            client.cut()
-
     # ------------------------------------------------------------------------------------------ attempts
 
+    def _send_again(self, attempt: Attempt) -> None:
+        self._again = True  # what was drawn for the attempt stands
+        super()._send_again(attempt)
+
     def _attempt(self, host: Host) -> None:
+        again, self._again, self._swallows = self._again, False, False
+        if again:
+            super()._attempt(host)
+            return
         number = self._attempts + 1
         met = self._attempt_met = self._worker.policing.attempt(self.request, self._draws, number)
         happening = next((each.happening for each in met if each.happening is not None), None)
@@ -139,11 +137,19 @@ class PolicedExchange(Exchange):
         self._enter(states.SENT)
         self._ledger.upstream_requests += 1
         if self.body is not None:
-            self.body.take()  # it counts as sent, so that it is sent again by a retry
+            self._take_body(self.body)  # it counts as sent, so that it is sent again by a retry
         if isinstance(instead, Answer):
             self._answered_by_policy(attempt, self._made(instead))
-        elif instead is not End.SILENCE:
+        elif instead is End.SILENCE:
+            self._swallows = True
+        else:
             self.attempt_failed(attempt, Failure.RESET, Failure.RESET.value)
+
+    def progressed(self) -> None:
+        """Pass on the part of the request that has arrived, or have it taken by an endpoint that stays silent."""
+        if self._swallows and self.body is not None and self.state is states.SENT:
+            self._take_body(self.body)
+        super().progressed()
 
     def _answered_by_policy(self, attempt: Attempt, reply: Reply) -> None:
         attempt.answered(reply.status)
@@ -173,9 +179,9 @@ class PolicedExchange(Exchange):
 
     def cancel(self) -> None:
         """End the exchange because the client is gone."""
-        if self.state is not states.ANSWERING:
-            for each in self._met:
-                each.count_left()
+        answering = self.state is states.ANSWERING
+        if not answering or (self._shaped is not None and not self._shaped.begun):
+            self._count_left(ruled=answering)
         if self._is_decided or self.refusal is not None:
             super().cancel()
         else:
@@ -183,7 +189,37 @@ class PolicedExchange(Exchange):
         if self._shaped is not None:
             self._shaped.cancel()
 
+    def _count_left(self, *, ruled: bool) -> None:
+        for each in self._met:
+            each.count_left()
+        if ruled:
+            self._ledger.count_left(self.decision)
+
+    def refuse(self, reply: Reply) -> None:
+        """Answer a request whose rest turned out to be malformed, also while it waits for its decision."""
+        if self._is_decided or self.refusal is not None:
+            super().refuse(reply)
+            return
+        self.turn_away(reply)
+        if self._shaped is not None:
+            self.client = self._shaped.step_aside()
+        self._reply(reply)
+
     # ------------------------------------------------------------------------------------------ its shaped response
+
+    @property
+    def policy_tag(self) -> bytes:
+        """The header line that names the policies whose faults the request has met."""
+        return self._shaped.line if self._shaped is not None else b""
+
+    def _become_tunnel(self, attempt: Attempt, connection: Upstream, forward: Forward) -> None:
+        if self._shaped is not None:
+            self.client = self._shaped.step_aside()
+        super()._become_tunnel(attempt, connection, forward)
+
+    def _pass_on(self, answer: Passed, connection: Upstream) -> None:
+        if self.state is not states.DONE:  # a fault may have ended the response with its head
+            super()._pass_on(answer, connection)
 
     def client_drained(self) -> None:
         """Go on with what waits; what is then read of upstream depends on it."""
@@ -207,5 +243,6 @@ class PolicedExchange(Exchange):
         """Learn that nothing more will happen to the client's response."""
         self._release(self._met)
 
-
-_NOTHING = Reply(200, ())
+    def left_unseen(self) -> None:
+        """Learn that the client has left before any byte of its response was sent, though it has been made."""
+        self._count_left(ruled=self.refusal is None)

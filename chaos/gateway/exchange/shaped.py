@@ -31,6 +31,9 @@ class Shaping(Protocol):
     def response_over(self) -> None:
         """Learn that nothing more will happen to the client's response."""
 
+    def left_unseen(self) -> None:
+        """Learn that the client has left before any byte of its response was sent, though it has been made."""
+
 
 class Shaped:
     """A Client for one exchange; `connection` is the client's own."""
@@ -39,6 +42,7 @@ class Shaped:
         self.connection = connection
         self.worker, self.remote, self.local = connection.worker, connection.remote, connection.local
         self.transport: Any = self  # what an exchange does with it is write, and ask who is connected
+        self.line = line
         self._exchange = exchange
         self._passing = Passing(stages, line, head_only=head_only)
         self._upload = min((each.upload for each in stages if each.upload is not None), default=None)
@@ -48,6 +52,7 @@ class Shaped:
         self._paused: asyncio.TimerHandle | None = None
         self._taking: asyncio.TimerHandle | None = None  # until when the request's body is not read
         self._wants_hold = False
+        self.begun = False  # a byte of the final response is on its way
         self._told_full = self._at_work = self.over = False
 
     # ------------------------------------------------------------------------------------------ for the exchange
@@ -75,7 +80,13 @@ class Shaped:
             self._exchange.client_full()
 
     def exchange_done(self) -> None:
-        self._finally(self.connection.exchange_done)
+        self._finally(self._turn_to_next)
+
+    def _turn_to_next(self) -> None:
+        if self.worker.draining and not self.waiting:
+            self.connection.finish(linger=False)  # its head was made when there could still be a next one
+        else:
+            self.connection.exchange_done()
 
     def finish(self, *, linger: bool) -> None:
         self._finally(lambda: self.connection.finish(linger=linger))
@@ -90,11 +101,19 @@ class Shaped:
         self.connection.hand_over(to)
 
     def become_tunnel(self, protocol: asyncio.Protocol) -> bytes:
-        self._be_over()
-        return self.connection.become_tunnel(protocol)
+        return self.step_aside().become_tunnel(protocol)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.step_aside().connection_lost(exc)
+
+    def step_aside(self) -> Client:
+        """Return the connection, which the exchange has from now on: its response is none that a fault changes."""
+        for steps, _ in self._steps:
+            for step in steps:
+                if isinstance(step, bytes):  # an interim response that had to wait for the client to read
+                    self.connection.write(step)
         self._be_over()
+        return self.connection
 
     def hold_upstream(self, hold: bool) -> None:
         self.connection.hold_upstream(hold)
@@ -105,7 +124,7 @@ class Shaped:
 
     def meter(self, size: int) -> None:
         """Read no more of the request's body for as long as so many bytes take at the upload's rate."""
-        if self._upload is None or not size:
+        if self._upload is None or not size or self.over:
             return
         until = self.worker.now() if self._taking is None else self._taking.when()
         if self._taking is not None:
@@ -132,6 +151,8 @@ class Shaped:
 
     def cancel(self) -> None:
         """Drop what waits: the client is gone."""
+        if self._last is not None and not self.begun:
+            self._exchange.left_unseen()
         self._be_over()
 
     def refuse(self, reply: Reply) -> None:
@@ -167,11 +188,12 @@ class Shaped:
 
     def _carry_out(self, step: Step) -> None:
         if isinstance(step, bytes):
+            self.begun = not self._passing.in_head
             self.connection.write(step)
         elif isinstance(step, Pause):
             self._paused = self.worker.after(step.seconds, self._go_on)
         else:
-            self._end(step)
+            self.end(step)
 
     def _go_on(self) -> None:
         self._paused = None
@@ -188,24 +210,24 @@ class Shaped:
             self._be_over()
             last()
 
-    def _end(self, end: End) -> None:
+    def end(self, end: End) -> None:
         """End the response: nothing that the exchange writes matters any more."""
-        running = self._last is None
         self._steps.clear()
         self._held = 0
         if end is End.SILENCE:
+            self.begun = True  # the client sees it
             self._last = _nothing
             self._paused = self.worker.after(LONGEST, _nothing)
         else:
             self._be_over()
-        if running:
-            self._exchange.cut_by_policy(end)
+        self._exchange.cut_by_policy(end)
         if end is End.SILENCE:
             self.connection.hand_over(self)
         elif end is End.RESET:
             self.connection.reset()
         else:
-            self.connection.cut()
+            # What the client is still sending is read: unread, it would turn the end into a reset.
+            self.connection.finish(linger=True)
 
     def _be_over(self) -> None:
         if self.over:

@@ -113,7 +113,8 @@ class Policing:
             return Met(ledger, None)
         ledger.counts["met"] += 1
         self._active[policy.name] = self._active.get(policy.name, 0) + 1
-        return Met(ledger, policy.fault.happen(dice))
+        fault = policy.fault
+        return Met(ledger, fault.attempt(dice) if policy.upstream else fault.happen(dice))
 
     def release(self, met: Met) -> None:
         """Note that a request is no longer under a fault that it has met."""

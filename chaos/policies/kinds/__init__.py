@@ -9,14 +9,32 @@ from pydantic import model_validator
 from chaos.mesh.model.message import Message
 from chaos.policies.fault import Fault
 from chaos.policies.kinds.bandwidth import Bandwidth
+from chaos.policies.kinds.close import Close
+from chaos.policies.kinds.corrupt import Corrupt
 from chaos.policies.kinds.delay import Delay
 from chaos.policies.kinds.dribble import Dribble
+from chaos.policies.kinds.patch import Patch
 from chaos.policies.kinds.quota import Quota
 from chaos.policies.kinds.reset import Reset
 from chaos.policies.kinds.sequence import Sequence
+from chaos.policies.kinds.stall import Stall
 from chaos.policies.kinds.status import Status
+from chaos.policies.kinds.truncate import Truncate
 
-KINDS: tuple[type[Fault], ...] = (Reset, Status, Delay, Bandwidth, Dribble, Sequence, Quota)
+KINDS: tuple[type[Fault], ...] = (
+    Reset,
+    Close,
+    Stall,
+    Truncate,
+    Corrupt,
+    Patch,
+    Status,
+    Delay,
+    Bandwidth,
+    Dribble,
+    Sequence,
+    Quota,
+)
 """All kinds, in the order in which they are listed."""
 
 
@@ -25,6 +43,16 @@ class OneFault(Message):
 
     reset: Reset | None = None
     """Reset the connection (TCP RST): in place of a response, or in the midst of one."""
+    close: Close | None = None
+    """Close the connection (TCP FIN): in place of a response, or in the midst of one."""
+    stall: Stall | None = None
+    """Let the response begin, and never end; the connection stays open."""
+    truncate: Truncate | None = None
+    """Let the response's body end early, whatever its content-length says."""
+    corrupt: Corrupt | None = None
+    """Change bytes of the response's body."""
+    patch: Patch | None = None
+    """Change headers of the response, or replace its body."""
     status: Status | None = None
     """Answer with a status, headers and a body of one's own; nothing is forwarded."""
     delay: Delay | None = None

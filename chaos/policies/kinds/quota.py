@@ -12,8 +12,8 @@ from chaos.mesh.model.message import Text
 from chaos.policies.choosers import Beyond, Chooser
 from chaos.policies.dice import Dice
 from chaos.policies.fault import Fault, Happening, Seen
-from chaos.policies.kinds.status import Status, StatusCode, StatusHeaders
-from chaos.policies.values import Count
+from chaos.policies.kinds.status import Status, StatusCode
+from chaos.policies.values import Count, HeaderValues
 
 
 class Quota(Fault):
@@ -25,7 +25,7 @@ class Quota(Fault):
     """Requests that may pass at once, after a while without any; by default as many as pass in a second."""
     status: StatusCode = 429
     """What the others get."""
-    headers: StatusHeaders = {"retry-after": "1"}
+    headers: HeaderValues = {"retry-after": "1"}
     """Headers of their response."""
     body: Text = ""
     """Body of their response."""

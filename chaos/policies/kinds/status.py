@@ -4,25 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, Strict
+from pydantic import Field, Strict
 
 from chaos.mesh.model.message import Text
 from chaos.policies.dice import Dice
 from chaos.policies.fault import Answer, Fault, Happening, Seen, is_tagged
+from chaos.policies.values import HeaderValues, octets
 from chaos.statuses import shown
 
-_FRAMING = ("content-length", "transfer-encoding", "connection")
-
-
-def _own_headers(headers: dict[str, str]) -> dict[str, str]:
-    for name in headers:
-        if name.lower() in _FRAMING or name.lower().startswith("x-chaos-"):
-            raise ValueError(f"{name} is made by the gateway itself; leave it out")
-    return headers
-
-
 StatusCode = Annotated[int, Strict(), Field(ge=200, le=599)]
-StatusHeaders = Annotated[dict[str, Text], AfterValidator(_own_headers)]
 
 
 class Status(Fault):
@@ -30,7 +20,7 @@ class Status(Fault):
 
     code: StatusCode
     """The HTTP status."""
-    headers: StatusHeaders = {}
+    headers: HeaderValues = {}
     """Headers of the response."""
     body: Text = ""
     """Body of the response."""
@@ -45,8 +35,7 @@ class Status(Fault):
 
     def happen(self, dice: Dice) -> Happening:
         """Return the answer."""
-        headers = tuple((name.lower().encode(), value.encode()) for name, value in self.headers.items())
-        return Happening(instead=Answer(self.code, headers, self.body.encode()))
+        return Happening(instead=Answer(self.code, octets(self.headers), self.body.encode()))
 
     def shows(self, seen: Seen, name: str) -> bool:
         """Return whether a client got the status from this policy."""
