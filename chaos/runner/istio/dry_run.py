@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from chaos.engines.istio.copies import copies
 from chaos.engines.istio.lease import lease, owner
-from chaos.engines.istio.marks import Json, run_of
+from chaos.engines.istio.marks import run_of
 from chaos.engines.istio.overlay import Generation, overlay
 from chaos.engines.istio.patch import patch
 from chaos.engines.istio.targets import Target, targets
@@ -16,9 +17,10 @@ from chaos.errors import Location, Problem
 from chaos.mesh.compile.rules import Rules
 from chaos.mesh.model.resources import Resource
 from chaos.mesh.model.virtual_service import VirtualService
-from chaos.runner.istio.api import ENVOY_FILTERS, JOBS, JSON_PATCH, VIRTUAL_SERVICES, Cluster, Refused
+from chaos.runner.istio.api import ENVOY_FILTERS, JOBS, VIRTUAL_SERVICES, Cluster, Refused
 from chaos.runner.istio.hosts import hosts_of, virtual_services_of
 from chaos.runner.istio.made import Missing
+from chaos.runner.istio.patched import change
 from chaos.runner.istio.services import Live
 from chaos.runner.istio.settings import Settings
 
@@ -39,7 +41,7 @@ async def dry_run(cluster: Cluster, settings: Settings, rules: Rules, written: W
     marks = settings.marks
     nobody = owner({"metadata": {"name": marks.name("lease"), "uid": "00000000-0000-0000-0000-000000000000"}})
     generation = Generation(1, "", {info.key: info.faults for info in rules.rules}, frozenset(settings.deeper))
-    writes = [("Job", cluster.create(JOBS, lease(marks), dry_run=True))]
+    writes: list[tuple[str, Coroutine[Any, Any, Any]]] = [("Job", cluster.create(JOBS, lease(marks), dry_run=True))]
     for missed in written.own if written.sound else ():
         document = missed.document(marks, nobody, rules, generation)
         made = cluster.create(VIRTUAL_SERVICES, document, dry_run=True)
@@ -68,13 +70,13 @@ def _laid_over(rules: Rules, written: Written) -> list[Target]:
 
 def _patches(
     cluster: Cluster, settings: Settings, rules: Rules, written: Written
-) -> Iterator[tuple[str, Coroutine[Any, Any, Json]]]:
+) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
     """Yield the changes of VirtualServices, as dry runs."""
     faults = {info.key: info.faults for info in rules.rules}
     theirs = [each for each in written.live.rules if not run_of(each)]
     for resource in written.resources if written.sound else ():
         copied = copies(rules, faults, f"{resource.namespace}/{resource.name}", settings.deeper)
         for found in virtual_services_of(theirs, hosts_of(resource)) if copied else ():
-            name, change = found["metadata"]["name"], patch(found, settings.marks, copied, 1, "")
-            dry = cluster.patch(VIRTUAL_SERVICES, name, change, kind=JSON_PATCH, dry_run=True)
-            yield f"change of VirtualService {name}", dry
+            name = found["metadata"]["name"]
+            wanted = partial(patch, marks=settings.marks, copied=copied, generation=1, phase="")
+            yield f"change of VirtualService {name}", change(cluster, name, wanted, dry_run=True)

@@ -12,7 +12,7 @@ from chaos.engines.istio.marks import Json, Marks, run_of
 from chaos.engines.istio.overlay import Generation
 from chaos.engines.istio.patch import patch, undo
 from chaos.engines.istio.targets import virtual_hosts
-from chaos.errors import EnvironmentFailed, Location, Problem
+from chaos.errors import Location, Problem
 from chaos.mesh.compile.rules import Rules
 from chaos.runner.istio.api import JSON_PATCH, VIRTUAL_SERVICES, Cluster, Refused
 from chaos.runner.istio.hosts import hosts_of, virtual_services_of
@@ -86,16 +86,15 @@ async def take_away(cluster: Cluster, marks: Marks | None = None) -> list[str]:
     return found
 
 
-async def change(cluster: Cluster, name: str, wanted: Change) -> None:
-    """Change a VirtualService as it is now. Raises EnvironmentFailed if others write so often that this cannot be
-    done."""
+async def change(cluster: Cluster, name: str, wanted: Change, *, dry_run: bool = False) -> None:
+    """Change a VirtualService as it is now. Raises Refused if others write so often that this cannot be done."""
     for _ in range(TRIES):
         live = await cluster.get(VIRTUAL_SERVICES, name)
         operations = wanted(live) if live is not None else []
         if not operations:
             return
         try:
-            await cluster.patch(VIRTUAL_SERVICES, name, operations, kind=JSON_PATCH)
+            await cluster.patch(VIRTUAL_SERVICES, name, operations, kind=JSON_PATCH, dry_run=dry_run)
         except Refused as refused:
             if refused.status not in _MOVED:
                 raise
@@ -103,4 +102,4 @@ async def change(cluster: Cluster, name: str, wanted: Change) -> None:
             await asyncio.sleep(AGAIN)
         else:
             return
-    raise EnvironmentFailed(f"VirtualService {name} could not be changed in {TRIES} tries: {trouble}")
+    raise Refused(0, f"VirtualService {name} could not be changed in {TRIES} tries: {trouble}")

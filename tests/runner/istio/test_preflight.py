@@ -110,6 +110,26 @@ def test_admission_is_asked_and_refuses_in_its_own_words(tmp_path: Path, api: Ap
     assert said(looked(tmp_path, api)) == [f"the API server would refuse the run's EnvoyFilter: {refused}"]
 
 
+def test_who_writes_meanwhile_is_no_reason_to_refuse(tmp_path: Path, api: ApiServer) -> None:
+    """A patch is made anew from what is there then, as in a run."""
+    written = 0
+
+    def write_meanwhile(document: dict[str, Any]) -> str:
+        nonlocal written
+        if document["kind"] in ("Job", "VirtualService") and written < 2:
+            written += 1
+            key = ("virtualservices.networking.istio.io", "shop", "web")
+            there = api.objects.get(key)
+            there["metadata"]["annotations"] = {"seen": str(written)}
+            api.objects.change(key, there, "somebody")
+        return ""
+
+    api.apply(rules())
+    api.admission.append(write_meanwhile)
+    planned = plan_run(case(tmp_path, FILE), RunOptions(engine=engine_at(NOWHERE, patch=True)))
+    assert said(asyncio.run(preflight_of(planned))) == [] and written
+
+
 SERVICE = {
     "apiVersion": "v1",
     "kind": "Service",
