@@ -66,6 +66,7 @@ def kubernetes(
     from chaos.runner.plan.in_cluster import plan_in_cluster
     from chaos.runner.plan.load_hosts import LoadHosts
     from chaos.runner.plan.options import RunOptions
+    from chaos.runner.plan.policies import require_policies
 
     if name and not _NAME.fullmatch(name):
         raise InvalidInput.of("--name", f"{name!r} is not a name of Kubernetes: a-z, 0-9 and -, at most 45 of them")
@@ -73,6 +74,7 @@ def kubernetes(
     options = RunOptions(overrides=tuple(settings or ()), gateway=gateway, hosts=hosts)
     planned = plan_in_cluster(file, options, environment_secret=environment_secret, files_in_secret=files_in_secret)
     require(planned.problems)
+    require_policies(planned.plan.prepared.reading, engine or EngineName.GATEWAY, 1)
     print_problems(planned.problems, err=True)
     wanted = Wanted(
         name=name or name_of(planned.plan.name),

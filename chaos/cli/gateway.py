@@ -43,10 +43,13 @@ def gateway(
     from chaos.errors import InvalidInput
     from chaos.experiment.further_listeners import need_envoy
     from chaos.runner.plan.checked import prepare
+    from chaos.runner.plan.engines import EngineName
     from chaos.runner.plan.gateway_rules import gateway_plan
+    from chaos.runner.plan.policies import require_policies
     from chaos.runner.serve import needs_services, serve_with_services
 
     prepared = prepare(files, tuple(settings or ())).require()
+    require_policies(prepared.reading, EngineName.GATEWAY, workers)
     if lacking := list(need_envoy(prepared.reading)):
         raise InvalidInput(lacking)
     plan = gateway_plan(

@@ -55,6 +55,24 @@ def phase_problems(read: Iterable[PolicyRead], phases: Collection[str]) -> Itera
             yield each.problem(("spec", "when", "phase"), f"no phase is called {when.phase}{hint}")
 
 
+def worker_problems(read: Iterable[PolicyRead], workers: int) -> Iterator[Problem]:
+    """Yield a problem for each policy that counts requests, if several workers would each count their own."""
+    if workers == 1:
+        return
+    for each in read:
+        message = f"each of the {workers} workers would count its own requests; write --workers 1"
+        if each.policy.fault.counts:
+            yield each.problem(("spec", "fault", each.policy.fault.kind), message)
+        if each.policy.spec.max_active is not None:
+            yield each.problem(("spec", "maxActive"), message)
+
+
+def stranger_problems(read: Iterable[PolicyRead], lacks: str) -> Iterator[Problem]:
+    """Yield a problem for each policy: what carries out the rules `lacks` such faults."""
+    for each in read:
+        yield each.problem(("spec", "fault", each.policy.fault.kind), lacks)
+
+
 def _unrouted(target: Target, known: list[str]) -> str:
     port = f" on port {target.match.port}" if target.match is not None and target.match.port else ""
     short = {name.partition(".")[0]: name for name in known} | {name: name for name in known}

@@ -78,6 +78,11 @@ class Fault(Message):
         """What its requests do, after `30 % of the requests`: `have their connection reset`."""
         raise NotImplementedError
 
+    @property
+    def counts(self) -> bool:
+        """Whether it counts requests, so that several processes would each have a count of their own."""
+        return False
+
     def choice(self, of: str) -> str:
         """Return which requests meet it, for people, if its chooser says so and not a share: `the first 3 requests`."""
         return ""

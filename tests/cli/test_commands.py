@@ -16,6 +16,7 @@ import pytest
 import yaml
 from support.envoy_binary import find_envoy
 from support.experiments import CHAOS, descendants, experiment, start, virtual_service, write
+from support.policies import policy
 from support.processes import wait_for
 
 from chaos.cli.commands import call
@@ -175,6 +176,17 @@ def test_what_cannot_happen_in_a_cluster_is_not_exported(tmp_path: Path, capsys:
     assert printed.out == "" and "case.yaml:9:18: spec.services.web.endpoints[0].address: 127.0.0.1 is" in printed.err
     assert call(["export", "kubernetes", file, "--image", "chaos:1", "--name", "Web"]) == 2
     assert "--name: 'Web' is not a name of Kubernetes" in capsys.readouterr().err
+
+
+def test_a_run_in_a_mesh_has_no_policies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write(tmp_path, experiment(), virtual_service(abort=50))
+    with Path(file).open("a") as appended:
+        appended.write("---\n" + policy("{reset: {}}"))
+    arguments = ["export", "kubernetes", file, "--image", "chaos:1"]
+    assert call(arguments) == 0
+    capsys.readouterr()
+    assert call([*arguments, "--engine", "istio"]) == 2
+    assert "spec.fault.reset: a mesh has no faults but those of VirtualServices" in capsys.readouterr().err
 
 
 def test_export_says_which_services_nobody_can_reach_yet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -41,6 +41,10 @@ class Quota(Fault):
         return Status(code=self.status, headers=self.headers, body=self.body)
 
     @property
+    def counts(self) -> bool:
+        return True
+
+    @property
     def sentence(self) -> str:
         return f"{self.answer.sentence} beyond {self.rate:g} a second"
 

@@ -103,6 +103,10 @@ class Sequence(Fault):
         return self.answer is not None
 
     @property
+    def counts(self) -> bool:
+        return self.first is not None or self.every is not None
+
+    @property
     def sentence(self) -> str:
         if self.answer is not None:
             return self.answer.sentence

@@ -22,7 +22,9 @@ from chaos.mesh.model.virtual_service import VirtualService
 from chaos.policies.compiled import compile_policies, policed
 from chaos.protocol.gateway_plan import GatewayPlan
 from chaos.runner.plan.checked import Prepared, check, prepare
+from chaos.runner.plan.engines import EngineName
 from chaos.runner.plan.files import read_text
+from chaos.runner.plan.policies import require_policies
 
 
 class GatewaySettings(TypedDict, total=False):
@@ -61,13 +63,13 @@ class GatewayRules:
 
     def compiled(self) -> Rules:
         """Return the rules of the plan's texts, or of the last reload. Raises InvalidInput."""
-        return compiled(self._prepared, self.plan.addresses)
+        return compiled(self._prepared, self.plan)
 
     def reload(self) -> Rules:
         """Read the watched files again and return their rules. Raises InvalidInput; `parse` then keeps using the texts
         of before."""
         prepared = self._prepare(frozenset(self.plan.watched))
-        rules = compiled(prepared, self.plan.addresses)
+        rules = compiled(prepared, self.plan)
         self._prepared = prepared
         return rules
 
@@ -78,7 +80,7 @@ class GatewayRules:
         beyond = list(_allowed_beyond(prepared, self._prepared))
         if beyond:
             raise InvalidInput(beyond)
-        return compiled(prepared, self.plan.addresses)
+        return compiled(prepared, self.plan)
 
     def text(self) -> str:
         """Return the documents as one YAML stream."""
@@ -94,11 +96,12 @@ class GatewayRules:
         return lambda name: texts[name] if name in texts and name not in again else read_text(name)
 
 
-def compiled(prepared: Prepared, addresses: Addresses) -> Rules:
-    """Compile the rules. Raises InvalidInput with every error."""
+def compiled(prepared: Prepared, plan: GatewayPlan) -> Rules:
+    """Compile the rules for a gateway. Raises InvalidInput with every error."""
     prepared.require()
     reading = prepared.reading
-    registry = prepared.registry(_with_stand_ins(prepared, addresses))
+    require_policies(reading, EngineName.GATEWAY, plan.workers)
+    registry = prepared.registry(_with_stand_ins(prepared, plan.addresses))
     rules = compile_rules(reading.resources, registry, proxy_of(reading))
     return policed(rules, compile_policies(reading.policies, rules))
 

@@ -42,6 +42,7 @@ from chaos.runner.plan.options import RunOptions
 from chaos.runner.plan.outlook import Outlook, outlooks, too_short, with_enough_users
 from chaos.runner.plan.phase_rules import PhaseRules, with_rules
 from chaos.runner.plan.phases import RunPhase, phases_of
+from chaos.runner.plan.policies import require_policies
 from chaos.runner.plan.run_plan import RunPlan
 from chaos.runner.plan.search import SearchPlan, plan_search
 from chaos.runner.plan.unreached import unreached
@@ -65,6 +66,7 @@ def plan_prepared(prepared: Prepared, options: RunOptions) -> RunPlan:
     if options.access_log is not None:
         _check_log(options, reading)
     require_listeners(reading, options)
+    require_policies(reading, options.engine.name, options.workers)
     rules = compile_rules(reading.resources, prepared.registry(), proxy_of(reading))
     if wrong := list(connection_problems(reading, rules.mesh)):
         raise InvalidInput(wrong)

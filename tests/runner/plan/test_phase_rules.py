@@ -13,7 +13,7 @@ from chaos.errors import InvalidInput
 from chaos.faults import AbortFault
 from chaos.mesh.compile.rules import Rules
 from chaos.runner.plan.checked import Prepared, prepare
-from chaos.runner.plan.gateway_rules import compiled
+from chaos.runner.plan.gateway_rules import compiled, gateway_plan
 from chaos.runner.plan.phase_rules import PhaseRules, own_values, with_rules
 from chaos.runner.plan.phases import RunPhase
 from chaos.units import Percent
@@ -23,7 +23,7 @@ OWN = text_of(experiment(), virtual_service(abort=50))
 
 def rules_of(plan: Prepared, phase: RunPhase) -> tuple[Rules, PhaseRules]:
     """The experiment's own rules, and what the phase has."""
-    own = compiled(plan, {})
+    own = compiled(plan, gateway_plan(plan))
     return own, with_rules(plan, phase, own, ("spec", "phases", 0))
 
 

@@ -1,0 +1,60 @@
+"""Policies are refused, where they stand, by what does not carry them out, and where several workers would count."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support.experiments import experiment, virtual_service
+from support.plans import FILE, planned, prepared, refusals, text_of
+from support.policies import policy
+
+from chaos.errors import InvalidInput
+from chaos.runner.plan.engines import Engine, EngineName
+from chaos.runner.plan.gateway_rules import GatewayRules, gateway_plan
+
+OWN = text_of(experiment(), virtual_service(abort=50))
+COUNTS = "each of the 2 workers would count its own requests; write --workers 1"
+ENVOY = Engine(EngineName.ENVOY, "Envoy", ("envoy",), seeded=False, listens=True)
+ISTIO = Engine(EngineName.ISTIO, "Istio", ("istio",), seeded=False)
+
+
+def line(text: str, start: str) -> int:
+    """The last line that begins so."""
+    return max(number for number, each in enumerate(text.splitlines(), 1) if each.strip().startswith(start))
+
+
+@pytest.mark.parametrize(
+    ("fault", "more", "where"),
+    [
+        ("{quota: {rate: 5}}", "", "spec.fault.quota"),
+        ("{sequence: {first: 5}}", "", "spec.fault.sequence"),
+        ("{sequence: {every: 5}}", "", "spec.fault.sequence"),
+        ("{reset: {}}", "maxActive: 3", "spec.maxActive"),
+    ],
+)
+def test_several_workers_do_not_count_together(fault: str, more: str, where: str) -> None:
+    text = f"{OWN}---\n{policy(fault, more=more)}"
+    (told,) = refusals(text, workers=2)
+    at = line(text, "maxActive" if more else "fault:")
+    assert told.startswith(f"{FILE}:{at}:") and told.endswith(f"{where}: {COUNTS}")
+    assert planned(text, workers=1)
+    with pytest.raises(InvalidInput, match="would count its own requests"):
+        GatewayRules(gateway_plan(prepared(text), workers=2)).compiled()
+    with pytest.raises(InvalidInput, match="would count its own requests"):
+        GatewayRules(gateway_plan(prepared(OWN), workers=2)).parse(text)
+
+
+@pytest.mark.parametrize("fault", ["{sequence: {outage: {for: 5s}}}", "{sequence: {ramp: {over: 5s}}}", "{reset: {}}"])
+def test_several_workers_agree_about_time_and_shares(fault: str) -> None:
+    assert planned(f"{OWN}---\n{policy(fault)}", workers=2)
+
+
+@pytest.mark.parametrize(
+    ("engine", "said"),
+    [(ENVOY, "an Envoy does not say which policy a request has met"), (ISTIO, "a mesh has no faults but those of")],
+)
+def test_other_engines_do_not_carry_them_out(engine: Any, said: str) -> None:
+    text = f"{OWN}---\n{policy('{reset: {}}')}"
+    (told,) = refusals(text, engine=engine)
+    assert told.startswith(f"{FILE}:{line(text, 'fault:')}:11: spec.fault.reset: {said}")
