@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from chaos.claims.policing import PolicyEffect
 from chaos.faults import DelayFault, Kind, RuleFault, fault_of, spared
 
 ReplyKind = Literal["redirect", "direct-response", "no-route"]
@@ -17,12 +18,14 @@ ReplyKind = Literal["redirect", "direct-response", "no-route"]
 @dataclass(frozen=True, slots=True)
 class Retries:
     """The rule's own retries: up to `attempts` after the first attempt, for statuses of which `retried` is true.
-    `per_try_timeout` is in seconds; `description` is the policy's retryOn."""
+    `per_try_timeout` is in seconds; `description` is the policy's retryOn. `unanswered`: an
+    attempt that ends without a response is retried as well; the gateway's own answer after the last is 503."""
 
     attempts: int
     retried: Callable[[int], bool]
     per_try_timeout: float | None = None
     description: str = ""
+    unanswered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,8 @@ class PhaseEffects:
     nothing.
 
     `own_failures`: requests that fail by themselves are judged, not left to a hypothesis. `lost`: so are responses that
-    never come, to a load that is ours. `connections` are the effects on what is not HTTP."""
+    never come, to a load that is ours. `connections` are the effects on what is not HTTP, `policies` those of
+    FaultPolicies."""
 
     name: str
     effects: tuple[Effect, ...]
@@ -101,6 +105,7 @@ class PhaseEffects:
     own_failures: bool = False
     lost: bool = False
     connections: tuple[ConnectionEffect, ...] = ()
+    policies: tuple[PolicyEffect, ...] = ()
 
     @property
     def delays(self) -> bool:

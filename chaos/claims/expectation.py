@@ -16,6 +16,7 @@ from chaos.claims.evidence import MAIN, Evidence
 from chaos.claims.finding import Finding, Tally
 from chaos.claims.gateway_ledger import GatewayLedger, Left
 from chaos.claims.observations import Outcome
+from chaos.claims.policing import PolicyEffect, answered_ahead, may_be_policies, unexplained
 from chaos.protocol.digest import ANY_TASK, PENDING
 from chaos.units import Unit
 from chaos.verify.claim import CERTAIN_TOLERANCE, DEFAULT_TOLERANCE, Claim, within
@@ -37,7 +38,7 @@ class Expectation(ABC):
 
     `tasks` are the load tasks whose requests count (None: anyone's). `tagged` is False if the gateway sends no tags, so
     that only status, body and latency can be judged. `unseen` is the reason why this run cannot observe the claim at
-    all, which is then not judged; empty if it can."""
+    all, which is then not judged; empty if it can. `policies` are those of its phase."""
 
     id: str = ""
     title: str = ""
@@ -51,6 +52,7 @@ class Expectation(ABC):
     certain: float = CERTAIN_TOLERANCE
     tagged: bool = True
     unseen: str = ""
+    policies: tuple[PolicyEffect, ...] = ()
 
     kind: ClassVar[str]
     """The kind's name in journals and `result.json`."""
@@ -86,6 +88,11 @@ class Expectation(ABC):
     @classmethod
     def of_phase(cls, phase: PhaseEffects) -> Iterator[Self]:
         """Yield the claims of this kind that follow from a phase as a whole."""
+        return iter(())
+
+    @classmethod
+    def of_policy(cls, effect: PolicyEffect, phase: PhaseEffects, tolerance: float) -> Iterator[Self]:
+        """Yield the claims of this kind that follow from a policy."""
         return iter(())
 
     @classmethod
@@ -133,11 +140,21 @@ class Expectation(ABC):
 
     def concerns(self, outcome: Outcome) -> bool:
         """Return whether an outcome is a response to one of its requests."""
-        return outcome.status != 0 and self._asked(outcome)
+        if outcome.status == 0 and not (outcome.policy and outcome.route):
+            return False  # of a response that a policy cut short the head has come, with its tags
+        return self._asked(outcome) and not answered_ahead(self.policies, outcome)
 
     def loses(self, outcome: Outcome) -> bool:
         """Return whether an outcome is, or may be, one of its requests that had no response, and so no tag."""
-        return outcome.status == 0 and (self._asked(outcome) or self._perhaps_asked(outcome))
+        asked = outcome.status == 0 and (self._asked(outcome) or self._perhaps_asked(outcome))
+        return asked and not (outcome.policy and outcome.route) and not may_be_policies(self.policies, outcome)
+
+    def unexplained(self, evidence: Evidence) -> int:
+        """Return how many of its requests had no response of which a policy may be the reason, and the gateway does not
+        say that it was."""
+        if not self.policies:
+            return 0
+        return unexplained(self.policies, self.phase, evidence.observed, evidence.ledger, self._asked)
 
     def _perhaps_asked(self, outcome: Outcome) -> bool:
         return outcome.phase == self.phase and outcome.error == PENDING and outcome.task == ANY_TASK

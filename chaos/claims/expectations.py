@@ -10,6 +10,7 @@ from chaos.claims.effects import PhaseEffects
 from chaos.claims.expectation import WITH_LOG, WITHOUT_GATEWAY, Expectation
 from chaos.claims.kinds import KINDS
 from chaos.claims.kinds.connections import ConnectionsClaim
+from chaos.claims.policing import never_forwarded
 from chaos.verify.claim import CERTAIN_TOLERANCE, DEFAULT_TOLERANCE
 
 
@@ -32,6 +33,7 @@ def expectations(
             phase=phase.name,
             tagged=tagged,
             certain=certain,
+            policies=phase.policies,
             id=f"{phase.name}:{claim.id}" if phase.name else claim.id,
         )
         for phase in phases
@@ -43,7 +45,12 @@ def expectations(
 def _claims(phase: PhaseEffects, tolerance: float) -> Iterator[Expectation]:
     for kind in KINDS:
         yield from kind.of_phase(phase)
+    for policy in phase.policies:
+        for kind in KINDS:
+            yield from kind.of_policy(policy, phase, tolerance)
     for effect in phase.effects:
+        if effect.tasks and all(never_forwarded(phase.policies, task) for task in effect.tasks):
+            continue
         for kind in KINDS:
             yield from kind.of(effect, phase.faults, tolerance)
     yield from ConnectionsClaim.of_connections(phase, tolerance)

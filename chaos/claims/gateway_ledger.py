@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from chaos.claims.finding import Tally
 from chaos.faults import count_of
-from chaos.protocol.counters import GatewayCounters, LogInfo, RuleCounters
+from chaos.protocol.counters import GatewayCounters, LogInfo, PolicyCounters, RuleCounters
 
 
 class GatewayLedger:
@@ -17,11 +17,16 @@ class GatewayLedger:
     def __init__(self, counters: GatewayCounters | None):
         self.known = counters is not None
         self._phases = counters["phases"] if counters is not None else {}
+        self._policies = counters.get("policies", {}) if counters is not None else {}
         self.log: LogInfo | None = counters.get("log") if counters is not None else None
 
     def rule(self, phase: str, key: str) -> RuleCounters | None:
         """Return the counters of one rule in one phase; None if it saw no request."""
         return self._phases.get(phase, {}).get(key)
+
+    def policy(self, phase: str, name: str) -> PolicyCounters | None:
+        """Return the counters of one policy in one phase; None if it was about no request."""
+        return self._policies.get(phase, {}).get(name)
 
     def unlogged(self, phase: str, key: str) -> int:
         """Return of how many of a rule's requests an access log does not tell."""

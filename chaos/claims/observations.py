@@ -37,6 +37,8 @@ class Outcome(Protocol):
     def error(self) -> str: ...
     @property
     def check(self) -> str: ...
+    @property
+    def policy(self) -> str: ...
 
 
 class Latencies(Protocol):
@@ -264,6 +266,7 @@ def _early(outcome: Outcome) -> Key:
         f"{outcome.fault},{EARLY}",
         outcome.attempts,
         check=outcome.check,
+        policy=outcome.policy,
     )
 
 

@@ -171,7 +171,8 @@ def _retries(info: RuleInfo) -> Retries | None:
     own = info.retries
     if own is None or own.is_default or own.attempts <= 0:
         return None
-    return Retries(own.attempts, own.retried, own.per_try_timeout, ",".join(own.retry_on))
+    unanswered = not {"reset", "connect-failure", "refused-stream"}.isdisjoint(own.retry_on)
+    return Retries(own.attempts, own.retried, own.per_try_timeout, ",".join(own.retry_on), unanswered)
 
 
 def untouched(rules: Rules, effects: Iterable[Effect]) -> Iterator[RuleInfo]:

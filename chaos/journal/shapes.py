@@ -55,6 +55,7 @@ class EntryShape(KeyShape):
 
     error: Text = ""
     check: Text = ""
+    policy: Text = ""
     count: Count
     latency: Packed
     due: Packed | None = None
@@ -189,6 +190,16 @@ class LogShape(Shape):
     trouble: Text = ""
 
 
+class PolicyShape(Shape):
+    model_config = ConfigDict(extra="ignore")
+
+    targeted: Count = 0
+    met: Count = 0
+    full: Count = 0
+    left: Count = 0
+    left_met: Count = 0
+
+
 class CountersShape(Shape):
     model_config = ConfigDict(extra="ignore")
 
@@ -201,6 +212,7 @@ class CountersShape(Shape):
     unmatched: Count = 0
     by_hand: list[Text] = []
     log: LogShape | None = None
+    policies: dict[str, dict[str, PolicyShape]] = {}
 
 
 class FaultedShape(Shape):
@@ -298,6 +310,7 @@ class ExemplarShape(KeyShape):
     id: Text
     error: Text
     check: Text
+    policy: Text = ""
     second: Seconds
     latency: Seconds
     body: Excerpt

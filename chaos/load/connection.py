@@ -29,10 +29,11 @@ _lookup: Any = monkey.get_original("socket", "getaddrinfo")
 
 
 class Failed(Exception):  # noqa: N818 - named for what happened
-    """No complete response: `kind` is refused, reset, timeout, closed or malformed; `reason` says more."""
+    """No complete response: `kind` is refused, reset, timeout, closed or malformed; `reason` says more. `tail` is the
+    head from the first tag on, if the head had come."""
 
-    def __init__(self, kind: str, reason: str = ""):
-        self.kind, self.reason = kind, reason
+    def __init__(self, kind: str, reason: str = "", tail: bytes = b""):
+        self.kind, self.reason, self.tail = kind, reason, tail
         super().__init__(kind)
 
 
@@ -49,6 +50,7 @@ class Connection:
         "_at",
         "_rest",
         "_socket",
+        "_tail",
         "_wait",
         "_watcher",
         "deadline",
@@ -73,6 +75,7 @@ class Connection:
         self._wait = gevent.get_hub().wait
         self._rest = b""
         self._at = 0
+        self._tail = b""
         self.size = 0
         self.used = 0.0
         self.deadline = 0.0
@@ -84,6 +87,7 @@ class Connection:
         body.
 
         `bodiless` for HEAD; `now` is perf_counter's value; `timeout` in seconds covers everything. Raises Failed."""
+        self._tail = b""
         try:
             if self._socket is None or (now - self.used > IDLE and self._is_stale()):
                 self.close()
@@ -120,7 +124,7 @@ class Connection:
     def _fail(self, error: BaseException, timeout: float) -> NoReturn:
         kind = "timeout" if self.expired else kind_of(error)
         self.close()
-        raise Failed(kind, reason_of(kind, error, timeout)) from None
+        raise Failed(kind, reason_of(kind, error, timeout), self._tail) from None
 
     def _is_stale(self) -> bool:
         """Return whether the server closed the connection, or sent bytes unasked, while it was idle."""
@@ -211,6 +215,7 @@ class Connection:
             data = data[end + 4 :]  # 1xx: the final response is still to come
             if not data:
                 data = self._receive()
+        self._tail = head.tail
         if self.whole:
             self.head = data[:end]
         start = end + 4

@@ -152,7 +152,8 @@ def fast_user(shared: Shared) -> type[FastHttpUser]:
             else:
                 error = kind_of(getattr(response, "error", None) or CUT)
                 check = "" if checks[index] is None else NO_RESPONSE
-                outcome = recorder.tagged(index, 0, UNTAGGED, error, phase, cohort, check)
+                tags = of_headers((response.headers or {}).items()) if response.status_code else UNTAGGED
+                outcome = recorder.tagged(index, 0, tags if tags.policy else UNTAGGED, error, phase, cohort, check)
             known = (outcome, number, request, wanted, response, sent, answered, due)
             if (
                 doubts is not None

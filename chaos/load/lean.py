@@ -22,7 +22,7 @@ from chaos.load.fed import Rows, rows_of
 from chaos.load.recorder import Cohort, Outcome
 from chaos.load.sequence import Sequence
 from chaos.load.shared import Shared
-from chaos.load.tags import UNTAGGED, bodiless, from_outside, headers_of, of_head
+from chaos.load.tags import bodiless, from_outside, headers_of, of_cut, of_head
 from chaos.protocol.digest import NO_RESPONSE
 from chaos.protocol.load_plan import Plan, Task
 
@@ -158,7 +158,7 @@ def lean_user(shared: Shared) -> type[User]:
             except Failed as failed:
                 answered, error, reason, body = perf_counter(), failed.kind, failed.reason, b""
                 check = "" if form.check is None else NO_RESPONSE
-                outcome = recorder.tagged(index, 0, UNTAGGED, error, phase, cohort, check)
+                outcome = recorder.tagged(index, 0, of_cut(failed.tail), error, phase, cohort, check)
             except BaseException:
                 shared.pending.abandon(self)
                 placed[number] = None

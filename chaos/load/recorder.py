@@ -132,7 +132,9 @@ class Recorder:
         if phase is None:
             phase = self.phase if began_in in (None, self.phase) else _between(began_in, self.phase)
         name = self._tasks[task]
-        return Key(phase, name, tags.route, tags.destination, status, tags.fault, tags.attempts, error, check)
+        return Key(
+            phase, name, tags.route, tags.destination, status, tags.fault, tags.attempts, error, check, tags.policy
+        )
 
     def knows(self, name: str) -> bool:
         """Return whether requests of this name are, or will be, counted under it."""

@@ -27,6 +27,7 @@ class Tags(NamedTuple):
     fault: str = ""
     attempts: int = 1
     phase: str | None = None
+    policy: str = ""
 
 
 UNTAGGED = Tags()
@@ -45,6 +46,7 @@ def of_headers(headers: Iterable[tuple[str, str]]) -> Tags:
         fault=fault,
         attempts=max(1, int(attempts)) if attempts.isascii() and attempts.isdigit() else 1,
         phase=decode_tag(found["x-chaos-phase"]) if "x-chaos-phase" in found else None,
+        policy=found.get("x-chaos-policy", ""),
     )
 
 
@@ -62,6 +64,13 @@ def of_head(tail: bytes) -> Tags:
     if not tail:
         return UNTAGGED
     return of_headers(headers_of(tail))
+
+
+def of_cut(tail: bytes) -> Tags:
+    """Read the tags of a response that was cut short after its head. Those of one that no policy has cut are left out:
+    its request is one without a response, of which nothing is known."""
+    tags = of_head(tail)
+    return tags if tags.policy else UNTAGGED
 
 
 def headers_of(head: bytes) -> list[tuple[str, str]]:

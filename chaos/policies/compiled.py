@@ -62,6 +62,11 @@ class Policy:
         return dice("") * 1e6 < self.percent.per_million
 
     @property
+    def always(self) -> bool:
+        """Whether it is in force for the whole of its phases."""
+        return self.when.after == 0 and self.when.for_ is None
+
+    @property
     def sentence(self) -> str:
         """What it does, for people: `30 % of the requests have their connection reset`."""
         of = "attempts" if self.upstream else "requests"

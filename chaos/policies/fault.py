@@ -96,6 +96,26 @@ class Fault(Message):
         """Yield what is wrong with it in a policy of this percentage and scope."""
         return iter(())
 
+    @property
+    def title(self) -> str:
+        """What is claimed, in a word or two: `reset`."""
+        return self.kind
+
+    @property
+    def did(self) -> str:
+        """What happened to the requests that met it, after `30.1 % of 4 000 requests`: `were reset`."""
+        return f"were {self.happened}"
+
+    @property
+    def ends(self) -> bool:
+        """Whether a request that meets it in front of the rules is not forwarded."""
+        return False
+
+    @property
+    def last_status(self) -> int | None:
+        """The status that a client gets when its last attempt met it, beneath the retries; None if none is its own."""
+        return 503 if "reset" in self.errors or "closed" in self.errors else 504 if "timeout" in self.errors else None
+
     def happen(self, dice: Dice) -> Happening:
         """Return what becomes of one request that meets it."""
         raise NotImplementedError

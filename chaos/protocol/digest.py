@@ -56,7 +56,10 @@ class Key(NamedTuple):
     is empty, one of `chaos.faults.TAGS` (`delay`, `abort`, `delay,abort`) or `UNCLEAR`.
 
     `check` is empty for a task that expects nothing; else PASSED, or the first part of `expect` that was not met:
-    status, body, json, or NO_RESPONSE."""
+    status, body, json, or NO_RESPONSE.
+
+    `policy` names the policies whose faults it met (the tag x-chaos-policy), also of a response that was cut short
+    after its head."""
 
     phase: str
     task: str
@@ -67,6 +70,7 @@ class Key(NamedTuple):
     attempts: int = 1
     error: str = ""
     check: str = ""
+    policy: str = ""
 
 
 class PairKey(NamedTuple):
@@ -96,6 +100,7 @@ class EntryRecord(KeyRecord):
 
     error: NotRequired[str]
     check: NotRequired[str]
+    policy: NotRequired[str]
     count: int
     latency: str
     due: str | None
@@ -249,7 +254,7 @@ class Digest:
 
 
 def entry_of(key: Key, tally: Tally) -> EntryRecord:
-    """Return the journal's form of one tally; without `error` and `check` when there is none."""
+    """Return the journal's form of one tally; without `error`, `check` and `policy` when there is none."""
     entry = EntryRecord(
         phase=key.phase,
         task=key.task,
@@ -266,6 +271,8 @@ def entry_of(key: Key, tally: Tally) -> EntryRecord:
         entry["error"] = key.error
     if key.check:
         entry["check"] = key.check
+    if key.policy:
+        entry["policy"] = key.policy
     return entry
 
 
@@ -281,4 +288,5 @@ def key_of(entry: EntryRecord) -> Key:
         attempts=entry["attempts"],
         error=entry.get("error", ""),
         check=entry.get("check", ""),
+        policy=entry.get("policy", ""),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NotRequired
 
 from chaos.faults import FaultKind
 from chaos.protocol.digest import PASSED, Key, KeyRecord
@@ -46,6 +46,7 @@ class ExemplarRecord(KeyRecord):
     body: str
     reason: str
     request: str
+    policy: NotRequired[str]
 
 
 class Exemplar(NamedTuple):
@@ -66,7 +67,7 @@ class Exemplar(NamedTuple):
     def record(self) -> ExemplarRecord:
         """Return the journal's form."""
         key = self.key
-        return ExemplarRecord(
+        record = ExemplarRecord(
             id=self.id,
             phase=key.phase,
             task=key.task,
@@ -83,11 +84,14 @@ class Exemplar(NamedTuple):
             reason=self.reason,
             request=self.request,
         )
+        if key.policy:
+            record["policy"] = key.policy
+        return record
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Exemplar:
         """Read the journal's form. Raises KeyError for a missing field."""
-        key = Key(*(record[name] for name in Key._fields))
+        key = Key(*(record[name] for name in Key._fields[:-1]))._replace(policy=record.get("policy", ""))
         micros = round(record["latency"] * 1e6)
         return cls(record["id"], key, record["second"], micros, record["body"], record["reason"], record["request"])
 

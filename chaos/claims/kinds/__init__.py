@@ -13,6 +13,7 @@ from chaos.claims.kinds.destination import DestinationClaim
 from chaos.claims.kinds.failures import FailuresClaim
 from chaos.claims.kinds.lost import LostClaim
 from chaos.claims.kinds.mirror import MirrorClaim
+from chaos.claims.kinds.policy_share import PolicyShareClaim
 from chaos.claims.kinds.reply import DirectResponseClaim, NoRouteClaim, RedirectClaim
 from chaos.claims.kinds.retries import RetriesClaim
 from chaos.claims.kinds.route import RouteClaim
@@ -23,6 +24,7 @@ KINDS: tuple[type[Expectation], ...] = (
     RedirectClaim,
     DirectResponseClaim,
     NoRouteClaim,
+    PolicyShareClaim,
     RouteClaim,
     AbortClaim,
     DelayClaim,

@@ -33,7 +33,7 @@ in every system. It is half of the tolerance with which shares are claimed, so w
 MOST = 0.5
 """Of the requests that a rule forwards, however few it leaves to be forwarded."""
 
-TIMEOUT, OVERFLOW = "UT", "UO"
+TIMEOUT, OVERFLOW, INJECTED = "UT", "UO", "FI"
 FLAGS = {
     "UH": "no healthy upstream",
     "NC": "no such service, port or subset",
@@ -184,7 +184,7 @@ class FailuresClaim(Expectation):
         return Tally(failed, failed + counts["answered"])
 
     def _failures(self, counts: RuleCounters) -> Counter[str]:
-        explained = {OVERFLOW, TIMEOUT} if self.delays else {OVERFLOW}
+        explained = {OVERFLOW, INJECTED, TIMEOUT} if self.delays else {OVERFLOW, INJECTED}
         return Counter({flag: n for flag, n in counts["failures"].items() if flag not in explained})
 
     def _explained(self, counts: RuleCounters) -> bool:

@@ -16,6 +16,7 @@ from chaos.claims.evidence import Evidence
 from chaos.claims.expectation import EASY, Expectation
 from chaos.claims.finding import Finding, Tally
 from chaos.claims.observations import Observed, Outcome
+from chaos.claims.policing import may_be_policies
 from chaos.claims.shares.sentences import possible
 from chaos.formatting import count as thousands
 from chaos.formatting import listed, plural
@@ -65,10 +66,10 @@ class LostClaim(Expectation):
         return False
 
     def _tagged(self, outcome: Outcome) -> bool | None:
-        return outcome.status == 0
+        return outcome.status == 0 and not outcome.policy and not may_be_policies(self.policies, outcome)
 
     def _untagged(self, outcome: Outcome) -> bool | None:
-        return outcome.status == 0
+        return self._tagged(outcome)
 
     def did(self) -> str:
         return "had no response"
@@ -82,6 +83,7 @@ class LostClaim(Expectation):
     def judge(self, evidence: Evidence) -> Finding:
         finding = replace(self.blank(evidence), sense="below", ledgers=("configured", "observed"))
         seen, claim, alpha = evidence.running.follow(evidence.observed), rarely(LIMIT), evidence.alpha
+        seen = Tally(seen.k + self.unexplained(evidence), seen.n)
         if not seen.n:
             return self._nothing_seen(finding, evidence.observed)
         verdict = claim.assess(seen.k, seen.n, alpha)

@@ -17,6 +17,7 @@ from chaos.claims.evidence import Evidence
 from chaos.claims.expectation import Expectation
 from chaos.claims.finding import Finding, Tally
 from chaos.claims.gateway_ledger import GatewayLedger
+from chaos.claims.kinds.failures import INJECTED
 from chaos.claims.kinds.lost import LIMIT
 from chaos.claims.observations import Observed, Outcome
 from chaos.claims.shares.from_log import NO_ATTEMPTS, nothing_yet, trouble_of
@@ -32,6 +33,9 @@ from chaos.verify.verdict import Verdict
 Ended = tuple[int, bool, int]
 """Attempts, whether the last of them failed, and the number of requests that ended so."""
 
+
+UNANSWERED = 503
+"""What a gateway answers when the last attempt had no response (Envoy's router)."""
 
 OF_GRPC = "a gRPC status is retried only where it comes without a message and headers before it, which nobody counts"
 
@@ -72,7 +76,17 @@ class RetriesClaim(Expectation):
     def _tagged(self, outcome: Outcome) -> bool | None:
         if outcome.route != self.rule_name or not outcome.destination:
             return None
-        return self.failed(outcome.status)
+        return self.failed(outcome.status) or (self._by_gateway and self._used_up(outcome))
+
+    @property
+    def _by_gateway(self) -> bool:
+        """Whether attempts without a response are retried, but no response with the gateway's own 503 is."""
+        return self.retries.unanswered and not self.failed(UNANSWERED)
+
+    def _used_up(self, outcome: Outcome) -> bool:
+        """Return whether a response is the gateway's own after the last attempt: upstream's own 503 is not retried, so
+        that an earlier one is no failure of an attempt."""
+        return outcome.status == UNANSWERED and outcome.attempts > self.retries.attempts
 
     def drawn(self, ledger: GatewayLedger) -> Tally | None:
         return ledger.tally(self.phase, self.rule, self._failures)
@@ -81,6 +95,8 @@ class RetriesClaim(Expectation):
         failed = sum(n for status, n in counts["statuses"].items() if int(status) and self.failed(int(status)))
         if self.failed(self.abort_status):
             failed -= count_of(FaultKind.ABORT, counts["faults"])
+        if self._by_gateway:
+            failed += sum(counts["failures"].get(flag, 0) for flag in ("UC", "UF", INJECTED))
         return Tally(max(0, failed), counts["forwarded"])
 
     def did(self) -> str:

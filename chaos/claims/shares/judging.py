@@ -142,7 +142,7 @@ def _counts(
     expectation: Expectation, evidence: Evidence, claim: Claim, drawn: Tally | None, seen: Tally | None
 ) -> Counts:
     answered = evidence.running.follow(evidence.observed)
-    lost = sum(evidence.running.lost)
+    lost = sum(evidence.running.lost) + expectation.unexplained(evidence)
     observed, unknown, left = with_lost(seen or answered, lost, expectation.left(evidence.ledger))
     tagged_only = early(expectation, evidence.observed)
     unlogged = evidence.ledger.unlogged(expectation.phase, expectation.rule)

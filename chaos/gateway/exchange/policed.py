@@ -22,6 +22,7 @@ from chaos.mesh.headers.local_reply import render
 from chaos.policies.fault import Answer, Happening
 from chaos.policies.steps import End
 
+INJECTED = "FI"  # Envoy's response flag of an injected fault
 HandOver = Callable[[Upstream], None] | None
 
 
@@ -158,6 +159,11 @@ class PolicedExchange(Exchange):
         else:
             self._ledger.answered += 1
             self._reply(reply)
+
+    def _fail(self, flag: str, status: int, body: bytes, details: bytes = b"") -> None:
+        """Answer as Envoy's router does; what a policy has brought about does not count as a failure by itself."""
+        by_policy = any(each.happening is not None for each in self._attempt_met)
+        super()._fail(INJECTED if by_policy else flag, status, body, details)
 
     def _end_attempt(self, attempt: Attempt, hand_over: HandOver = None) -> None:
         self._release(self._attempt_met)

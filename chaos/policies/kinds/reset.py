@@ -32,6 +32,10 @@ class Reset(Fault):
         """Yield that an attempt's response does not end after some bytes."""
         return bytes_of_an_attempt(self.kind, self.bytes, scope)
 
+    @property
+    def ends(self) -> bool:
+        return self.bytes is None
+
     def happen(self, dice: Dice) -> Happening:
         """Return the reset, or the stage that brings it."""
         return Happening(instead=End.RESET) if self.bytes is None else Happening(stage=EndAfter(self.bytes, End.RESET))

@@ -33,6 +33,22 @@ class Status(Fault):
     def sentence(self) -> str:
         return f"get {shown(self.code)}"
 
+    @property
+    def title(self) -> str:
+        return f"status {self.code}"
+
+    @property
+    def did(self) -> str:
+        return f"were answered with {shown(self.code)}"
+
+    @property
+    def ends(self) -> bool:
+        return True
+
+    @property
+    def last_status(self) -> int:
+        return self.code
+
     def happen(self, dice: Dice) -> Happening:
         """Return the answer."""
         return Happening(instead=Answer(self.code, octets(self.headers), self.body.encode()))

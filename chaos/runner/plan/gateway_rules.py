@@ -122,6 +122,7 @@ def with_documents(prepared: Prepared, text: str, file: str = "rules") -> Prepar
     if reading.document is None:
         reading = replace(
             reading,
+            policies=reading.policies or prepared.reading.policies,
             experiment=prepared.reading.experiment,
             document=prepared.reading.document,
             file=prepared.reading.file,

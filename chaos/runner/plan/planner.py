@@ -18,6 +18,7 @@ from chaos.claims.hypotheses.reading import names_of, read_hold, read_hypotheses
 from chaos.claims.hypotheses.safeguards import Safeguard
 from chaos.claims.hypotheses.unseen import behind
 from chaos.claims.judge.forecast import plan_lines
+from chaos.claims.policing import policy_effects
 from chaos.claims.routing import effects_of, route_of, untouched
 from chaos.errors import InvalidInput, Problem
 from chaos.experiment.further_listeners import connection_problems
@@ -28,6 +29,7 @@ from chaos.experiment.services import proxy_of
 from chaos.experiment.tasks import LoadTask, derive_tasks, tasks_of
 from chaos.mesh.compile.rules import Rules, compile_rules
 from chaos.mesh.source.document import Path as FieldPath
+from chaos.policies.compiled import compile_policies
 from chaos.runner.outside.log_file import check
 from chaos.runner.plan.calls import require_calls
 from chaos.runner.plan.checked import Prepared, Read, prepare
@@ -90,6 +92,9 @@ def plan_prepared(prepared: Prepared, options: RunOptions) -> RunPlan:
             own_failures=judged and not judge_failures(hypotheses, each.phase.name),
             lost=judged and not judge_lost(hypotheses, each.phase.name),
             connections=connection_effects(connection_rules(reading, each.rules.mesh)),
+            policies=policy_effects(
+                compile_policies(reading.policies, each.rules), tasks, each.phase.name, others=open_ended
+            ),
         )
         for each in ruled
     )

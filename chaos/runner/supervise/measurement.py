@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from chaos.claims.effects import PhaseEffects
 from chaos.claims.finding import Finding
 from chaos.claims.judge.run_judge import RunJudge
 from chaos.journal.records import Counters, Faulted, Findings
@@ -26,7 +28,9 @@ class Recording:
     """The state of a measurement. `judge` is replaced for each level of a search; `earlier` are those of the levels
     before, whose last responses may still come. Without `counts` the gateway counts nothing."""
 
-    def __init__(self, journal: JournalWriter, judge: RunJudge, *, counts: bool = True):
+    def __init__(
+        self, journal: JournalWriter, judge: RunJudge, effects: Sequence[PhaseEffects] = (), *, counts: bool = True
+    ):
         self.journal, self.judge, self._counts = journal, judge, counts
         self.earlier: list[RunJudge] = []
         self.counters: GatewayCounters | None = None
@@ -34,7 +38,7 @@ class Recording:
         self.requests = 0
         self.answered = 0
         self.per_phase: dict[str, int] = {}
-        self.unexplained = Unexplained()
+        self.unexplained = Unexplained(effects)
         self.rate = 0.0
         self.users = 0
         self.late = 0

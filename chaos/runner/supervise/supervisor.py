@@ -66,7 +66,7 @@ class Supervisor:
         self.interruption, self.load, self.live = interruption, load, live
         self.redact = plan.redaction()
         self.journal = JournalWriter(folder, self.redact, live.observe if live is not None else None)
-        self.recording = Recording(self.journal, plan.judge(), counts=plan.options.engine.counts)
+        self.recording = Recording(self.journal, plan.judge(), plan.effects, counts=plan.options.engine.counts)
         self.standing = Standing(plan, self.recording, view)
         self.events = Events(interruption)
 

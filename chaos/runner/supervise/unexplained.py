@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
+from chaos.claims.effects import PhaseEffects
+from chaos.claims.policing import may_be_policies
 from chaos.formatting import plain_count
 from chaos.protocol.digest import WARM_UP, Digest, Key
 from chaos.protocol.exemplars import ExemplarRecord, Exemplars, Kind, is_failure
@@ -15,21 +17,25 @@ from chaos.protocol.exemplars import ExemplarRecord, Exemplars, Kind, is_failure
 def is_unexplained(key: Key) -> bool:
     """Return whether an outcome is a failure that neither a fault nor a rule's own reply explains."""
     replied = bool(key.route and key.status and not key.destination)
-    return is_failure(key) and not key.fault and not replied and key.phase != WARM_UP
+    return is_failure(key) and not (key.fault or key.policy or replied) and key.phase != WARM_UP
 
 
 class Unexplained:
     """The failures of one run that met no fault, and a few of them by themselves."""
 
-    def __init__(self) -> None:
+    def __init__(self, phases: Iterable[PhaseEffects] = ()) -> None:
+        self._policies = {phase.name: phase.policies for phase in phases if phase.faults}
         self._counts: Counter[Kind] = Counter()
         self._kept = Exemplars()
 
     def count(self, digest: Digest) -> None:
         """Count those in a digest."""
         for key, tally in digest.items():
-            if is_unexplained(key):
+            if self._is_unexplained(key):
                 self._counts[Kind.of(key)] += tally.count
+
+    def _is_unexplained(self, key: Key) -> bool:
+        return is_unexplained(key) and not may_be_policies(self._policies.get(key.phase, ()), key)
 
     def keep(self, requests: Collection[ExemplarRecord]) -> None:
         """Take single requests of the run."""
@@ -52,4 +58,4 @@ class Unexplained:
     def _request(self, kind: Kind) -> str:
         """Return the id of a request of this kind, empty if none was kept."""
         shelf = self._kept.failures.get(kind, ())
-        return next((each.id for each in shelf if each.id and is_unexplained(each.key)), "")
+        return next((each.id for each in shelf if each.id and self._is_unexplained(each.key)), "")
