@@ -9,7 +9,7 @@ import platform
 import subprocess
 import sys
 
-PARTS = ("gateway", "load", "workers", "report", "commands")
+PARTS = ("gateway", "telemetry", "load", "workers", "report", "commands")
 
 
 def main() -> int:

@@ -33,6 +33,23 @@ def gateway(
     tags: Annotated[
         bool, typer.Option("--tags/--no-tags", help="Report in x-chaos-* response headers what was done to a request.")
     ] = True,
+    access_log: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|-",
+            help="Write a line of JSON for each request, in the names of Envoy's access log as Istio has them; - is "
+            "stdout. SIGUSR1 opens the file again.",
+        ),
+    ] = None,
+    access_log_sample: Annotated[
+        float,
+        typer.Option(
+            metavar="PERCENT",
+            min=0,
+            max=100,
+            help="How many requests are in the log; by their ids, so that it is the same ones in every proxy's log.",
+        ),
+    ] = 100.0,
     watch: Annotated[bool, typer.Option("--watch/--no-watch", help="Read the files again when they change.")] = True,
     settings: Annotated[
         list[str] | None,
@@ -42,12 +59,15 @@ def gateway(
     """Serve the rules of FILE until interrupted; prints `listening on URL` once it accepts."""
     from chaos.errors import InvalidInput
     from chaos.experiment.further_listeners import need_envoy
+    from chaos.gateway.telemetry.log_file import check
     from chaos.runner.plan.checked import prepare
     from chaos.runner.plan.engines import EngineName
     from chaos.runner.plan.gateway_rules import gateway_plan
     from chaos.runner.plan.policies import require_policies
     from chaos.runner.serve import needs_services, serve_with_services
 
+    if access_log is not None:
+        check(access_log)
     prepared = prepare(files, tuple(settings or ())).require()
     require_policies(prepared.reading, EngineName.GATEWAY, workers)
     if lacking := list(need_envoy(prepared.reading)):
@@ -61,6 +81,8 @@ def gateway(
         workers=workers,
         seed=seed,
         tags=tags,
+        access_log=access_log,
+        access_log_sample=access_log_sample,
     )
     if not needs_services(prepared):
         from chaos.runner.gateway import serve_plan

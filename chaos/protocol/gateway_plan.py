@@ -21,7 +21,8 @@ class GatewayPlan:
 
     `watched` are the names that are read again, from disk, when they change. `admin_token` is required of admin
     requests; it must be set beyond loopback. Without a `seed` the draws differ each time; `tags` are x-chaos response
-    headers."""
+    headers. `access_log` is a path, `-` for stdout, or a descriptor that the process has been handed; its sample is in
+    percent."""
 
     files: tuple[str, ...]
     texts: Mapping[str, str]
@@ -35,6 +36,8 @@ class GatewayPlan:
     workers: int = 1
     seed: int | None = None
     tags: bool = True
+    access_log: str | int | None = None
+    access_log_sample: float = 100.0
 
     def line(self) -> str:
         """Return the plan as one line of JSON, without its line end."""

@@ -58,6 +58,8 @@ def options_of(plan: GatewayPlan, rules: GatewayRules, *, exit_with_stdin: bool)
         workers=plan.workers,
         seed=plan.seed,
         tags=plan.tags,
+        access_log=plan.access_log,
+        access_log_sample=plan.access_log_sample,
         watch=bool(plan.watched),
         exit_with_stdin=exit_with_stdin,
     )

@@ -91,5 +91,8 @@ class GenerationControl(ABC):
         wanted = {**now, key: {**now.get(key, {}), **levels} if levels else {}}
         await self._change(lambda: self._in_force.set_levels(wanted))
 
+    async def reopen_logs(self) -> int:
+        return 0  # no log is ours
+
     async def enter_phase(self, name: str, faults: bool, scale: dict[str, float]) -> None:
         await self._change(lambda: self._in_force.enter(name, faults=faults, scale=scale))

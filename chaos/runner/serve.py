@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import signal
 from collections.abc import Callable
+from dataclasses import replace
 
 from chaos.errors import EnvironmentFailed, ExitCode
+from chaos.gateway.telemetry.log_file import STDOUT
 from chaos.protocol.gateway_plan import GatewayPlan
 from chaos.runner.plan.checked import Prepared
 from chaos.runner.processes.session import Session, start
@@ -32,6 +36,8 @@ def serve_with_services(
 async def _serve(
     prepared: Prepared, plan: GatewayPlan, out: Callable[[str], None], started: Callable[[Session], None]
 ) -> int:
+    if plan.access_log == STDOUT:  # the gateway's own is a pipe to us
+        plan = replace(plan, access_log=os.dup(1))
     session = start(prepared, plan, seed=plan.seed or 0, drain=DRAIN, passes_on=True, say=lambda level, text: out(text))
     with Interruption() as interruption:
         try:
@@ -39,6 +45,8 @@ async def _serve(
         except Interrupted:
             return int(ExitCode.INTERRUPTED)
         try:
+            assert serving.gateway is not None
+            asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, serving.gateway.child.tell, signal.SIGUSR1)
             started(serving)
             await interruption.unless(_first_to_end(serving))
         except Interrupted:

@@ -15,6 +15,7 @@ from chaos.gateway.process.options import GatewayOptions, bind
 from chaos.gateway.state.counters import Ledger
 from chaos.gateway.state.in_force import RuleSet
 from chaos.gateway.state.worker_state import WorkerState
+from chaos.gateway.telemetry.log_file import LogFile
 from chaos.gateway.upstream.pool import Pool
 from support.clock import Clock
 from support.raw_client import Answer, read_answer
@@ -220,7 +221,8 @@ async def gateway(rules: RuleSet, *, clock: Clock | None = None, **settings: obj
     options = GatewayOptions(load=lambda: rules, parse=lambda _: rules, **settings)  # type: ignore[arg-type]
     listener = bind("127.0.0.1:0", "--listen")[0]
     port = listener.getsockname()[1]
-    async with running(options, rules, listener) as control:
+    log = LogFile.opened(options.access_log) if options.access_log is not None else None
+    async with running(options, rules, listener, log=log) as control:
         proxy = InProcess(port, control, control.worker)
         if clock is not None:
             clock.install(control.worker)

@@ -27,6 +27,7 @@ class Client(Protocol):
     transport: asyncio.Transport
     remote: bytes  # the client's address
     local: bytes  # this proxy's own address, as the client sees it
+    addresses: str  # both ends, as an access log has them, once it has needed them
 
     @property
     def full(self) -> bool:

@@ -10,7 +10,7 @@ import asyncio
 import socket
 from collections import deque
 from struct import pack
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
@@ -43,6 +43,13 @@ LINGER_SECONDS = 1.0  # after a last response to a client that may still be send
 _BODY, _UPSTREAM, _PIPELINE, _EARLY = 1, 2, 4, 8  # reasons for not reading
 
 
+class Kinds(NamedTuple):
+    """The classes of a connection's exchanges: in a gateway with policies, and in one without."""
+
+    plain: type[Exchange] = Exchange
+    policed: type[Exchange] = PolicedExchange
+
+
 class Downstream(asyncio.Protocol):
     """The asyncio protocol of one client connection; a Client for its exchanges, a ClientConnection for the worker."""
 
@@ -55,9 +62,11 @@ class Downstream(asyncio.Protocol):
     current: Exchanging | None = None  # whose turn it is
     receiving: Exchange | None = None  # whose request has not arrived completely
     beat = 0  # the worker's beat when this connection last read or wrote
+    addresses = ""  # both ends, as an access log has them, once it has needed them
 
-    def __init__(self, worker: WorkerState):
+    def __init__(self, worker: WorkerState, kinds: Kinds = Kinds()):  # noqa: B008 - immutable
         self.worker = worker
+        self._kinds = kinds
         self.waiting: deque[Exchange] = deque()
         self._parser: Any = HttpRequestParser(self)
         self._headers: Headers = []
@@ -100,7 +109,7 @@ class Downstream(asyncio.Protocol):
         response."""
         method, target, headers, fields = plain
         authority = fields.get(b"host")
-        kind = PolicedExchange if self.worker.policing.any else Exchange
+        kind = self._kinds.policed if self.worker.policing.any else self._kinds.plain
         exchange = self.current = kind(self, method, target, authority, headers, fields)
         if authority not in self.worker.authorities:
             check_form(exchange, authority)
@@ -161,7 +170,7 @@ class Downstream(asyncio.Protocol):
             target, authority, scheme = other_form(target, authority)
         parser, worker = self._parser, self.worker
         method = parser.get_method()
-        kind = PolicedExchange if worker.policing.any else Exchange
+        kind = self._kinds.policed if worker.policing.any else self._kinds.plain
         exchange = self.receiving = kind(self, method, target, authority, headers, fields)
         if scheme:
             exchange.request.url_scheme = scheme
@@ -261,7 +270,7 @@ class Downstream(asyncio.Protocol):
         exchange = self.receiving
         self.receiving = None
         if exchange is None:
-            exchange = Exchange(self, b"", b"", b"", [], {})
+            exchange = self._kinds.plain(self, b"", b"", b"", [], {})
             self.waiting.append(exchange)
         if exchange is self.current:
             exchange.refuse(self.worker.refusals[status])

@@ -38,6 +38,8 @@ class Shaping(Protocol):
 class Shaped:
     """A Client for one exchange; `connection` is the client's own."""
 
+    addresses = ""  # kept with the connection
+
     def __init__(self, connection: Client, exchange: Shaping, stages: Sequence[Stage], line: bytes, head_only: bool):
         self.connection = connection
         self.worker, self.remote, self.local = connection.worker, connection.remote, connection.local

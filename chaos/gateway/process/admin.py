@@ -154,6 +154,9 @@ class Admin:
         body = prometheus_text(await self._controls.counters())
         return web.Response(body=body, headers={"content-type": "text/plain; version=0.0.4; charset=utf-8"})
 
+    async def reopen_logs(self, request: web.Request) -> web.Response:
+        return web.json_response({"reopened": await self._controls.reopen_logs()})
+
     async def faulted(self, request: web.Request) -> web.Response:
         after = request.query.get("after", "0")
         if not (after.isascii() and after.isdigit() and len(after) <= MOST_DIGITS):

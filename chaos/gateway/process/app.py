@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 
 from aiohttp import web
 
+from chaos.errors import EnvironmentFailed
 from chaos.gateway.process.admin import admin_app
 from chaos.gateway.process.control import Control, Controls
 from chaos.gateway.process.options import GatewayOptions
@@ -22,20 +23,29 @@ from chaos.gateway.process.reload import watch
 from chaos.gateway.process.server import serving
 from chaos.gateway.state.in_force import RuleSet
 from chaos.gateway.state.worker_state import WorkerState
+from chaos.gateway.telemetry.access_log import AccessLog
+from chaos.gateway.telemetry.log_file import LogFile, LogWriter
+from chaos.gateway.telemetry.sampling import Sample
 from chaos.signals import heeded
 
 
 @asynccontextmanager
 async def running(
-    options: GatewayOptions, rules: RuleSet, listener: socket.socket, index: int = 0
+    options: GatewayOptions, rules: RuleSet, listener: socket.socket, index: int = 0, log: LogFile | None = None
 ) -> AsyncIterator[Control]:
     """Serve one worker's data plane on a bound socket until the block ends, then drain. Yields its control; `index`
-    numbers the worker, from 0."""
+    numbers the worker, from 0. Requests are written to the access log `log`."""
     worker = WorkerState(rules, seed=options.seed, tagged=options.tags, index=index)
+    access_log = AccessLog(LogWriter(log), Sample.of(options.access_log_sample)) if log is not None else None
+    worker.observers = (access_log,) if access_log is not None else ()
     gc.collect()
     gc.freeze()  # the rules and the modules will not become garbage: the collector need not look at them again
-    async with serving(worker, listener, options.drain_seconds):
-        yield Control(worker, options)
+    try:
+        async with serving(worker, listener, options.drain_seconds):
+            yield Control(worker, options, access_log)
+    finally:
+        if access_log is not None:
+            await access_log.close()
 
 
 @asynccontextmanager
@@ -63,6 +73,25 @@ def announced(options: GatewayOptions, own: str, url: str) -> Iterator[None]:
         print(f"admin on {own}", flush=True)
         print(f"listening on {url}", flush=True)
         yield
+
+
+def reopen_logs_when_asked(controls: Controls) -> None:
+    """Open the access log again at each SIGUSR1, as Envoy does; without a log the signal is ignored."""
+    loop, reopening = asyncio.get_running_loop(), set[asyncio.Future[None]]()
+
+    def asked() -> None:
+        task = asyncio.ensure_future(_reopen_logs(controls))
+        reopening.add(task)
+        task.add_done_callback(reopening.discard)
+
+    loop.add_signal_handler(signal.SIGUSR1, asked)
+
+
+async def _reopen_logs(controls: Controls) -> None:
+    try:
+        await controls.reopen_logs()
+    except EnvironmentFailed as error:
+        print(error, file=sys.stderr, flush=True)
 
 
 class Stop:

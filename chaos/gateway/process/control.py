@@ -8,9 +8,11 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from chaos.errors import EnvironmentFailed
 from chaos.gateway.process.options import GatewayOptions
 from chaos.gateway.state.in_force import RuleSet
 from chaos.gateway.state.worker_state import WorkerState
+from chaos.gateway.telemetry.access_log import AccessLog
 from chaos.protocol.counters import FaultedBatch, FaultsInForce, GatewayCounters, PhaseSettings, RulesInForce
 from chaos.protocol.fault_levels import Levels
 
@@ -43,6 +45,11 @@ class Controls(Protocol):
 
     async def phase(self) -> PhaseSettings: ...
     async def enter_phase(self, name: str, faults: bool, scale: dict[str, float]) -> None: ...
+    async def reopen_logs(self) -> int:
+        """Open the access log again, in every worker. Returns how many logs that were, 0 or 1.
+
+        Raises EnvironmentFailed if that fails; the old files are then written to as before."""
+        ...
 
 
 class Control:
@@ -50,8 +57,9 @@ class Control:
 
     workers = 1
 
-    def __init__(self, worker: WorkerState, options: GatewayOptions):
+    def __init__(self, worker: WorkerState, options: GatewayOptions, access_log: AccessLog | None = None):
         self.worker = worker
+        self._access_log = access_log
         self._options = options
         self._source = ""
         self._next: tuple[RuleSet, str] | None = None
@@ -109,6 +117,16 @@ class Control:
     async def enter_phase(self, name: str, faults: bool, scale: dict[str, float]) -> None:
         self.worker.enter(name, faults=faults, scale=scale)
 
+    async def reopen_logs(self) -> int:
+        found = await self.reopened()
+        if found:
+            raise EnvironmentFailed(found)
+        return int(self._access_log is not None)
+
+    async def reopened(self) -> str:
+        """Open the access log again, if there is one. Returns why that failed, or ""."""
+        return "" if self._access_log is None else await self._access_log.reopen()
+
 
 async def perform(control: Control, command: dict[str, Any]) -> Any:
     """Carry out a command that came from the parent process as JSON. Returns its result, as JSON."""
@@ -136,6 +154,8 @@ async def perform(control: Control, command: dict[str, Any]) -> Any:
             return None
         case "phase?":
             return await control.phase()
+        case "reopen":
+            return await control.reopened()
         case "phase":
             await control.enter_phase(command["name"], command["faults"], command["scale"])
             return None

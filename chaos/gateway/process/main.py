@@ -11,10 +11,11 @@ from contextlib import suppress
 
 import uvloop
 
-from chaos.gateway.process.app import Stop, admin, announced, running
+from chaos.gateway.process.app import Stop, admin, announced, reopen_logs_when_asked, running
 from chaos.gateway.process.options import GatewayOptions, bind, url_of
 from chaos.gateway.process.workers import run_workers
 from chaos.gateway.state.in_force import RuleSet
+from chaos.gateway.telemetry.log_file import LogFile
 
 
 def run_gateway(options: GatewayOptions, rules: RuleSet | None = None) -> int:
@@ -24,19 +25,25 @@ def run_gateway(options: GatewayOptions, rules: RuleSet | None = None) -> int:
     Raises InvalidInput or EnvironmentFailed before it accepts a connection."""
     options.check()
     rules = options.load() if rules is None else rules
+    log = LogFile.opened(options.access_log) if options.access_log is not None else None
     _allow_many_connections()
     listeners = bind(options.listen, "--listen", copies=options.workers)
     admin_listener = bind(options.admin, "--admin")[0]
     if options.workers > 1:
-        return run_workers(options, rules, listeners, admin_listener)
-    return uvloop.run(_serve(options, rules, listeners[0], admin_listener))
+        return run_workers(options, rules, listeners, admin_listener, log)
+    return uvloop.run(_serve(options, rules, listeners[0], admin_listener, log))
 
 
 async def _serve(
-    options: GatewayOptions, rules: RuleSet, listener: socket.socket, admin_listener: socket.socket
+    options: GatewayOptions,
+    rules: RuleSet,
+    listener: socket.socket,
+    admin_listener: socket.socket,
+    log: LogFile | None,
 ) -> int:
     stop = Stop(options)
-    async with running(options, rules, listener) as control, admin(options, control, admin_listener):
+    async with running(options, rules, listener, log=log) as control, admin(options, control, admin_listener):
+        reopen_logs_when_asked(control)
         with announced(options, url_of(admin_listener), url_of(listener)):
             await stop.requested.wait()
     return 0

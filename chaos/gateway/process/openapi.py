@@ -15,6 +15,7 @@ REFUSALS = {
     404: "There is no such rule",
     409: "The files of the rules in force can no longer be read",
     413: "What was sent is too large",
+    503: "The file of the access log cannot be opened; the old one goes on",
 }
 EVERYWHERE = (401, 403)
 

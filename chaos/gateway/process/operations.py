@@ -38,6 +38,12 @@ class Generation(TypedDict):
     generation: int
 
 
+class Reopened(TypedDict):
+    """`reopened` is how many access logs there are, 0 or 1."""
+
+    reopened: int
+
+
 class FaultsSwitched(TypedDict):
     enabled: bool
 
@@ -127,6 +133,10 @@ OPERATIONS = (
     Operation(
         "GET", "/faulted", "faulted", "The first faulted requests of each phase", FaultedBatch,
         query={"after": {"type": "string", "pattern": f"^[0-9]{{1,{MOST_DIGITS}}}$", "default": "0"}}, refusals=(400,),
+    ),
+    Operation(
+        "POST", "/reopen_logs", "reopen_logs", "Open the access log again, once its file has been moved", Reopened,
+        refusals=(503,),
     ),
     Operation("GET", "/openapi.json", "openapi", "This description, as OpenAPI 3.1", dict[str, Any]),
 )  # fmt: skip

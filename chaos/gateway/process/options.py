@@ -35,6 +35,8 @@ class GatewayOptions:
     tags: bool = True
     watch: bool = True
     exit_with_stdin: bool = False  # end when whoever started us closes our stdin, or dies
+    access_log: str | int | None = None  # a path, `-` for stdout, or a descriptor that was handed down
+    access_log_sample: float = 100.0  # percent of the requests
     drain_seconds: float = 30.0  # for requests in flight after SIGTERM
 
     def documents(self) -> str:
@@ -48,6 +50,8 @@ class GatewayOptions:
             raise ChaosError(f"--workers {self.workers}: at least one is needed")
         host, _ = split_address(self.admin, "--admin")
         split_address(self.listen, "--listen")
+        if not 0 <= self.access_log_sample <= 100:
+            raise ChaosError(f"--access-log-sample {self.access_log_sample:g}: must be from 0 to 100 percent")
         if not is_loopback(host) and not self.admin_token:
             raise ChaosError(f"--admin {self.admin} is reachable from outside: it needs a token (--admin-token)")
 

@@ -14,7 +14,8 @@ from typing import NoReturn
 
 from aiohttp import web
 
-from chaos.gateway.exchange.downstream import Downstream
+from chaos.gateway.exchange.downstream import Downstream, Kinds
+from chaos.gateway.exchange.observed import Observed, ObservedPoliced
 from chaos.gateway.process.options import BACKLOG
 from chaos.gateway.state.worker_state import WorkerState
 
@@ -27,9 +28,10 @@ class Server(web.Server):
     def __init__(self, worker: WorkerState):
         super().__init__(_never)
         self._worker = worker
+        self._kinds = Kinds(Observed, ObservedPoliced) if worker.observers else Kinds()
 
     def __call__(self) -> Downstream:  # type: ignore[override]
-        return Downstream(self._worker)
+        return Downstream(self._worker, self._kinds)
 
     def pre_shutdown(self) -> None:
         """Take no more requests: idle connections close now, the others after the requests that they have begun."""

@@ -18,12 +18,13 @@ from typing import Any, NoReturn
 
 import uvloop
 
-from chaos.errors import ExitCode, InvalidInput, Problem
-from chaos.gateway.process.app import Stop, admin, announced, running
+from chaos.errors import EnvironmentFailed, ExitCode, InvalidInput, Problem
+from chaos.gateway.process.app import Stop, admin, announced, reopen_logs_when_asked, running
 from chaos.gateway.process.control import perform
 from chaos.gateway.process.options import GatewayOptions, url_of
 from chaos.gateway.state.counters import merge
 from chaos.gateway.state.in_force import RuleSet
+from chaos.gateway.telemetry.log_file import LogFile
 from chaos.parent_death import die_with
 from chaos.protocol.counters import (
     FaultedBatch,
@@ -40,9 +41,14 @@ LINE_LIMIT = 64 * 1024 * 1024
 
 
 def run_workers(
-    options: GatewayOptions, rules: RuleSet, listeners: list[socket.socket], admin_listener: socket.socket
+    options: GatewayOptions,
+    rules: RuleSet,
+    listeners: list[socket.socket],
+    admin_listener: socket.socket,
+    log: LogFile | None = None,
 ) -> int:
-    """Fork one child per listener, serve the admin API in this process, and return the exit code."""
+    """Fork one child per listener, serve the admin API in this process, and return the exit code. All children write to
+    the access log `log`."""
     sys.stdout.flush()
     sys.stderr.flush()
     children: dict[int, socket.socket] = {}
@@ -55,7 +61,7 @@ def run_workers(
             # after the sibling has died.
             for other in (ours, admin_listener, *children.values(), *(one for one in listeners if one is not listener)):
                 other.close()
-            _child(options, rules, listener, theirs, index, parent)
+            _child(options, rules, listener, theirs, index, parent, log)
         theirs.close()
         children[pid] = ours
     return uvloop.run(_parent(options, children, listeners, admin_listener))
@@ -71,22 +77,29 @@ def _child(
     channel: socket.socket,
     index: int,
     parent: int,
+    log: LogFile | None,
 ) -> NoReturn:
     code = 1
     try:
         die_with(parent)
-        for number in ENDING:  # Ctrl-C and a closed terminal reach the whole group; the parent says when to drain
+        # Ctrl-C and a closed terminal reach the whole group; the parent says when to drain, and to open logs again.
+        for number in (*ENDING, signal.SIGUSR1):
             signal.signal(number, signal.SIG_IGN)
-        code = uvloop.run(_work(options, rules, listener, channel, index))
+        code = uvloop.run(_work(options, rules, listener, channel, index, log))
     finally:
         os._exit(code)
 
 
 async def _work(
-    options: GatewayOptions, rules: RuleSet, listener: socket.socket, channel: socket.socket, index: int
+    options: GatewayOptions,
+    rules: RuleSet,
+    listener: socket.socket,
+    channel: socket.socket,
+    index: int,
+    log: LogFile | None,
 ) -> int:
     reader, writer = await asyncio.open_connection(sock=channel, limit=LINE_LIMIT)
-    async with running(options, rules, listener, index=index) as control:
+    async with running(options, rules, listener, index=index, log=log) as control:
         writer.write(b'{"ready": true}\n')
         while line := await reader.readline():
             command = json.loads(line)
@@ -211,6 +224,11 @@ class Fleet:
     async def enter_phase(self, name: str, faults: bool, scale: dict[str, float]) -> None:
         await self._ask_all(do="phase", name=name, faults=faults, scale=scale)
 
+    async def reopen_logs(self) -> int:
+        if failed := [found for found in await self._ask_all(do="reopen") if found]:
+            raise EnvironmentFailed(failed[0])
+        return int(self._options.access_log is not None)
+
     def drain(self) -> None:
         self._draining = True
         for worker in self._members:
@@ -232,6 +250,7 @@ async def _parent(
     stop = Stop(options)
     deaths = asyncio.ensure_future(_first_death(list(children)))
     stopping = asyncio.ensure_future(stop.requested.wait())
+    reopen_logs_when_asked(fleet)
     async with admin(options, fleet, admin_listener):
         with announced(options, url_of(admin_listener), url_of(listeners[0])) if all(ready) else nullcontext():
             for listener in listeners:

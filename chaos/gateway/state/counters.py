@@ -143,6 +143,12 @@ class Phase:
             found = self._by_key[key] = Ledger(key, self._tags(name), self.tagged)
         return found
 
+    def has(self, ledger: Ledger | None) -> bool:
+        """Return whether a ledger is one of this phase's."""
+        if ledger is None or ledger is self.unmatched or ledger is self.policed:
+            return ledger is not None
+        return self._by_key.get(ledger.key) is ledger
+
     def _tags(self, name: str) -> bytes:
         route = b"x-chaos-route: %b\r\n" % encode_tag(name) if name else b""
         phase = b"x-chaos-phase: %b\r\n" % encode_tag(self.name) if self.name else b""

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from email.utils import formatdate
-from typing import Protocol
+from typing import Any, Protocol
 
 from chaos.faults import FaultKind
 from chaos.gateway.exchange.wire import empty, refusal
@@ -38,6 +38,13 @@ class ClientConnection(Protocol):
 
     def abort(self) -> None:
         """Close at once."""
+
+
+class Observer(Protocol):
+    """Who is told of every exchange, each when it is over (chaos/gateway/exchange/observed.py)."""
+
+    def ended(self, exchange: Any) -> None:
+        """Take what became of a request. Must not wait."""
 
 
 class Scaled:
@@ -85,6 +92,7 @@ class WorkerState(InForce):
         self.connections: set[ClientConnection] = set()
         self.authorities: set[bytes] = set()  # found to be well-formed, so that each is checked once
         self.faulted = Faulted()
+        self.observers: tuple[Observer, ...] = ()  # of exchanges; none costs nothing
         self.phases: dict[str, Phase] = {}
         self._policed: str | None = None  # the phase that policies were told of last
         self.policing = Policing(lambda: self.now())

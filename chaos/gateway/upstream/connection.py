@@ -83,6 +83,7 @@ class Upstream(asyncio.Protocol):
     served = 0  # requests sent on it
     written = 0  # bytes sent on it, ever
     written_before = 0  # how many of them before the request in flight
+    own_address = ""  # as an access log has it, once it has needed it
     served_when_seen = -1  # `served` when the pool last looked for idle connections
 
     def __init__(self, on_close: Callable[[Upstream], None]):

@@ -151,7 +151,7 @@ def see(
     """Return what command operators may read; `path` is the normalised path, by default computed from the target."""
     return Exchange(
         method=request.method,
-        path=path or _normalised(request.target),
+        path=path or normalised(request.target),
         authority=request.authority,
         scheme=proxy.scheme(request),
         headers=headers,
@@ -162,7 +162,7 @@ def see(
     )
 
 
-def _normalised(target: bytes) -> bytes:
+def normalised(target: bytes) -> bytes:
     path, mark, query = target.partition(b"?")
     return (normalise(path) or path) + mark + query
 

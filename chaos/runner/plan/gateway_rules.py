@@ -36,6 +36,8 @@ class GatewaySettings(TypedDict, total=False):
     workers: int
     seed: int | None
     tags: bool
+    access_log: str | int | None
+    access_log_sample: float
 
 
 def gateway_plan(

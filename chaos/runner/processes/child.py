@@ -120,6 +120,11 @@ class Child:
             raise EnvironmentFailed(f"{self.name} printed {line[:200]!r} instead of an object")
         return message
 
+    def tell(self, number: int) -> None:
+        """Send it a signal, if it has not ended."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.process.pid, number)
+
     def how_it_ended(self) -> str:
         code = self.process.returncode
         if code is None:
@@ -144,8 +149,7 @@ class Child:
             if self.alive:
                 # Not process.terminate(): it looks first whether the child has ended, and so takes the exit status
                 # away from asyncio, which then warns of an unknown child process and makes up an exit code.
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(self.process.pid, signal.SIGTERM)
+                self.tell(signal.SIGTERM)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self.process.wait(), grace)
         finally:

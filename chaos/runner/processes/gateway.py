@@ -39,7 +39,11 @@ async def start_gateway(
 
     `program` is the command of another gateway than ours, which gets the same plan on its stdin."""
     child = await Child.start(
-        "the gateway", program or python("chaos.runner.gateway"), log=log, passes_on_stderr=passes_on
+        "the gateway",
+        program or python("chaos.runner.gateway"),
+        log=log,
+        pass_fds=(plan.access_log,) if isinstance(plan.access_log, int) else (),
+        passes_on_stderr=passes_on,
     )
     try:
         async with asyncio.timeout(pace.start):
