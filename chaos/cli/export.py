@@ -58,6 +58,7 @@ def envoy(
         proxy_of(prepared.reading),
         listen=_address(listen, "--listen"),
         admin=_address(admin, "--admin") if admin else None,
+        policies=prepared.reading.policies,
     )
     print_document(as_text(document))
     return 0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from chaos.errors import Location
 from chaos.mesh.compile.hosts import HostTable
@@ -161,7 +162,16 @@ def _aimed(
             yield _Aimed(policy, matches)
 
 
-def is_about(target: Target, host: CompiledHost, namespace: str) -> bool:
+class Served(Protocol):
+    """A virtual host: its name, and the port of its listener."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def listener(self) -> int: ...
+
+
+def is_about(target: Target, host: Served, namespace: str) -> bool:
     """Return whether a target's host, and its port if it has one, are those of a virtual host."""
     name = full_name(target.host, namespace).lower()
     port = target.match.port if target.match is not None else 0

@@ -34,12 +34,13 @@ def bootstrap(
     gateway: bool,
     ignore_port: bool,
     admin: tuple[str, int] | None = None,
+    ahead: Sequence[Message] = (),
 ) -> Message:
-    """Return the document for `envoy -c`.
+    """Return the document for `envoy -c`. `ahead` are filters in front of those of the rules.
 
     `gateway` is the ingress role: it trusts nothing that the client says about its own address. `ignore_port`: domains
     are names without ports, and the port in Host does not count."""
-    manager = _connection_manager(virtual_hosts, gateway, ignore_port)
+    manager = _connection_manager(virtual_hosts, gateway, ignore_port, ahead)
     listener = {
         "name": "gateway" if gateway else "outbound",
         "address": socket_address(address, port),
@@ -56,7 +57,9 @@ def bootstrap(
     return whole
 
 
-def _connection_manager(virtual_hosts: Sequence[Message], gateway: bool, ignore_port: bool) -> Message:
+def _connection_manager(
+    virtual_hosts: Sequence[Message], gateway: bool, ignore_port: bool, ahead: Sequence[Message]
+) -> Message:
     return typed(
         "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         stat_prefix="gateway" if gateway else "outbound",
@@ -78,7 +81,7 @@ def _connection_manager(virtual_hosts: Sequence[Message], gateway: bool, ignore_
             "validate_clusters": False,
             "max_direct_response_body_size_bytes": _MAX_DIRECT_RESPONSE_BYTES,
         },
-        http_filters=_http_filters(),
+        http_filters=[*ahead, *_http_filters()],
     )
 
 

@@ -6,14 +6,17 @@ here they only become Envoy's messages."""
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 from chaos.engines.envoy.bootstrap import Message, bootstrap
 from chaos.engines.envoy.clusters import cluster
+from chaos.engines.envoy.policies import NO_FILTERS, PolicyFilters
 from chaos.engines.envoy.virtual_hosts import virtual_hosts
 from chaos.mesh.model.resources import Resources
 from chaos.mesh.names import Proxy
 from chaos.mesh.resolve.mesh import ResolvedMesh, resolve
 from chaos.mesh.upstream.registry import Registry, Service
+from chaos.policies.read import PolicyRead
 
 
 def export_envoy(
@@ -23,24 +26,32 @@ def export_envoy(
     *,
     listen: tuple[str, int] = ("127.0.0.1", 8080),
     admin: tuple[str, int] | None = None,
+    policies: Iterable[PolicyRead] = (),
 ) -> Message:
-    """Return the bootstrap of an Envoy that plays this proxy; `listen` is the address it really listens on."""
-    return export_mesh(resolve(resources, registry, proxy), listen=listen, admin=admin)
+    """Return the bootstrap of an Envoy that plays this proxy; `listen` is the address it really listens on. Raises
+    InvalidInput for a policy that an Envoy cannot carry out."""
+    filters = PolicyFilters.of(policies)
+    return export_mesh(resolve(resources, registry, proxy), listen=listen, admin=admin, policies=filters)
 
 
 def export_mesh(
-    mesh: ResolvedMesh, *, listen: tuple[str, int] = ("127.0.0.1", 8080), admin: tuple[str, int] | None = None
+    mesh: ResolvedMesh,
+    *,
+    listen: tuple[str, int] = ("127.0.0.1", 8080),
+    admin: tuple[str, int] | None = None,
+    policies: PolicyFilters = NO_FILTERS,
 ) -> Message:
     """Return the bootstrap of an Envoy that plays the proxy of a resolved mesh."""
     address, port = listen
     return bootstrap(
-        virtual_hosts(mesh),
+        virtual_hosts(mesh, policies),
         _clusters(mesh),
         address=address,
         port=port,
         gateway=mesh.proxy.is_gateway,
         ignore_port=mesh.only is not None,
         admin=admin,
+        ahead=policies.filters(),
     )
 
 

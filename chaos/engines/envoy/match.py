@@ -16,7 +16,7 @@ def route_match(match: HTTPMatchRequest | None) -> Message:
     if match is None:
         return {"prefix": "/"}
     translated: Message = {**_path(match.uri), "case_sensitive": not match.ignore_uri_case}
-    headers = _headers(match)
+    headers = header_matchers(match)
     if headers:
         translated["headers"] = headers
     if match.query_params:
@@ -50,7 +50,8 @@ def _path(uri: StringMatch | None) -> Message:
     return {"safe_regex": {"regex": uri.regex}}
 
 
-def _headers(match: HTTPMatchRequest) -> list[Message]:
+def header_matchers(match: HTTPMatchRequest) -> list[Message]:
+    """Return the matchers of headers, method, authority and scheme."""
     wanted = [_named(name, value) for name, value in _pairs(match.headers)]
     unwanted = [_inverted(name, value) for name, value in _pairs(match.without_headers)]
     ordered = sorted(wanted + unwanted, key=lambda header: str(header["name"]))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from chaos.engines.envoy.bootstrap import Message
 from chaos.engines.envoy.clusters import cluster_name, hash_policy
+from chaos.engines.envoy.policies import NO_FILTERS, PolicyFilters, Served
 from chaos.engines.envoy.routes import default_route, routes
 from chaos.mesh.model.message import Destination
 from chaos.mesh.names import HTTP_PORT, covers, full_name
@@ -54,10 +55,14 @@ class MeshDestinations:
         return hash_policy(consistent_hash(rule, wanted, port))
 
 
-def virtual_hosts(mesh: ResolvedMesh) -> list[Message]:
-    """Return all virtual hosts, those of the listener for requests without a port first."""
+def virtual_hosts(mesh: ResolvedMesh, policies: PolicyFilters = NO_FILTERS) -> list[Message]:
+    """Return all virtual hosts, those of the listener for requests without a port first. Raises InvalidInput for a
+    policy that an Envoy cannot carry out."""
     found = [
-        _virtual_host(host, listener, mesh, require_tls=any(covers(name, host.host) for name in mesh.redirected))
+        _policed(
+            _virtual_host(host, listener, mesh, require_tls=any(covers(name, host.host) for name in mesh.redirected)),
+            policies.per_host(Served(host.host, listener.port)),
+        )
         for listener in mesh.listeners
         for host in listener.virtual_hosts
     ]
@@ -81,6 +86,15 @@ def _virtual_host(host: VirtualHost, listener: Listener, mesh: ResolvedMesh, *, 
     if require_tls:
         found["require_tls"] = "ALL"
     return found
+
+
+def _policed(host: Message, settings: Message) -> Message:
+    """Return a virtual host with the settings of policies. What no route takes has to find one, or it would meet
+    none."""
+    if not settings:
+        return host
+    nobody: Message = {"match": {"prefix": "/"}, "direct_response": {"status": 404}}
+    return {**host, "routes": [*host["routes"], nobody], "typed_per_filter_config": settings}
 
 
 def _domains(host: VirtualHost, listener: Listener, mesh: ResolvedMesh) -> list[str]:
