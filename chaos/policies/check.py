@@ -11,12 +11,13 @@ from chaos.mesh.check.cursor import At
 from chaos.mesh.compile.rules import Rules
 from chaos.mesh.model.message import camel_case
 from chaos.mesh.model.resources import Resource
-from chaos.mesh.read.shape import suggestion
+from chaos.mesh.read.shape import Wording, suggestion
 from chaos.policies.compiled import is_about
 from chaos.policies.model import KIND, Target
 from chaos.policies.read import PolicyRead
 
 UNROUTED = "policy-without-host"
+UNKNOWN_PHASE = "policy-without-phase"
 
 _MEANINGLESS = ("name", "gateways", "source_labels", "source_namespace", "stat_prefix")
 """Fields of a match that choose between proxies, of which there is one here, or name what a policy names itself."""
@@ -37,12 +38,13 @@ def match_problems(read: Iterable[PolicyRead]) -> Iterator[Problem]:
             yield from at.problems
 
 
-def routing_problems(read: Iterable[PolicyRead], rules: Rules) -> Iterator[Problem]:
-    """Yield a problem for each target whose host no virtual host of these rules is."""
-    known = list(dict.fromkeys(host.host for host in rules.virtual_hosts))
+def routing_problems(read: Iterable[PolicyRead], *rules: Rules) -> Iterator[Problem]:
+    """Yield a problem for each target whose host no virtual host of any of these rules is."""
+    hosts = [host for each in rules for host in each.virtual_hosts]
+    known = list(dict.fromkeys(host.host for host in hosts))
     for each in read:
         for index, target in enumerate(each.policy.spec.targets):
-            if not any(is_about(target, host, each.policy.metadata.namespace) for host in rules.virtual_hosts):
+            if not any(is_about(target, host, each.policy.metadata.namespace) for host in hosts):
                 yield each.problem(("spec", "targets", index, "host"), _unrouted(target, known), UNROUTED)
 
 
@@ -51,8 +53,9 @@ def phase_problems(read: Iterable[PolicyRead], phases: Collection[str]) -> Itera
     for each in read:
         when = each.policy.spec.when
         if when is not None and when.phase and when.phase not in phases:
-            hint = suggestion(when.phase, list(phases), "the experiment has no phases")
-            yield each.problem(("spec", "when", "phase"), f"no phase is called {when.phase}{hint}")
+            otherwise = f"there are {', '.join(phases)}" if phases else "the experiment has no phases"
+            hint = suggestion(when.phase, list(phases), otherwise)
+            yield each.problem(("spec", "when", "phase"), hint.after(f"no phase is called {when.phase}"), UNKNOWN_PHASE)
 
 
 def worker_problems(read: Iterable[PolicyRead], workers: int) -> Iterator[Problem]:
@@ -73,8 +76,9 @@ def stranger_problems(read: Iterable[PolicyRead], lacks: str) -> Iterator[Proble
         yield each.problem(("spec", "fault", each.policy.fault.kind), lacks)
 
 
-def _unrouted(target: Target, known: list[str]) -> str:
+def _unrouted(target: Target, known: list[str]) -> Wording:
     port = f" on port {target.match.port}" if target.match is not None and target.match.port else ""
-    short = {name.partition(".")[0]: name for name in known} | {name: name for name in known}
-    hint = suggestion(target.host, short, f"there are {', '.join(known)}" if known else "")
-    return f"nobody routes to {target.host}{port}: no VirtualService and no service has this host{hint}"
+    short = {name.partition(".")[0]: name for name in known}
+    names = {name: name for name in known} if "." in target.host else {name: name for name in short}
+    hint = suggestion(target.host, names, f"there are {', '.join(known)}" if known else "")
+    return hint.after(f"nobody routes to {target.host}{port}: no VirtualService and no service has this host")

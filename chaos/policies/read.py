@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from chaos.errors import Location, Problem
 from chaos.mesh.read.kinds import EXPERIMENT
-from chaos.mesh.read.shape import shown, validate_model
+from chaos.mesh.read.shape import Wording, shown, validate_model
 from chaos.mesh.source.document import Document, Documents, Path, field_path
 from chaos.policies.model import KIND, FaultPolicy
 
@@ -27,9 +27,10 @@ class PolicyRead:
         """Return line and column of a field."""
         return self.document.locate(path)
 
-    def problem(self, path: Path, message: str, code: str = "policy") -> Problem:
+    def problem(self, path: Path, message: str | Wording, code: str = "policy") -> Problem:
         """Return an error of a field."""
-        return Problem(self.locate(path), field_path(path), message, "error", code)
+        fix = message.fix if isinstance(message, Wording) else None
+        return Problem(self.locate(path), field_path(path), str(message), "error", code, fix)
 
 
 def split_policies(file: Documents) -> tuple[Documents, tuple[Document, ...]]:

@@ -26,6 +26,7 @@ from chaos.mesh.upstream.registry import Registry
 from chaos.runner.plan.calls import call_problems
 from chaos.runner.plan.fed_rows import row_problems
 from chaos.runner.plan.files import beside, read_text
+from chaos.runner.plan.policies import unknown_phases, unrouted
 
 Read = Callable[[str], str]
 """Returns a file's text by its name. Raises InvalidInput."""
@@ -111,6 +112,7 @@ def check(reading: Reading, *, thorough: bool = True) -> Prepared:
     """Check what was read: shape, admission, our own document, and if `thorough` analyzers and pitfalls."""
     services = plan_services(reading)
     own = [*services.problems, *safety_problems(reading, services), *_two_loads(reading), *twice(reading, services)]
+    own += unknown_phases(reading)
     if thorough:
         own += _task_problems(reading, services)
     refused = [*reading.errors, *own, *entry_problems(reading, services), *refusals(reading.resources)]
@@ -128,13 +130,16 @@ def _two_loads(reading: Reading) -> list[Problem]:
 
 
 def _task_problems(reading: Reading, services: ServicePlan) -> list[Problem]:
-    """Return the problems of the tasks and of the proxy's port."""
+    """Return the problems of the tasks, of the proxy's port, and of policies for hosts that nobody routes to."""
     tasks = [directed(task, reading, services) for task in tasks_of(reading)]
     found = [*task_problems(reading, services, tasks), *https_problems(reading, tasks)]
-    if found or reading.errors or refusals(reading.resources):
+    if reading.errors or refusals(reading.resources) or (found and not reading.policies):
         return found
     addresses = {instance.key: _PLANNED for instance in services.instances()}
     rules = compile_rules(reading.resources, registry_of(reading, services, addresses), proxy_of(reading))
+    found += unrouted(reading, rules)
+    if found:
+        return found
     applications, namespace = services.applications(), proxy_of(reading).namespace
     through = [replace(task, direct=task.direct or full_name(task.host, namespace) in applications) for task in tasks]
     return [

@@ -24,7 +24,7 @@ from chaos.protocol.gateway_plan import GatewayPlan
 from chaos.runner.plan.checked import Prepared, check, prepare
 from chaos.runner.plan.engines import EngineName
 from chaos.runner.plan.files import read_text
-from chaos.runner.plan.policies import require_policies
+from chaos.runner.plan.policies import require_policies, unrouted
 
 
 class GatewaySettings(TypedDict, total=False):
@@ -65,13 +65,20 @@ class GatewayRules:
 
     def compiled(self) -> Rules:
         """Return the rules of the plan's texts, or of the last reload. Raises InvalidInput."""
-        return compiled(self._prepared, self.plan)
+        return self._checked(self._prepared)
+
+    def _checked(self, prepared: Prepared) -> Rules:
+        """Return the rules, whose policies all have hosts. Raises InvalidInput."""
+        rules = compiled(prepared, self.plan)
+        if found := unrouted(prepared.reading, rules):
+            raise InvalidInput(found)
+        return rules
 
     def reload(self) -> Rules:
         """Read the watched files again and return their rules. Raises InvalidInput; `parse` then keeps using the texts
         of before."""
         prepared = self._prepare(frozenset(self.plan.watched))
-        rules = compiled(prepared, self.plan)
+        rules = self._checked(prepared)
         self._prepared = prepared
         return rules
 

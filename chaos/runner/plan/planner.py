@@ -44,7 +44,7 @@ from chaos.runner.plan.options import RunOptions
 from chaos.runner.plan.outlook import Outlook, outlooks, too_short, with_enough_users
 from chaos.runner.plan.phase_rules import PhaseRules, with_rules
 from chaos.runner.plan.phases import RunPhase, phases_of
-from chaos.runner.plan.policies import require_policies
+from chaos.runner.plan.policies import require_hosts, require_policies, unreached_policies
 from chaos.runner.plan.run_plan import RunPlan
 from chaos.runner.plan.search import SearchPlan, plan_search
 from chaos.runner.plan.unreached import unreached
@@ -81,6 +81,7 @@ def plan_prepared(prepared: Prepared, options: RunOptions) -> RunPlan:
     _check_watched(claims, tasks, reading)
     ruled = [with_rules(prepared, phase, rules, phase.place) for phase in planned]
     _check_rows(reading, tasks, ruled)
+    require_hosts(reading, [each.rules for each in ruled])
     phases = tuple(each.phase for each in ruled)
     hypotheses, safeguards, search = claims.hypotheses, claims.safeguards, _search(prepared, rules, claims.hold)
     judged = reading.experiment.spec.verify.failures != "allow"
@@ -148,6 +149,7 @@ def plan_prepared(prepared: Prepared, options: RunOptions) -> RunPlan:
             *notes,
             *unjudged,
             *_too_short(reading, load, found),
+            *unreached_policies(reading, effects),
             *not_applied(reading, connection_rules(reading, rules.mesh), options.engine),
             *nothing_behind(rules, effects if options.gateway is None else (), reading.file),
         ),

@@ -58,3 +58,41 @@ def test_other_engines_do_not_carry_them_out(engine: Any, said: str) -> None:
     text = f"{OWN}---\n{policy('{reset: {}}')}"
     (told,) = refusals(text, engine=engine)
     assert told.startswith(f"{FILE}:{line(text, 'fault:')}:11: spec.fault.reset: {said}")
+
+
+@pytest.mark.parametrize(
+    ("changed", "where", "said"),
+    [
+        ({"host": "webb"}, "spec.targets[0].host", "nobody routes to webb: no VirtualService and no service has this"),
+        ({"more": "when: {phase: storm}"}, "spec.when.phase", "no phase is called storm; the experiment has no phases"),
+    ],
+)
+def test_a_host_or_a_phase_that_there_is_not_is_refused(changed: dict[str, str], where: str, said: str) -> None:
+    text = f"{OWN}---\n{policy('{reset: {}}', **changed)}"  # type: ignore[arg-type]
+    (told,) = refusals(text)
+    assert told.startswith(f"{FILE}:") and f": {where}: {said}" in told
+    (found,) = prepared(text).errors
+    assert found.code in ("policy-without-host", "policy-without-phase")
+    assert found.fix == ("web" if "host" in changed else None)
+
+
+def test_the_gateway_says_so_too_and_not_of_rules_that_are_sent_to_it() -> None:
+    text = f"{OWN}---\n{policy('{reset: {}}', host='other')}"
+    with pytest.raises(InvalidInput, match="nobody routes to other"):
+        GatewayRules(gateway_plan(prepared(text))).compiled()
+    sound = GatewayRules(gateway_plan(prepared(f"{OWN}---\n{policy('{reset: {}}')}")))
+    assert sound.parse(text_of(virtual_service(host="shop", route=[{"destination": {"host": "web"}}])))
+
+
+def test_policies_alone_are_valid_and_a_misspelt_fault_has_its_name_said() -> None:
+    assert prepared(policy("{reset: {}}", more="when: {phase: storm}")).problems == ()
+    (found,) = prepared(policy("{rest: {}}")).problems
+    assert found.path == "spec.fault.rest" and found.fix == "reset"
+
+
+def test_a_policy_that_no_task_reaches_is_warned_of() -> None:
+    aimed = policy("{reset: {}}").replace("{host: web}", "{host: web, match: {uri: {exact: /nowhere}}}")
+    (found,) = (each for each in planned(f"{OWN}---\n{aimed}").notes if each.code == "policy-without-task")
+    assert found.severity == "warning" and found.path == "spec.targets"
+    (reached,) = [planned(f"{OWN}---\n{policy('{reset: {}}')}").notes]
+    assert not [each for each in reached if each.code == "policy-without-task"]
