@@ -503,18 +503,21 @@ class Exchange:
 
     def progressed(self) -> None:
         """Pass on the part of the request that has arrived, and note its end."""
-        body, attempt = self.body, self.attempt
+        body = self.body
         if body is None:
             return
         if self._forwarded and self._mirrors is not None:
             self._mirrors.send(body)
-        connection = attempt.connection if attempt is not None else None
+        self._send_body(body)
+        if self._forwarded and body.complete:
+            self._request_complete()
+
+    def _send_body(self, body: RequestBody) -> None:
+        connection = self.attempt.connection if self.attempt is not None else None
         if connection is not None and not body.sent:
             connection.write(self._take_body(body))
         elif body.over_limit:
             self.client.hold_body(True)
-        if self._forwarded and body.complete:
-            self._request_complete()
 
     def _request_complete(self) -> None:
         """Start the timeouts, which begin when the whole request has been received (Envoy's router)."""

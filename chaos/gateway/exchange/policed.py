@@ -11,6 +11,7 @@ from chaos.gateway.exchange import states
 from chaos.gateway.exchange.answer import Answer as Passed
 from chaos.gateway.exchange.attempt import Attempt
 from chaos.gateway.exchange.exchange import Exchange
+from chaos.gateway.exchange.request_body import RequestBody
 from chaos.gateway.exchange.shaped import Shaped
 from chaos.gateway.exchange.tags import policy_line
 from chaos.gateway.state.policing import Met
@@ -146,11 +147,11 @@ class PolicedExchange(Exchange):
         else:
             self.attempt_failed(attempt, Failure.RESET, Failure.RESET.value)
 
-    def progressed(self) -> None:
-        """Pass on the part of the request that has arrived, or have it taken by an endpoint that stays silent."""
-        if self._swallows and self.body is not None and self.state is states.SENT:
-            self._take_body(self.body)
-        super().progressed()
+    def _send_body(self, body: RequestBody) -> None:
+        if self._swallows and self.state is states.SENT:
+            self._take_body(body)  # as an endpoint does that takes everything and stays silent
+        else:
+            super()._send_body(body)
 
     def _answered_by_policy(self, attempt: Attempt, reply: Reply) -> None:
         attempt.answered(reply.status)
