@@ -317,7 +317,7 @@ async def test_an_attempt_that_is_closed_fails_as_by_an_upstream_that_closes():
             gateway(rules(TIMEOUT, *documents, port=web.port)) as proxy,
         ):
             answer = await proxy.ask(get())
-            answers.append((answer.status, answer.body, proxy.counts()["failures"]))
+            answers.append((answer.status, answer.body, proxy.counts()["statuses"]))
     assert answers[0] == answers[1]
 
 

@@ -84,7 +84,7 @@ class Passing:
             headers = stage.head(status, headers)
             if self._bodiless or announced_length(headers) == 0:
                 yield from stage.bodiless()
-        yield STATUS_LINES[status] + CRLF.join(map(FIELD, headers)) + CRLF + self._line + CRLF
+        yield STATUS_LINES[status] + b"".join([FIELD(header) + CRLF for header in headers]) + self._line + CRLF
         if announced_length(headers) is None and not self._bodiless:
             self._framed = _chunked
 

@@ -29,6 +29,10 @@ class Close(Fault):
     def sentence(self) -> str:
         return f"have their connection closed{after_bytes(self.bytes)}"
 
+    @property
+    def ends(self) -> bool:
+        return self.bytes is None
+
     def objections(self, percentage: float, scope: Scope) -> Iterator[Objection]:
         """Yield that an attempt's response does not end after some bytes."""
         return bytes_of_an_attempt(self.kind, self.bytes, scope)
