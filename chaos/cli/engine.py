@@ -51,6 +51,7 @@ class MeshOptions:
     scope: Scope = Scope.RUN
     yes: bool = False
     patch: bool = False
+    prometheus: str | None = None
 
 
 def chosen_engine(name: EngineName, envoy: str | None, mesh: MeshOptions) -> Engine:
@@ -65,6 +66,7 @@ def chosen_engine(name: EngineName, envoy: str | None, mesh: MeshOptions) -> Eng
         ("--namespace", mesh.namespace is not None),
         ("--scope", mesh.scope is not Scope.RUN),
         ("--patch", mesh.patch),
+        ("--prometheus", mesh.prometheus is not None),
     ):
         if given:
             raise InvalidInput.of(option, "belongs to --engine istio")
@@ -82,6 +84,8 @@ def _settings(mesh: MeshOptions) -> Settings:
     if mesh.gateway is None:
         text = "is missing: the URL of an ingress, or of a sidecar's proxy port, by which requests come into the mesh"
         raise InvalidInput.of("--gateway", text)
+    if mesh.prometheus is not None and not mesh.prometheus.startswith(("http://", "https://")):
+        raise InvalidInput.of("--prometheus", f"{mesh.prometheus!r} is not a URL; write it like http://127.0.0.1:9090")
     if mesh.scope is Scope.ALL and mesh.patch:
         raise InvalidInput.of("--patch", "is for the run's own requests alone; leave out --scope all")
     if mesh.scope is Scope.ALL and not mesh.yes:
@@ -93,6 +97,7 @@ def _settings(mesh: MeshOptions) -> Settings:
         run=secrets.token_hex(16),
         everybody=mesh.scope is Scope.ALL,
         patch=mesh.patch,
+        prometheus=mesh.prometheus or "",
     )
 
 

@@ -56,6 +56,13 @@ def run(
         Scope, typer.Option(help="Whose requests meet the faults of --engine istio: the run's own, or everybody's.")
     ] = Scope.RUN,
     patch: Patch = False,
+    prometheus: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Who counts calls of applications with --engine istio, for rules that no task takes.",
+        ),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether everybody's requests are meant.")] = False,
     ui: Annotated[bool, typer.Option("--ui", help="Serve Locust's web UI, with a Faults tab.")] = False,
     ui_port: Annotated[int, typer.Option(metavar="PORT", min=0, max=65535, help="Port of the web UI.")] = 8089,
@@ -133,7 +140,7 @@ def run(
     from chaos.runner.plan.token_file import read_token
     from chaos.runner.start import exit_code, run_files
 
-    chosen = chosen_engine(engine, envoy, MeshOptions(context, namespace, gateway, scope, yes, patch))
+    chosen = chosen_engine(engine, envoy, MeshOptions(context, namespace, gateway, scope, yes, patch, prometheus))
     options = RunOptions(
         out=out,
         overrides=tuple(settings or ()),

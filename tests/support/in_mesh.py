@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 
 from chaos.experiment.services import ServicePlan
+from chaos.protocol.gateway_plan import GatewayPlan
 from chaos.runner.istio.settings import Settings
 from chaos.runner.plan.checked import prepare
 from chaos.runner.plan.engines import Engine, istio_engine
@@ -24,6 +25,9 @@ Json = dict[str, Any]
 
 HOST = "web.shop.svc.cluster.local"
 KEY = "virtualservice/shop/web/0"
+NO_PLAN = GatewayPlan((), {})
+"""The plan of a gateway that has nothing but rules."""
+
 VIRTUAL_SERVICES = "networking.istio.io/v1"
 
 

@@ -35,6 +35,10 @@ DELAYED = tag_of([DELAY])
 ABORTED = joined(ABORT)
 
 
+SERVICE = "service"
+"""With what the keys of default routes begin: `service/host:port`."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class CompiledHost:
     """A virtual host of one listener with its routes compiled."""
@@ -288,7 +292,7 @@ class _Compilation:
     def _default(self, service: Service, around: Surroundings) -> Route:
         """Return the default route of a registered service, for a host without a VirtualService."""
         name = f"{service.host}:{around.listener}"
-        rule = Rule(f"service/{name}", name)
+        rule = Rule(f"{SERVICE}/{name}", name)
         route = default_route(rule, len(self.faults), service, around, EVERYTHING)
         self._add(info_of_service(rule, name, self.clusters.get(name)), None)
         return route

@@ -13,8 +13,10 @@ from chaos.engines.istio.marks import Marks
 class Settings:
     """`url` is the entry to the mesh to which the load sends its requests; `run` the run's id. With `everybody` the
     faults meet all traffic; with `patch` VirtualServices are changed in place of an overlay. `about` are annotations of
-    the run's objects. A generation may take `longest` seconds to be in force. No task reaches the rules that are
-    `deeper`, by their keys: their faults are for calls of applications that pass on the run's baggage."""
+    the run's objects. A generation may take `longest` seconds to be in force.
+
+    No task reaches the rules that are `deeper`, by their keys: their faults are for calls of applications that pass on
+    the run's baggage. `prometheus` is the URL of who counts these, empty without one."""
 
     context: str
     namespace: str
@@ -25,6 +27,7 @@ class Settings:
     longest: float = 60.0
     about: Mapping[str, str] = field(default_factory=dict)
     deeper: Sequence[str] = ()
+    prometheus: str = ""
 
     @property
     def marks(self) -> Marks:

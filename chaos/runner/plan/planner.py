@@ -27,7 +27,7 @@ from chaos.experiment.read import Reading
 from chaos.experiment.safety import allowed, directed, task_problems
 from chaos.experiment.services import proxy_of
 from chaos.experiment.tasks import LoadTask, derive_tasks, tasks_of
-from chaos.mesh.compile.rules import Rules, compile_rules
+from chaos.mesh.compile.rules import SERVICE, Rules, compile_rules
 from chaos.mesh.source.document import Path as FieldPath
 from chaos.policies.compiled import compile_policies
 from chaos.runner.outside.log_file import check
@@ -128,6 +128,8 @@ def plan_prepared(prepared: Prepared, options: RunOptions) -> RunPlan:
     of_rules = [each for each in expected if not each.of_whole_phase and not (tagged and each.unseen)]
     if not of_rules and not silent and not hypotheses and search is None:
         raise InvalidInput.at(reading.file, "there is nothing to verify: no rule, and no task that takes one")
+    if options.engine.mesh is not None and options.engine.mesh.prometheus:  # the run tells of them at its end
+        silent = tuple(each for each in silent if each.rule not in called)
     seed = options.seed if options.seed is not None else reading.experiment.spec.seed
     return RunPlan(
         prepared,
@@ -172,8 +174,15 @@ def _deeper(rules: Rules, effects: Sequence[Effect]) -> Iterator[str]:
 
 
 def _counted(expected: Sequence[Expectation], engine: Engine) -> tuple[Expectation, ...]:
-    """Return the expectations; those that the engine counts nothing for are unseen."""
-    return tuple(replace(each, unseen=each.unseen or engine.uncounted.get(each.kind, "")) for each in expected)
+    """Return the expectations; those that the engine counts nothing for are unseen, and in a running mesh those of
+    routes that are no VirtualService's, whose responses have no tags."""
+    found = tuple(replace(each, unseen=each.unseen or engine.uncounted.get(each.kind, "")) for each in expected)
+    if engine.mesh is None:
+        return found
+    text = "no VirtualService of the file has this host, so its responses do not say which way they took"
+    return tuple(
+        replace(each, unseen=each.unseen or text) if each.rule.startswith(f"{SERVICE}/") else each for each in found
+    )
 
 
 def _too_short(reading: Reading, load: Load, found: Sequence[Outlook]) -> Iterator[Problem]:

@@ -67,8 +67,8 @@ def _untaken(rules: Rules, effects: Sequence[Effect], deeper: Collection[str]) -
         if info.key in deeper:
             sentence = (
                 f"{info.name} ({info.location}): no task takes this rule. Its faults meet calls of applications that "
-                "pass on the header baggage of the run's requests, which nobody counts; say what users may see of them "
-                "(spec.expect)"
+                "pass on the header baggage of the run's requests; `--prometheus URL` says how many. Say what users "
+                "may see of them (spec.expect)"
             )
             found = _finding(info.key, info.name, str(info.location or ""), sentence)
             yield replace(found, title="faults of deeper calls", verdict=Verdict.NOT_JUDGED, cause="unseen")

@@ -40,6 +40,7 @@ from chaos.runner.terminal.result import RunResult, outcome_of
 from chaos.runner.terminal.view import View
 
 if TYPE_CHECKING:
+    from chaos.runner.istio.deeper import DeeperCalls
     from chaos.runner.live.live import Live
 
 INTERVAL = 0.5  # seconds between digests: how soon a verdict can be reached
@@ -69,6 +70,7 @@ class Supervisor:
         self.recording = Recording(self.journal, plan.judge(), plan.effects, counts=plan.options.engine.counts)
         self.standing = Standing(plan, self.recording, view)
         self.events = Events(interruption)
+        self.calls: DeeperCalls | None = None
 
     async def run(self) -> RunResult:
         """Run, and return the result. Failures of the run are not raised but are its outcome. If the task is cancelled,
@@ -144,6 +146,7 @@ class Supervisor:
                 stopped = early
             await driver.finish_load()
             await self._finish_log(hurry=stopped is not None)
+            await self._finish_calls(hurry=stopped is not None)
             driver.count_levels_again()
             await self.standing.update_verdicts(driver.gateway, now=True)
             self._warn_of_upstream()
@@ -154,6 +157,33 @@ class Supervisor:
             self._tell_of_workers()
             if stopped is not None:
                 raise stopped
+
+    async def _begin_calls(self) -> None:
+        """Note what Prometheus has counted of the calls of applications, if it is to tell. Raises EnvironmentFailed."""
+        mesh = self.plan.options.engine.mesh
+        if mesh is None or not mesh.prometheus:
+            return
+        from chaos.runner.istio.deeper import DeeperCalls
+
+        if not mesh.deeper:
+            self._report_event("warning", "--prometheus has nothing to tell: tasks take every rule with a fault")
+        self.calls = DeeperCalls(mesh.prometheus, self.plan.rules, mesh.deeper, everybody=mesh.everybody)
+        await self.calls.begin()
+
+    async def _finish_calls(self, *, hurry: bool) -> None:
+        """Tell what Prometheus has counted of them, once it has scraped the proxies after the load."""
+        if self.calls is None or hurry:
+            return
+        try:
+            found = await self.interruption.unless(self.calls.end())
+        except Interrupted:
+            return
+        except EnvironmentFailed as error:
+            self._report_event("warning", f"calls of applications were not counted: {error}")
+            return
+        for finding in found:
+            self._report_event("info", finding.sentence)
+        self.standing.more = (*self.standing.more, *found)
 
     async def _finish_log(self, *, hurry: bool) -> None:
         """Wait for the last lines of the access log, if there is one and they would decide something."""
@@ -227,6 +257,7 @@ class Supervisor:
         """Start the gateway, services and Locust side by side, then the load, and return the driver of the phases."""
         plan = self.plan
         await self._look_at_mesh()
+        await self._begin_calls()
         session = await stack.enter_async_context(
             start(
                 plan.started,

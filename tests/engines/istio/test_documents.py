@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import pytest
+from support.in_mesh import NO_PLAN
 
 from chaos.engines.istio.create import created
 from chaos.engines.istio.lease import SECONDS, lease, owner, renewal
@@ -43,7 +44,7 @@ spec:
 
 
 def rules_of(text: str) -> Rules:
-    return compiled(check(read_experiment([("web.yaml", text)]), thorough=False), {})
+    return compiled(check(read_experiment([("web.yaml", text)]), thorough=False), NO_PLAN)
 
 
 def faulted(rules: Rules) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.fake_kubernetes.server import ApiServer
-from support.in_mesh import HOST, abort, case, rules
+from support.in_mesh import HOST, NO_PLAN, abort, case, rules
 from support.processes import wait_for
 
 from chaos.engines.istio.lease import lease
@@ -29,7 +29,7 @@ MARKS = Marks("0123456789abcdef0123456789abcdef", "shop")
 
 
 def made_of(folder: Path) -> Rules:
-    return compiled(prepare([case(folder, rules(abort(50)))]).require_sound(), {})
+    return compiled(prepare([case(folder, rules(abort(50)))]).require_sound(), NO_PLAN)
 
 
 def test_it_begins_once_the_server_answers_and_takes_what_a_lost_answer_has_made(
@@ -68,7 +68,7 @@ def test_a_host_without_rules_has_the_runs_own_while_the_lease_lasts(
 
     async def check() -> None:
         prepared = prepare([case(tmp_path, rules(abort(50)))]).require_sound()
-        written, own = prepared.reading.resources.virtual_services, compiled(prepared, {})
+        written, own = prepared.reading.resources.virtual_services, compiled(prepared, NO_PLAN)
         async with await connect("test") as cluster:
             installed = kind(cluster, MARKS, written)
             await installed.begin()
@@ -101,7 +101,7 @@ def test_routes_of_a_run_wait_for_the_server_too(tmp_path: Path, monkeypatch: py
         async with await connect("test") as cluster:
             patched = Patched(cluster, MARKS, prepared.reading.resources.virtual_services)
             await patched.begin()
-            own = compiled(prepared, {})
+            own = compiled(prepared, NO_PLAN)
             with api.down():
                 putting = asyncio.ensure_future(patched.put(own, Generation(1, "", {})))
                 await asyncio.sleep(0.2)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from support.fake_kubernetes.server import ApiServer
-from support.in_mesh import abort, case, rules
+from support.in_mesh import NO_PLAN, abort, case, rules
 from support.processes import wait_for
 
 from chaos.engines.istio.copies import copies, fault
@@ -50,7 +50,7 @@ def with_a_run(
     async def work() -> tuple[list[str], Any]:
         prepared = prepare([case(folder, rules(abort(share)))]).require_sound()
         written = [each for each in prepared.reading.resources.virtual_services if each.spec.http]
-        own = compiled(prepared, {})
+        own = compiled(prepared, NO_PLAN)
         async with await connect("test", "shop") as cluster:
             patched = Patched(cluster, MARKS, written)
             await patched.begin()
@@ -143,7 +143,7 @@ def test_istio_gets_the_percentage_to_a_millionth(per_million: int) -> None:
 
 
 def test_every_route_is_copied_so_that_responses_say_which_rule_they_took(tmp_path: Path) -> None:
-    own = compiled(prepare([case(tmp_path, rules(abort(50)))]).require_sound(), {})
+    own = compiled(prepare([case(tmp_path, rules(abort(50)))]).require_sound(), NO_PLAN)
     names_of = {info.virtual_service for info in own.rules if info.virtual_service}
     (name,) = names_of
     assert [each.fault for each in copies(own, {}, str(name))] == [{} for each in own.rules if not each.is_default]

@@ -203,6 +203,13 @@ def test_faults_that_no_task_reaches_are_for_calls_of_applications(tmp_path: Pat
     assert mesh.line() in planned.options.engine.program
     (finding,) = planned.silent
     assert finding.verdict is Verdict.NOT_JUDGED and "calls of applications that pass on" in finding.sentence
+    tasks = {"tasks": [{"get": f"http://{HOST}/"}]}
+    (route,) = (
+        each
+        for each in plan_run(case(tmp_path, deep, load=tasks), RunOptions(engine=engine_at(NOWHERE))).expected
+        if each.kind == "route"
+    )
+    assert route.unseen.startswith("no VirtualService of the file has this host"), "and it is never called wrong"
     (finding,) = plan_run(case(tmp_path, FILE, deep), RunOptions()).silent
     assert finding.verdict is Verdict.NO_TRAFFIC
 

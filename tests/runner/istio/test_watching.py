@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from support.fake_kubernetes.server import ApiServer
-from support.in_mesh import HOST, abort, case, rules
+from support.in_mesh import HOST, NO_PLAN, abort, case, rules
 from support.processes import wait_for
 
 from chaos.engines.istio.marks import Marks
@@ -37,7 +37,7 @@ async def watched(folder: Path, api: ApiServer, happen: Happen, seconds: float) 
     """What is said when this happens to a mesh with a run in it; empty if nothing is within these seconds."""
     prepared = prepare([case(folder, rules(abort(50)))]).require_sound()
     written = [each for each in prepared.reading.resources.virtual_services if each.spec.http]
-    compiled_rules = compiled(prepared, {})
+    compiled_rules = compiled(prepared, NO_PLAN)
     async with await connect("test") as cluster:
         installation = Installation(cluster, MARKS, written, everybody=False)
         await installation.begin()
