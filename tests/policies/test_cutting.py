@@ -34,6 +34,8 @@ ROWS = [
     ("{truncate: {share: 1%}}", NO_BODY, Outcome(0, b"", "closed")),
     ("{stall: {}}", NO_BODY, Outcome(0, b"", "timeout")),
     ("{reset: {}}", LENGTH, Outcome(0, b"", "reset")),
+    ("{reset: {bytes: 4}}", LENGTH, Outcome(200, b"0123", "reset")),
+    ("{reset: {bytes: 4}}", CHUNKS, Outcome(200, b"0123", "reset")),
     ("{reset: {bytes: 4}}", NOT_MODIFIED, Outcome(0, b"", "reset")),
 ]
 

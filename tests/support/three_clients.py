@@ -56,7 +56,7 @@ async def with_aiohttp(port: int, method: str = "GET") -> Outcome:
         except TimeoutError:
             error = "timeout"
         except (aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError) as ended:
-            error = "reset" if isinstance(ended.__cause__, ConnectionResetError) else "closed"
+            error = "reset" if "reset by peer" in f"{ended} {ended.__cause__} {ended.__context__}" else "closed"
         except (aiohttp.ClientOSError, ConnectionResetError):
             error = "reset"
     return Outcome(status, body, error)

@@ -40,6 +40,8 @@ HEAD_SECONDS = 300.0  # for a request's head to arrive
 NO_LINGER = pack("ii", 1, 0)  # a struct linger with which a close is a reset
 LINGER_SECONDS = 1.0  # after a last response to a client that may still be sending (Envoy's delayed_close_timeout)
 
+_TURNS = 3  # of the loop, in which it sends what has been written
+
 _BODY, _UPSTREAM, _PIPELINE, _EARLY = 1, 2, 4, 8  # reasons for not reading
 
 
@@ -378,9 +380,17 @@ class Downstream(asyncio.Protocol):
             self.transport.abort()
 
     def reset(self) -> None:
-        """Reset the connection (TCP RST): what has been written and not sent is dropped."""
+        """Reset the connection (TCP RST). What has been written goes before it, if the client takes it at once."""
         self.current = None
         self.closing = True
+        self._reset(_TURNS)
+
+    def _reset(self, turns: int) -> None:
+        if self.transport.is_closing():
+            return
+        if turns and self.transport.get_write_buffer_size():
+            self.worker.after(0.0, self._reset, turns - 1)
+            return
         own = self.transport.get_extra_info("socket")
         if own is not None:
             own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
