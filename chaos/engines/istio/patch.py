@@ -20,8 +20,8 @@ _OURS = re.compile(r"chaos-[0-9a-f]{12}-(probe|\d+)$")
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """A route to copy: its `index` in the list without any of ours, the name of its `rule`, and Istio's `fault` for it,
-    empty for none. One that is `deeper` is for calls of applications, which pass on baggage at best."""
+    """A route to copy: its `index` in the list without those of runs, the name of its `rule`, and its `fault`,
+    Istio's, empty for none. One that is `deeper` is for calls of applications, which pass on baggage at best."""
 
     index: int
     rule: str
@@ -35,9 +35,10 @@ def patch(live: Json, marks: Marks, copied: Iterable[Copied], generation: int, p
     routes = _routes(live)
     own = [index for index, route in enumerate(routes) if is_ours(route, marks)]
     left = [route for route in routes if not is_ours(route, marks)]
+    originals = [index for index, route in enumerate(left) if not is_ours(route)]
     insertions = [(0, probe_of(marks, generation))]
     insertions += [
-        (each.index, copy_of(left[each.index], marks, each, generation, phase, number))
+        (originals[each.index], copy_of(left[originals[each.index]], marks, each, generation, phase, number))
         for number, each in enumerate(sorted(copied, key=lambda each: each.index))
     ]
     return [_version(live), *_removals(routes, own), *_additions(insertions)]
@@ -55,6 +56,19 @@ def is_ours(route: Mapping[str, Any], marks: Marks | None = None) -> bool:
     """Return whether a route is one of a run's, of any run's without `marks`."""
     name = str(route.get("name", ""))
     return _OURS.fullmatch(name) is not None and (marks is None or name.startswith(marks.name("")))
+
+
+def runs_in(live: Json) -> list[str]:
+    """Return the beginnings of the ids of the runs that have routes in a live VirtualService."""
+    names = [str(route.get("name", "")) for route in _routes(live) if is_ours(route)]
+    return list(dict.fromkeys(name.split("-")[1] for name in names))
+
+
+def without_runs(live: Json) -> Json:
+    """Return a live VirtualService as it is without the routes of runs."""
+    routes = [route for route in _routes(live) if not is_ours(route)]
+    spec = live.get("spec") or {}
+    return {**live, "spec": {**spec, **({"http": routes} if "http" in spec else {})}}
 
 
 def _routes(live: Json) -> Sequence[Json]:

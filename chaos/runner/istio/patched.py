@@ -10,11 +10,11 @@ from functools import partial
 from chaos.engines.istio.copies import copies, delegated
 from chaos.engines.istio.marks import Json, Marks, run_of
 from chaos.engines.istio.overlay import Generation
-from chaos.engines.istio.patch import patch, undo
+from chaos.engines.istio.patch import patch, runs_in, undo
 from chaos.engines.istio.targets import virtual_hosts
 from chaos.errors import Location, Problem
 from chaos.mesh.compile.rules import Rules
-from chaos.runner.istio.api import JSON_PATCH, VIRTUAL_SERVICES, Cluster, Refused
+from chaos.runner.istio.api import JOBS, JSON_PATCH, VIRTUAL_SERVICES, Cluster, Refused
 from chaos.runner.istio.hosts import hosts_of, virtual_services_of
 from chaos.runner.istio.installation import Renewed, patiently, remove
 
@@ -28,6 +28,11 @@ Change = Callable[[Json], list[Json]]
 
 class Patched(Renewed):
     """One run's routes in the VirtualServices of its hosts."""
+
+    async def begin(self) -> None:
+        """Make the lease, and take out the routes of runs that have none any more: nobody else does."""
+        await super().begin()
+        await patiently(lambda: take_away_left(self.cluster))
 
     def problems(self, rules: Rules) -> list[Problem]:
         return not_copied(rules)
@@ -84,6 +89,15 @@ async def take_away(cluster: Cluster, marks: Marks | None = None) -> list[str]:
     for name in found:
         await change(cluster, name, lambda now: undo(now, marks))
     return found
+
+
+async def take_away_left(cluster: Cluster) -> None:
+    """Take the routes of runs without a lease out of the VirtualServices of the namespace."""
+    live = [each for each in await cluster.items(VIRTUAL_SERVICES) if not run_of(each)]
+    found = {run for each in live for run in runs_in(each)}
+    leases = {run_of(each) for each in await cluster.items(JOBS)} if found else set()
+    for run in sorted(found - leases):
+        await take_away(cluster, Marks(run, cluster.namespace))
 
 
 async def change(cluster: Cluster, name: str, wanted: Change, *, dry_run: bool = False) -> None:

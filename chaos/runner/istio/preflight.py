@@ -12,6 +12,7 @@ from chaos.engines.istio.create import obstacle
 from chaos.engines.istio.live import differences
 from chaos.engines.istio.marks import MANAGED_BY, MANAGER, Json, run_of
 from chaos.engines.istio.owners import owner_of
+from chaos.engines.istio.patch import runs_in, without_runs
 from chaos.engines.istio.rights import rights
 from chaos.engines.istio.targets import targets
 from chaos.errors import InvalidInput, Location, Problem, Severity
@@ -86,6 +87,7 @@ async def _preflight(
     if own and not problems and not settings.patch and (lacking := await _lacking(cluster, patch=True)):
         problems.append(_no_rights(settings, cluster, lacking, own[0].host))
     notes += [("info", _made(each.host)) for each in own]
+    notes += [("warning", text) for text in _with_routes(live)]
     notes += await _of_others(cluster)
     problems += await dry_run(cluster, settings, rules, Written(resources, own, live, sound=not problems))
     return Preflight(tuple(problems), tuple(notes))
@@ -141,7 +143,7 @@ def _of_rules(
             text = f"{host} has several VirtualServices in the mesh ({names}), which Istio merges"
             yield _located(resource, path, f"{text}; a run needs one")
         else:
-            yield from _compared(resource, found[0])
+            yield from _compared(resource, without_runs(found[0]))
             return
 
 
@@ -195,6 +197,14 @@ def _untouched(name: str, keeper: str) -> str:
 
 def _theirs(name: str, keeper: str) -> str:
     return f"VirtualService {name} is kept by {keeper}, which would undo a patch; leave --patch out"
+
+
+def _with_routes(live: Live) -> Iterator[str]:
+    """Yield a note for each VirtualService in which runs have routes."""
+    for each in live.rules:
+        if not run_of(each) and (runs := runs_in(each)):
+            text = f"VirtualService {each['metadata']['name']} has routes of {listed([f'run {run}' for run in runs])}"
+            yield f"{text}, which nobody else's requests take; `chaos recover` takes them out"
 
 
 async def _of_others(cluster: Cluster) -> list[tuple[Severity, str]]:

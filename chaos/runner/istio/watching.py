@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from chaos.engines.istio.live import differences
 from chaos.engines.istio.marks import Json, run_of
 from chaos.engines.istio.owners import last_writer
-from chaos.engines.istio.patch import is_ours
+from chaos.engines.istio.patch import is_ours, without_runs
 from chaos.errors import EnvironmentFailed
 from chaos.runner.istio.api import ENVOY_FILTERS, VIRTUAL_SERVICES, Cluster, Resource
 from chaos.runner.istio.hosts import Written, hosts_of, spec_of, virtual_services_of
@@ -61,7 +61,7 @@ class _Rules(_Changes):
         for each in self._installation.made.wanted if self._installation.there else ():
             if (name := self._installation.marks.name(each.part)) not in own:
                 return f"the run's VirtualService {name} is gone"
-        theirs = [live for live in items if not self._is_own(live)]
+        theirs = [without_runs(live) for live in items if not self._is_own(live)]
         found = {live["metadata"]["name"]: live for live in virtual_services_of(theirs, self._hosts)}
         if self._known is None:
             self._known = found
@@ -82,6 +82,7 @@ class _Rules(_Changes):
         name = live["metadata"]["name"]
         if self._is_own(live):
             return f"the run's VirtualService {name} was deleted by somebody else" if kind == "DELETED" else ""
+        live = without_runs(live)
         before = (self._known or {}).get(name)
         if before is None:
             added = kind == "ADDED" and list(virtual_services_of([live], self._hosts))
@@ -99,20 +100,12 @@ class _Rules(_Changes):
 class _PatchedRules(_Rules):
     """The same where the run's own routes stand among theirs, and have to stay there."""
 
-    def known(self, items: list[Json]) -> str:
-        return super().known([self._without_ours(live) for live in items])
-
     def look(self, kind: str, live: Json) -> str:
         ours = any(is_ours(route, self._installation.marks) for route in live["spec"].get("http") or ())
         concerned = not run_of(live) and bool(list(virtual_services_of([live], self._hosts)))
         if kind == "MODIFIED" and concerned and not ours and self._installation.there:
             return f"the run's routes were taken out of VirtualService {live['metadata']['name']}{_by(live)}"
-        return super().look(kind, self._without_ours(live))
-
-    def _without_ours(self, live: Json) -> Json:
-        spec = live.get("spec") or {}
-        routes = [route for route in spec.get("http") or () if not is_ours(route, self._installation.marks)]
-        return {**live, "spec": {**spec, **({"http": routes} if "http" in spec else {})}}
+        return super().look(kind, live)
 
 
 class _Overlay(_Changes):

@@ -15,7 +15,7 @@ from chaos.engines.istio.live import differences
 from chaos.engines.istio.marks import Marks
 from chaos.engines.istio.overlay import Generation, overlay
 from chaos.engines.istio.owners import last_writer, owner_of
-from chaos.engines.istio.patch import Copied, patch, undo
+from chaos.engines.istio.patch import Copied, patch, runs_in, undo, without_runs
 from chaos.engines.istio.rights import rights, role
 from chaos.engines.istio.targets import asked, targets
 from chaos.experiment.read import read_experiment
@@ -198,6 +198,16 @@ def test_a_next_generation_takes_the_place_of_the_last() -> None:
     names = [route["name"] for route in second["spec"]["http"]]
     assert names == ["chaos-0123456789ab-probe", "chaos-0123456789ab-0", "a", "b"]
     assert second["spec"]["http"][0]["directResponse"]["body"]["string"] == "2"
+
+
+def test_copies_are_of_the_same_routes_whatever_other_runs_have_there() -> None:
+    others = Marks("f" * 32, "shop")
+    there = applied(LIVE, patch(LIVE, others, [Copied(0, "a", {"abort": {}}), Copied(1, "b", {})], 1, ""))
+    both = applied(there, patch(there, MARKS, [Copied(1, "b", {"delay": {}})], 1, ""))
+    own = next(route for route in both["spec"]["http"] if route["name"] == "chaos-0123456789ab-0")
+    assert own["fault"] == {"delay": {}} and own["headers"]["response"]["set"]["own"] == "1"
+    assert runs_in(both) == ["0123456789ab", "f" * 12] and runs_in(LIVE) == []
+    assert without_runs(both)["spec"] == LIVE["spec"]
 
 
 def test_undoing_leaves_what_others_have_done_meanwhile() -> None:

@@ -13,6 +13,7 @@ from support.in_mesh import NO_PLAN, abort, case, rules
 from support.processes import wait_for
 
 from chaos.engines.istio.copies import copies, fault
+from chaos.engines.istio.lease import lease
 from chaos.engines.istio.marks import Marks
 from chaos.engines.istio.overlay import Generation
 from chaos.errors import EnvironmentFailed
@@ -132,6 +133,23 @@ def test_what_any_run_left_is_taken_away(tmp_path: Path, api: ApiServer) -> None
     assert first[0] == f"virtualservices/web with the routes {routes}"
     assert first[1].startswith(f"jobs/{MARKS.name('lease')} of run {MARKS.short}") and second == []
     assert not any(name.startswith("chaos-") for name in left)
+
+
+def test_a_run_begins_with_what_killed_ones_left(tmp_path: Path, api: ApiServer) -> None:
+    """Whose lease is still there goes on, and its routes stay; the others' do nothing, and are taken out."""
+    left, living = Marks("a" * 32, "shop"), Marks("b" * 32, "shop")
+    api.apply(lease(living))
+    for marks in (left, living):
+        (live,) = api.all("VirtualService")
+        routes = [{"name": marks.name("probe")}, {"name": marks.name("0")}, *live["spec"]["http"]]
+        api.apply({**rules(), "spec": {**live["spec"], "http": routes}})
+
+    async def looked(cluster: Cluster, patched: Patched, own: Rules) -> Any:
+        await patched.end()
+        return await names(cluster)
+
+    _, after = with_a_run(tmp_path, looked)
+    assert after == [living.name("probe"), living.name("0"), "all"]
 
 
 @pytest.mark.parametrize("per_million", [1, 3, 29, 2999, 33_333, 500_000, 999_999, 1_000_000])

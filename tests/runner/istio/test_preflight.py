@@ -103,6 +103,14 @@ def test_other_runs_are_noted(tmp_path: Path, api: ApiServer) -> None:
     assert found.notes[-1][1].startswith("run 0123456789ab has faults in this namespace")
 
 
+def test_routes_that_a_killed_run_left_are_noted_and_do_not_matter(tmp_path: Path, api: ApiServer) -> None:
+    live = rules()
+    live["spec"]["http"].insert(0, {"name": "chaos-0123456789ab-0", "match": [{"headers": {"x": {"exact": "1"}}}]})
+    found = looked(tmp_path, api, live)
+    assert not found.problems and found.notes[-1][0] == "warning"
+    assert found.notes[-1][1].startswith("VirtualService web has routes of run 0123456789ab, which nobody else's")
+
+
 def test_admission_is_asked_and_refuses_in_its_own_words(tmp_path: Path, api: ApiServer) -> None:
     api.apply(rules())
     api.admission.append(lambda each: "nothing of this here" if each["kind"] == "EnvoyFilter" else "")
