@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from chaos.api.inputs import Name, Overrides, settings_of
 from chaos.errors import InvalidInput, Problem
@@ -11,7 +12,9 @@ from chaos.experiment.services import proxy_of
 from chaos.mesh.compile.rules import compile_rules
 from chaos.mesh.decision import Decision, Draws, Request
 from chaos.mesh.explain.asking import explain as explain_compiled
-from chaos.mesh.explain.explanation import Explanation
+from chaos.mesh.explain.explanation import AboutPolicy, Explanation
+from chaos.policies.compiled import Policy, compile_policies
+from chaos.policies.described import record
 from chaos.runner.plan.checked import Prepared, prepare
 from chaos.runner.plan.files import read_text
 
@@ -25,6 +28,7 @@ class Rules:
         self.prepared = prepared.require()
         reading = prepared.reading
         self.compiled = compile_rules(reading.resources, prepared.registry(), proxy_of(reading))
+        self.policies = compile_policies(reading.policies, self.compiled)
 
     @classmethod
     def parse(cls, text: str, file: str = "rules.yaml") -> Rules:
@@ -61,12 +65,28 @@ def load_rules(file: Name, *others: Name, overrides: Overrides | None = None) ->
 
 
 def explain(rules: Rules, request: Request | str, headers: Iterable[str] | Mapping[str, str] = ()) -> Explanation:
-    """Say which rule takes a request, why the earlier ones do not, and with which probabilities what happens then.
+    """Say which rule takes a request, why the earlier ones do not, and with which probabilities what happens then; and
+    which policies are about it.
 
     A text is read as `Request.parse` reads it, together with `headers`. Printed, the answer reads like `chaos explain`.
     Raises InvalidInput for what is no request."""
     asked = Request.parse(request, headers) if isinstance(request, str) else request
-    return explain_compiled(rules.compiled, asked)
+    about = tuple(_about(policy) for policy in rules.policies.about(asked))
+    return replace(explain_compiled(rules.compiled, asked), policies=about)
+
+
+def _about(policy: Policy) -> AboutPolicy:
+    said = record(policy)
+    return AboutPolicy(
+        name=said["name"],
+        where=said["where"],
+        kind=said["kind"],
+        share=said["share"],
+        sentence=said["sentence"],
+        limits=said["limits"],
+        scope=said["scope"],
+        ends=said["ends"],
+    )
 
 
 def validate(file: Name, *others: Name) -> tuple[Problem, ...]:

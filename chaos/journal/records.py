@@ -17,7 +17,7 @@ from chaos.journal.shapes import check, parse, with_faults
 from chaos.protocol.counters import FaultedRequest, GatewayCounters
 from chaos.protocol.digest import EntryRecord
 from chaos.protocol.exemplars import ExemplarRecord
-from chaos.protocol.plan_record import ExpectationRecord, NoteRecord, PhaseInPlan, RuleEffect
+from chaos.protocol.plan_record import ExpectationRecord, NoteRecord, PhaseInPlan, PolicyEffect, RuleEffect
 from chaos.protocol.worker_messages import WorkerRecord
 
 SCHEMA = 1
@@ -31,7 +31,7 @@ class Plan:
     `documents` maps file names to their text; `started` is ISO 8601 with its offset; `confidence` and `tolerance` are
     fractions; `load` is the load process's plan; `notes` are lint problems as `{severity, where, path, message}`;
     `engine` is the proxy that carried out the rules, like `Envoy 1.40.0`; empty for the gateway of ours.
-    `rules` and `expectations` are what `chaos plan` shows; `phases` are `{name, faults}` in order."""
+    `rules`, `policies` and `expectations` are what `chaos plan` shows; `phases` are `{name, faults}` in order."""
 
     type: ClassVar[str] = "plan"
     at: float = 0.0
@@ -50,6 +50,7 @@ class Plan:
     load: Json = field(default_factory=dict)
     environment: Json = field(default_factory=dict)
     rules: tuple[RuleEffect, ...] = ()
+    policies: tuple[PolicyEffect, ...] = ()
     phases: tuple[PhaseInPlan, ...] = ()
     expectations: tuple[ExpectationRecord, ...] = ()
     notes: tuple[NoteRecord, ...] = ()

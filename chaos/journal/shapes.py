@@ -93,6 +93,22 @@ class RuleShape(Shape):
     outcomes: list[OutcomeShape] | None = None
 
 
+class PolicyEffectShape(Shape):
+    """A policy's effect in the plan."""
+
+    phase: Text = ""
+    key: Text = ""
+    name: Text = ""
+    where: Text = ""
+    kind: Text = ""
+    sentence: Text = ""
+    limits: Text = ""
+    share: Number = 0.0
+    errors: list[Text] = []
+    ends: Flag = False
+    on: Flag = True
+
+
 class NoteShape(Shape):
     severity: Text = ""
     where: Text = ""
@@ -253,6 +269,7 @@ class PlanShape(Shape):
     load: LoadShape = LoadShape()
     environment: dict[str, Any] = {}
     rules: list[RuleShape] = []
+    policies: list[PolicyEffectShape] = []
     phases: list[PhaseShape] = []
     expectations: list[dict[str, Any]] = []
     notes: list[NoteShape] = []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TypedDict
 
+from chaos.policies.described import PolicyRecord
+
 
 class OutcomeRecord(TypedDict):
     """An outcome that a rule brings about, with its probability (claims/expected_outcomes.py)."""
@@ -40,6 +42,15 @@ class RuleEffect(TypedDict):
     reply: str | None
     reply_status: int
     outcomes: list[OutcomeRecord]
+
+
+class PolicyEffect(PolicyRecord):
+    """What one policy does in one phase to the requests of `tasks`, None for requests from others than the load; `on`:
+    faults are."""
+
+    phase: str
+    tasks: list[str] | None
+    on: bool
 
 
 class ExpectationRecord(TypedDict):

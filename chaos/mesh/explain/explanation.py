@@ -62,11 +62,29 @@ class Fate:
 
 
 @dataclass(frozen=True, slots=True)
+class AboutPolicy:
+    """A FaultPolicy whose targets the request is among.
+
+    `share` is the fraction of its requests that meet the fault, `limits` says when and for how many at a time; `ends`:
+    one that meets it takes no rule. The scope `upstream` is beneath the rule's retries."""
+
+    name: str
+    where: str
+    kind: str
+    share: float
+    sentence: str
+    limits: str
+    scope: str
+    ends: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """The way of one request through the rules.
 
     `listener` is the port that the request arrives at; `normalised` is the target as matched, None when it is refused;
-    `nothing_here` is the reason why no virtual host has the request, and `known_hosts` are then suggestions."""
+    `nothing_here` is the reason why no virtual host has the request, and `known_hosts` are then suggestions.
+    `policies` are those that are about the request."""
 
     method: str
     host: str
@@ -81,6 +99,7 @@ class Explanation:
     skipped: tuple[Skipped, ...]
     rule: RuleInfo | None
     fate: Fate
+    policies: tuple[AboutPolicy, ...] = ()
 
     def __str__(self) -> str:
         """The lines of `chaos explain`, without colours, control characters spelt out."""
@@ -97,6 +116,7 @@ class Explanation:
             "skipped": [asdict(each) for each in self.skipped],
             "rule": _rule_dict(self.rule) if self.rule else None,
             "fate": asdict(self.fate),
+            "policies": [asdict(each) for each in self.policies],
         }
 
 
@@ -138,6 +158,7 @@ def _lines(explanation: Explanation) -> Iterator[str]:
     for skipped in explanation.skipped:
         yield f"     {skipped.rule}: {skipped.reason}  {skipped.where}"
     yield ""
+    yield from _policies(explanation, "downstream")
     yield from _outcome(explanation)
 
 
@@ -186,6 +207,16 @@ def _outcome(explanation: Explanation) -> Iterator[str]:
         yield from _forward(explanation, fate, rule) if fate.kind == "forward" else _reply(fate)
 
 
+def _policies(explanation: Explanation, scope: str) -> Iterator[str]:
+    """Yield the policies of a scope: those in front of the rules, or those beneath their retries."""
+    found = [each for each in explanation.policies if each.scope == scope]
+    for each in found:
+        limits = f", {each.limits}" if each.limits else ""
+        yield _row("policy", f"{each.name}: {each.sentence}{limits}  {each.where}")
+    if scope == "downstream" and any(each.ends for each in found):
+        yield "of the requests that no policy ends:"
+
+
 def _row(label: str, text: str) -> str:
     return f"{label:<9} {text}"
 
@@ -213,6 +244,7 @@ def _forward(explanation: Explanation, fate: Fate, rule: RuleInfo) -> Iterator[s
     if rule.timeout is not None:
         yield _row("timeout", f"{format_duration(rule.timeout)} for all attempts together")
     yield _row("retries", _retries(rule.retries))
+    yield from _policies(explanation, "upstream")
     for name, percent in rule.mirrors:
         yield _row("mirror", f"{percent} of the forwarded requests to {name}")
     yield "upstream gets"

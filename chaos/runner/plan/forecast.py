@@ -12,8 +12,9 @@ from chaos.claims.hypotheses.forecast import HypothesisLine
 from chaos.claims.judge.forecast import PlanLine
 from chaos.faults import RuleFault
 from chaos.formatting import plain_count, plain_share
+from chaos.policies.described import record
 from chaos.printable import printable_line
-from chaos.protocol.plan_record import FaultRecord, RuleEffect
+from chaos.protocol.plan_record import FaultRecord, PolicyEffect, RuleEffect
 from chaos.statuses import shown
 from chaos.units import format_duration
 
@@ -63,6 +64,13 @@ class RuleForecast:
         return cast(RuleEffect, asdict(self) | {"faults": faults})
 
 
+def policies_in(phase: PhaseEffects) -> Iterator[PolicyEffect]:
+    """Yield what each policy does in one phase, as the journal's first record has it."""
+    for each in phase.policies:
+        tasks = None if each.tasks is None else list(each.tasks)
+        yield PolicyEffect(**record(each.policy), phase=phase.name, tasks=tasks, on=phase.faults)
+
+
 @dataclass(frozen=True, slots=True)
 class ClaimForecast:
     """The requests that a verdict on one claim needs: those of the whole load by which half (`median`) and nine in ten
@@ -102,7 +110,8 @@ class Forecast:
     `confidence` and `tolerance` are fractions. `rate` is the expected requests per second, from a rate that was
     `measured` without faults, or assumed. `seconds` is how long the slowest verdict takes at that rate, with the
     seconds of the `warm_up`; None if it depends on the upstream. `unreached` says of each rule that no request reaches
-    why it is so. `engine` is a sentence on what carries out the rules, empty for the gateway of ours."""
+    why it is so. `engine` is a sentence on what carries out the rules, empty for the gateway of ours. `policies` has
+    what each FaultPolicy does, phase by phase, as plain values."""
 
     name: str
     description: str
@@ -116,6 +125,7 @@ class Forecast:
     unreached: tuple[str, ...] = ()
     warm_up: float = 0.0
     engine: str = ""
+    policies: tuple[PolicyEffect, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, as `chaos plan --format json` prints them."""
@@ -127,8 +137,10 @@ class Forecast:
 
     def _lines(self) -> Iterator[str]:
         yield f"{self.name}: {' '.join(self.description.split())}".rstrip(": ")
+        for policy in self.policies:
+            yield from _policy(policy)
         for rule in self.rules:
-            yield from _rule(rule)
+            yield from _rule(rule, past=any(_takes_from(policy, rule) for policy in self.policies))
         if self.unreached:
             yield from ("", "no request reaches, so that the run ends with exit code 6 (verify.unreached allows it):")
             yield from (f"  {sentence}" for sentence in self.unreached)
@@ -146,12 +158,33 @@ class Forecast:
             yield from ("", self.engine)
 
 
-def _rule(rule: RuleForecast) -> Iterator[str]:
+def _rule(rule: RuleForecast, *, past: bool) -> Iterator[str]:
+    """Yield what a rule does; `past`: policies end some of its tasks' requests before it."""
     phase = f"{rule.phase}: " if rule.phase else ""
     tasks = ", ".join(rule.tasks) if rule.tasks is not None else "calls that are not the load's own"
-    yield from ("", f"{phase}{rule.name or 'no rule'}   {rule.where}", f"  requests: {tasks}")
+    let_pass = ", what policies let pass" if past else ""
+    yield from ("", f"{phase}{rule.name or 'no rule'}   {rule.where}", f"  requests: {tasks}{let_pass}")
     for outcome in rule.outcomes:
         yield f"  {plain_share(outcome.share):>8}   {_outcome(outcome)}"
+
+
+def _takes_from(policy: PolicyEffect, rule: RuleForecast) -> bool:
+    """Return whether a policy ends requests that would have taken a rule."""
+    return (
+        policy["ends"]
+        and policy["on"]
+        and policy["phase"] == rule.phase
+        and (rule.tasks is None or policy["tasks"] is None or not set(policy["tasks"]).isdisjoint(rule.tasks))
+    )
+
+
+def _policy(policy: PolicyEffect) -> Iterator[str]:
+    phase = f"{policy['phase']}: " if policy["phase"] else ""
+    tasks = ", ".join(policy["tasks"]) if policy["tasks"] is not None else "calls that are not the load's own"
+    limits = f", {policy['limits']}" if policy["limits"] else ""
+    off = "" if policy["on"] else " (faults are off)"
+    yield from ("", f"{phase}policy {policy['name']}   {policy['where']}", f"  requests: {tasks or 'none'}")
+    yield f"  {policy['sentence']}{limits}{off}"
 
 
 def _outcome(outcome: ExpectedOutcome) -> str:

@@ -36,10 +36,10 @@ from chaos.mesh.names import full_name
 from chaos.protocol.digest import WARM_UP
 from chaos.protocol.gateway_plan import GatewayPlan
 from chaos.protocol.load_workers import Joining
-from chaos.protocol.plan_record import PhaseInPlan
+from chaos.protocol.plan_record import PhaseInPlan, PolicyEffect
 from chaos.runner.plan.calls import described
 from chaos.runner.plan.checked import Prepared
-from chaos.runner.plan.forecast import ClaimForecast, Forecast, RuleForecast
+from chaos.runner.plan.forecast import ClaimForecast, Forecast, RuleForecast, policies_in
 from chaos.runner.plan.gateway_rules import gateway_plan
 from chaos.runner.plan.load_hosts import gateway_address
 from chaos.runner.plan.options import RunOptions
@@ -278,6 +278,10 @@ class RunPlan:
         """Return what each rule does, phase by phase."""
         return tuple(RuleForecast.of(each, effect) for each in self.effects for effect in each.effects)
 
+    def policy_effects(self) -> tuple[PolicyEffect, ...]:
+        """Return what each policy does, phase by phase."""
+        return tuple(policy for each in self.effects for policy in policies_in(each))
+
     @property
     def _weights(self) -> dict[str, float]:
         return {task.name: float(task.weight) for task in self.tasks}
@@ -324,6 +328,7 @@ class RunPlan:
             warm_up=load.warmup or 0.0,
             unreached=tuple(finding.sentence for finding in self.silent),
             engine=self.options.engine.sentence,
+            policies=self.policy_effects(),
         )
 
     def plan_record(self, run: str) -> Plan:
@@ -346,6 +351,7 @@ class RunPlan:
             },
             environment=environment(),
             rules=tuple(each.to_dict() for each in self.rule_forecasts()),
+            policies=self.policy_effects(),
             phases=tuple(PhaseInPlan(name=phase.name, faults=phase.faults) for phase in self.phases),
             expectations=tuple(expectation_json(each) for each in self.expected),
             notes=tuple(note_json(problem, redact) for problem in self.notes),
