@@ -22,6 +22,7 @@ async def test_a_hundred_megabytes_are_not_kept(fault: str):
         await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % SIZE)
         for _ in range(1000):
             await peer.send(bytes(SIZE // 1000))
+        await peer.reader.read()  # until the gateway closes
 
     async with upstream(long) as web, gateway(rules(ROUTE, policy(fault), port=web.port)) as proxy:
         client = await proxy.open()
@@ -30,7 +31,9 @@ async def test_a_hundred_megabytes_are_not_kept(fault: str):
         await client.reader.readuntil(b"\r\n\r\n")
         (connection,) = proxy.worker.connections
         while size < SIZE:
-            size += len(await client.reader.read(1 << 20))
+            data = await client.reader.read(1 << 20)
+            assert data
+            size += len(data)
             exchange = getattr(connection, "current", None)
             held = max(held, getattr(getattr(exchange, "client", exchange), "_held", 0))
         assert 0 < held <= HIGH_WATER + (1 << 19)

@@ -14,6 +14,7 @@ from chaos.gateway.exchange.exchange import Exchange
 from chaos.gateway.exchange.request_body import RequestBody
 from chaos.gateway.exchange.shaped import Shaped
 from chaos.gateway.exchange.tags import policy_line
+from chaos.gateway.exchange.upload import Upload
 from chaos.gateway.state.policing import Met
 from chaos.gateway.upstream.connection import Upstream
 from chaos.gateway.upstream.pool import Host
@@ -30,7 +31,7 @@ HandOver = Callable[[Upstream], None] | None
 class PolicedExchange(Exchange):
     """An Exchange in a gateway with policies. `_met` are those that its request is about, met or spared."""
 
-    __slots__ = ("_again", "_attempt_met", "_draws", "_is_decided", "_met", "_shaped", "_swallows")
+    __slots__ = ("_again", "_attempt_met", "_draws", "_is_decided", "_met", "_shaped", "_swallows", "_upload")
 
     _draws: Draws
 
@@ -39,6 +40,7 @@ class PolicedExchange(Exchange):
         self._met: list[Met] = []
         self._attempt_met: list[Met] = []
         self._shaped: Shaped | None = None
+        self._upload: Upload | None = None
         self._is_decided = self._again = self._swallows = False
         if self.refusal is not None:
             self._reply(self.refusal)
@@ -55,8 +57,9 @@ class PolicedExchange(Exchange):
         line = policy_line(worker.tagged, [each.policy.name for each in self._met if each.happening is not None])
         self._shaped = Shaped(self.client, self, stages, line, self.request.method == b"HEAD")
         self.client = self._shaped
-        if self.body is not None:
-            self._shaped.meter(self.body.size)
+        rate = min((each.upload for each in stages if each.upload is not None), default=None)
+        if rate is not None and self.body is not None:
+            self._meter(self.body, rate)
         instead = next((each.instead for each in happenings if each.instead is not None), None)
         wait = sum(each.wait for each in happenings)
         if wait:
@@ -66,10 +69,46 @@ class PolicedExchange(Exchange):
 
     def received(self, data: bytes) -> None:
         """Take a piece of the body, or drop it: the response may be over long before the request is."""
-        if self.state is not states.DONE:
+        if self.state is states.DONE:
+            return
+        upload = self._metered
+        if upload is not None:
+            upload.add(data)
+        else:
             super().received(data)
-        if self.state is not states.WAITING and self._shaped is not None:
-            self._shaped.meter(len(data))
+
+    def finished(self) -> None:
+        """Note that the whole request has been received; its body may have to wait for its time."""
+        upload = self._metered
+        if upload is not None and upload.waits:
+            upload.end()
+        else:
+            super().finished()
+
+    def _meter(self, body: RequestBody, rate: float) -> None:
+        """Take the body at a rate from now on, what has arrived of it included."""
+        complete, upload = body.complete, Upload(self._worker, rate, self)
+        for piece in body.take_back():
+            upload.add(piece)
+        self._upload = upload
+        if complete:
+            self.finished()
+
+    @property
+    def _metered(self) -> Upload | None:
+        return self._upload if isinstance(self.client, Shaped) else None  # before its turn it has neither
+
+    def uploaded(self, data: bytes, *, last: bool) -> None:
+        """Take a piece of the body whose time has come."""
+        super().received(data)
+        if last:
+            super().finished()
+        self.progressed()
+
+    def hold_upload(self, hold: bool) -> None:
+        """Stop reading the client, or read again."""
+        if self._shaped is not None:
+            self._shaped.hold_upload(hold)
 
     def _note(self, met: list[Met]) -> None:
         for each in met:
@@ -180,6 +219,8 @@ class PolicedExchange(Exchange):
 
     def _end(self, hand_over: HandOver = None) -> None:
         super()._end(hand_over)
+        if self._upload is not None:
+            self._upload.stop()
         self._release(self._attempt_met)
         if self._shaped is None:
             self._release(self._met)

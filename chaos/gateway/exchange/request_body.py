@@ -46,6 +46,12 @@ class RequestBody:
         if self.copied is not None:
             self.copied.append(data)
 
+    def take_back(self) -> list[bytes]:
+        """Take what has been received, as if it had not been. Call only before any of it has been taken."""
+        pieces, self._pieces = self._pieces, []
+        self.size, self.complete = 0, False
+        return pieces
+
     def take(self) -> bytes:
         """Take the buffered bytes that have not been sent, framed for upstream."""
         pieces, self._pieces = self._pieces, []

@@ -47,13 +47,11 @@ class Shaped:
         self.line = line
         self._exchange = exchange
         self._passing = Passing(stages, line, head_only=head_only)
-        self._upload = min((each.upload for each in stages if each.upload is not None), default=None)
         self._steps: deque[tuple[Iterator[Step], int]] = deque()
         self._last: Callable[[], None] | None = None  # what the exchange wants done after its last byte
         self._held = 0  # bytes that wait
         self._paused: asyncio.TimerHandle | None = None
-        self._taking: asyncio.TimerHandle | None = None  # until when the request's body is not read
-        self._wants_hold = False
+        self._wants_hold = self._holds_upload = False
         self.begun = False  # a byte of the final response is on its way
         self._told_full = self._at_work = self.over = False
 
@@ -122,22 +120,13 @@ class Shaped:
 
     def hold_body(self, hold: bool) -> None:
         self._wants_hold = hold
-        self.connection.hold_body(hold or self._taking is not None)
+        self.connection.hold_body(hold or self._holds_upload)
 
-    def meter(self, size: int) -> None:
-        """Read no more of the request's body for as long as so many bytes take at the upload's rate."""
-        if self._upload is None or not size or self.over:
-            return
-        until = self.worker.now() if self._taking is None else self._taking.when()
-        if self._taking is not None:
-            self._taking.cancel()
-        left = until + size / self._upload - self.worker.now()
-        self._taking = self.worker.after(max(0.0, left), self._read_on)
-        self.connection.hold_body(True)
-
-    def _read_on(self) -> None:
-        self._taking = None
-        self.connection.hold_body(self._wants_hold)
+    def hold_upload(self, hold: bool) -> None:
+        """Stop reading the request's body, or read again, whatever `hold_body` wants."""
+        self._holds_upload = hold
+        if not self.over:
+            self.connection.hold_body(hold or self._wants_hold)
 
     # ------------------------------------------------------------------------------------------ for the connection
 
@@ -235,12 +224,11 @@ class Shaped:
         if self.over:
             return
         self.over = True
-        for timer in (self._paused, self._taking):
-            if timer is not None:
-                timer.cancel()
-        if self._taking is not None:
+        if self._paused is not None:
+            self._paused.cancel()
+            self._paused = None
+        if self._holds_upload:
             self.connection.hold_body(False)
-        self._paused = self._taking = None
         self._steps.clear()
         self._exchange.response_over()
 

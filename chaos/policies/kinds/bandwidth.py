@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import ceil
 from typing import Literal
 
 from chaos.policies.dice import Dice
@@ -49,8 +50,9 @@ class AtRate(Stage):
             piece = data[start : start + self._piece]
             self._owed += len(piece) / self._rate
             if self._owed >= _SHORTEST:
-                yield Pause(self._owed)
-                self._owed = 0.0
+                pause = ceil(self._owed * 1000) / 1000  # timers have whole milliseconds
+                self._owed -= pause
+                yield Pause(pause)
             yield piece
 
 

@@ -45,6 +45,10 @@ class Quota(Fault):
         return True
 
     @property
+    def ends(self) -> bool:
+        return True
+
+    @property
     def sentence(self) -> str:
         return f"{self.answer.sentence} beyond {self.rate:g} a second"
 

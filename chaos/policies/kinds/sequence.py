@@ -107,6 +107,10 @@ class Sequence(Fault):
         return self.first is not None or self.every is not None
 
     @property
+    def ends(self) -> bool:
+        return True
+
+    @property
     def sentence(self) -> str:
         if self.answer is not None:
             return self.answer.sentence
