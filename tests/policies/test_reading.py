@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+from textwrap import indent
+
 import pytest
 from support.policies import policy, reading
+
+from chaos.policies.fault import Fault
+from chaos.policies.kinds import KINDS
+
+PAGE = (Path(__file__).parents[2] / "docs/faults.md").read_text()
+EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 
 
 def said(fault: str, more: str = "") -> list[str]:
@@ -60,3 +70,19 @@ def test_a_response_that_has_begun_has_no_upstream_scope(fault: str):
 @pytest.mark.parametrize("fault", ["{close: {}}", "{stall: {}}", "{reset: {}}", "{status: {code: 503}}"])
 def test_the_end_of_an_attempt_has_one(fault: str):
     assert said(fault, "scope: upstream") == []
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda text: text.split("\n")[0])
+def test_the_examples_of_the_page_are_right(example: str):
+    if example.startswith("fault:"):
+        faults = re.split(r"^fault:", example, flags=re.MULTILINE)[1:]
+        example = "---\n".join(policy(indent(each, "  "), name=f"p{number}") for number, each in enumerate(faults))
+    assert not reading(example).problems
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
+def test_the_page_tells_of_every_fault_and_field(kind: type[Fault]):
+    section = PAGE.split(f"\n## `{kind.kind}`\n")[1].split("\n## ")[0]
+    fields = [field.alias or name for name, field in kind.model_fields.items()]
+    assert [name for name in fields if not re.search(rf"\b{name}\b", section)] == []
+    assert f"](#{kind.kind})" in PAGE and ("Scopes:" in section) is (len(kind.scopes) > 1)
