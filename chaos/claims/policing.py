@@ -94,8 +94,4 @@ def unexplained(
 
 def never_forwarded(effects: Iterable[PolicyEffect], task: str) -> bool:
     """Return whether policies answer or end every request of a task, so that no rule ever takes one."""
-    return any(
-        each.fault.ends and not each.policy.upstream and each.policy.percent.fraction == 1 and each.policy.always
-        for each in effects
-        if each.tasks is not None and task in each.tasks
-    )
+    return any(each.policy.takes_all for each in effects if each.tasks is not None and task in each.tasks)

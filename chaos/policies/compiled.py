@@ -68,6 +68,13 @@ class Policy:
         return self.when.after == 0 and self.when.for_ is None
 
     @property
+    def takes_all(self) -> bool:
+        """Whether each of its requests meets it in front of the rules and goes no further, for the whole of its
+        phases."""
+        drawn = self.percent.fraction == 1 and self.fault.chooser() is None and self.spec.max_active is None
+        return drawn and self.fault.ends and self.always and not self.upstream
+
+    @property
     def sentence(self) -> str:
         """What it does, for people: `30 % of the requests have their connection reset`."""
         of = "attempts" if self.upstream else "requests"

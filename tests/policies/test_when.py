@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from support.clock import Clock
 from support.mesh import virtual_service
 from support.policies import policy, rules
 from support.scripted import InProcess, gateway, get, hangs, until, upstream
 
+from chaos.policies.compiled import policies_of
 from chaos.protocol.counters import PolicyCounters
 from chaos.protocol.digest import BY_HAND
 
@@ -132,3 +135,24 @@ async def test_rules_that_are_read_again_know_who_is_under_it():
         (await proxy.open()).writer.write(get())
         await until(lambda: web.heads)  # it is forwarded
         assert counts(proxy)[""]["p"]["full"] == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "settings", "all_of_them"),
+    [
+        ("{status: {code: 503}}", {}, True),
+        ("{close: {}}", {"more": "when: {phase: storm}"}, True),
+        ("{status: {code: 503}}", {"percentage": 99}, False),
+        ("{status: {code: 503}}", {"more": "maxActive: 1"}, False),
+        ("{status: {code: 503}}", {"more": "when: {for: 5s}"}, False),
+        ("{status: {code: 503}}", {"more": "scope: upstream"}, False),
+        ("{reset: {bytes: 3}}", {}, False),
+        ("{delay: {fixed: 5s}}", {}, False),
+        ("{sequence: {first: 1}}", {}, False),
+        ("{quota: {rate: 1}}", {}, False),
+    ],
+)
+def test_rules_see_no_requests_where_a_policy_takes_them_all(fault: str, settings: dict[str, Any], all_of_them: bool):
+    """Then nothing is claimed of them; anywhere else they are judged as ever."""
+    (found,) = policies_of(rules(ROUTE, policy(fault, **settings)))
+    assert found.takes_all is all_of_them

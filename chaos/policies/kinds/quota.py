@@ -45,6 +45,18 @@ class Quota(Fault):
         return True
 
     @property
+    def title(self) -> str:
+        return f"quota of {self.rate:g} a second"
+
+    @property
+    def did(self) -> str:
+        return self.answer.did
+
+    @property
+    def last_status(self) -> int:
+        return self.status
+
+    @property
     def ends(self) -> bool:
         return True
 

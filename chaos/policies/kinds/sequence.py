@@ -107,6 +107,14 @@ class Sequence(Fault):
         return self.first is not None or self.every is not None
 
     @property
+    def did(self) -> str:
+        return self.answer.did if self.answer is not None else f"had their connection {self.errors[0]}"
+
+    @property
+    def last_status(self) -> int:
+        return self.answer.code if self.answer is not None else 503
+
+    @property
     def ends(self) -> bool:
         return True
 
