@@ -19,16 +19,20 @@ from benchmarks.gateway import Bench, Measured, _all, abort, cpu_seconds
 WITH = {
     "access log": ("--access-log", "access.log"),
     "access log, not in the sample": ("--access-log", "sampled.log", "--access-log-sample", "1"),  # wrk has one id
+    "--otel, all sampled": ("--otel",),
+    "--otel, none sampled": ("--otel", "OTEL_TRACES_SAMPLER=always_off"),
 }
 
 
-def measure(bench: Bench, what: str, percent: int, rounds: int) -> list[str]:
+def measure(bench: Bench, what: str, percent: int, rounds: int, sink: str) -> list[str]:
     """One line for each kind of telemetry."""
     rates, costs = Measured(), Measured()
     gateways: dict[str, tuple[list[str], int] | None] = {"none": bench.chaos(abort(percent))}
     for name, options in WITH.items():
         program, port = bench.chaos(abort(percent))
-        gateways[name] = [*program, *(_placed(bench.folder, each) for each in options)], port
+        variables = [each for each in options if "=" in each]
+        arguments = [_placed(bench.folder, each) for each in options if "=" not in each]
+        gateways[name] = ["env", f"OTEL_EXPORTER_OTLP_ENDPOINT={sink}", *variables, *program, *arguments], port
     with _all(gateways, []) as running:
         for turn in range(rounds + 1):
             for name, (child, port) in running.items():
@@ -61,9 +65,10 @@ def main() -> int:
     print("| what | telemetry | median | of none | CPU per request | of none |\n|---|---|--:|--:|--:|--:|")
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder), arguments.seconds)
+        sink = f"http://127.0.0.1:{bench.upstream}"  # nginx takes whatever is posted, and answers with JSON
         with bench.running():
             for what, percent in (("forwarded", 0), ("aborted", 100)):
-                print("\n".join(measure(bench, what, percent, arguments.rounds)), flush=True)
+                print("\n".join(measure(bench, what, percent, arguments.rounds, sink)), flush=True)
     return 0
 
 

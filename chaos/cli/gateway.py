@@ -50,6 +50,14 @@ def gateway(
             help="How many requests are in the log; by their ids, so that it is the same ones in every proxy's log.",
         ),
     ] = 100.0,
+    otel: Annotated[
+        bool,
+        typer.Option(
+            "--otel",
+            help="Export spans and metrics by OTLP over HTTP, as OTEL_EXPORTER_OTLP_ENDPOINT and the SDK's other "
+            "variables say; needs chaos-harness[otel].",
+        ),
+    ] = False,
     watch: Annotated[bool, typer.Option("--watch/--no-watch", help="Read the files again when they change.")] = True,
     settings: Annotated[
         list[str] | None,
@@ -60,6 +68,7 @@ def gateway(
     from chaos.errors import InvalidInput
     from chaos.experiment.further_listeners import need_envoy
     from chaos.gateway.telemetry.log_file import check
+    from chaos.otel.needed import check as need_otel
     from chaos.runner.plan.checked import prepare
     from chaos.runner.plan.engines import EngineName
     from chaos.runner.plan.gateway_rules import gateway_plan
@@ -68,6 +77,8 @@ def gateway(
 
     if access_log is not None:
         check(access_log)
+    if otel:
+        need_otel()
     prepared = prepare(files, tuple(settings or ())).require()
     require_policies(prepared.reading, EngineName.GATEWAY, workers)
     if lacking := list(need_envoy(prepared.reading)):
@@ -83,6 +94,7 @@ def gateway(
         tags=tags,
         access_log=access_log,
         access_log_sample=access_log_sample,
+        otel=otel,
     )
     if not needs_services(prepared):
         from chaos.runner.gateway import serve_plan

@@ -118,6 +118,14 @@ def run(
             "--report/--no-report", help="Render the report at the end; result.json and junit.xml are written anyway."
         ),
     ] = True,
+    otel: Annotated[
+        bool,
+        typer.Option(
+            "--otel",
+            help="Export a span for each request of load and gateway, and the gateway's metrics, by OTLP over HTTP, as "
+            "the OTEL_ variables say; needs chaos-harness[otel].",
+        ),
+    ] = False,
     output: Annotated[
         Format, typer.Option("--format", help="text, or json: a list with one object per run; progress is on stderr.")
     ] = Format.TEXT,
@@ -135,11 +143,14 @@ def run(
     ] = None,
 ) -> int:
     """Run experiments, judge the claims of their rules, and write reports."""
+    from chaos.otel.needed import check as need_otel
     from chaos.runner.plan.load_hosts import LoadHosts, read_wait
     from chaos.runner.plan.options import RunOptions
     from chaos.runner.plan.token_file import read_token
     from chaos.runner.start import exit_code, run_files
 
+    if otel:
+        need_otel()
     chosen = chosen_engine(engine, envoy, MeshOptions(context, namespace, gateway, scope, yes, patch, prometheus))
     options = RunOptions(
         out=out,
@@ -159,6 +170,7 @@ def run(
             load_gateway,
         ),
         report=report,
+        otel=otel,
         command=("chaos", *(argument for argument in sys.argv[1:] if argument not in files)),
     )
     results = run_files(files, options, lambda: _view(output, quiet), lambda text: say(text, err=True))

@@ -18,6 +18,7 @@ from chaos.load.report import Report
 from chaos.load.roster import Event, Roster
 from chaos.load.shared import Shared
 from chaos.load.worker import DIGEST, FINISH, PHASE, interval_of
+from chaos.otel.needed import LOAD_END
 from chaos.protocol.load_plan import Plan
 from chaos.protocol.worker_messages import WorkerRecord
 
@@ -110,7 +111,7 @@ class DistributedLoad:
     def stop(self, drain: float) -> None:
         """Ask the workers to end their users and to send their last digests; then end the workers."""
         self.runner.send_message(FINISH, {"drain": drain})
-        with gevent.Timeout(drain + GRACE, False):
+        with gevent.Timeout(drain + GRACE + (LOAD_END if self.shared.plan.otel else 0.0), False):
             while not self.roster.told_everything and not self.trouble:
                 gevent.sleep(0.005)
         if not self.trouble:

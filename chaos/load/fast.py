@@ -64,7 +64,7 @@ def is_cut(response: Any, method: str) -> bool:
 def fast_user(shared: Shared) -> type[FastHttpUser]:
     """Return the class of users for a plan's tasks."""
     plan, sequence, recorder = shared.plan, shared.sequence, shared.recorder
-    placed, doubts = recorder.order.placed, shared.doubts
+    placed, doubts, tracer = recorder.order.placed, shared.doubts, shared.tracer
     open_model = plan.arrival_rate is not None
 
     def asked(task: Task) -> tuple[Task, str]:
@@ -183,9 +183,13 @@ def fast_user(shared: Shared) -> type[FastHttpUser]:
                 recorder.add_due(outcome, int((answered - due) * 1e6))
             if request[:8] < recorder.sample_below:
                 recorder.sample(request, outcome)
+            if tracer is not None:
+                tracer.ended(outcome.key, request, wanted.method, wanted.url, sent, answered)
 
         def ask(self, wanted: Task, url: str, request: str) -> Any:
             headers = {"Host": wanted.host} | closing | dict(wanted.headers) | {"x-request-id": request}
+            if tracer is not None:
+                headers["traceparent"] = tracer.traceparent(request)
             try:
                 with gevent.Timeout(wanted.timeout):
                     return self.client.request(

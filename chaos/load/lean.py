@@ -81,7 +81,7 @@ def prepare_all(plan: Plan, sequence: Sequence) -> tuple[list[Prepared], list[li
 def lean_user(shared: Shared) -> type[User]:
     """Return the class of users for a plan's tasks."""
     plan, sequence, recorder = shared.plan, shared.sequence, shared.recorder
-    placed, doubts = recorder.order.placed, shared.doubts
+    placed, doubts, tracer = recorder.order.placed, shared.doubts, shared.tracer
     prepared, addresses = prepare_all(plan, sequence)
     calls = calls_of(shared)
     open_model = plan.arrival_rate is not None
@@ -149,6 +149,8 @@ def lean_user(shared: Shared) -> type[User]:
             phase = self.phase = recorder.phase
             cohort = self.cohort = recorder.cohort
             octets = form.before + request.encode() + form.after
+            if tracer is not None and b"\r\ntraceparent:" not in form.before.lower():
+                octets = form.before + request.encode() + tracer.line(request) + form.after
             error = reason = ""  # only these: keeping the exception would tie it and this frame into a cycle
             sent = perf_counter()
             if form.check is not None and form.check.reads_body:
@@ -205,6 +207,8 @@ def lean_user(shared: Shared) -> type[User]:
                 recorder.add_due(outcome, int((answered - due) * 1e6))
             if request[:8] < recorder.sample_below:
                 recorder.sample(request, outcome)
+            if tracer is not None:
+                tracer.ended(outcome.key, request, plan.tasks[index].method, plan.tasks[index].url, sent, answered)
             if shared.fire is not None:
                 shared.tell_locust(plan.tasks[index], answered - sent, outcome.key.status, size, error)
 

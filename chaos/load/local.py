@@ -130,6 +130,8 @@ class LocalLoad:
         """End all users; those that wait for a response get `drain` seconds."""
         self.environment.stop_timeout = drain
         self.runner.stop()
+        if self.shared.tracer is not None:
+            self.shared.tracer.close()
 
     def last_report(self) -> Report:
         """Return everything that has not been reported."""

@@ -140,6 +140,8 @@ def identified(request: Callable[..., Any], shared: Shared) -> Callable[..., Any
         given = {name.lower(): value for name, value in headers.items()}.get(ID)
         if given is None:
             headers[ID] = given = shared.sequence.identify(number)
+        if shared.tracer is not None and "traceparent" not in {name.lower() for name in headers}:
+            headers["traceparent"] = shared.tracer.traceparent(str(given))
         named["context"] = {**(named.pop("context", None) or {}), ID: given, SENDING: sending}
         try:
             return request(self, method, url, *arguments, headers=headers, **named)
@@ -205,6 +207,9 @@ def listen(environment: Environment, shared: Shared, channels: Channels | None =
             shared.keep(outcome, (request or "")[:MOST_ID], sent, micros, body, reason, head, asked)
         if request is not None and request[:8] < recorder.sample_below:
             recorder.sample(request, outcome)
+        if shared.tracer is not None and sending is not None and request is not None:
+            url = str(getattr(response, "url", None) or "")
+            shared.tracer.ended(outcome.key, str(request), request_type, url, sent, sent + micros / 1e6)
 
     environment.events.request.add_listener(on_request)
     if channels is not None:

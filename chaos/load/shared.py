@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import gevent
 
+from chaos.errors import InvalidInput
 from chaos.experiment.redaction import Redaction, credentials_in
 from chaos.load.body_text import text_of
 from chaos.load.deadlines import Deadlines
@@ -14,18 +16,35 @@ from chaos.load.doubts import Doubts
 from chaos.load.pending import Pending
 from chaos.load.recorder import Outcome, Recorder
 from chaos.load.sequence import Sequence
+from chaos.otel.needed import check as need_otel
 from chaos.protocol.digest import Digest
 from chaos.protocol.exemplars import MOST_BODY, Exemplar
-from chaos.protocol.load_plan import Plan, Task
+from chaos.protocol.load_plan import BadPlan, Plan, Task
 from chaos.statuses import failed, shown
 
 LATE = 0.010  # seconds after which an arrival counts as late: no user was idle when it was due
+
+if TYPE_CHECKING:
+    from chaos.load.tracing import CallTracer
+
+
+def tracer_of(plan: Plan) -> CallTracer | None:
+    """Return what makes the spans of a plan's requests; None without any. Raises BadPlan if they cannot be exported."""
+    if not plan.otel:
+        return None
+    try:
+        need_otel()
+    except InvalidInput as error:
+        raise BadPlan(str(error)) from None
+    from chaos.load.tracing import CallTracer
+
+    return CallTracer()
 
 
 class Shared:
     """`process` is this load process's index among the plan's; `remote`: it is on another host than the load. `fire`
     is Locust's request event, set when its statistics are shown. `behind` is how many seconds late the latest request
-    of an open model was."""
+    of an open model was. `tracer` makes the requests' spans, if there are any."""
 
     def __init__(self, plan: Plan, process: int = 0, *, remote: bool = False):
         self.plan = plan
@@ -39,6 +58,7 @@ class Shared:
         self.pending = Pending(self.recorder, plan.hold, plan.interval)
         self.doubts = Doubts(self.pending, self.recorder.order.placed, perf_counter()) if remote else None
         self.fire: Callable[..., None] | None = None
+        self.tracer = tracer_of(plan)
 
     def digest(self) -> Digest:
         """Return what can be reported now: whole cohorts if the plan has `hold`, else every response so far."""

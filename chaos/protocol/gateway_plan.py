@@ -22,7 +22,7 @@ class GatewayPlan:
     `watched` are the names that are read again, from disk, when they change. `admin_token` is required of admin
     requests; it must be set beyond loopback. Without a `seed` the draws differ each time; `tags` are x-chaos response
     headers. `access_log` is a path, `-` for stdout, or a descriptor that the process has been handed; its sample is in
-    percent."""
+    percent. `otel`: spans and metrics are exported."""
 
     files: tuple[str, ...]
     texts: Mapping[str, str]
@@ -38,6 +38,7 @@ class GatewayPlan:
     tags: bool = True
     access_log: str | int | None = None
     access_log_sample: float = 100.0
+    otel: bool = False
 
     def line(self) -> str:
         """Return the plan as one line of JSON, without its line end."""

@@ -78,7 +78,8 @@ class Plan:
     of a run's own. Requests without a phase tag belong to `phase`. `interval` is the time between digests in seconds.
     `hold` is the longest time in seconds that a digest waits for the responses to requests of its interval; with 0,
     responses are counted as they come. With `waits`, users are started in the web UI, not by the plan. With `joining`
-    the `processes` are not forked but workers that join, from this host or others."""
+    the `processes` are not forked but workers that join, from this host or others. `otel`: each request has a span,
+    which is exported."""
 
     gateway: str
     tasks: tuple[Task, ...]
@@ -110,6 +111,7 @@ class Plan:
     joining: Joining | None = None
     replay: tuple[tuple[str, str, int], ...] | None = None
     feeder: Feeder | None = None
+    otel: bool = False
 
     @classmethod
     def of(cls, value: Any) -> Plan:

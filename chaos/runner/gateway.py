@@ -60,6 +60,7 @@ def options_of(plan: GatewayPlan, rules: GatewayRules, *, exit_with_stdin: bool)
         tags=plan.tags,
         access_log=plan.access_log,
         access_log_sample=plan.access_log_sample,
+        otel=plan.otel,
         watch=bool(plan.watched),
         exit_with_stdin=exit_with_stdin,
     )

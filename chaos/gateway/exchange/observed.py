@@ -94,6 +94,12 @@ class Observed(Exchange):
         return getattr(self, "_ledger", None)
 
     @property
+    def phase(self) -> str:
+        """The phase in which it was decided; empty outside any."""
+        ledger = self.counted_in
+        return next((name for name, phase in self._worker.phases.items() if phase.has(ledger)), "")
+
+    @property
     def forward(self) -> Forward | None:
         """How it is forwarded, or would have been if its client had not left; None if it is not."""
         decision: Decision | None = getattr(self, "decision", None)

@@ -38,6 +38,11 @@ async def running(
     worker = WorkerState(rules, seed=options.seed, tagged=options.tags, index=index)
     access_log = AccessLog(LogWriter(log), Sample.of(options.access_log_sample)) if log is not None else None
     worker.observers = (access_log,) if access_log is not None else ()
+    if options.otel:
+        from chaos.gateway.telemetry.tracing import RequestTracer
+
+        worker.tracer = RequestTracer(worker)
+        worker.observers += (worker.tracer,)
     gc.collect()
     gc.freeze()  # the rules and the modules will not become garbage: the collector need not look at them again
     try:
@@ -46,6 +51,8 @@ async def running(
     finally:
         if access_log is not None:
             await access_log.close()
+        if worker.tracer is not None:
+            await worker.tracer.close()
 
 
 @asynccontextmanager

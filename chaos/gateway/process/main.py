@@ -16,6 +16,7 @@ from chaos.gateway.process.options import GatewayOptions, bind, url_of
 from chaos.gateway.process.workers import run_workers
 from chaos.gateway.state.in_force import RuleSet
 from chaos.gateway.telemetry.log_file import LogFile
+from chaos.otel.needed import check as need_otel
 
 
 def run_gateway(options: GatewayOptions, rules: RuleSet | None = None) -> int:
@@ -25,6 +26,8 @@ def run_gateway(options: GatewayOptions, rules: RuleSet | None = None) -> int:
     Raises InvalidInput or EnvironmentFailed before it accepts a connection."""
     options.check()
     rules = options.load() if rules is None else rules
+    if options.otel:
+        need_otel()
     log = LogFile.opened(options.access_log) if options.access_log is not None else None
     _allow_many_connections()
     listeners = bind(options.listen, "--listen", copies=options.workers)

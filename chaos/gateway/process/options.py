@@ -37,6 +37,7 @@ class GatewayOptions:
     exit_with_stdin: bool = False  # end when whoever started us closes our stdin, or dies
     access_log: str | int | None = None  # a path, `-` for stdout, or a descriptor that was handed down
     access_log_sample: float = 100.0  # percent of the requests
+    otel: bool = False  # export spans and metrics
     drain_seconds: float = 30.0  # for requests in flight after SIGTERM
 
     def documents(self) -> str:

@@ -16,6 +16,7 @@ from aiohttp import web
 
 from chaos.gateway.exchange.downstream import Downstream, Kinds
 from chaos.gateway.exchange.observed import Observed, ObservedPoliced
+from chaos.gateway.exchange.traced import Traced, TracedPoliced
 from chaos.gateway.process.options import BACKLOG
 from chaos.gateway.state.worker_state import WorkerState
 
@@ -28,7 +29,10 @@ class Server(web.Server):
     def __init__(self, worker: WorkerState):
         super().__init__(_never)
         self._worker = worker
-        self._kinds = Kinds(Observed, ObservedPoliced) if worker.observers else Kinds()
+        if worker.tracer is not None:
+            self._kinds = Kinds(Traced, TracedPoliced)
+        else:
+            self._kinds = Kinds(Observed, ObservedPoliced) if worker.observers else Kinds()
 
     def __call__(self) -> Downstream:  # type: ignore[override]
         return Downstream(self._worker, self._kinds)

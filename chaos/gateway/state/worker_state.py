@@ -93,6 +93,7 @@ class WorkerState(InForce):
         self.authorities: set[bytes] = set()  # found to be well-formed, so that each is checked once
         self.faulted = Faulted()
         self.observers: tuple[Observer, ...] = ()  # of exchanges; none costs nothing
+        self.tracer: Any = None  # makes the spans of exchanges (chaos/gateway/telemetry/tracing.py)
         self.phases: dict[str, Phase] = {}
         self._policed: str | None = None  # the phase that policies were told of last
         self.policing = Policing(lambda: self.now())

@@ -116,7 +116,6 @@ def _common(exchange: Observed) -> dict[str, object]:
     rule = decision.rule if decision is not None else None
     cluster = forward.cluster if forward is not None else None
     authority = request.authority if forward is None else forward.authority
-    phases, ledger = exchange.peer.worker.phases, exchange.counted_in
     return {
         "method": _decoded(request.method),
         "protocol": "HTTP/1.1",
@@ -134,7 +133,7 @@ def _common(exchange: Observed) -> dict[str, object]:
         "upstream_request_attempt_count": exchange.attempts,
         "chaos_fault": (decision and decision.fault) or None,
         "chaos_policy": exchange.policies or None,
-        "chaos_phase": next((name for name, phase in phases.items() if phase.has(ledger)), "") or None,
+        "chaos_phase": exchange.phase or None,
     }
 
 

@@ -38,6 +38,7 @@ class GatewaySettings(TypedDict, total=False):
     tags: bool
     access_log: str | int | None
     access_log_sample: float
+    otel: bool
 
 
 def gateway_plan(

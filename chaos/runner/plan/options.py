@@ -17,7 +17,8 @@ class RunOptions:
 
     `workers` is the number of gateway processes; `hosts` is where load workers join from. `program` is a command that
     starts another gateway than ours, with the same plan on its stdin; without one the `engine` has its own. `seed`
-    overrides the experiment's; if both are None, one is chosen."""
+    overrides the experiment's; if both are None, one is chosen. `otel`: load and gateway
+    export spans, the gateway metrics too."""
 
     out: Path = Path("reports")
     overrides: tuple[str, ...] = ()
@@ -31,4 +32,5 @@ class RunOptions:
     program: tuple[str, ...] = ()
     engine: Engine = GATEWAY
     report: bool = True
+    otel: bool = False
     command: tuple[str, ...] = ()

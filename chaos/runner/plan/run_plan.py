@@ -182,7 +182,8 @@ class RunPlan:
     def gateway_plan(self) -> GatewayPlan:
         """Return the plan for a gateway of ours, with the texts that the run was planned from."""
         listen = gateway_address(self.joining)
-        return gateway_plan(self.prepared, seed=self.seed, workers=self.options.workers, listen=listen)
+        options = self.options
+        return gateway_plan(self.prepared, seed=self.seed, workers=options.workers, listen=listen, otel=options.otel)
 
     def placed_tasks(self, addresses: Addresses) -> tuple[LoadTask, ...]:
         """Return the tasks with the real addresses of applications under test in their URLs."""
@@ -246,6 +247,7 @@ class RunPlan:
             "sample": self.sample,
             "waits": self.waits,
             "hold": self.longest_answer + HOLD_SLACK,
+            "otel": self.options.otel,
         }
 
     @property

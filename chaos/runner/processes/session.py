@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from chaos.errors import ChaosError, EnvironmentFailed, InvalidInput
 from chaos.experiment.further_listeners import certified_hosts, listener_variables, need_envoy, secure_listener
 from chaos.experiment.read import Reading
+from chaos.otel.needed import GATEWAY_END
 from chaos.protocol.gateway_plan import GatewayPlan
 from chaos.runner.plan.checked import Prepared
 from chaos.runner.processes.certificates import Certificates, issue
@@ -95,7 +96,7 @@ async def start(
             starting = _ended_with(
                 stack,
                 start_gateway(placed, log, program=program, passes_on=passes_on, pace=pace),
-                max(drain, pace.end),
+                max(drain, pace.end, GATEWAY_END if placed.otel else 0.0),
             )
             ours = await _side_by_side(starting, services.start_builtin())
             url = here(ours.url)
