@@ -311,9 +311,11 @@ def _of_warm_up(stretch: Stretch) -> bool:
 
 
 def _without_warm_up(counters: GatewayCounters | None) -> GatewayCounters | None:
-    if counters is None or WARM_UP not in counters["phases"]:
-        return counters
-    return {**counters, "phases": {name: rules for name, rules in counters["phases"].items() if name != WARM_UP}}
+    if counters is None:
+        return None
+    policies = {name: each for name, each in counters.get("policies", {}).items() if name != WARM_UP}
+    phases = {name: rules for name, rules in counters["phases"].items() if name != WARM_UP}
+    return {**counters, "phases": phases, "policies": policies}
 
 
 def _checks(digest: Digest) -> dict[str, dict[str, int]] | None:

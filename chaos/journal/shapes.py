@@ -104,6 +104,8 @@ class PolicyEffectShape(Shape):
     sentence: Text = ""
     limits: Text = ""
     share: Number = 0.0
+    scope: Text = "downstream"
+    tasks: list[Text] | None = None
     errors: list[Text] = []
     ends: Flag = False
     on: Flag = True

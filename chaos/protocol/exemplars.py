@@ -110,10 +110,11 @@ class Kind(NamedTuple):
     fault: str
     error: str
     check: str
+    policy: str = ""
 
     @classmethod
     def of(cls, key: Key) -> Kind:
-        return cls(key.phase, key.task, key.status, key.fault, key.error, key.check)
+        return cls(key.phase, key.task, key.status, key.fault, key.error, key.check, key.policy)
 
 
 class Shelf:

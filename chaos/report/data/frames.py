@@ -4,6 +4,7 @@ Latencies stay in histograms; a frame's column `latency` holds them, and groups 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from http import HTTPStatus
 
 import pandas as pd
@@ -13,11 +14,13 @@ from chaos.faults import TAGS, happened
 from chaos.journal.result import Result
 from chaos.protocol.digest import BY_HAND, UNCLEAR, Key
 from chaos.protocol.histogram import Histogram
+from chaos.protocol.plan_record import PolicyEffect
 
 FORWARDED, REPLIED, LOST, UNKNOWN = "forwarded", "answered", "no response", "unknown fault"
 LATE = "as late as a delay behind the application"
+BY_POLICY, TOUCHED, PERHAPS = "answered by a policy", "changed by a policy", "no response, perhaps by a policy"
 FAULTED = {tag: happened(tag) for tag in TAGS}
-GROUPS = (FORWARDED, REPLIED, *FAULTED.values(), LATE, LOST, UNKNOWN)
+GROUPS = (FORWARDED, REPLIED, *FAULTED.values(), BY_POLICY, TOUCHED, LATE, PERHAPS, LOST, UNKNOWN)
 
 _GRPC = "gRPC "
 GRPC_OK, GRPC_FAILED = statuses.shown(statuses.GRPC), f"{_GRPC}failed"
@@ -33,6 +36,7 @@ def outcomes(result: Result) -> pd.DataFrame:
     Phases are in the order in which they ran; outcomes that belong to none come last, as `between phases` or `faults
     switched by hand`."""
     order = {name: place for place, name in enumerate(dict.fromkeys(span.name for span in result.phases))}
+    policies = Ending.of(result)
     rows = [
         {
             **key._asdict(),
@@ -40,7 +44,7 @@ def outcomes(result: Result) -> pd.DataFrame:
             "count": tally.count,
             "latency": tally.latency,
             "due": tally.due,
-            "group": group(key),
+            "group": PERHAPS if policies.suspects(key) and not key.policy else group(key),
             "label": status_label(key),
         }
         for key, tally in result.outcomes()
@@ -48,6 +52,24 @@ def outcomes(result: Result) -> pd.DataFrame:
     rows.sort(key=lambda row: order.get(row["phase"], len(order)))
     columns = [*Key._fields, "count", "latency", "due", "group", "label"]
     return pd.DataFrame(rows, columns=columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The policies that may have left users without a response."""
+
+    policies: tuple[PolicyEffect, ...]
+
+    @classmethod
+    def of(cls, result: Result) -> Ending:
+        return cls(tuple(each for each in result.plan.policies if each["on"] and each["scope"] == "downstream"))
+
+    def suspects(self, key: Key) -> list[str]:
+        """Return the names of the policies that may be the reason why a request had no response."""
+        if key.status or not key.error:
+            return []
+        found = [each for each in self.policies if each["phase"] == key.phase and key.error in each["errors"]]
+        return [each["name"] for each in found if each["tasks"] is None or key.task in each["tasks"]]
 
 
 def within_phases(table: pd.DataFrame) -> pd.DataFrame:
@@ -60,8 +82,12 @@ def group(key: Key) -> str:
     """Return what happened to a request on its way, in the words of the figures."""
     if key.error:
         return LOST
+    if key.policy and not key.route:
+        return BY_POLICY
     if key.fault and key.fault != UNCLEAR:
         return FAULTED.get(key.fault, UNKNOWN)
+    if key.policy:
+        return TOUCHED
     return FORWARDED if key.destination or not key.route else REPLIED
 
 
@@ -96,6 +122,10 @@ def status_class(label: str) -> str:
     return f"{label[0]}xx" if label.isdigit() else LOST
 
 
+def _class(key: Key) -> str:
+    return status_class(status_label(key))
+
+
 def failed(table: pd.DataFrame) -> pd.Series:
     """Return which rows are of requests that have failed for their users."""
     return table["status"].map(statuses.failed).astype(bool)
@@ -113,7 +143,7 @@ def merged(histograms: pd.Series) -> Histogram:
 def by_stretch(result: Result) -> pd.DataFrame:
     """Return one row per recorded stretch of time (its index) and outcome: task, status class, fault and count."""
     rows = [
-        (index, key.task, status_class(status_label(key)), key.fault, count)
+        (index, key.task, BY_POLICY if key.policy and not key.route else _class(key), key.fault, count)
         for index, stretch in enumerate(result.stretches)
         for key, count in stretch.counts.items()
     ]

@@ -21,6 +21,7 @@ from chaos.report.figures.readout import Panel, Series, readout
 from chaos.report.figures.style import (
     BLUE,
     FAULTS,
+    GREEN,
     GREY,
     GRID,
     INK,
@@ -47,6 +48,7 @@ STATUS_COLOURS = {
     "5xx": RED,
     frames.GRPC_OK: BLUE,
     frames.GRPC_FAILED: RED,
+    frames.BY_POLICY: GREEN,
     frames.LOST: GREY,
 }
 MAX_POINTS = 400

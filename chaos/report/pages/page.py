@@ -27,6 +27,8 @@ from chaos.report.tables.latencies import QUANTILES
 from chaos.report.tables.ledgers import HEADINGS as LEDGER_HEADINGS
 from chaos.report.tables.ledgers import ledgers
 from chaos.report.tables.load import load
+from chaos.report.tables.policies import HEADINGS as POLICY_HEADINGS
+from chaos.report.tables.policies import policy_ledgers
 from chaos.report.tables.tiles import tiles
 from chaos.version import __version__
 
@@ -109,6 +111,8 @@ def context(result: Result, tables: Tables, drawings: dict[str, Drawing | None])
         "load": load(result),
         "ledgers": ledgers(result, table),
         "ledger_headings": LEDGER_HEADINGS,
+        "policy_ledgers": policy_ledgers(result),
+        "policy_headings": POLICY_HEADINGS,
         "destinations": destinations(table, expected.destination_shares(result), plan.confidence),
         "environment": _environment(result),
         "events": [

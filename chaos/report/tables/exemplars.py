@@ -11,7 +11,7 @@ from itertools import pairwise
 from chaos import formatting as words
 from chaos.journal.records import Plan
 from chaos.journal.result import Result
-from chaos.protocol.digest import BY_HAND, TRANSITION, UNCLEAR
+from chaos.protocol.digest import BY_HAND, TRANSITION, UNCLEAR, Key
 from chaos.protocol.exemplars import Exemplar, Kind, Shelf, Slowest
 from chaos.report.data import frames
 
@@ -69,6 +69,10 @@ def exemplars(result: Result) -> tuple[RequestSection, ...]:
     command = command_of(result)
     applications = {task["name"] for task in result.plan.load.get("tasks", ()) if task.get("direct")}
     failures = [each for each in result.exemplars.failures.items() if any(True for _ in each[1])]
+    ending = frames.Ending.of(result)
+    policed = [each for each in failures if _of_policy(each[0])]
+    perhaps = [each for each in failures if each not in policed and ending.suspects(_key(each[1]))]
+    failures = [each for each in failures if each not in policed and each not in perhaps]
     untagged = [each for each in failures if each[0].fault in ("", UNCLEAR)]
     own = [each for each in untagged if each[0].task not in applications]
     answered = [each for each in untagged if each[0].task in applications]
@@ -78,6 +82,8 @@ def exemplars(result: Result) -> tuple[RequestSection, ...]:
         _section("Failures that no fault explains", UNEXPLAINED, _failures(own, result, command, OPEN)),
         _section("Failures of an application", ANSWERED, _failures(answered, result, command, 0 if own else OPEN)),
         _section("Failures that met a fault", INJECTED, _failures(injected, result, command)),
+        _section("Failures that met a policy", POLICED, _failures(policed, result, command)),
+        _section("Failures that a policy may have caused", PERHAPS, _failures(perhaps, result, command)),
         _section("The slowest", SLOWEST, [_slowest(*each, result, command) for each in sorted(slowest, key=_urgency)]),
     )
     return tuple(section for section in sections if section.groups)
@@ -89,7 +95,21 @@ ANSWERED = (
     "gateway recorded faults under a request's id, they stand beside it; without, nobody knows."
 )
 INJECTED = "A rule aborted these, or delayed them before they failed."
+POLICED = "A FaultPolicy answered these, or changed or cut short their responses."
+PERHAPS = (
+    "They had no response, and so no tag that tells why. FaultPolicies end connections just like that: the ledgers say "
+    "how many. Sent again, a request meets the same policies, and the gateway says which."
+)
 SLOWEST = "Of each task; those that a rule delayed stand apart from the others."
+
+
+def _of_policy(kind: Kind) -> bool:
+    """Return whether failures are those of a policy, which has answered them or is all that they met."""
+    return bool(kind.policy) and kind.fault in ("", UNCLEAR)
+
+
+def _key(shelf: Shelf) -> Key:
+    return next(iter(shelf)).key
 
 
 def _section(title: str, intro: str, groups: Sequence[RequestGroup]) -> RequestSection:
@@ -114,7 +134,9 @@ def _failure(kind: Kind, shelf: Shelf, count: int, result: Result, command: Comm
     requests = sorted(shelf, key=lambda each: each.second)[:MOST_ROWS]
     label = frames.status_label(requests[0].key)
     failed_check = f"not the {kind.check} that its task expects" if kind.check and kind.status else ""
-    notes = (words.plural(count, "request") if count else "", _met(kind.fault), failed_check)
+    suspects = [] if kind.policy else frames.Ending.of(result).suspects(requests[0].key)
+    met = (_met(kind.fault), _policy(kind.policy), f"perhaps {_policy(','.join(suspects))}" if suspects else "")
+    notes = (words.plural(count, "request") if count else "", *met, failed_check)
     return RequestGroup(
         title=label,
         meaning=frames.status_text(label),
@@ -178,7 +200,7 @@ def _done_to(one: Exemplar) -> str:
     key = one.key
     way = f"{key.route} \u2192 {key.destination}" if key.route and key.destination else key.route or key.destination
     attempts = f"{key.attempts} attempts" if key.attempts > 1 else ""
-    return _joined((way, _met(key.fault), attempts))
+    return _joined((way, _met(key.fault), _policy(key.policy), attempts))
 
 
 def _calls(faults: Sequence[str]) -> str:
@@ -190,6 +212,12 @@ def _calls(faults: Sequence[str]) -> str:
 
 def _met(fault: str) -> str:
     return "a fault or not, nobody knows" if fault == UNCLEAR else frames.FAULTED.get(fault, fault)
+
+
+def _policy(tag: str) -> str:
+    """Return the policies that a tag names, for people."""
+    names = tag.split(",") if tag else []
+    return f"{'policy' if len(names) == 1 else 'policies'} {words.listed(names)}" if names else ""
 
 
 def _joined(parts: Iterable[str]) -> str:

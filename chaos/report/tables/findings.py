@@ -13,18 +13,27 @@ from chaos.protocol.counters import GatewayCounters
 from chaos.report.tables.banner import severity
 from chaos.report.tables.drawn import drawn
 from chaos.report.tables.forest import Row, forest_row
+from chaos.report.tables.policies import is_policy
 
-SECTIONS = (
-    ("Rules", "What the rules configure, what the gateway drew, and what users got.", None),
-    ("Hypotheses", "What the application must keep to{when}.", {"hypothesis"}),
-    (
-        "Masking and amplification",
-        "Which faults users never noticed, and how many upstream requests one of theirs caused.",
-        {"masking", "amplification"},
-    ),
-    ("Safeguards", "Bounds that stop a run.", {"safeguard"}),
-    ("Search", "The largest fault at which the hypothesis still holds.", {"search"}),
-)
+RULES, POLICIES = "Rules", "Policies"
+SECTIONS = {
+    RULES: "What the rules configure, what the gateway drew, and what users got.",
+    POLICIES: "What FaultPolicies configure, what the gateway drew, and what users got.",
+    "Hypotheses": "What the application must keep to{when}.",
+    "Masking and amplification": "Which faults users never noticed, and how many upstream requests one of theirs "
+    "caused.",
+    "Safeguards": "Bounds that stop a run.",
+    "Search": "The largest fault at which the hypothesis still holds.",
+}
+"""Titles and what they say, in the order of the page."""
+
+_SUBJECTS = {
+    "hypothesis": "Hypotheses",
+    "masking": "Masking and amplification",
+    "amplification": "Masking and amplification",
+    "safeguard": "Safeguards",
+    "search": "Search",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +68,17 @@ class Section:
 def sections(result: Result) -> tuple[Section, ...]:
     """Group the findings by subject; refuted ones come first, within a subject and among subjects. Empty subjects are
     left out."""
-    named = {kind for _, _, kinds in SECTIONS if kinds for kind in kinds}
     made = []
-    for title, intro, kinds in SECTIONS:
-        chosen = [
-            each
-            for each in sorted(result.findings, key=severity)
-            if (each.kind in kinds if kinds else each.kind not in named)
-        ]
+    for title, intro in SECTIONS.items():
+        chosen = [each for each in sorted(result.findings, key=severity) if _subject(each) == title]
         if chosen:
             rows = tuple(finding_row(each, result.counters, len(result.phases) > 1) for each in chosen)
             made.append(Section(title, intro.format(when=_when(chosen, result)), rows))
     return tuple(sorted(made, key=_urgency))
+
+
+def _subject(finding: Finding) -> str:
+    return POLICIES if is_policy(finding) else _SUBJECTS.get(finding.kind, RULES)
 
 
 def _when(findings: Sequence[Finding], result: Result) -> str:

@@ -35,6 +35,8 @@ def tiles(result: Result, table: pd.DataFrame) -> tuple[Tile, ...]:
         everything = frames.merged(table["latency"])
         if faulted or not result.plan.of_samples:  # samples may not say which met a fault
             made.append(_faults(result, faulted))
+        if result.plan.policies:
+            made.append(_policies(result))
         made += [
             Tile(
                 "Failed for users",
@@ -63,7 +65,16 @@ def _faults(result: Result, faulted: int) -> Tile:
     if not faulted and injected:
         calls = sum(rule["requests"] for rule in rules)
         return Tile("Faults injected", words.count(injected), f"into {words.count(calls)} calls of the application")
-    return Tile("Met a fault", words.share(faulted / result.delivered.requests), f"{words.count(faulted)} requests")
+    what = "Met a rule\u2019s fault" if result.plan.policies else "Met a fault"
+    return Tile(what, words.share(faulted / result.delivered.requests), f"{words.count(faulted)} requests")
+
+
+def _policies(result: Result) -> Tile:
+    """Return the tile of policies: how often requests or attempts met one of theirs, as the gateway counted."""
+    counted = (result.counters.get("policies", {}) if result.counters else {}).values()
+    met = sum(counts["met"] for policies in counted for counts in policies.values())
+    names = {each["name"] for each in result.plan.policies}
+    return Tile("Met a policy\u2019s fault", words.count(met), f"of {words.plural(len(names), 'policy', 'policies')}")
 
 
 def _bad(table: pd.DataFrame) -> str:
