@@ -24,7 +24,7 @@ from chaos.mesh.compile.headers import normalised
 
 FLUSH_BYTES = 64 * 1024
 FLUSH_SECONDS = 0.2
-REMEMBERED = 1024
+REMEMBERED, LONGEST_REMEMBERED = 1024, 2048  # texts, and characters of one
 
 _PLAIN = re.compile(rb"[ !#-\[\]-~]*").fullmatch
 _NULL = "null"
@@ -107,7 +107,9 @@ class AccessLog:
         """Return what many requests have in common, and keep it for those that do."""
         if len(self._alike) >= REMEMBERED:
             self._alike.clear()
-        self._alike[key] = made = json.dumps(_common(exchange), separators=(",", ":"))[1:-1]
+        made = json.dumps(_common(exchange), separators=(",", ":"))[1:-1]
+        if len(made) <= LONGEST_REMEMBERED:
+            self._alike[key] = made
         return made
 
 
@@ -154,8 +156,12 @@ def _quoted(text: bytes) -> str:
     return f'"{text.decode()}"' if text and _PLAIN(text) else json.dumps(_decoded(text))
 
 
-quoted = lru_cache(REMEMBERED)(_quoted)
-"""The same for what is often the same."""
+_remembered = lru_cache(REMEMBERED)(_quoted)
+
+
+def quoted(text: bytes) -> str:
+    """Return a text as JSON, and remember it: for what is often the same."""
+    return _remembered(text) if len(text) <= LONGEST_REMEMBERED else _quoted(text)
 
 
 def _milliseconds(seconds: float) -> str:
