@@ -188,7 +188,7 @@ def fast_user(shared: Shared) -> type[FastHttpUser]:
 
         def ask(self, wanted: Task, url: str, request: str) -> Any:
             headers = {"Host": wanted.host} | closing | dict(wanted.headers) | {"x-request-id": request}
-            if tracer is not None:
+            if tracer is not None and "traceparent" not in {name.lower() for name in headers}:
                 headers["traceparent"] = tracer.traceparent(request)
             try:
                 with gevent.Timeout(wanted.timeout):
