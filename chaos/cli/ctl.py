@@ -74,8 +74,8 @@ def set_levels(
         list[str],
         typer.Argument(
             metavar="HOST.FAULT=LEVEL...",
-            help="For example webserver.abort=10, webserver.delay=50 (percent) or webserver.fixedDelay=250ms. In place "
-            "of a host, a rule's name or key.",
+            help="For example webserver.abort=10, webserver.delay=50 (percent), webserver.fixedDelay=250ms or "
+            "policy/NAME.percentage=10. In place of a host, a rule's name or key.",
         ),
     ],
     admin: Address = None,

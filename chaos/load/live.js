@@ -124,7 +124,7 @@
       this.button.classList.toggle("off", this.on);
       this.button.disabled = over() || lost;
       const changed = told ? Object.keys(told.levels).filter((name) => told.levels[name] !== told.configured[name]) : [];
-      set(this.now, changed.map((name) => `${name} is ${told.levels[name]}${name === "fixedDelay" ? "" : `${THIN}%`} by hand, ${told.configured[name]}${name === "fixedDelay" ? "" : `${THIN}%`} by the rules`).join("; "));
+      set(this.now, changed.map((name) => `${name} is ${told.levels[name]}${name === "fixedDelay" ? "" : `${THIN}%`} by hand, ${told.configured[name]}${name === "fixedDelay" ? "" : `${THIN}%`} by the ${name === "percentage" ? "policy" : "rules"}`).join("; "));
       this.now.hidden = !changed.length;
     }
   }

@@ -34,6 +34,7 @@ class Policy:
     percent: Percent
     spec: FaultPolicySpec
     location: Location
+    namespace: str = "default"
 
     @property
     def when(self) -> When:
@@ -58,9 +59,10 @@ class Policy:
         when = self.when
         return when.after <= seconds and (when.for_ is None or seconds < when.after + when.for_)
 
-    def drawn(self, dice: Dice) -> bool:
-        """Return whether the dice choose this request, in whole parts per million."""
-        return dice("") * 1e6 < self.percent.per_million
+    def drawn(self, dice: Dice, percent: Percent | None = None) -> bool:
+        """Return whether the dice choose this request, in whole parts per million; `percent` is another share that was
+        set by hand."""
+        return dice("") * 1e6 < (percent or self.percent).per_million
 
     @property
     def always(self) -> bool:
@@ -144,26 +146,30 @@ def compile_policies(read: Sequence[PolicyRead], rules: Rules) -> Policies:
     """Compile policies for the virtual hosts of these rules. A host that nobody routes to has no effect here; it is a
     problem of its own (policies/check.py)."""
     policies = [
-        Policy(each.name, each.policy.fault, Percent.of(each.policy.spec.percentage), each.policy.spec, each.locate())
+        Policy(
+            each.name,
+            each.policy.fault,
+            Percent.of(each.policy.spec.percentage),
+            each.policy.spec,
+            each.locate(),
+            each.policy.metadata.namespace,
+        )
         for each in read
     ]
-    namespaces = {made: each.policy.metadata.namespace for made, each in zip(policies, read, strict=True)}
     domains = []
     for host in rules.virtual_hosts:
-        aimed = tuple(_aimed(policies, namespaces, host, rules))
+        aimed = tuple(_aimed(policies, host, rules))
         domains += [(domain, host.listener, aimed) for domain in host.domains]
     return Policies(policies, domains, rules.mesh.only)
 
 
-def _aimed(
-    policies: Iterable[Policy], namespaces: dict[Policy, str], host: CompiledHost, rules: Rules
-) -> Iterator[_Aimed]:
+def _aimed(policies: Iterable[Policy], host: CompiledHost, rules: Rules) -> Iterator[_Aimed]:
     """Yield the policies with a target that is a virtual host, with the conditions of these targets."""
     for policy in policies:
         matches = tuple(
             EVERYTHING if target.match is None else compile_match(target.match, rules.headers)
             for target in policy.spec.targets
-            if is_about(target, host, namespaces[policy])
+            if is_about(target, host, policy.namespace)
         )
         if matches:
             yield _Aimed(policy, matches)

@@ -1,5 +1,6 @@
 """The levels of a rule's faults that somebody may set by hand, as the admin API takes and tells them: `abort` and
-`delay` in percent, `fixedDelay` as a duration (docs/protocol.md). Inside they are percentages and seconds."""
+`delay` in percent, `fixedDelay` as a duration (docs/protocol.md); and that of a FaultPolicy, its `percentage`. Inside
+they are percentages and seconds."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ WrittenLevels = dict[str, float | str]
 """The same in JSON: a duration is a text."""
 
 FIXED_DELAY = "fixedDelay"
-NAMES = (*(kind.value for kind in FaultKind), FIXED_DELAY)
+PERCENTAGE = "percentage"  # of a policy
+NAMES = (*(kind.value for kind in FaultKind), FIXED_DELAY, PERCENTAGE)
 MOST_SECONDS = 3600.0 * 24
 LEAST_SECONDS = 0.001  # as in Istio
 

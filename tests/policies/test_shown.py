@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 
+from support import mesh
 from support.experiments import experiment, virtual_service
 from support.plans import planned, text_of
-from support.policies import policy
+from support.policies import policy, rules
+from support.scripted import gateway, get, upstream
 
 import chaos
+from chaos.gateway.process.metrics import prometheus_text
+from chaos.protocol.digest import BY_HAND
+from chaos.runner.ctl.setting import settings
 
 WEB = text_of(experiment(), virtual_service(abort=50))
 CUT = policy("{reset: {}}", name="cut", percentage=30, more="when: {after: 5s, for: 10s}\nmaxActive: 4")
@@ -18,8 +23,8 @@ SAID = "30 % of the requests have their connection reset"
 
 
 def test_an_explanation_names_the_policies_about_a_request_where_they_act():
-    rules = chaos.Rules.parse("---\n".join([WEB, CUT, ELSEWHERE, FLAKY]))
-    found = chaos.explain(rules, "GET http://web/x")
+    asked = chaos.Rules.parse("---\n".join([WEB, CUT, ELSEWHERE, FLAKY]))
+    found = chaos.explain(asked, "GET http://web/x")
     lines = str(found).splitlines()
     cut = next(at for at, line in enumerate(lines) if line.startswith("policy    cut"))
     assert lines[cut].startswith(f"policy    cut: {SAID}, from 5s on, for 10s, at most 4 at a time  rules.yaml:")
@@ -34,7 +39,7 @@ def test_an_explanation_names_the_policies_about_a_request_where_they_act():
         ("cut", 0.3, "downstream"),
         ("flaky", 0.05, "upstream"),
     ]
-    assert [each.name for each in chaos.explain(rules, "GET http://web/a").policies] == ["cut", "elsewhere", "flaky"]
+    assert [each.name for each in chaos.explain(asked, "GET http://web/a").policies] == ["cut", "elsewhere", "flaky"]
 
 
 def test_a_plan_lists_the_policies_of_each_phase_with_their_tasks():
@@ -50,3 +55,26 @@ def test_a_plan_lists_the_policies_of_each_phase_with_their_tasks():
     told = [(each["phase"], each["name"], each["on"]) for each in forecast.to_dict()["policies"]]
     assert told == [("calm", "flaky", False), ("storm", "cut", True), ("storm", "flaky", True)]
     assert plan.plan_record("run").policies == forecast.policies
+
+
+async def test_a_gateway_lists_policies_among_its_faults_and_they_are_set_by_hand():
+    route = mesh.virtual_service("- route: [{destination: {host: web}}]")
+    tea = policy("{status: {code: 418}}", name="tea", percentage=0)
+    async with upstream() as web, gateway(rules(route, tea, port=web.port)) as proxy:
+        worker = proxy.worker
+        (listed,) = (each for each in worker.faults_in_force()["rules"] if each["key"] == "policy/tea")
+        assert listed["name"] == "policy/tea" and listed["hosts"] == ["web.default.svc.cluster.local"]
+        assert listed["levels"] == listed["configured"] == {"percentage": 0}
+        worker.set_levels({"policy/tea": {"percentage": 100}})
+        assert worker.by_hand() == ["policy/tea.percentage=100"]
+        assert (await proxy.ask(get())).status == 418
+        assert list(worker.counters()["policies"]) == [BY_HAND]
+        text = prometheus_text(worker.counters()).decode()
+        named = f'phase="{BY_HAND}",policy="tea"'
+        assert f'chaos_policy_requests_total{{outcome="met",{named}}} 1.0' in text
+        assert f'chaos_policy_requests_total{{outcome="spared",{named}}} 0.0' in text
+        (found,) = settings(["policy/tea.percentage=5%"], worker.faults_in_force())
+        assert (found.rule["key"], found.level) == ("policy/tea", 5)
+        worker.enter("next")
+        assert worker.by_hand() == []
+        assert (await proxy.ask(get())).status == 200

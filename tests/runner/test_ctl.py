@@ -61,7 +61,10 @@ def test_what_is_unknown_is_said_with_what_was_probably_meant(
             ("web.abort=ten", "abort must be a percentage from 0 to 100"),
             ("web.abort=101", "abort must be a percentage from 0 to 100"),
             ("web.fixedDelay=5", "fixedDelay must be a duration from 1ms to 24h, like 250ms"),
-            ("web", "write it like webserver.abort=10 (percent) or webserver.fixedDelay=250ms"),
+            (
+                "web",
+                "write it like webserver.abort=10 (percent), webserver.fixedDelay=250ms or policy/NAME.percentage=10",
+            ),
         ):
             assert call(["ctl", "set", "web.abort=50", text]) == 2
             assert capsys.readouterr().err.startswith(f"{text}: {message}")

@@ -62,6 +62,18 @@ class _Counters(Collector):
                     family.add_metric((phase, rule, key), count)
             yield family
         yield self._upstream_times()
+        yield self._policies()
+
+    def _policies(self) -> Metric:
+        """Return what became of the requests that policies are about."""
+        text = "Requests (or attempts) that a policy was about: met its fault, were spared, or spared as it was full"
+        family = CounterMetricFamily("chaos_policy_requests", text, labels=("policy", "phase", "outcome"))
+        for phase, policies in self._counters.get("policies", {}).items():
+            for name, counts in policies.items():
+                met, full = counts["met"], counts["full"]
+                for outcome, count in (("met", met), ("spared", counts["targeted"] - met - full), ("full", full)):
+                    family.add_metric((name, phase, outcome), count)
+        return family
 
     def _upstream_times(self) -> Metric:
         """Return the histogram of the times that upstream took."""

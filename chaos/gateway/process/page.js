@@ -38,7 +38,7 @@ class Card {
   constructor(rule) {
     this.key = rule.key;
     this.element = made("article");
-    this.element.setAttribute("aria-label", `Rule ${rule.name}`);
+    this.element.setAttribute("aria-label", "percentage" in rule.configured ? rule.name : `Rule ${rule.name}`);
     this.element.append(made("h2", rule.name), made("p", rule.hosts.join(", "), "quiet"));
     if (rule.where) this.element.append(made("p", rule.where, "quiet"));
     this.fields = new Map();
@@ -57,7 +57,7 @@ class Card {
       const box = made("label", label(name)), input = made("input");
       Object.assign(input, {name, value: rule.levels[name], inputMode: name === "fixedDelay" ? "text" : "decimal"});
       input.autocomplete = "off";
-      box.append(input, made("span", `by the rules ${level(name, own)}`, "own"));
+      box.append(input, made("span", `by the ${name === "percentage" ? "policy" : "rules"} ${level(name, own)}`, "own"));
       form.append(box);
       this.fields.set(name, {box, input, now: String(rule.levels[name])});
     }
@@ -102,6 +102,9 @@ class Card {
     }
     if (this.own) this.own.disabled = ![...this.fields.values()].some(({box}) => box.classList.contains("changed"));
     const told = [["requests", count(counts.requests)], ["per second", rate === null ? "–" : count(rate)]];
+    if ("percentage" in rule.configured) {
+      told.push(["met its fault", count(counts.met.policy ?? 0) + (counts.requests ? ` (${((100 * counts.met.policy) / counts.requests).toFixed(1)} %)` : "")]);
+    }
     for (const [kind, word] of Object.entries(HAPPENED)) {
       if (!(kind in rule.configured) && !counts.met[kind]) continue;
       const share = counts.requests ? ` (${((100 * counts.met[kind]) / counts.requests).toFixed(1)} %)` : "";
@@ -131,6 +134,14 @@ function totals(counters) {
       }
       for (const [status, n] of Object.entries(counts.statuses)) into.statuses[status] = (into.statuses[status] ?? 0) + n;
       found.set(key, into);
+    }
+  }
+  for (const policies of Object.values(counters.policies ?? {})) {
+    for (const [name, counts] of Object.entries(policies)) {
+      const into = found.get(`policy/${name}`) ?? {requests: 0, met: {delay: 0, abort: 0, policy: 0}, statuses: {}};
+      into.requests += counts.targeted;
+      into.met.policy += counts.met;
+      found.set(`policy/${name}`, into);
     }
   }
   return found;

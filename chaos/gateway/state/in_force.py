@@ -10,9 +10,12 @@ from typing import Protocol
 
 from chaos.faults import FaultKind, RuleFault
 from chaos.mesh.decision import Decision, Draws, Request, Rule
+from chaos.mesh.names import full_name
+from chaos.policies.compiled import Policy, policies_of
 from chaos.protocol.counters import FaultsInForce, PhaseSettings, RuleFaults, RuleInForce
 from chaos.protocol.digest import BY_HAND
-from chaos.protocol.fault_levels import Levels, at_levels, levels_of, show_level, write_levels
+from chaos.protocol.fault_levels import PERCENTAGE, Levels, at_levels, levels_of, show_level, write_levels
+from chaos.units import Percent
 
 
 class RuleSet(Protocol):
@@ -78,13 +81,20 @@ class InForce(ABC):
 
     def set_levels(self, levels: Mapping[str, Levels]) -> None:
         """Let the faults of rules, by key, have these levels in place of their own; {} gives all their own back."""
-        written = {key: levels_of(self.rules.faults(key)) for key in levels}
+        written = {key: self.own_levels(key) for key in levels}
         self.levels = {
             key: differing
             for key, own in written.items()
             if (differing := {name: level for name, level in levels[key].items() if own.get(name, level) != level})
         }
         self.apply()
+
+    def own_levels(self, key: str) -> dict[str, float]:
+        """Return the levels that a rule, or a policy, has by itself; none for an unknown key."""
+        policy = next((each for each in policies_of(self.rules) if each.key == key), None)
+        if policy is not None:
+            return {PERCENTAGE: policy.percent.per_million / 10000}
+        return levels_of(self.rules.faults(key))
 
     @property
     def counted_under(self) -> str:
@@ -98,7 +108,13 @@ class InForce(ABC):
 
     def changed_faults(self) -> dict[str, tuple[RuleFault, ...]]:
         """Return the faults of the rules whose levels were set by hand, by key."""
-        return {key: at_levels(self.rules.faults(key), found) for key, found in self.levels.items()}
+        changed = {key: levels for key, levels in self.levels.items() if PERCENTAGE not in levels}
+        return {key: at_levels(self.rules.faults(key), levels) for key, levels in changed.items()}
+
+    def changed_policies(self) -> dict[str, Percent]:
+        """Return the shares of the policies that were set by hand, by name."""
+        policies = ((each, self.levels.get(each.key)) for each in policies_of(self.rules)) if self.levels else ()
+        return {each.name: Percent.of(levels[PERCENTAGE]) for each, levels in policies if levels}
 
     def by_hand(self) -> list[str]:
         """Return what is other than the phase and the rules have it, each as `chaos ctl` says it."""
@@ -115,10 +131,10 @@ class InForce(ABC):
         return {"name": self._entered, "faults": self._entered_with, "scale": {**self.scale}}
 
     def faults_in_force(self) -> FaultsInForce:
-        """Return the levels of every rule as `GET /faults` shows them."""
+        """Return the levels of every rule and policy as `GET /faults` shows them."""
         rules: list[RuleFaults] = []
-        for rule in self.rules_in_force():
-            own = levels_of(self.rules.faults(rule["key"]))
+        for rule in (*self.rules_in_force(), *map(_listed, policies_of(self.rules))):
+            own = self.own_levels(rule["key"])
             now = own | self.levels.get(rule["key"], {})
             rules.append({**rule, "levels": write_levels(now), "configured": write_levels(own)})
         return {"enabled": self.faults, "by_hand": self.by_hand(), "rules": rules}
@@ -129,3 +145,9 @@ class InForce(ABC):
             {"key": rule.key, "name": rule.name, "where": str(rule.location or ""), "hosts": list(hosts)}
             for rule, hosts in self.rules.listing()
         ]
+
+
+def _listed(policy: Policy) -> RuleInForce:
+    """Return a policy as rules are listed; its name is its key, so that it is no rule's."""
+    hosts = list(dict.fromkeys(full_name(target.host, policy.namespace) for target in policy.spec.targets))
+    return {"key": policy.key, "name": policy.key, "where": str(policy.location), "hosts": hosts}

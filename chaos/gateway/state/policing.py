@@ -5,14 +5,18 @@ phase, as a rule's are."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from chaos.mesh.decision import Draws, Request
 from chaos.policies.choosers import Chooser
 from chaos.policies.compiled import NO_POLICIES, Policies, Policy
 from chaos.policies.fault import Happening
 from chaos.protocol.counters import PolicyCounters
+from chaos.units import Percent
+
+NOTHING: Mapping[str, Percent] = MappingProxyType({})
 
 
 class PolicyLedger:
@@ -52,6 +56,7 @@ class Policing:
         self._phase = self._counted_under = ""
         self._began = now()
         self._choosers: dict[str, Chooser | None] = {}  # of the phase, by the policy's name
+        self._percents: Mapping[str, Percent] = {}  # set by hand, by the policy's name
         self._active: dict[str, int] = {}
         self._ledgers: dict[str, dict[str, PolicyLedger]] = {}
 
@@ -73,9 +78,12 @@ class Policing:
                     new.counts = old.counts
                     phase[policy.name] = new
 
-    def enter(self, phase: str, *, counted_under: str, on: bool, anew: bool) -> None:
+    def enter(
+        self, phase: str, *, counted_under: str, on: bool, anew: bool, by_hand: Mapping[str, Percent] = NOTHING
+    ) -> None:
         """Have the policies of this phase in force, and count under a name that may be another; `anew`: the phase
-        begins now. Without `on` no fault happens."""
+        begins now. Without `on` no fault happens; `by_hand` has other shares for some policies, by name."""
+        self._percents = by_hand
         self._on, self._phase, self._counted_under = on, phase, counted_under
         if anew:
             self._began = self._now()
@@ -105,7 +113,8 @@ class Policing:
             return draws.apart(f"policy {policy.name} {again}{purpose}")
 
         chooser = self._chooser(policy)
-        meets = policy.drawn(dice) and (chooser is None or chooser.meets(seconds - policy.when.after, dice))
+        drawn = policy.drawn(dice, self._percents.get(policy.name))
+        meets = drawn and (chooser is None or chooser.meets(seconds - policy.when.after, dice))
         if meets and policy.spec.max_active is not None and self._active.get(policy.name, 0) >= policy.spec.max_active:
             ledger.counts["full"] += 1
             meets = False

@@ -126,7 +126,8 @@ class WorkerState(InForce):
         self.decide = (self.rules.with_faults(changed) if changed else self.rules).decide
         self.phase = self._counts_of(self.counted_under)
         anew = self._entered != self._policed
-        self.policing.enter(self._entered, counted_under=self.counted_under, on=self.faults, anew=anew)
+        by_hand = self.changed_policies()
+        self.policing.enter(self._entered, counted_under=self.counted_under, on=self.faults, anew=anew, by_hand=by_hand)
         self._policed = self._entered
         scale, keyed = self.scale_in_force(), self._keyed
         keyed.forget()

@@ -44,7 +44,9 @@ def _settings(text: str, faults: FaultsInForce) -> list[Setting]:
     target, equals, value = text.partition("=")
     host, dot, name = target.rpartition(".")
     if not equals or not dot or not host:
-        raise ValueError("write it like webserver.abort=10 (percent) or webserver.fixedDelay=250ms")
+        raise ValueError(
+            "write it like webserver.abort=10 (percent), webserver.fixedDelay=250ms or policy/NAME.percentage=10"
+        )
     if name not in NAMES:
         raise ValueError(unknown("fault", name, NAMES))
     level = read_level(name, value if name == FIXED_DELAY else _number(value))

@@ -10,22 +10,25 @@ from typing import Any, cast
 from chaos.errors import EnvironmentFailed
 from chaos.faults import FaultKind, count_of
 from chaos.formatting import plain, plain_count, plain_share, plural
-from chaos.protocol.counters import FaultsInForce, GatewayCounters, RuleCounters, RuleFaults
-from chaos.protocol.fault_levels import FIXED_DELAY, read_levels, show_level
+from chaos.protocol.counters import FaultsInForce, GatewayCounters, PolicyCounters, RuleCounters, RuleFaults
+from chaos.protocol.fault_levels import FIXED_DELAY, PERCENTAGE, read_levels, show_level
 from chaos.runner.processes.admin import Admin
 from chaos.statuses import shown
 
+POLICY = "policy"
 MOST_HOSTS = 4  # that a line names
 
 
 @dataclass(frozen=True, slots=True)
 class RuleStatus:
-    """One rule. `met` counts its requests by the kind of fault that they met, `statuses` by what clients got."""
+    """One rule, or one policy, whose requests have no statuses here. `met` counts the requests by the kind of fault
+    that they met, those of a policy as `policy`; `statuses` by what clients got."""
 
     faults: RuleFaults
     requests: int
     met: dict[str, int]
     statuses: dict[str, int]
+    policy: bool = False
 
     @property
     def name(self) -> str:
@@ -37,12 +40,13 @@ class RuleStatus:
     def levels(self) -> list[str]:
         """Return each fault as it is now: `abort 10 % (the rules say 50 %)`."""
         now, own = read_levels(self.faults["levels"]), read_levels(self.faults["configured"])
-        kinds = [kind.value for kind in FaultKind if kind in now]
+        kinds = [kind for kind in (*(each.value for each in FaultKind), PERCENTAGE) if kind in now]
+        whose = "policy says" if self.policy else "rules say"
         delay = f" of {show_level(FIXED_DELAY, now[FIXED_DELAY])}" if FIXED_DELAY in now else ""
         texts = {kind: f"{kind} {show_level(kind, now[kind])}{delay if kind == 'delay' else ''}" for kind in kinds}
         for name in (name for name in now if now[name] != own[name]):
             kind = FaultKind.DELAY.value if name == FIXED_DELAY else name
-            texts[kind] += f" (the rules say {show_level(name, own[name])})"
+            texts[kind] += f" (the {whose} {show_level(name, own[name])})"
         return list(texts.values())
 
     @property
@@ -52,15 +56,17 @@ class RuleStatus:
 
     def counts(self) -> list[str]:
         """Return what its requests met: `617 aborted (50.1 %)`."""
+        if self.policy:
+            return [f"{plain_count(self.met[POLICY])} met its fault ({plain_share(self.share(POLICY))})"]
         return [
             f"{plain_count(self.met[kind])} {kind.happened} ({plain_share(self.share(kind))})"
             for kind in FaultKind
             if kind in self.faults["configured"] or self.met[kind]
         ]
 
-    def share(self, kind: FaultKind) -> float | None:
+    def share(self, kind: str) -> float | None:
         """Return the fraction of its requests that met a kind of fault, None without requests."""
-        return self.met[kind] / self.requests if self.requests else None
+        return self.met.get(kind, 0) / self.requests if self.requests else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +129,16 @@ def read_status(admin: Admin) -> Status:
     for rules in counters["phases"].values():
         for key, counts in rules.items():
             totals.setdefault(key, []).append(counts)
-    rules_now = tuple(_rule(rule, totals.get(rule["key"], [])) for rule in faults["rules"])
+    met: dict[str, list[PolicyCounters]] = {}
+    for policies in counters.get("policies", {}).values():
+        for name, counted in policies.items():
+            met.setdefault(f"{POLICY}/{name}", []).append(counted)
+    rules_now = tuple(
+        _policy(rule, met.get(rule["key"], []))
+        if PERCENTAGE in rule["configured"]
+        else _rule(rule, totals.get(rule["key"], []))
+        for rule in faults["rules"]
+    )
     return Status(admin.url, faults, counters, rules_now)
 
 
@@ -132,6 +147,11 @@ def _rule(faults: RuleFaults, counts: list[RuleCounters]) -> RuleStatus:
     return RuleStatus(
         faults, sum(each["requests"] for each in counts), met, _added(each["statuses"] for each in counts)
     )
+
+
+def _policy(faults: RuleFaults, counts: list[PolicyCounters]) -> RuleStatus:
+    met = {POLICY: sum(each["met"] for each in counts)}
+    return RuleStatus(faults, sum(each["targeted"] for each in counts), met, {}, policy=True)
 
 
 def _added(tallies: Iterable[dict[str, int]]) -> dict[str, int]:

@@ -84,10 +84,10 @@ def _table(look: Look) -> Any:
     for rule in look.status.rules:
         table.add_row(
             Text(printable(rule.name)),
-            Text("\n".join(rule.levels())),
+            Text("\n".join([*rule.levels(), *(rule.counts() if rule.policy else ())])),
             plain_count(rule.requests),
             look.rate(rule),
-            *(plain_share(rule.share(kind)) for kind in FaultKind),
+            *("" if rule.policy else plain_share(rule.share(kind)) for kind in FaultKind),
         )
     faults = look.status.faults
     by_hand = f"   by hand: {', '.join(faults['by_hand'])}" if faults["by_hand"] else ""

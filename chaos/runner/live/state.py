@@ -25,7 +25,7 @@ from chaos.protocol.live_state import (
     LiveState,
     Stage,
 )
-from chaos.protocol.plan_record import RuleEffect
+from chaos.protocol.plan_record import PolicyEffect, RuleEffect
 from chaos.runner.live.history import History
 
 MOST_CLAIMS = 200
@@ -192,6 +192,22 @@ class Document:
             ]
             if faults:
                 yield LiveRule(key=key, name=name, faults=faults)
+        yield from self._policies(phase)
+
+    def _policies(self, phase: str) -> Iterator[LiveRule]:
+        """Yield the policies like rules, each with its three ledgers; what users saw is that of its claim."""
+        effects: tuple[PolicyEffect, ...] = self._plan.policies if self._plan is not None else ()
+        seen = {each.rule: _observed(each) for each in self._findings if each.phase in ("", phase)}
+        for key in dict.fromkeys(each["key"] for each in effects):
+            mine = [each for each in effects if each["key"] == key]
+            now = next((each["share"] for each in mine if each["phase"] == phase and each["on"]), 0.0)
+            fault = LiveFault(
+                kind=mine[0]["kind"],
+                configured=words.exact(now, "share"),
+                drawn=_met(self._counters, mine[0]["name"]),
+                observed=seen.get(key, ""),
+            )
+            yield LiveRule(key=key, name=key, faults=[fault])
 
 
 class Trail:
@@ -250,6 +266,14 @@ def _drawn(counters: GatewayCounters | None) -> dict[str, Counter[str]]:
             row["requests"] += counts["requests"]
             row.update({kind: count_of(kind, counts["faults"]) for kind in NAMES})
     return found
+
+
+def _met(counters: GatewayCounters | None, name: str) -> str:
+    """Return how many of a policy's requests met its fault, over all phases but the warm-up."""
+    phases = counters.get("policies", {}) if counters is not None else {}
+    counted = [each[name] for phase, each in phases.items() if name in each and phase != WARM_UP]
+    row = {"requests": sum(each["targeted"] for each in counted), "met": sum(each["met"] for each in counted)}
+    return _share(row, "met")
 
 
 def _share(row: Any, kind: str) -> str:
