@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
+from collections.abc import Callable
 
 import aiohttp
 import pytest
@@ -65,6 +66,26 @@ async def test_a_response_takes_as_long_as_its_body_is(method: str, said: bytes,
             answer = await reading
             assert (answer.body, answer.first("x-chaos-policy")) == (body, "p")
             assert clock.seconds - began == pytest.approx(len(body) / 1000)
+
+
+class LateClock(Clock):
+    """A loop that is busy: each timer fires 10 ms late."""
+
+    def after(self, delay: float, callback: Callable[..., object], *args: object) -> asyncio.TimerHandle:
+        return super().after(delay + 0.01, callback, *args)
+
+
+async def test_timers_that_are_late_do_not_lower_the_rate():
+    clock = LateClock()
+    written = policy("{bandwidth: {rate: 1000}}")
+    async with upstream(always(LONG)) as web, gateway(rules(ROUTE, written, port=web.port), clock=clock) as proxy:
+        client, began = await proxy.open(), clock.seconds
+        reading = asyncio.create_task(client.ask(get()))
+        while not reading.done():
+            await asyncio.sleep(0)
+            if clock.pending:
+                clock.advance(clock.pending[0].when() - clock.seconds)
+        assert (await reading).body == BODY and clock.seconds - began == pytest.approx(0.21)
 
 
 async def test_aiohttp_and_curl_get_it_at_the_rate():

@@ -51,6 +51,7 @@ class Shaped:
         self._last: Callable[[], None] | None = None  # what the exchange wants done after its last byte
         self._held = 0  # bytes that wait
         self._paused: asyncio.TimerHandle | None = None
+        self._due: float | None = None  # when the last pause was to end; None if something else was waited for since
         self._wants_hold = self._holds_upload = False
         self.begun = False  # a byte of the final response is on its way
         self._told_full = self._at_work = self.over = False
@@ -175,6 +176,8 @@ class Shaped:
             else:
                 self._carry_out(step)
         self._at_work = False
+        if self._paused is None:
+            self._due = None
         self._settle()
 
     def _carry_out(self, step: Step) -> None:
@@ -182,9 +185,15 @@ class Shaped:
             self.begun = not self._passing.in_head
             self.connection.write(step)
         elif isinstance(step, Pause):
-            self._paused = self.worker.after(step.seconds, self._go_on)
+            self._pause(step.seconds)
         else:
             self.end(step)
+
+    def _pause(self, seconds: float) -> None:
+        """Wait. A timer that was late makes the next pause shorter, unless there was something else to wait for."""
+        now = self.worker.now()
+        self._due = (now if self._due is None else max(self._due, now - CATCH_UP)) + seconds
+        self._paused = self.worker.after(max(0.0, self._due - now), self._go_on)
 
     def _go_on(self) -> None:
         self._paused = None
@@ -233,6 +242,7 @@ class Shaped:
         self._exchange.response_over()
 
 
+CATCH_UP = 0.05  # seconds by which a pause may be shorter
 LONGEST = 86400.0  # seconds that a silence may last: the client gives up before
 
 

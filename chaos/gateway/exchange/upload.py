@@ -1,5 +1,5 @@
 """The body of a request that is taken at a rate: what has arrived waits for its time, in pieces, and is then as if it
-had arrived only now. No more than one read waits: the client is not read meanwhile."""
+had arrived only now. No more than two reads wait: the client is read again when the last piece begins to wait."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Upload:
         self._pieces: deque[bytes] = deque()
         self._due = 0.0  # when the first of them is
         self._timer: asyncio.TimerHandle | None = None
-        self._ended = self._over = False
+        self._ended = self._over = self._held = False
 
     @property
     def waits(self) -> bool:
@@ -45,8 +45,8 @@ class Upload:
         self._pieces += (data[start : start + self._piece] for start in range(0, len(data), self._piece))
         if self._timer is None:
             self._due = max(self._due, self._worker.now())
-            self._exchange.hold_upload(True)
             self._wait()
+        self._hold()
 
     def end(self) -> None:
         """Note that what waits is all."""
@@ -59,7 +59,7 @@ class Upload:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-            self._exchange.hold_upload(False)
+            self._hold()
 
     def _wait(self) -> None:
         self._due += len(self._pieces[0]) / self._rate
@@ -70,6 +70,11 @@ class Upload:
         piece = self._pieces.popleft()
         if self._pieces:
             self._wait()
-        else:
-            self._exchange.hold_upload(False)
+        self._hold()
         self._exchange.uploaded(piece, last=self._ended and not self._pieces)
+
+    def _hold(self) -> None:
+        hold = len(self._pieces) > 1
+        if hold is not self._held:
+            self._held = hold
+            self._exchange.hold_upload(hold)
