@@ -14,9 +14,8 @@ from chaos.errors import ExitCode
 
 
 @pytest.mark.slow
-@pytest.mark.representative
 def test_a_run_and_the_judge_read_what_our_gateway_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Weights are drawn, and retries counted, as the log of another process says; its faults are judged again."""
+    """Weights are judged by the log that the other process writes meanwhile; then its faults are, again."""
     log = tmp_path / "access.log"
     log.touch()
     fault = {"abort": {"percentage": {"value": 30}, "httpStatus": 503}}
@@ -33,7 +32,7 @@ def test_a_run_and_the_judge_read_what_our_gateway_wrote(tmp_path: Path, capsys:
         try:
             assert gateway.stdout is not None
             url = [gateway.stdout.readline().split()[2] for _ in range(2)][1]
-            case = experiment(services=services, load=load, verify={"tolerance": 5}, seed=3)
+            case = experiment(services=services, load=load, verify={"tolerance": 10}, seed=3)
             result = run(write(tmp_path, case, rule), tmp_path, gateway=url, access_log=log)
         finally:
             gateway.terminate()
@@ -42,7 +41,7 @@ def test_a_run_and_the_judge_read_what_our_gateway_wrote(tmp_path: Path, capsys:
     assert result.exit_code is ExitCode.VERIFIED, result.findings
     assert {found[title].verdict.value for title in ("to web", "to other")} == {"verified"}
     assert found["to web"].drawn is not None
-    command = ["judge", str(log), "--claim", "abort 503 30% ± 5", "--no-report"]
+    command = ["judge", str(log), "--claim", "abort 503 30% ± 10", "--no-report"]
     assert call(command) == 0, capsys.readouterr()
     count = len(log.read_text().splitlines())
     assert re.sub(r"(?<=\d) (?=\d)", "", capsys.readouterr().out).count(str(count))
