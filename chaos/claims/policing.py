@@ -88,7 +88,9 @@ def unexplained(
         if outcome.phase == phase and may_be_policies(ending, outcome):
             lost += count
             own += count if mine(outcome) else 0
-    told = sum(counts["met"] for each in ending if (counts := ledger.policy(phase, each.name)) is not None)
+    told = sum(
+        counts["met"] - counts["preceded"] for each in ending if (counts := ledger.policy(phase, each.name)) is not None
+    )
     return max(0, min(own, lost - told))
 
 

@@ -216,6 +216,7 @@ class PolicyShape(Shape):
     full: Count = 0
     left: Count = 0
     left_met: Count = 0
+    preceded: Count = 0
 
 
 class CountersShape(Shape):

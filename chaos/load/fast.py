@@ -18,6 +18,7 @@ from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST
 from chaos.load.calls import calls_of
 from chaos.load.checks import MOST_BODY, check_of
 from chaos.load.fed import rows_of
+from chaos.load.likeness import Likeness
 from chaos.load.recorder import Cohort, Outcome
 from chaos.load.secure import SecureClients
 from chaos.load.shared import Shared
@@ -76,6 +77,7 @@ def fast_user(shared: Shared) -> type[FastHttpUser]:
     calls = calls_of(shared)
     closing = {} if plan.keep_alive else {"connection": "close"}
     checks: list[Any] = [check_of(each.expect) for each in plan.tasks]
+    alike = [Likeness() if each.compared else None for each in plan.tasks]
     longest = max(each.timeout for each in plan.tasks)
 
     class FastUser(FastHttpUser):
@@ -147,6 +149,10 @@ def fast_user(shared: Shared) -> type[FastHttpUser]:
                 tags = of_headers(headers)
                 if not plan.tags:
                     tags = from_outside(tags, headers, response.content, bodiless(wanted.method, status))
+                likeness = alike[index]
+                if likeness is not None:
+                    whole = response.content or b""
+                    tags = likeness.told(tags, status, whole, len(whole))
                 check = "" if checks[index] is None else checks[index](status, (response.content or b"")[:MOST_BODY])
                 outcome = recorder.tagged(index, status, tags, began_in=phase, cohort=cohort, check=check)
             else:

@@ -19,6 +19,7 @@ from chaos.load.calls import calls_of
 from chaos.load.checks import MOST_BODY, Check, check_of
 from chaos.load.connection import FIRST, Address, Connection, Failed, resolve
 from chaos.load.fed import Rows, rows_of
+from chaos.load.likeness import Likeness
 from chaos.load.recorder import Cohort, Outcome
 from chaos.load.sequence import Sequence
 from chaos.load.shared import Shared
@@ -32,7 +33,8 @@ REFUSED = 0.1  # seconds a user waits after a refused connection, which else it 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A task's request as bytes, without its id, which goes between `before` and `after`. `to` is the index of the
-    address; `check` what is expected of its responses. Of a task that is `fed`, each row has a form of its own."""
+    address; `check` what is expected of its responses, `likeness` what they usually are. Of a task that is
+    `fed`, each row has a form of its own."""
 
     before: bytes
     after: bytes
@@ -40,6 +42,7 @@ class Prepared:
     timeout: float
     to: int
     check: Check | None = None
+    likeness: Likeness | None = None
     fed: Rows[Prepared] | None = None
 
 
@@ -64,6 +67,7 @@ def prepare(wanted: Task, to: int, keep_alive: bool = True) -> Prepared:
         timeout=wanted.timeout,
         to=to,
         check=check_of(wanted.expect),
+        likeness=Likeness() if wanted.compared else None,
     )
 
 
@@ -153,7 +157,8 @@ def lean_user(shared: Shared) -> type[User]:
                 octets = form.before + request.encode() + tracer.line(request) + form.after
             error = reason = ""  # only these: keeping the exception would tie it and this frame into a cycle
             sent = perf_counter()
-            if form.check is not None and form.check.reads_body:
+            likeness = form.likeness
+            if likeness is not None or (form.check is not None and form.check.reads_body):
                 connection.first = MOST_BODY
             try:
                 status, tail, body = connection.exchange(octets, form.bodiless, sent, form.timeout)
@@ -167,16 +172,18 @@ def lean_user(shared: Shared) -> type[User]:
                 raise
             else:
                 connection.used = answered = perf_counter()
-                if plan.tags and phase is recorder.phase and form.check is None:
+                if plan.tags and phase is recorder.phase and form.check is None and likeness is None:
                     outcome = recorder.outcome(index, status, tail, cohort)
                 else:
                     tags = of_head(tail)
                     if not plan.tags:
                         nothing = form.bodiless or bodiless("", status)
                         tags = from_outside(tags, headers_of(connection.head), body, nothing)
+                    if likeness is not None:
+                        tags = likeness.told(tags, status, body, connection.size)
                     check = "" if form.check is None else form.check(status, body)
                     outcome = recorder.tagged(index, status, tags, began_in=phase, cohort=cohort, check=check)
-            if form.check is not None:
+            if form.check is not None or likeness is not None:
                 connection.first = FIRST
             size = 0 if error else connection.size
             known = (outcome, number, index, request, octets, body, reason, sent, answered, due, size, error)

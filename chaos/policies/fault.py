@@ -107,6 +107,21 @@ class Fault(Message):
         return f"were {self.happened}"
 
     @property
+    def shortest(self) -> float:
+        """The seconds that a request which meets it takes at least; 0.0 where time does not tell."""
+        return 0.0
+
+    @property
+    def slows(self) -> bool:
+        """Whether the requests that meet it take longer than others, by a time that depends on their bodies."""
+        return False
+
+    @property
+    def changes(self) -> bool:
+        """Whether it changes the bodies of responses, so that clients have to compare them."""
+        return False
+
+    @property
     def ends(self) -> bool:
         """Whether a request that meets it in front of the rules is not forwarded."""
         return False
@@ -135,6 +150,20 @@ class Fault(Message):
         return None
 
 
+ALIKE, UNSURE = "=", "?"
+MARKS = ALIKE + UNSURE
+"""What a client adds to the tag of a response whose body should be another than usual: it is not, or nobody can tell,
+because those without a fault are not alike either, or because none has come."""
+
+
+def is_changed(tag: str, name: str) -> bool | None:
+    """Return whether a response that a policy is to change has another body than those that it spares; None if nobody
+    can tell."""
+    if not is_tagged(tag, name):
+        return False
+    return None if tag.endswith(UNSURE) else not tag.endswith(ALIKE)
+
+
 def is_tagged(tag: str, name: str) -> bool:
     """Return whether `x-chaos-policy` names a policy; several are apart by commas."""
-    return name == tag or name in tag.split(",")
+    return name == tag or name in tag.rstrip(MARKS).split(",")

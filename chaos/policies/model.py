@@ -41,7 +41,7 @@ class When(Message):
     phase: str = ""
     """Name of a phase of the experiment; empty for all of them."""
     after: Seconds = 0.0
-    """How long after the phase has begun."""
+    """How long after the phase has begun, which it does with its first request."""
     for_: Span | None = None
     """For how long; by default to the end of the phase."""
 

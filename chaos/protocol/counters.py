@@ -61,13 +61,15 @@ class LogInfo(TypedDict):
 class PolicyCounters(TypedDict):
     """What the gateway counted of one policy in one phase, while it was in force: of `targeted` requests (or attempts)
     `met` its fault; `full` were spared because as many as allowed were under it already. Of clients that left before
-    they could see anything, `left_met` were to meet it, of `left` in all."""
+    they could see anything, `left_met` were to meet it, of `left` in all. Of
+    `preceded` another policy has answered or ended the request first."""
 
     targeted: int
     met: int
     full: int
     left: int
     left_met: int
+    preceded: int
 
 
 class GatewayCounters(TypedDict):

@@ -27,7 +27,8 @@ class Task:
     there is one; a `direct` task goes to the URL's own address.
     `timeout` is in seconds, for the whole exchange. `expect` may have `status` (a list of numbers and `2xx`), `body`
     (a text, or `/regex/`) and `json`: what is checked of each response. `fed` are the parts that a row of the plan's
-    feeder fills. A task with `call` is a gRPC call, of which the body is the message as JSON."""
+    feeder fills. A task with `call` is a gRPC call, of which the body is the message as JSON. Of one that is `compared`
+    a policy changes bodies, so that the load looks whether they are as usual."""
 
     name: str
     method: str
@@ -40,6 +41,7 @@ class Task:
     expect: Mapping[str, Any] | None = None
     fed: Fed | None = None
     call: Call | None = None
+    compared: bool = False
 
     @classmethod
     def of(cls, value: Mapping[str, Any]) -> Task:

@@ -106,6 +106,7 @@ async def test_a_client_that_leaves_while_it_waits_is_counted_so():
             "full": 0,
             "left": 1,
             "left_met": 1,
+            "preceded": 0,
         }
 
 

@@ -222,7 +222,7 @@ async def test_a_client_that_gives_up_has_seen_the_stall(fault: str):
             await client.reader.readuntil(b"\r\n\r\n")
             client.close()
             await until(lambda: not proxy.worker.connections)
-        assert counted(proxy) == {"targeted": 2, "met": 2, "full": 0, "left": 0, "left_met": 0}
+        assert counted(proxy) == {"targeted": 2, "met": 2, "full": 0, "left": 0, "left_met": 0, "preceded": 0}
         (host,) = proxy.pools()["web.default.svc.cluster.local:80"].hosts
         assert host.active == 0
 

@@ -26,7 +26,7 @@ async def test_a_status_is_answered_in_place_of_the_rules():
         posted = await proxy.ask(post(b"body"))
         assert posted.status == 429 and web.heads == []
         counted = proxy.worker.counters()
-    assert counted["policies"][""]["p"] == {"targeted": 4, "met": 4, "full": 0, "left": 0, "left_met": 0}
+    assert counted["policies"][""]["p"] == {"targeted": 4, "met": 4, "full": 0, "left": 0, "left_met": 0, "preceded": 0}
     assert counted["unmatched"] == 0 and counted["phases"][""] == {}
 
 

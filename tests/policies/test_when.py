@@ -38,7 +38,7 @@ async def test_it_is_in_force_after_and_for_as_long_as_it_says():
             seen.append(await status(proxy))
             clock.advance(5)
         assert seen == [200, 418, 418, 200]
-        assert counts(proxy)[""]["p"] == {"targeted": 2, "met": 2, "full": 0, "left": 0, "left_met": 0}
+        assert counts(proxy)[""]["p"] == {"targeted": 2, "met": 2, "full": 0, "left": 0, "left_met": 0, "preceded": 0}
         await proxy.control.enter_phase("next", True, {})  # time begins anew
         assert await status(proxy) == 200
         clock.advance(5)
@@ -69,6 +69,7 @@ async def test_a_level_set_by_hand_leaves_it_in_force():
     written = policy("{status: {code: 418}}", more="when: {phase: storm, after: 5s}")
     async with upstream() as web, gateway(rules(FAULTED, written, port=web.port), clock=clock) as proxy:
         await proxy.control.enter_phase("storm", True, {})
+        assert await status(proxy) == 200  # the first request, with which the phase begins
         clock.advance(4)
         proxy.worker.set_levels({RULE: {"abort": 100.0}})
         assert await status(proxy) == 500
@@ -88,7 +89,7 @@ async def test_rules_that_are_read_again_keep_counts_and_order():
         assert counts(proxy)[""]["p"]["met"] == 2
         proxy.worker.use(rules(ROUTE, policy("{sequence: {first: 1}}"), port=web.port))  # another order begins
         assert [await status(proxy), await status(proxy)] == [503, 200]
-        assert counts(proxy)[""]["p"] == {"targeted": 5, "met": 3, "full": 0, "left": 0, "left_met": 0}
+        assert counts(proxy)[""]["p"] == {"targeted": 5, "met": 3, "full": 0, "left": 0, "left_met": 0, "preceded": 0}
         proxy.worker.use(rules(ROUTE, port=web.port))
         assert await status(proxy) == 200 and counts(proxy)[""]["p"]["targeted"] == 5
 

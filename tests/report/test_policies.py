@@ -46,7 +46,7 @@ def effect(name: str, phase: str = "main", **more: object) -> PolicyEffect:
 def result() -> Result:
     read = Result.from_records(records(Scenario(requests=500, seconds=2)))
     assert read.counters is not None
-    counts = {"targeted": 1000, "met": 290, "full": 7, "left": 3, "left_met": 1}
+    counts = {"targeted": 1000, "met": 290, "full": 7, "left": 3, "left_met": 1, "preceded": 0}
     finding = Finding("policy/cut#policy", "policy", "reset", Verdict.VERIFIED, rule="policy/cut", phase="main")
     return replace(
         read,

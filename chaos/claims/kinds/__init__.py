@@ -13,7 +13,11 @@ from chaos.claims.kinds.destination import DestinationClaim
 from chaos.claims.kinds.failures import FailuresClaim
 from chaos.claims.kinds.lost import LostClaim
 from chaos.claims.kinds.mirror import MirrorClaim
+from chaos.claims.kinds.policy_quota import PolicyQuotaClaim
+from chaos.claims.kinds.policy_sequence import PolicySequenceClaim
 from chaos.claims.kinds.policy_share import PolicyShareClaim
+from chaos.claims.kinds.policy_slower import PolicySlowerClaim
+from chaos.claims.kinds.policy_wait import PolicyWaitClaim
 from chaos.claims.kinds.reply import DirectResponseClaim, NoRouteClaim, RedirectClaim
 from chaos.claims.kinds.retries import RetriesClaim
 from chaos.claims.kinds.route import RouteClaim
@@ -25,6 +29,10 @@ KINDS: tuple[type[Expectation], ...] = (
     DirectResponseClaim,
     NoRouteClaim,
     PolicyShareClaim,
+    PolicySequenceClaim,
+    PolicyQuotaClaim,
+    PolicyWaitClaim,
+    PolicySlowerClaim,
     RouteClaim,
     AbortClaim,
     DelayClaim,

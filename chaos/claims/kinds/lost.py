@@ -29,6 +29,9 @@ LIMIT = CERTAIN_TOLERANCE
 """As much as *never* and *always* leave open. One reset in a million, on a machine that is short of sockets, is no
 gateway's fault; one in a thousand is no accident."""
 
+RECENT = 2
+"""Stretches, of about a second each, whose requests the gateway may have told nothing of."""
+
 TIMEOUT = "timeout"
 """The error of a request that its own client gave up."""
 
@@ -83,7 +86,7 @@ class LostClaim(Expectation):
     def judge(self, evidence: Evidence) -> Finding:
         finding = replace(self.blank(evidence), sense="below", ledgers=("configured", "observed"))
         seen, claim, alpha = evidence.running.follow(evidence.observed), rarely(LIMIT), evidence.alpha
-        seen = Tally(seen.k + self.unexplained(evidence), seen.n)
+        seen = Tally(seen.k + self._beyond(evidence), seen.n)
         if not seen.n:
             return self._nothing_seen(finding, evidence.observed)
         verdict = claim.assess(seen.k, seen.n, alpha)
@@ -98,6 +101,13 @@ class LostClaim(Expectation):
             needed=claim.needed(seen.k, seen.n, alpha) if verdict is Verdict.INCONCLUSIVE else None,
         )
         return replace(finding, sentence=self._sentence(finding, seen, evidence.observed))
+
+    def _beyond(self, evidence: Evidence) -> int:
+        """Return how many more had no response than the gateway has ended by policies. Those of the last stretches are
+        left out: the two ledgers are of slightly different moments, and what has been falsified stays so."""
+        last = evidence.observed.stretches[-RECENT:]
+        ended = (n for stretch in last for each, n in stretch if may_be_policies(self.policies, each))
+        return max(0, self.unexplained(evidence) - sum(ended))
 
     def _nothing_seen(self, finding: Finding, observed: Observed) -> Finding:
         """Return what is to be said when every client gave up, or none has sent anything."""

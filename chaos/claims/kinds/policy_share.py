@@ -15,11 +15,13 @@ from chaos.claims.evidence import Evidence
 from chaos.claims.expectation import Expectation
 from chaos.claims.finding import Finding, Tally
 from chaos.claims.gateway_ledger import GatewayLedger, Left
-from chaos.claims.observations import Outcome
+from chaos.claims.observations import EARLY, Outcome
 from chaos.claims.policing import PolicyEffect, may_be_policies
+from chaos.claims.shares.by_latency import near
 from chaos.claims.shares.judging import judge_share
 from chaos.claims.shares.sentences import settled
-from chaos.claims.windows import in_window
+from chaos.claims.windows import by_policy
+from chaos.policies.fault import is_tagged
 from chaos.protocol.digest import PENDING
 
 
@@ -81,13 +83,20 @@ class PolicyShareClaim(PolicyClaim):
         elif share:
             yield cls.about(effect, f"no {fault.title}", 0.0, tolerance)
 
+    @property
+    def earliest(self) -> float:
+        shortest = self.effect.fault.shortest
+        return max(0.0, shortest - near(shortest)) if shortest and self.share else 0.0
+
     def concerns(self, outcome: Outcome) -> bool:
         return self._asked(outcome) and outcome.error != PENDING
 
     def loses(self, outcome: Outcome) -> bool:
         if outcome.error == PENDING:
             return Expectation.loses(self, outcome)
-        unclear = outcome.status == 0 and not self._shown(outcome) and not self.effect.fault.errors
+        if outcome.status:  # nobody can tell whether it was changed
+            return self._asked(outcome) and self.effect.fault.shows(outcome, self.effect.name) is None
+        unclear = not self._shown(outcome) and not self.effect.fault.errors
         return unclear and self._asked(outcome) and not may_be_policies(self.policies, outcome)
 
     def _shown(self, outcome: Outcome) -> bool:
@@ -99,6 +108,8 @@ class PolicyShareClaim(PolicyClaim):
             return None if ended or not self.effect.fault.errors else False
         if self._answered_by_another(outcome):
             return None
+        if EARLY in outcome.fault and is_tagged(outcome.policy, self.effect.name):
+            return False  # the tag is there, and the time that the fault takes is not over
         return self.effect.fault.shows(outcome, self.effect.name)
 
     def _answered_by_another(self, outcome: Outcome) -> bool:
@@ -121,9 +132,9 @@ class PolicyShareClaim(PolicyClaim):
         if self.effect.policy.upstream:
             return judge_share(self, evidence, self._attempts(evidence))
         if not self.effect.policy.always and self.share:
-            window = in_window(evidence.observed, self.phase, self.effect.policy, self.classify)
+            window = by_policy(evidence.observed, self.phase, self.effect.policy, self.classify)
             found = judge_share(self, evidence, window.inside)
-            return replace(found, **window.refuted(found)) if window.outside.k else found
+            return replace(found, **window.refuted()) if window.outside.k else found
         return judge_share(self, evidence)
 
     def _attempts(self, evidence: Evidence) -> Tally:

@@ -48,19 +48,21 @@ class PolicedExchange(Exchange):
         worker = self._worker
         self._draws = worker.draws(self.draw_id)
         self._met = worker.policing.meet(self.request, self._draws)
-        happenings = [each.happening for each in self._met if each.happening is not None]
-        if not happenings:
+        first = next((each for each in self._met if each.instead is not None), None)
+        acting = [each for each in self._met if each.acts(first)]
+        if not acting:
             self._go(None)
             return
         self._note(self._met)
+        happenings = [each.happening for each in acting if each.happening is not None]
         stages = [each.stage for each in happenings if each.stage is not None]
-        line = policy_line(worker.tagged, [each.policy.name for each in self._met if each.happening is not None])
+        line = policy_line(worker.tagged, [each.policy.name for each in acting])
         self._shaped = Shaped(self.client, self, stages, line, self.request.method == b"HEAD")
         self.client = self._shaped
         rate = min((each.upload for each in stages if each.upload is not None), default=None)
         if rate is not None and self.body is not None:
             self._meter(self.body, rate)
-        instead = next((each.instead for each in happenings if each.instead is not None), None)
+        instead = None if first is None else first.instead
         wait = sum(each.wait for each in happenings)
         if wait:
             self._timer = worker.after(wait, self._go, instead)

@@ -12,7 +12,8 @@ from types import MappingProxyType
 from chaos.mesh.decision import Draws, Request
 from chaos.policies.choosers import Chooser
 from chaos.policies.compiled import NO_POLICIES, Policies, Policy
-from chaos.policies.fault import Happening
+from chaos.policies.fault import Answer, Happening
+from chaos.policies.steps import End
 from chaos.protocol.counters import PolicyCounters
 from chaos.units import Percent
 
@@ -26,7 +27,7 @@ class PolicyLedger:
 
     def __init__(self, policy: Policy):
         self.policy = policy
-        self.counts = PolicyCounters(targeted=0, met=0, full=0, left=0, left_met=0)
+        self.counts = PolicyCounters(targeted=0, met=0, full=0, left=0, left_met=0, preceded=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,22 @@ class Met:
     @property
     def policy(self) -> Policy:
         return self.ledger.policy
+
+    @property
+    def instead(self) -> Answer | End | None:
+        """What becomes of the request in place of being forwarded."""
+        return None if self.happening is None else self.happening.instead
+
+    def acts(self, first: Met | None) -> bool:
+        """Return whether its fault happens to the request, and count it if another policy is before it: of those that
+        answer or end a request the `first` does so, and a response that never begins passes no stage."""
+        if self.happening is None:
+            return False
+        never = first is not None and isinstance(first.instead, End)
+        if self is not first and (self.instead is not None or (never and self.happening.stage is not None)):
+            self.ledger.counts["preceded"] += 1
+            return False
+        return True
 
     def count_left(self) -> None:
         """Count a client that left before it could see anything."""
@@ -54,7 +71,7 @@ class Policing:
         self._now = now
         self._on = True
         self._phase = self._counted_under = ""
-        self._began = now()
+        self._began: float | None = None  # a phase begins with its first request, for its clients as well
         self._choosers: dict[str, Chooser | None] = {}  # of the phase, by the policy's name
         self._percents: Mapping[str, Percent] = {}  # set by hand, by the policy's name
         self._active: dict[str, int] = {}
@@ -86,7 +103,7 @@ class Policing:
         self._percents = by_hand
         self._on, self._phase, self._counted_under = on, phase, counted_under
         if anew:
-            self._began = self._now()
+            self._began = None
             self._choosers.clear()
 
     def meet(self, request: Request, draws: Draws) -> list[Met]:
@@ -100,6 +117,8 @@ class Policing:
     def _met(self, request: Request, draws: Draws, *, upstream: bool, again: str) -> Iterator[Met]:
         if not self._on:
             return
+        if self._began is None:
+            self._began = self._now()
         seconds = self._now() - self._began
         for policy in self.policies.about(request):
             if policy.upstream is upstream and policy.counts_in(self._phase) and policy.in_force(seconds):

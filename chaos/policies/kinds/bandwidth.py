@@ -27,6 +27,10 @@ class Bandwidth(Fault):
     happened = "slowed"
 
     @property
+    def slows(self) -> bool:
+        return True
+
+    @property
     def sentence(self) -> str:
         of = {"both": "bodies", "request": "requests' bodies", "answer": "responses' bodies"}[self.direction]
         return f"have their {of} pass at {shown_rate(self.rate)}"

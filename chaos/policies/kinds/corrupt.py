@@ -9,7 +9,7 @@ from pydantic import AfterValidator
 
 from chaos.formatting import plural
 from chaos.policies.dice import Dice
-from chaos.policies.fault import Fault, Happening
+from chaos.policies.fault import Fault, Happening, Seen, is_changed
 from chaos.policies.steps import Headers, Stage, Step, announced_length
 from chaos.policies.values import Count
 
@@ -31,6 +31,14 @@ class Corrupt(Fault):
 
     kind = "corrupt"
     happened = "corrupted"
+
+    @property
+    def changes(self) -> bool:
+        return True
+
+    def shows(self, seen: Seen, name: str) -> bool | None:
+        """Return whether a client got another body than usual."""
+        return is_changed(seen.policy, name)
 
     @property
     def sentence(self) -> str:

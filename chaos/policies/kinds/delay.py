@@ -64,6 +64,10 @@ class Delay(Fault):
         return found or percentiles(self.percentiles or {})
 
     @property
+    def shortest(self) -> float:
+        return self.distribution.at(0.0)
+
+    @property
     def sentence(self) -> str:
         where = "before they are forwarded" if self.at == "request" else "for their response"
         return f"wait {self.distribution.sentence} {where}"

@@ -24,6 +24,10 @@ class Dribble(Fault):
     happened = "dribbled"
 
     @property
+    def shortest(self) -> float:
+        return self.over
+
+    @property
     def sentence(self) -> str:
         return f"get their response in {plural(self.chunks, 'piece')} over {format_duration(self.over)}"
 

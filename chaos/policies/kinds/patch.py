@@ -10,7 +10,7 @@ from pydantic import model_validator
 from chaos.mesh.headers.operations import FRAMING, Level
 from chaos.mesh.model.message import Message, Text
 from chaos.policies.dice import Dice
-from chaos.policies.fault import Fault, Happening
+from chaos.policies.fault import Fault, Happening, Seen, is_changed, is_tagged
 from chaos.policies.steps import BODILESS, Headers, Stage, Step
 from chaos.policies.values import HeaderNames, HeaderValues, octets
 
@@ -51,6 +51,14 @@ class Patch(Fault):
         if self.headers is None and self.body is None:
             raise ValueError("changes nothing; write headers, body, or both")
         return self
+
+    @property
+    def changes(self) -> bool:
+        return self.body is not None
+
+    def shows(self, seen: Seen, name: str) -> bool | None:
+        """Return whether a client got another body than usual; other headers show in the tag alone."""
+        return is_changed(seen.policy, name) if self.changes else is_tagged(seen.policy, name)
 
     @property
     def sentence(self) -> str:

@@ -198,6 +198,12 @@ class RunPlan:
             placed.append(with_headers(task, self.options.engine.headers))
         return tuple(placed)
 
+    @property
+    def compared_tasks(self) -> frozenset[str]:
+        """The tasks of whose responses a policy changes the bodies."""
+        changed = (each for phase in self.effects for each in phase.policies if each.fault.changes)
+        return frozenset(name for each in changed for name in each.tasks or ())
+
     def described_tasks(self, addresses: Addresses) -> tuple[LoadTask, ...]:
         """Return the tasks as a load has them: at their addresses, and gRPC calls with what describes their services.
         It may wait for servers that are asked for that. Raises InvalidInput."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TypedDict, Unpack
 
 from chaos.experiment.feeder import Feeder
@@ -28,13 +28,15 @@ def load_plan(
     gateway: str,
     seed: int,
     feeder: Feeder | None = None,
+    compared: Collection[str] = (),
     **doors: Unpack[SecureDoor],
 ) -> Plan:
-    """Return the load process's plan. Without duration and number of requests, which the phases limit."""
+    """Return the load process's plan. Without duration and number of requests, which the phases limit. `compared` are
+    the tasks whose responses a policy changes."""
     return Plan(
         gateway=gateway,
         **doors,
-        tasks=tuple(_task(task) for task in tasks),
+        tasks=tuple(_task(task, task.name in compared) for task in tasks),
         seed=seed,
         users=load.users,
         spawn_rate=load.spawn_rate,
@@ -50,7 +52,7 @@ def load_plan(
     )
 
 
-def _task(task: LoadTask) -> Task:
+def _task(task: LoadTask, compared: bool) -> Task:
     return Task(
         task.name,
         task.method,
@@ -63,6 +65,7 @@ def _task(task: LoadTask) -> Task:
         task.expect,
         task.fed,
         task.call,
+        compared,
     )
 
 

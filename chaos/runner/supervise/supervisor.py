@@ -292,6 +292,7 @@ class Supervisor:
                     gateway=session.url,
                     seed=plan.seed,
                     feeder=plan.feeder,
+                    compared=plan.compared_tasks,
                     **session.secure_door,
                 ),
                 interval=INTERVAL,

@@ -1,0 +1,158 @@
+"""The claim *policy-wait*: the requests that a FaultPolicy delays wait as long as its distribution says.
+
+What they took is compared, value by value, with what the same tasks take without it, plus a wait that is drawn from
+the distribution: nowhere may the two distribution functions be further apart than `APART`. Where every request waits,
+and no phase shows how long they take otherwise, only waits that are too short can be seen."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import ClassVar, Self
+
+from chaos.claims.effects import PhaseEffects
+from chaos.claims.evidence import MAIN, Evidence
+from chaos.claims.finding import Finding, Tally
+from chaos.claims.kinds.policy_share import PolicyClaim
+from chaos.claims.observations import Observed, Outcome
+from chaos.claims.policing import PolicyEffect
+from chaos.claims.shares.by_latency import near
+from chaos.formatting import plural
+from chaos.policies.distributions import Distribution
+from chaos.policies.fault import is_tagged
+from chaos.units import Unit, format_duration
+from chaos.verify.distribution import distance
+from chaos.verify.planning import Requests
+from chaos.verify.verdict import Verdict
+
+APART = 0.1
+"""The greatest distance of the two distribution functions."""
+
+PLACES = 100
+"""Quantiles at which the two functions are compared: a hundredth is a tenth of what they may be apart."""
+
+Buckets = list[tuple[float, float, int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyWaitClaim(PolicyClaim):
+    """The claim about how long the requests of a policy with a distribution wait."""
+
+    kind: ClassVar[str] = "policy-wait"
+    unit: ClassVar[Unit] = "seconds"
+    measured_target: ClassVar[bool] = True
+
+    @classmethod
+    def of_policy(cls, effect: PolicyEffect, phase: PhaseEffects, tolerance: float) -> Iterator[Self]:
+        """Yield the claim of the distribution, for a policy in front of the rules."""
+        found = effect.fault.distribution
+        if found is not None and phase.faults and not effect.policy.upstream and effect.policy.percent.fraction > 0:
+            yield cls.about(effect, f"wait {found.sentence}", None, tolerance)
+
+    @property
+    def distribution(self) -> Distribution:
+        found = self.effect.fault.distribution
+        assert found is not None
+        return found
+
+    def _tagged(self, outcome: Outcome) -> bool | None:
+        return True if is_tagged(outcome.policy, self.effect.name) else None
+
+    def requests_needed(self, alpha: float) -> Requests | None:
+        return None
+
+    def judge(self, evidence: Evidence) -> Finding:
+        late = buckets_of(evidence.observed, self._met)
+        base = buckets_of(evidence.observed, self._unmet)
+        n, others = sum(each[2] for each in late), sum(each[2] for each in base)
+        middle = self.distribution.at(0.5)
+        finding = replace(self.blank(evidence), configured=middle, ledgers=("configured", "observed"), drawn=None)
+        if not n:
+            return replace(finding, cause="traffic", sentence="No request waited, so nothing is known about how long.")
+        if evidence.starved:
+            said = f"Nothing is known of how long they waited: {evidence.starved}."
+            return replace(finding, verdict=Verdict.INCONCLUSIVE, cause="starved", sentence=said)
+        alpha = evidence.alpha * MAIN
+        band = distance(n, alpha / 2)
+        gap = early = self._early(late, n)
+        if others:
+            band += distance(others, alpha / 2)
+            gap = max(early, self._late(late, n, base, others))
+        took = quantile(late, n, 0.5) - (quantile(base, others, 0.5) if others else 0.0)
+        finding = replace(finding, observed=Tally(n, n), estimate=max(0.0, took))
+        return self._with_verdict(finding, gap, band, bool(others))
+
+    def _with_verdict(self, finding: Finding, gap: float, band: float, compared: bool) -> Finding:
+        seen = plural(finding.observed.n if finding.observed else 0, "request")
+        said = f"Half of {seen} waited longer than {format_duration(finding.estimate or 0.0)}"
+        apart = f"the distribution is off by {max(0.0, gap) * 100:.3g} points"
+        if gap - band > APART:
+            verdict, cause = Verdict.FALSIFIED, "delay"
+            said = f"{said}, and {apart}, more than {APART * 100:g}"
+        elif not compared:
+            verdict, cause = Verdict.NOT_JUDGED, "unseen"
+            said = (
+                "Not judged: every request waits, so nobody knows how long they take otherwise; none waits too little"
+            )
+        elif gap + band <= APART:
+            verdict, cause = Verdict.VERIFIED, ""
+            said = f"{said}; {apart} at most where it is most"
+        else:
+            verdict, cause = Verdict.INCONCLUSIVE, ""
+            said = f"{said}; {apart}, give or take {band * 100:.3g}"
+        needed = None
+        if verdict is Verdict.INCONCLUSIVE and gap < APART and finding.observed is not None:
+            needed = max(1, int(finding.observed.n * ((band / (APART - gap)) ** 2 - 1)))
+        return replace(finding, verdict=verdict, cause=cause, needed=needed, sentence=f"{said}.")
+
+    def _early(self, late: Buckets, n: int) -> float:
+        """Return by how much more of them are quick than can be, if the wait were all."""
+        gap, sofar = 0.0, 0
+        slack = near(self.distribution.at(0.5))
+        for _, high, count in late:
+            sofar += count
+            gap = max(gap, sofar / n - self.distribution.cdf(high + slack))
+        return gap
+
+    def _late(self, late: Buckets, n: int, base: Buckets, others: int) -> float:
+        """Return by how much the two functions are apart, looked at in `PLACES`."""
+        slack = near(self.distribution.at(0.5))
+        ends = [high for _, high, _ in late]
+        begins = [low for low, _, _ in late]
+        sums = [0, *accumulate(count for _, _, count in late)]
+        gap = 0.0
+        usual = [quantile(base, others, (place + 0.5) / PLACES) for place in range(PLACES)]
+        for place in range(1, PLACES):
+            at = quantile(late, n, place / PLACES)
+            most = sum(self.distribution.cdf(at - each + slack) for each in usual) / PLACES
+            least = sum(self.distribution.cdf(at - each - slack) for each in usual) / PLACES
+            surely, perhaps = sums[bisect_right(ends, at)] / n, sums[bisect_left(begins, at)] / n
+            gap = max(gap, surely - most, least - perhaps)
+        return gap
+
+    def _met(self, outcome: Outcome) -> bool:
+        return bool(outcome.status) and self._asked(outcome) and is_tagged(outcome.policy, self.effect.name)
+
+    def _unmet(self, outcome: Outcome) -> bool:
+        mine = self.tasks is None or outcome.task in self.tasks
+        return bool(outcome.status) and mine and not outcome.policy and "delay" not in outcome.fault
+
+    def did(self) -> str:
+        return "waited"
+
+
+def buckets_of(observed: Observed, chosen: Callable[[Outcome], bool]) -> Buckets:
+    """Return the latencies of the chosen outcomes."""
+    return [(low, high, count) for low, high, count in observed.sample(chosen).buckets]
+
+
+def quantile(buckets: Buckets, total: int, share: float) -> float:
+    """Return the middle of the bucket in which a quantile is; 0.0 without any."""
+    left = share * total
+    for low, high, count in buckets:
+        left -= count
+        if left <= 0:
+            return (low + high) / 2
+    return buckets[-1][1] if buckets else 0.0
