@@ -20,6 +20,7 @@ from chaos.mesh.compile.rules import Rules
 from chaos.protocol.gateway_plan import GatewayPlan
 from chaos.runner.envoy.control import EnvoyControl
 from chaos.runner.gateway import options_of, plan_from_stdin
+from chaos.runner.plan.engines import EngineName
 from chaos.runner.plan.gateway_rules import GatewayRules
 from chaos.runner.processes.child import Child
 
@@ -37,7 +38,7 @@ def main() -> int:
 
 def _serve_plan(plan: GatewayPlan) -> int:
     """Serve until a signal comes and return the exit code. Raises InvalidInput and EnvironmentFailed."""
-    rules = GatewayRules(plan)
+    rules = GatewayRules(plan, EngineName.ENVOY)
     options = options_of(plan, rules, exit_with_stdin=True)
     options.check()
     host, _ = split_address(options.listen, "--listen")

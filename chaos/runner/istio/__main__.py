@@ -26,6 +26,7 @@ from chaos.runner.istio.patched import Patched
 from chaos.runner.istio.probes import Probes
 from chaos.runner.istio.settings import Settings
 from chaos.runner.istio.watching import changed_by_others
+from chaos.runner.plan.engines import EngineName
 from chaos.runner.plan.gateway_rules import GatewayRules
 
 Ends = asyncio.Future[None]
@@ -38,7 +39,7 @@ def main() -> int:
 
 
 def _serve_plan(plan: GatewayPlan) -> int:
-    rules = GatewayRules(plan)
+    rules = GatewayRules(plan, EngineName.ISTIO)
     options = options_of(plan, rules, exit_with_stdin=False)
     options.check()
     written = [each for each in rules.virtual_services if each.spec.http]

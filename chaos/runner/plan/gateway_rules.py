@@ -53,8 +53,9 @@ class GatewayRules:
     """The rules of one plan, and the further listeners of its experiment, each with the mesh host and port that it
     stands for. Raises InvalidInput if its texts cannot be read."""
 
-    def __init__(self, plan: GatewayPlan):
+    def __init__(self, plan: GatewayPlan, engine: EngineName = EngineName.GATEWAY):
         self.plan = plan
+        self._engine = engine  # what carries the rules out
         self._prepared = self._prepare(frozenset())
         reading = self._prepared.reading
         self.listeners = [(each, stands_for(each, reading)) for each in further_listeners(reading)]
@@ -70,7 +71,7 @@ class GatewayRules:
 
     def _checked(self, prepared: Prepared) -> Rules:
         """Return the rules, whose policies all have hosts. Raises InvalidInput."""
-        rules = compiled(prepared, self.plan)
+        rules = compiled(prepared, self.plan, self._engine)
         if found := unrouted(prepared.reading, rules):
             raise InvalidInput(found)
         return rules
@@ -90,7 +91,7 @@ class GatewayRules:
         beyond = list(_allowed_beyond(prepared, self._prepared))
         if beyond:
             raise InvalidInput(beyond)
-        return compiled(prepared, self.plan)
+        return compiled(prepared, self.plan, self._engine)
 
     def text(self) -> str:
         """Return the documents as one YAML stream."""
@@ -106,11 +107,11 @@ class GatewayRules:
         return lambda name: texts[name] if name in texts and name not in again else read_text(name)
 
 
-def compiled(prepared: Prepared, plan: GatewayPlan) -> Rules:
+def compiled(prepared: Prepared, plan: GatewayPlan, engine: EngineName = EngineName.GATEWAY) -> Rules:
     """Compile the rules for a gateway. Raises InvalidInput with every error."""
     prepared.require()
     reading = prepared.reading
-    require_policies(reading, EngineName.GATEWAY, plan.workers)
+    require_policies(reading, engine, plan.workers)
     registry = prepared.registry(_with_stand_ins(prepared, plan.addresses))
     rules = compile_rules(reading.resources, registry, proxy_of(reading))
     return policed(rules, compile_policies(reading.policies, rules))

@@ -58,6 +58,9 @@ def test_other_engines_do_not_carry_them_out(engine: Any, said: str) -> None:
     text = f"{OWN}---\n{policy('{reset: {}}')}"
     (told,) = refusals(text, engine=engine)
     assert told.startswith(f"{FILE}:{line(text, 'fault:')}:11: spec.fault.reset: {said}")
+    sent = GatewayRules(gateway_plan(prepared(OWN)), engine.name)
+    with pytest.raises(InvalidInput, match=said):
+        sent.parse(text)
 
 
 @pytest.mark.parametrize(
