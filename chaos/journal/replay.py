@@ -16,23 +16,28 @@ from chaos.journal.identity import Identities, row_of, shares_of, task_of
 from chaos.mesh.compile.rules import Rules
 from chaos.mesh.decision import Headers, Request
 from chaos.mesh.draws import keyed_draws
+from chaos.policies.compiled import NO_POLICIES, Policies, Policy, met_ahead
 from chaos.protocol.load_plan import Task
 
 
 @dataclass(frozen=True, slots=True)
 class FaultedRequest:
     """One faulted request; `fault` is its tag (Decision.fault), `rule` the rule's key, `number` its place in the
-    run."""
+    run. `policies` are those whose faults it met; one that a policy ended has met no rule."""
 
     task: str
     id: str
     rule: str
     fault: str
     number: int
+    policies: tuple[Policy, ...] = ()
 
 
-def faulted_requests(load: Mapping[str, Any], rules: Rules, numbers: Iterable[int]) -> Iterator[FaultedRequest]:
-    """Yield the faulted requests among those with these numbers, of a run with this load plan."""
+def faulted_requests(
+    load: Mapping[str, Any], rules: Rules, numbers: Iterable[int], policies: Policies = NO_POLICIES
+) -> Iterator[FaultedRequest]:
+    """Yield the faulted requests among those with these numbers, of a run with this load plan. Of the policies those
+    count that are computed from a request's id."""
     tasks = [_task(each) for each in load["tasks"]]
     feeder = Feeder.of(load["feeder"]) if load.get("feeder") else None
     forms = [None if task.direct else _forms(task, feeder) for task in tasks]
@@ -47,9 +52,14 @@ def faulted_requests(load: Mapping[str, Any], rules: Rules, numbers: Iterable[in
         form = form_of(0 if feeder is None else row_of(feeder.order, len(feeder.rows), number, request_id))
         form.id = request_id.encode()
         form.headers[-1] = (b"x-request-id", form.id)
-        decision = rules.decide(form, draws(form.id))
-        if decision.rule is not None and decision.fault:
-            yield FaultedRequest(tasks[index].name, request_id, decision.rule.key, decision.fault, number)
+        drawn = draws(form.id)
+        met = met_ahead(policies.about(form), drawn) if policies else ()
+        if any(each.fault.ends for each in met):
+            yield FaultedRequest(tasks[index].name, request_id, met[0].key, "", number, met)
+            continue
+        decision = rules.decide(form, drawn)
+        if decision.rule is not None and (decision.fault or met):
+            yield FaultedRequest(tasks[index].name, request_id, decision.rule.key, decision.fault, number, met)
 
 
 def _task(value: Mapping[str, Any]) -> Task:

@@ -13,7 +13,7 @@ from chaos.errors import Location
 from chaos.mesh.compile.hosts import HostTable
 from chaos.mesh.compile.match import EVERYTHING, CompiledMatch, compile_match
 from chaos.mesh.compile.rules import CompiledHost, Rules
-from chaos.mesh.decision import Request
+from chaos.mesh.decision import Draws, Request
 from chaos.mesh.names import covers, full_name
 from chaos.mesh.paths import normalise
 from chaos.policies.dice import Dice
@@ -63,6 +63,12 @@ class Policy:
         """Return whether the dice choose this request, in whole parts per million; `percent` is another share that was
         set by hand."""
         return dice("") * 1e6 < (percent or self.percent).per_million
+
+    @property
+    def computed(self) -> bool:
+        """Whether the seed and a request's id alone say if it meets the fault: neither order, time nor others do."""
+        timed = not self.always or self.fault.counts or self.fault.chooser() is not None
+        return not (self.upstream or timed or self.spec.max_active is not None)
 
     @property
     def always(self) -> bool:
@@ -193,3 +199,12 @@ def is_about(target: Target, host: Served, namespace: str) -> bool:
 
 def _matches(matches: Iterable[CompiledMatch], request: Request, path: bytes, query: bytes) -> bool:
     return any(all(each.test(request, path, query) for each in match.conditions) for match in matches)
+
+
+def met_ahead(policies: Iterable[Policy], draws: Draws) -> tuple[Policy, ...]:
+    """Return those of the policies in front of the rules whose faults a request meets, of those that are computed."""
+    return tuple(
+        each
+        for each in policies
+        if each.computed and each.drawn(lambda purpose, name=each.name: draws.apart(f"policy {name} {purpose}"))  # type: ignore[misc]
+    )

@@ -20,6 +20,8 @@ from chaos.experiment.redaction import HIDDEN, OLDER, Redaction
 from chaos.journal.identity import Identities
 from chaos.journal.records import DigestLine, Exemplars, Faulted, Plan, decode_lines
 from chaos.journal.replay import FaultedRequest, faulted_requests, requests_in
+from chaos.policies.compiled import compile_policies
+from chaos.policies.read import PolicyRead
 from chaos.protocol.counters import FaultedRequest as Noted
 from chaos.protocol.digest import WARM_UP, Digest, Key
 from chaos.protocol.exemplars import Exemplars as Kept
@@ -40,22 +42,32 @@ from chaos.statuses import shown
 UNCOUNTED = 1000
 """Requests that a run may have sent beyond those it counted: nobody waited for their responses."""
 
+CUT = "no response, by a policy"
+"""What requests met that a policy ends: their users see no tag."""
+
 UNFINISHED = "the load ended before all requests were sent"
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The selection of requests: one by its id, whatever it met; or the faulted ones of one task, kind of fault and
-    phase (None: of any), at most `limit`."""
+    """The selection of requests: one by its id, whatever it met; or the faulted ones of one task, kind of fault (of a
+    rule or a policy), policy and phase (None: of any), at most `limit`."""
 
     task: str | None = None
     fault: str | None = None
     phase: str | None = None
     limit: int | None = None
     id: str | None = None
+    policy: str | None = None
 
     def takes(self, request: FaultedRequest) -> bool:
-        return self.task in (None, request.task) and (self.fault is None or self.fault in request.fault.split(","))
+        kinds = [*request.fault.split(","), *(each.fault.kind for each in request.policies)]
+        names = [request.rule.removeprefix("policy/"), *(each.name for each in request.policies)]
+        return (
+            self.task in (None, request.task)
+            and (self.fault is None or self.fault in kinds)
+            and (self.policy is None or self.policy in names)
+        )
 
 
 @dataclass(slots=True)
@@ -104,6 +116,17 @@ class Replay:
     @property
     def requests(self) -> list[FaultedRequest]:
         return [request for _, requests in self.wanted for request in requests]
+
+    @property
+    def cuts(self) -> bool:
+        """Whether policies end some of the requests."""
+        return any(_met(each) == CUT for each in self.requests)
+
+    @property
+    def uncomputed(self) -> list[str]:
+        """The policies in front of the rules of which nobody knows beforehand which requests meet them."""
+        compiled = compile_policies(self.run_plan.prepared.reading.policies, self.run_plan.rules)
+        return [each.name for each in compiled if not each.computed and not each.upstream]
 
     @property
     def applications(self) -> set[str]:
@@ -184,8 +207,15 @@ def faulted_among(
     """Yield those of the requests with these numbers that are faulted under the rules of a phase."""
     phase, load = run_plan.phases[index], load_of(recorded, run_plan)
     rules = with_rules(run_plan.prepared, phase, run_plan.rules, ("spec", "phases", index)).rules
-    yield from faulted_requests(load, rules, numbers)
+    read = [each for each in run_plan.prepared.reading.policies if _is_of(each, phase)]
+    yield from faulted_requests(load, rules, numbers, compile_policies(read, rules))
     yield from noted(recorded, load, phase, numbers)
+
+
+def _is_of(read: PolicyRead, phase: RunPhase) -> bool:
+    """Return whether a policy may be in force in a phase."""
+    when = read.policy.spec.when
+    return when is None or when.phase in ("", phase.name)
 
 
 def load_of(recorded: Recorded, run_plan: RunPlan) -> dict[str, object]:
@@ -251,10 +281,11 @@ def overrides_of(command: Sequence[str]) -> tuple[str, ...]:
 @dataclass(slots=True)
 class Sent:
     """The responses, and the faults that the gateway recorded by request id, one for each call that met one (none from
-    a gateway at a URL)."""
+    a gateway at a URL); `policies` are the names of those that each id met."""
 
     digest: Digest = field(default_factory=Digest)
     noted: dict[str, list[str]] = field(default_factory=dict)
+    policies: dict[str, list[str]] = field(default_factory=dict)
     exemplars: Kept = field(default_factory=Kept)
 
 
@@ -272,7 +303,11 @@ async def _send(replay: Replay, url: str | None) -> Sent:
             if requests:
                 await _send_phase(run_plan, session, phase, requests, sent)
         if session.gateway is not None:
-            sent.noted = by_id((await session.gateway.admin.faulted(0)).get("faulted", []))
+            faulted = (await session.gateway.admin.faulted(0)).get("faulted", [])
+            sent.noted = by_id(faulted)
+            for row in faulted:
+                if row["rule"].startswith("policy/"):
+                    sent.policies.setdefault(row["id"], []).append(row["rule"].removeprefix("policy/"))
     return sent
 
 
@@ -324,7 +359,7 @@ def differences(replay: Replay, sent: Sent) -> list[str]:
     or for requests to an application from what the gateway recorded of its calls, then and now: every fault that was
     met under a request's id, in whichever order."""
     direct = replay.applications
-    before = Counter((each.task, each.fault) for each in replay.requests if each.task not in direct)
+    before = Counter((each.task, _met(each)) for each in replay.requests if each.task not in direct)
     now: Counter[tuple[str, str]] = Counter()
     for phase, requests in replay.wanted:
         met = replay.recorded.met(phase.name)
@@ -334,12 +369,27 @@ def differences(replay: Replay, sent: Sent) -> list[str]:
                 now.update((each.task, fault) for fault in sent.noted.get(each.id) or [""])
     for key, tally in sent.digest.items():
         if key.task not in direct:
-            now[key.task, key.fault] += tally.count
+            now[key.task, CUT if replay.cuts and not key.status else _tagged(key)] += tally.count
     return [
         f"{task}: {fault or 'no fault'}: {before[task, fault]} then, {now[task, fault]} now"
         for task, fault in sorted(before | now)
         if before[task, fault] != now[task, fault]
     ]
+
+
+def _met(request: FaultedRequest) -> str:
+    """Return what a request met, as the tags of its response tell it."""
+    if any(each.fault.errors for each in request.policies):
+        return CUT
+    return _named(request.fault, [each.name for each in request.policies])
+
+
+def _tagged(key: Key) -> str:
+    return _named(key.fault, key.policy.split(",") if key.policy else [])
+
+
+def _named(fault: str, policies: Sequence[str]) -> str:
+    return ", ".join([*([fault] if fault else []), *(f"policy {name}" for name in policies)])
 
 
 def outcome_lines(digest: Digest) -> Iterator[str]:
@@ -348,7 +398,8 @@ def outcome_lines(digest: Digest) -> Iterator[str]:
     names = [key.task for key, _, _ in rows]
     width = max(map(len, names), default=0)
     for key, count, median in rows:
-        yield f"{key.task:{width}}   {status_of(key):>9}   {key.fault or '-':11}   {count:6}   {median * 1000:9.1f} ms"
+        met = _tagged(key) or "-"
+        yield f"{key.task:{width}}   {status_of(key):>9}   {met:11}   {count:6}   {median * 1000:9.1f} ms"
 
 
 def exemplar_lines(exemplars: Kept, redact: Redaction) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from support.experiments import experiment, virtual_service
 from support.ids import first_ids
 from support.plans import planned, text_of
+from support.policies import policy
 
 from chaos.errors import InvalidInput
 from chaos.journal.records import DigestLine, Exemplars, Faulted, Record, encode
@@ -40,10 +42,10 @@ def digest_of(*outcomes: tuple[str, str, str, int]) -> Digest:
     return digest
 
 
-def journal(folder: Path, *records: Record, abort: float = 100, **spec: Any) -> Path:
+def journal(folder: Path, *records: Record, abort: float = 100, policies: str = "", **spec: Any) -> Path:
     """The folder of a run that sent ten requests before the fault, and twenty in it."""
     spec = {"services": SERVICES, "load": {"tasks": TASKS}, "phases": PHASES, "seed": 5, **spec}
-    plan = planned(text_of(experiment(**spec), virtual_service(abort=abort))).plan_record("1")
+    plan = planned(text_of(experiment(**spec), virtual_service(abort=abort)) + policies).plan_record("1")
     sent = DigestLine(
         second=0.0, entries=tuple(digest_of(("before", "web", "", 10), ("fault", "web", "", 20)).entries())
     )
@@ -81,6 +83,41 @@ CHOICES = [
 @pytest.mark.parametrize(("choice", "count"), CHOICES, ids=str)
 def test_of_these_some_may_be_chosen(tmp_path: Path, choice: Choice, count: int) -> None:
     assert len(plan_replay(journal(tmp_path), choice).requests) == count
+
+
+POLICIES = f"---\n{policy('{reset: {}}', name='cut', percentage=50)}---\n{policy('{status: {code: 429}}', name='busy')}"
+
+
+def test_policies_are_met_before_rules_and_computed_like_them(tmp_path: Path) -> None:
+    run = journal(tmp_path, policies=POLICIES)
+    replay = plan_replay(run, Choice())
+    met = [tuple(each.name for each in request.policies) for request in replay.requests]
+    assert len(met) == 20 and set(met) == {("cut", "busy"), ("busy",)}
+    assert {request.fault for request in replay.requests} == {""}
+    cut = met.count(("cut", "busy"))
+    assert len(ids(plan_replay(run, Choice(fault="reset")))) == len(ids(plan_replay(run, Choice(policy="cut")))) == cut
+    same = [Key("fault", "web", "", "", 0, error="reset")] * cut
+    same += [Key("fault", "web", "", "", 429, policy="busy")] * (20 - cut)
+    assert differences(replay, Sent(counted(same))) == []
+    changed = [*same[1:], Key("fault", "web", "web[0]", "", 503, "abort")]
+    assert differences(replay, Sent(counted(changed))) == [
+        "web: abort: 0 then, 1 now",
+        f"web: no response, by a policy: {cut} then, {cut - 1} now",
+    ]
+    assert "429   policy busy " in next(outcome_lines(counted(same[-1:])))
+
+
+def test_whom_a_policy_meets_by_its_order_is_not_computed(tmp_path: Path) -> None:
+    first = f"---\n{policy('{sequence: {first: 3}}', name='first')}"
+    replay = plan_replay(journal(tmp_path, abort=0, policies=first), Choice())
+    assert (replay.uncomputed, replay.requests) == (["first"], [])
+
+
+def counted(keys: Iterable[Key]) -> Digest:
+    digest = Digest()
+    for key in keys:
+        digest.add(key, 1000)
+    return digest
 
 
 def test_the_requests_of_an_application_are_those_whose_calls_the_gateway_noted(tmp_path: Path) -> None:
