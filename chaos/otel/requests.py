@@ -125,15 +125,21 @@ class Calls:
     def traceparent(self, request: str) -> str:
         """Return the header's value for a request by its id."""
         trace, span = self._identify(request)
+        return f"00-{trace:032x}-{span:016x}-{int(self._is_sampled(trace)):02x}"
+
+    def _is_sampled(self, trace: int) -> bool:
+        """Return what the sampler says of a trace that begins here."""
         links: tuple[Link, ...] = ()
-        sampled = self._provider.sampler.should_sample(None, trace, "HTTP", SpanKind.CLIENT, None, links)
-        return f"00-{trace:032x}-{span:016x}-{int(sampled.decision is Decision.RECORD_AND_SAMPLE):02x}"
+        asked = self._provider.sampler.should_sample(None, trace, "HTTP", SpanKind.CLIENT, None, links)
+        return asked.decision is Decision.RECORD_AND_SAMPLE
 
     def ended(
         self, request: str, method: str, attributes: Attributes, *, status: int, error: str, start: int, end: int
     ) -> None:
-        """Make the span of a request that is over."""
+        """Make the span of a request that is over, if it is sampled."""
         self._ids.trace, self._ids.span = self._identify(request)
+        if not self._is_sampled(self._ids.trace):
+            return
         name, own = method_of(method)
         span = self._tracer.start_span(name, Context(), SpanKind.CLIENT, {**own, **attributes}, start_time=start)
         finish(span, {}, status=status, error=error, server=False, end=end)
