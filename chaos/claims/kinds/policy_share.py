@@ -113,7 +113,10 @@ class PolicyShareClaim(PolicyClaim):
         return self.effect.fault.shows(outcome, self.effect.name)
 
     def _answered_by_another(self, outcome: Outcome) -> bool:
-        """Return whether another policy was before this one, which then nobody can see."""
+        """Return whether another policy was before this one, which then nobody can see. What passes a response on does
+        so with that of a policy, too, so that it shows, or did not happen."""
+        if not self.effect.fault.ends:
+            return False
         mine = self.effect.fault.shows(outcome, self.effect.name)
         return not mine and any(each.answers(outcome) for each in self._before())
 

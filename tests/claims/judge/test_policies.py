@@ -175,6 +175,27 @@ def test_of_two_policies_that_answer_the_first_counts() -> None:
     assert found["policy"].verdict is Verdict.VERIFIED and found["lost"].verdict is Verdict.VERIFIED
 
 
+def test_what_another_policy_answers_is_delayed_as_often() -> None:
+    """A quarter is answered by another policy, after the wait if there is one: those count as much as the others."""
+    late = policy("{delay: {fixed: 100ms}}", name="late", percentage=30)
+
+    def see(random: Random, at: float, sent: int) -> tuple[Key, float]:
+        waits, answered = random.random() < 0.3, random.random() < 0.25
+        names = ",".join(["p"] * answered + ["late"] * waits)
+        return (BUSY if answered else OK)._replace(policy=names), 0.002 + 0.1 * waits
+
+    run = Run("{status: {code: 429}}", see, percentage=25, others=late)
+    run.counters = lambda sent, met: _beside(Run.counters(run, sent, sent // 4), int(sent * 0.3))  # type: ignore[method-assign]
+    assert run.judged()["policy"].verdict is Verdict.VERIFIED
+
+
+def _beside(counters: Any, met: int) -> Any:
+    """The delay is met, whoever answers then."""
+    counted = counters["policies"][""]
+    counted["late"] = counted["p"] | {"met": met}
+    return counters
+
+
 def _of_two(counters: Any, sent: int, met: int) -> Any:
     """The second is drawn for all requests, and met by those that are not answered already."""
     first = counters["policies"][""]["p"]
