@@ -6,13 +6,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 
 from chaos.errors import Problem
+from chaos.formatting import plural
 from chaos.mesh.check.admission.match import validate_match
 from chaos.mesh.check.cursor import At
-from chaos.mesh.compile.rules import Rules
+from chaos.mesh.compile.rules import CompiledHost, Rules
 from chaos.mesh.model.message import camel_case
 from chaos.mesh.model.resources import Resource
 from chaos.mesh.read.shape import Wording, suggestion
 from chaos.policies.compiled import is_about
+from chaos.policies.kinds.corrupt import Corrupt
 from chaos.policies.model import KIND, Target
 from chaos.policies.read import PolicyRead
 
@@ -46,6 +48,7 @@ def routing_problems(read: Iterable[PolicyRead], *rules: Rules) -> Iterator[Prob
         for index, target in enumerate(each.policy.spec.targets):
             if not any(is_about(target, host, each.policy.metadata.namespace) for host in hosts):
                 yield each.problem(("spec", "targets", index, "host"), _unrouted(target, known), UNROUTED)
+        yield from _beyond_the_body(each, hosts)
 
 
 def phase_problems(read: Iterable[PolicyRead], phases: Collection[str]) -> Iterator[Problem]:
@@ -74,6 +77,25 @@ def stranger_problems(read: Iterable[PolicyRead], lacks: str) -> Iterator[Proble
     """Yield a problem for each policy: what carries out the rules `lacks` such faults."""
     for each in read:
         yield each.problem(("spec", "fault", each.policy.fault.kind), lacks)
+
+
+def _beyond_the_body(read: PolicyRead, hosts: Iterable[CompiledHost]) -> Iterator[Problem]:
+    """Yield that more bytes are to be corrupted than any response has, if the rules themselves answer all requests."""
+    fault = read.policy.fault
+    if not isinstance(fault, Corrupt):
+        return
+    namespace = read.policy.metadata.namespace
+    about = [host for host in hosts if any(is_about(target, host, namespace) for target in read.policy.spec.targets)]
+    ruled = [rule for host in about for owner in host.owners for rule in owner.spec.http]
+    answers = [None if rule.fault is not None else rule.direct_response for rule in ruled]
+    if not answers or any(answer is None for answer in answers):
+        return
+    bodies = [answer.body.octets if answer.body is not None else b"" for answer in answers if answer is not None]
+    most = max(map(len, bodies))
+    if fault.bytes > most:
+        right = f"write {most} or less" if most else "they have none, so leave the policy out"
+        message = f"{plural(fault.bytes, 'byte')} of bodies that have {most} at most; {right}"
+        yield read.problem(("spec", "fault", "corrupt", "bytes"), message)
 
 
 def _unrouted(target: Target, known: list[str]) -> Wording:

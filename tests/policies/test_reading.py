@@ -7,8 +7,10 @@ from pathlib import Path
 from textwrap import indent
 
 import pytest
-from support.policies import policy, reading
+from support.mesh import virtual_service
+from support.policies import policy, reading, rules
 
+from chaos.policies.check import routing_problems
 from chaos.policies.fault import Fault
 from chaos.policies.kinds import KINDS
 
@@ -86,3 +88,26 @@ def test_the_page_tells_of_every_fault_and_field(kind: type[Fault]):
     fields = [field.alias or name for name, field in kind.model_fields.items()]
     assert [name for name in fields if not re.search(rf"\b{name}\b", section)] == []
     assert f"](#{kind.kind})" in PAGE and ("Scopes:" in section) is (len(kind.scopes) > 1)
+
+
+@pytest.mark.parametrize(
+    ("rule", "problem"),
+    [
+        (
+            "- directResponse: {status: 200, body: {string: abc}}",
+            "5 bytes of bodies that have 3 at most; write 3 or",
+        ),
+        (
+            "- directResponse: {status: 200}",
+            "5 bytes of bodies that have 0 at most; they have none, so leave",
+        ),
+        ("- directResponse: {status: 200, body: {string: abcde}}", ""),
+        ("- route: [{destination: {host: web}}]", ""),
+    ],
+)
+def test_more_bytes_than_the_rules_themselves_answer_with_cannot_be_corrupted(rule: str, problem: str):
+    read = reading(virtual_service(rule), policy("{corrupt: {bytes: 5}}")).require()
+    made = rules(virtual_service(rule), policy("{corrupt: {bytes: 5}}"))
+    found = [f"{each.path}: {each.message}" for each in routing_problems(read.policies, made)]
+    assert len(found) == bool(problem)
+    assert not problem or found[0].startswith(f"spec.fault.corrupt.bytes: {problem}")
