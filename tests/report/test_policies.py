@@ -90,5 +90,6 @@ def test_outcomes_are_grouped_by_what_a_policy_did(result: Result) -> None:
     assert ending.suspects(LOST) == ["cut"]
     assert ending.suspects(LOST._replace(phase="calm")) == []
     assert frames.group(ANSWERED) == frames.BY_POLICY
+    assert frames.group(CUT) == frames.ENDED
     assert frames.group(ANSWERED._replace(status=200, route="web[0]")) == frames.TOUCHED
     assert frames.group(ANSWERED._replace(status=503, route="web[0]", fault="abort")) == "aborted"

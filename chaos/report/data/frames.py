@@ -18,9 +18,10 @@ from chaos.protocol.plan_record import PolicyEffect
 
 FORWARDED, REPLIED, LOST, UNKNOWN = "forwarded", "answered", "no response", "unknown fault"
 LATE = "as late as a delay behind the application"
-BY_POLICY, TOUCHED, PERHAPS = "answered by a policy", "changed by a policy", "no response, perhaps by a policy"
+BY_POLICY, TOUCHED = "answered by a policy", "changed by a policy"
+ENDED, PERHAPS = "cut short by a policy", "no response, perhaps by a policy"
 FAULTED = {tag: happened(tag) for tag in TAGS}
-GROUPS = (FORWARDED, REPLIED, *FAULTED.values(), BY_POLICY, TOUCHED, LATE, PERHAPS, LOST, UNKNOWN)
+GROUPS = (FORWARDED, REPLIED, *FAULTED.values(), BY_POLICY, TOUCHED, ENDED, LATE, PERHAPS, LOST, UNKNOWN)
 
 _GRPC = "gRPC "
 GRPC_OK, GRPC_FAILED = statuses.shown(statuses.GRPC), f"{_GRPC}failed"
@@ -81,7 +82,7 @@ def within_phases(table: pd.DataFrame) -> pd.DataFrame:
 def group(key: Key) -> str:
     """Return what happened to a request on its way, in the words of the figures."""
     if key.error:
-        return LOST
+        return ENDED if key.policy else LOST
     if key.policy and not key.route:
         return BY_POLICY
     if key.fault and key.fault != UNCLEAR:
@@ -123,7 +124,9 @@ def status_class(label: str) -> str:
 
 
 def _class(key: Key) -> str:
-    return status_class(status_label(key))
+    """Return the status class, or that a policy has answered or ended it."""
+    found = group(key) if key.policy else ""
+    return found if found in (BY_POLICY, ENDED) else status_class(status_label(key))
 
 
 def failed(table: pd.DataFrame) -> pd.Series:
@@ -143,7 +146,7 @@ def merged(histograms: pd.Series) -> Histogram:
 def by_stretch(result: Result) -> pd.DataFrame:
     """Return one row per recorded stretch of time (its index) and outcome: task, status class, fault and count."""
     rows = [
-        (index, key.task, BY_POLICY if key.policy and not key.route else _class(key), key.fault, count)
+        (index, key.task, _class(key), key.fault, count)
         for index, stretch in enumerate(result.stretches)
         for key, count in stretch.counts.items()
     ]

@@ -15,7 +15,7 @@ from chaos.report.data.latency import Floats, Shape, binned, log_edges
 from chaos.report.figures.axes import share_axis, step_area, step_line, time_axis
 from chaos.report.figures.model import Drawing, Legend
 from chaos.report.figures.readout import Panel, Series, readout
-from chaos.report.figures.style import BLUE, FAULTS, GREEN, GREY, INK, MUTED, SKY, YELLOW, figure, to_svg
+from chaos.report.figures.style import BLUE, FAULTS, GREEN, GREY, INK, MUTED, PURPLE, SKY, YELLOW, figure, to_svg
 from chaos.report.figures.tasks import busiest, left_out, phases_of, short
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ COLOURS = {
     frames.LATE: FAULTS["delay"],
     frames.BY_POLICY: GREEN,
     frames.TOUCHED: YELLOW,
+    frames.ENDED: PURPLE,
     frames.PERHAPS: GREY,
     frames.LOST: GREY,
     frames.UNKNOWN: MUTED,

@@ -31,6 +31,7 @@ from chaos.report.figures.style import (
     PAPER,
     RED,
     SKY,
+    YELLOW,
     figure,
     nice_steps,
     ticks,
@@ -49,6 +50,7 @@ STATUS_COLOURS = {
     frames.GRPC_OK: BLUE,
     frames.GRPC_FAILED: RED,
     frames.BY_POLICY: GREEN,
+    frames.ENDED: YELLOW,
     frames.LOST: GREY,
 }
 MAX_POINTS = 400

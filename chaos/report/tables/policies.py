@@ -28,13 +28,16 @@ def policy_ledgers(result: Result) -> tuple[PolicyRow, ...]:
     planned = {(each["phase"], each["name"]): each for each in result.plan.policies}
     said = {each["name"]: _what(each["sentence"], each["limits"]) for each in result.plan.policies}
     configured = {each["name"]: each["share"] for each in result.plan.policies}
-    claims = {(each.phase, each.rule.removeprefix("policy/")): each for each in result.findings if is_policy(each)}
+    shares = [each for each in reversed(result.findings) if is_policy(each) and each.unit == "share"]
+    claims = {(each.phase, each.rule.removeprefix("policy/")): each for each in shares}
     ran = {(phase, name) for phase, policies in counted.items() for name in policies}
     made = []
     for phase, name in dict.fromkeys([*planned, *sorted(ran)]):
         plan = planned.get((phase, name))
-        share = configured.get(name) if plan is None or plan["on"] else 0.0
         counts, claim = counted.get(phase, {}).get(name), claims.get((phase, name))
+        share = configured.get(name) if plan is None or plan["on"] else 0.0
+        if claim is not None and claim.configured is not None:
+            share = claim.configured  # of a policy that chooses by order another than that of its percentage
         cells = (*_counts(counts), words.NONE if share is None else words.exact(share, "share"))
         made.append(PolicyRow(phase, name, said.get(name, ""), (*cells, _drawn(counts), _seen(claim))))
     return tuple(made)
@@ -62,7 +65,7 @@ def _drawn(counts: PolicyCounters | None) -> str:
 
 
 def _seen(finding: Finding | None) -> str:
-    if finding is None or finding.observed is None or finding.unit != "share":
+    if finding is None or finding.observed is None:
         return words.NONE
     share = words.share(finding.observed.share, words.spread(finding.interval))
     return f"{share} of {words.count(finding.observed.n)}"

@@ -267,10 +267,10 @@ def _phase_problems(reading: Reading, rules: Rules) -> Iterator[Problem]:
     for index, name in enumerate(names):
         if name in names[:index]:
             yield reading.problem(("spec", "phases", index, "name"), f"a second phase called {name}")
-    faulty = any(info.faults for info in rules.rules)
+    faulty = bool(reading.policies) or any(info.faults for info in rules.rules)
     for index, each in enumerate(spec.phases):
         if "faults" in each.model_fields_set and not faulty and not each.rules:
-            message = "there are no faults to switch: no rule has a fault"
+            message = "there are no faults to switch: no rule has a fault, and there is no policy"
             yield reading.problem(("spec", "phases", index, "faults"), message)
 
 

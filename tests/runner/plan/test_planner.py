@@ -85,7 +85,8 @@ WITHOUT_FAULTS = "---\n" + text_of(virtual_service())
 @pytest.mark.parametrize("switch", ["on", "off"])
 def test_faults_cannot_be_switched_where_no_rule_has_one(switch: str) -> None:
     (told,) = refusals(f"{HEAD}  phases: [{{name: a}}, {{name: b, faults: {switch}}}]\n{WEB}{WITHOUT_FAULTS}")
-    assert told == f"{FILE}:4:41: spec.phases[1].faults: there are no faults to switch: no rule has a fault"
+    said = "there are no faults to switch: no rule has a fault, and there is no policy"
+    assert told == f"{FILE}:4:41: spec.phases[1].faults: {said}"
 
 
 def test_phases_of_rules_without_faults_are_none_to_be_switched() -> None:

@@ -99,3 +99,9 @@ def test_a_policy_that_no_task_reaches_is_warned_of() -> None:
     assert found.severity == "warning" and found.path == "spec.targets"
     (reached,) = [planned(f"{OWN}---\n{policy('{reset: {}}')}").notes]
     assert not [each for each in reached if each.code == "policy-without-task"]
+
+
+def test_phases_may_switch_the_faults_of_policies_alone() -> None:
+    phases = [{"name": "calm", "faults": False, "duration": "5s"}, {"name": "storm"}]
+    text = text_of(experiment(phases=phases), virtual_service())
+    assert planned(f"{text}---\n{policy('{reset: {}}')}")
