@@ -17,7 +17,7 @@ from chaos.protocol.counters import (
     RuleFaults,
     RulesInForce,
 )
-from chaos.protocol.fault_levels import FIXED_DELAY
+from chaos.protocol.fault_levels import FIXED_DELAY, PERCENTAGE
 
 MOST_DIGITS = 18
 MOST_SCALE = 1_000_000.0  # makes the rarest fault, one in a million, happen on every request
@@ -87,7 +87,9 @@ _DURATION: Schema = {
     "description": "a duration in Go's syntax, from 1ms to 24h: 250ms, 1.5s, 1m30s",
     "examples": ["250ms"],
 }
-_LEVELS = _object({**{kind.value: _PERCENT for kind in FaultKind}, FIXED_DELAY: _DURATION}, minProperties=1)
+_LEVELS = _object(
+    {**{kind.value: _PERCENT for kind in FaultKind}, PERCENTAGE: _PERCENT, FIXED_DELAY: _DURATION}, minProperties=1
+)
 _SWITCH = _object({"enabled": {"type": "boolean"}}, "enabled")
 _PHASE = _object(
     {

@@ -136,7 +136,7 @@ async def test_what_is_wrong_is_said_and_changes_nothing(path: str, body: Any, s
 
 
 def test_levels_are_written_so_that_they_are_read_back_unchanged() -> None:
-    assert set(NAMES) == {"delay", "abort", "fixedDelay"}
+    assert set(NAMES) == {"delay", "abort", "fixedDelay", "percentage"}
     for seconds in (0.001, 0.25, 1.23456, 90.0, 0.0012345, 86400.0):
         levels = {"abort": 0.0001, "fixedDelay": seconds}
         assert read_levels(write_levels(levels)) == levels

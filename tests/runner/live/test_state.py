@@ -70,6 +70,19 @@ def test_a_rule_has_three_ledgers() -> None:
     assert fault["drawn"].endswith("% of 10\u202f000")
 
 
+def test_a_policy_stands_beside_the_rules_with_the_same_ledgers() -> None:
+    lines = records(Scenario(phases=PHASES, seconds=20, requests=8000))
+    plan, last = (next(line for line in lines if isinstance(line, kind)) for kind in (Plan, Counters))
+    effect = {"key": "policy/cut", "name": "cut", "kind": "reset", "share": 0.3, "phase": "fault", "on": True}
+    met = {"targeted": 100, "met": 31, "full": 0, "left": 0, "left_met": 0}
+    counters = {**last.counters, "policies": {"fault": {"cut": met}}}
+    more = [replace(plan, policies=(effect,)), replace(last, counters=counters)]  # type: ignore[arg-type]
+    rule = of([*lines, *more])["rules"][-1]
+    (fault,) = rule["faults"]
+    assert (rule["key"], fault["kind"], fault["configured"]) == ("policy/cut", "reset", "30\u202f%")
+    assert fault["drawn"].replace("\u202f", "") == "31.0% of 100"
+
+
 def test_what_is_switched_by_hand_is_counted_apart() -> None:
     digest = Digest()
     for _ in range(7):
