@@ -12,6 +12,7 @@ from chaos.claims.effects import PhaseEffects
 from chaos.claims.evidence import Evidence
 from chaos.claims.expectation import EASY
 from chaos.claims.finding import Finding, Tally
+from chaos.claims.kinds.policy_sequence import UNSEEN_TIME
 from chaos.claims.kinds.policy_share import PolicyShareClaim
 from chaos.claims.policing import PolicyEffect
 from chaos.claims.windows import Stretch, stretches
@@ -44,7 +45,8 @@ class PolicyQuotaClaim(PolicyShareClaim):
             yield cls.about(effect, "no quota", 0.0, tolerance)
         else:
             made = cls.about(effect, f"{fault.rate:g} a second pass", None, tolerance)
-            yield replace(made, rate=fault.rate * effect.policy.percent.fraction)
+            unseen = UNSEEN_TIME if effect.policy.upstream else ""
+            yield replace(made, rate=fault.rate * effect.policy.percent.fraction, unseen=unseen)
 
     @property
     def weight(self) -> float:

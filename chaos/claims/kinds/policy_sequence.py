@@ -25,6 +25,8 @@ from chaos.policies.kinds.sequence import Sequence
 from chaos.verify.planning import Requests
 from chaos.verify.verdict import Verdict
 
+UNSEEN_TIME = "beneath the retries nobody sees when an attempt was made"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicySequenceClaim(PolicyShareClaim):
@@ -44,7 +46,8 @@ class PolicySequenceClaim(PolicyShareClaim):
             yield replace(cls.about(effect, "no failures", 0.0, tolerance), sequence=fault)
             return
         share = 1 / fault.every if fault.every is not None else 1.0 if fault.outage is not None else None
-        yield replace(cls.about(effect, _title(fault), share, tolerance), sequence=fault)
+        unseen = UNSEEN_TIME if effect.policy.upstream and fault.every is None else ""
+        yield replace(cls.about(effect, _title(fault), share, tolerance), sequence=fault, unseen=unseen)
 
     @property
     def weight(self) -> float:

@@ -24,6 +24,8 @@ from chaos.claims.windows import by_policy
 from chaos.policies.fault import is_tagged
 from chaos.protocol.digest import PENDING
 
+UNSEEN_WAIT = "beneath the retries nobody sees how long an attempt waits"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyClaim(Expectation):
@@ -79,7 +81,9 @@ class PolicyShareClaim(PolicyClaim):
         if fault.claim != "share":
             return
         if phase.faults:
-            yield cls.about(effect, fault.title, share, tolerance)
+            made = cls.about(effect, fault.title, share, tolerance)
+            unseen = UNSEEN_WAIT if effect.policy.upstream and fault.last_status is None else ""
+            yield replace(made, unseen=unseen)
         elif share:
             yield cls.about(effect, f"no {fault.title}", 0.0, tolerance)
 

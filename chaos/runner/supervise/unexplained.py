@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from chaos.claims.effects import PhaseEffects
-from chaos.claims.policing import may_be_policies
+from chaos.claims.policing import PolicyEffect, may_be_policies
 from chaos.formatting import plain_count
 from chaos.protocol.digest import WARM_UP, Digest, Key
 from chaos.protocol.exemplars import ExemplarRecord, Exemplars, Kind, is_failure
@@ -35,7 +35,8 @@ class Unexplained:
                 self._counts[Kind.of(key)] += tally.count
 
     def _is_unexplained(self, key: Key) -> bool:
-        return is_unexplained(key) and not may_be_policies(self._policies.get(key.phase, ()), key)
+        policies = self._policies.get(key.phase, ())
+        return is_unexplained(key) and not may_be_policies(policies, key) and not _ended_upstream(policies, key)
 
     def keep(self, requests: Collection[ExemplarRecord]) -> None:
         """Take single requests of the run."""
@@ -59,3 +60,8 @@ class Unexplained:
         """Return the id of a request of this kind, empty if none was kept."""
         shelf = self._kept.failures.get(kind, ())
         return next((each.id for each in shelf if each.id and self._is_unexplained(each.key)), "")
+
+
+def _ended_upstream(policies: Iterable[PolicyEffect], key: Key) -> bool:
+    """Return whether a policy beneath the retries may be why the last attempt failed."""
+    return any(each.policy.upstream and each.takes(key) and key.status == each.fault.last_status for each in policies)

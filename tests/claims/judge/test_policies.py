@@ -231,6 +231,13 @@ def test_upstream_of_a_gateway_that_does_not_retry_the_retries_are_falsified() -
     assert found["policy"].verdict is Verdict.VERIFIED and found["residual"].verdict is Verdict.FALSIFIED
 
 
+@pytest.mark.parametrize("fault", ["{delay: {fixed: 1s}}", "{sequence: {first: 5}}", "{quota: {rate: 5}}"])
+def test_upstream_when_and_how_long_are_not_judged(fault: str) -> None:
+    found = Run(fault, attempts(0.0), percentage=100, more="scope: upstream", rule=RETRIES, seconds=5).judged()
+    (claim,) = (each for name, each in found.items() if name.startswith("policy"))
+    assert claim.verdict is Verdict.NOT_JUDGED and "beneath the retries nobody sees" in claim.sentence
+
+
 # ---------------------------------------------------------------------------------------------- order and time
 
 
