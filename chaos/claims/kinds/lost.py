@@ -122,9 +122,17 @@ class LostClaim(Expectation):
             said = f"None of {plural(seen.n, 'request')} was left without a response"
         else:
             said = f"{thousands(seen.k)} of {plural(seen.n, 'request')} had no response: {self._errors(observed)}"
+        by_policies = sum(count for each, count in observed if self._asked(each) and self._ended(each))
+        if by_policies:
+            said = f"{said}, beside {thousands(by_policies)} that policies ended"
         if finding.verdict is Verdict.INCONCLUSIVE:
             return f"{said}; {possible(finding)}"
         return f"{said}."
+
+    def _ended(self, outcome: Outcome) -> bool:
+        """Return whether a policy may have ended a response, or cut it short."""
+        lost = outcome.status == 0 and outcome.error not in (TIMEOUT, PENDING)
+        return lost and (bool(outcome.policy) or may_be_policies(self.policies, outcome))
 
     def _errors(self, observed: Observed) -> str:
         found: Counter[str] = Counter()

@@ -65,7 +65,7 @@ class PolicyWaitClaim(PolicyClaim):
 
     def judge(self, evidence: Evidence) -> Finding:
         late = buckets_of(evidence.observed, self._met)
-        base = buckets_of(evidence.observed, self._unmet)
+        base, here = self._base(evidence.observed)
         n, others = sum(each[2] for each in late), sum(each[2] for each in base)
         middle = self.distribution.at(0.5)
         finding = replace(self.blank(evidence), configured=middle, ledgers=("configured", "observed"), drawn=None)
@@ -79,16 +79,25 @@ class PolicyWaitClaim(PolicyClaim):
         gap = early = self._early(late, n)
         if others:
             band += distance(others, alpha / 2)
-            gap = max(early, self._late(late, n, base, others))
+            gap = max(early, self._apart(late, n, base, others))
         took = quantile(late, n, 0.5) - (quantile(base, others, 0.5) if others else 0.0)
         finding = replace(finding, observed=Tally(n, n), estimate=max(0.0, took))
-        return self._with_verdict(finding, gap, band, bool(others))
+        return self._with_verdict(finding, gap, early if not here else gap, band, bool(others))
 
-    def _with_verdict(self, finding: Finding, gap: float, band: float, compared: bool) -> Finding:
+    def _base(self, observed: Observed) -> tuple[Buckets, bool]:
+        """Return what its requests take without the policy, and whether that is from the same phase: a machine that is
+        busier in one phase than in another is not the policy's doing."""
+        here = buckets_of(observed, lambda outcome: self._unmet(outcome) and outcome.phase == self.phase)
+        enough = sum(count for _, _, count in here) >= PLACES
+        return (here, True) if enough else (buckets_of(observed, self._unmet), False)
+
+    def _with_verdict(self, finding: Finding, gap: float, sure: float, band: float, compared: bool) -> Finding:
+        """Return the finding with its verdict: `gap` is how far the functions are apart, `sure` the part of it that
+        nothing but the policy explains."""
         seen = plural(finding.observed.n if finding.observed else 0, "request")
         said = f"Half of {seen} waited longer than {format_duration(finding.estimate or 0.0)}"
         apart = f"the distribution is off by {max(0.0, gap) * 100:.3g} points"
-        if gap - band > APART:
+        if sure - band > APART:
             verdict, cause = Verdict.FALSIFIED, "delay"
             said = f"{said}, and {apart}, more than {APART * 100:g}"
         elif not compared:
@@ -116,7 +125,7 @@ class PolicyWaitClaim(PolicyClaim):
             gap = max(gap, sofar / n - self.distribution.cdf(high + slack))
         return gap
 
-    def _late(self, late: Buckets, n: int, base: Buckets, others: int) -> float:
+    def _apart(self, late: Buckets, n: int, base: Buckets, others: int) -> float:
         """Return by how much the two functions are apart, looked at in `PLACES`."""
         slack = near(self.distribution.at(0.5))
         ends = [high for _, high, _ in late]

@@ -125,6 +125,8 @@ def test_a_right_gateway_is_verified_and_its_rule_is_not_to_blame(kind: str) -> 
     assert {name: found[name].verdict for name in ("policy", "lost", "route")} == dict.fromkeys(
         ("policy", "lost", "route"), Verdict.VERIFIED
     )
+    ended = kind in ("reset", "close", "truncate")
+    assert ("that policies ended" in found["lost"].sentence) is ended
 
 
 @pytest.mark.parametrize("kind", RIGHT)
