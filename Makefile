@@ -8,10 +8,10 @@ TIMELESS := $(addprefix tests/, adversaries claims cli engines experiment journa
     samples services verify test_pytest_plugin.py $(addprefix conformance/,test_attacks.py test_recorded.py test_cases.py test_fuzz.py) \
     $(addprefix gateway/process/,test_openapi.py test_page_browser.py) \
     $(addprefix load/,test_checks.py test_exemplars.py test_grpc_locustfile.py test_grpc_user.py test_live_browser.py \
-        test_locustfile.py test_process.py \
-        test_secure.py test_ui.py test_ui_browser.py) \
-    $(addprefix runner/, envoy istio live test_ctl.py test_failures.py test_names.py test_one_reading.py test_programs.py \
-        test_replay.py test_replaying.py test_requests_sent.py test_secrets.py test_truth.py))
+        test_locustfile.py test_process.py test_secure.py test_ui.py test_ui_browser.py) \
+    $(addprefix runner/, envoy istio live supervise test_access_log.py test_any_gateway.py test_ctl.py test_failures.py \
+        test_names.py test_one_reading.py test_own_access_log.py test_programs.py test_replay.py test_replaying.py \
+        test_requests_sent.py test_secrets.py test_switch.py test_truth.py))
 
 .PHONY: help run test test-all lint types format docs bench fuzz recorded interleave kills engines right calibration cluster clean
 
