@@ -28,6 +28,10 @@ class GatewayLedger:
         """Return the counters of one policy in one phase; None if it was about no request."""
         return self._policies.get(phase, {}).get(name)
 
+    def overflowed(self, phase: str) -> int:
+        """Return how many requests of a phase a circuit breaker refused."""
+        return sum(counts["failures"].get("UO", 0) for counts in self._phases.get(phase, {}).values())
+
     def unlogged(self, phase: str, key: str) -> int:
         """Return of how many of a rule's requests an access log does not tell."""
         counts = self.rule(phase, key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.mesh import virtual_service
 from support.policies import policy, rules
-from support.scripted import OK, always, gateway, get, in_turn, post, resets, upstream
+from support.scripted import OK, always, gateway, get, in_turn, post, resets, until, upstream
 
 ROUTE = virtual_service("- route: [{destination: {host: web}}]")
 RETRIES = virtual_service("- route: [{destination: {host: web}}]\n  retries: {attempts: 2, retryOn: 'reset,503'}")
@@ -85,6 +85,27 @@ async def test_upstream_a_status_is_the_attempts_own():
     async with upstream() as web, gateway(rules(RETRIES, written, port=web.port)) as proxy:
         answer = await proxy.ask(post(b"body"))
         assert (answer.status, answer.first("x-chaos-attempts"), web.heads) == (503, "3", [])
+
+
+async def test_upstream_an_attempt_that_hangs_counts_for_the_circuit_breaker():
+    """The second request is refused at once, and the third passes when the first is over: nothing stays counted."""
+    breaker = (
+        "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: web}\n"
+        "spec: {host: web, trafficPolicy: {connectionPool: {http: {http2MaxRequests: 1}}}}\n"
+    )
+    written = policy("{stall: {}}", more="scope: upstream")
+    async with upstream() as web, gateway(rules(ROUTE, breaker, written, port=web.port)) as proxy:
+        first = await proxy.open()
+        first.writer.write(get())
+        await until(lambda: proxy.worker.counters()["policies"].get("", {}).get("p", {}).get("met"))
+        refused = await proxy.ask(get())
+        assert (refused.status, refused.body[:8]) == (503, b"upstream")
+        assert proxy.counts()["failures"] == {"UO": 1}
+        (pool,) = proxy.pools().values()
+        assert pool.active() == 1
+        first.writer.close()
+        await until(lambda: pool.active() == 0)
+    assert web.heads == []
 
 
 async def test_no_more_than_max_active_are_under_it():

@@ -24,6 +24,9 @@ from chaos.claims.windows import by_policy
 from chaos.policies.fault import is_tagged
 from chaos.protocol.digest import PENDING
 
+UNANSWERED = 503
+"""What a gateway answers where there is no response, and where its circuit breaker lets no request pass."""
+
 UNSEEN_WAIT = "beneath the retries nobody sees how long an attempt waits"
 
 
@@ -145,14 +148,17 @@ class PolicyShareClaim(PolicyClaim):
         return judge_share(self, evidence)
 
     def _attempts(self, evidence: Evidence) -> Tally:
-        """Return how many attempts failed, of all that the clients' responses tell of."""
-        failed = every = 0
+        """Return how many attempts failed, of all that the clients' responses tell of. What a circuit breaker refused
+        was no attempt; the gateway says how many that were."""
+        failed = every = refused = 0
         last = self.effect.fault.last_status
         for outcome, count in evidence.observed:
             if self._asked(outcome) and outcome.status and outcome.route and outcome.destination:
                 every += outcome.attempts * count
                 failed += (outcome.attempts - 1 + (outcome.status == last)) * count
-        return Tally(failed, every)
+                refused += count if outcome.status == UNANSWERED and outcome.attempts == 1 else 0
+        refused = min(refused, evidence.ledger.overflowed(self.phase))
+        return Tally(failed - (refused if last == UNANSWERED else 0), every - refused)
 
     def did(self) -> str:
         return self.effect.fault.did

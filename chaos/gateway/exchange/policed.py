@@ -31,7 +31,17 @@ HandOver = Callable[[Upstream], None] | None
 class PolicedExchange(Exchange):
     """An Exchange in a gateway with policies. `_met` are those that its request is about, met or spared."""
 
-    __slots__ = ("_again", "_attempt_met", "_draws", "_is_decided", "_met", "_shaped", "_swallows", "_upload")
+    __slots__ = (
+        "_again",
+        "_attempt_met",
+        "_draws",
+        "_is_decided",
+        "_met",
+        "_occupied",
+        "_shaped",
+        "_swallows",
+        "_upload",
+    )
 
     _draws: Draws
 
@@ -41,6 +51,7 @@ class PolicedExchange(Exchange):
         self._attempt_met: list[Met] = []
         self._shaped: Shaped | None = None
         self._upload: Upload | None = None
+        self._occupied: Host | None = None  # the endpoint that has an attempt under a fault among its requests
         self._is_decided = self._again = self._swallows = False
         if self.refusal is not None:
             self._reply(self.refusal)
@@ -159,6 +170,12 @@ class PolicedExchange(Exchange):
         self._attempts = number
         attempt = self.attempt = Attempt(self, host, self._ledger, self._forward_to.retry)
         self._enter(states.CONNECTING)
+        if host.pool.is_full:
+            self._release(met)  # no attempt is made, so none meets a fault
+            attempt.upstream_failed(Failure.OVERFLOW, Failure.OVERFLOW.value)
+            return
+        host.active += 1  # for the circuit breaker, as long as it is under the fault
+        self._occupied = host
         if self.body is None or self.body.complete:
             attempt.limit(self._worker.after)
         if happening.wait:
@@ -172,6 +189,7 @@ class PolicedExchange(Exchange):
             return  # it has timed out meanwhile
         instead = happening.instead
         if instead is None:
+            self._leave_host()
             connection = attempt.host.acquire(attempt)
             if connection is not None:
                 attempt.connection = connection
@@ -187,6 +205,11 @@ class PolicedExchange(Exchange):
             self._swallows = True
         else:
             self.attempt_failed(attempt, Failure.RESET, Failure.RESET.value)
+
+    def _leave_host(self) -> None:
+        if self._occupied is not None:
+            self._occupied.active -= 1
+            self._occupied = None
 
     def _send_body(self, body: RequestBody) -> None:
         if self._swallows and self.state is states.SENT:
@@ -208,6 +231,7 @@ class PolicedExchange(Exchange):
         super()._fail(INJECTED if by_policy else flag, status, body, details)
 
     def _end_attempt(self, attempt: Attempt, hand_over: HandOver = None) -> None:
+        self._leave_host()
         self._release(self._attempt_met)
         super()._end_attempt(attempt, hand_over)
 

@@ -55,7 +55,7 @@ class Host:
 
         After None the owner is called later (`upstream_connected` or `upstream_failed`; the latter perhaps within this
         call) and keeps a place in the queue until then."""
-        if self.pool.limited and self.pool.active() >= self.pool.max_requests:
+        if self.pool.is_full:
             owner.upstream_failed(Failure.OVERFLOW, Failure.OVERFLOW.value)
             return None
         while self.idle:
@@ -251,6 +251,11 @@ class Pool:
         budget = self.cluster.breakers.retry_budget
         limit = self.max_retries if budget is None else budget.limit(self.active() + self.waiting)
         return self.retrying - held < limit
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the circuit breaker lets no further request pass."""
+        return self.limited and self.active() >= self.max_requests
 
     def active(self) -> int:
         """Return the number of requests in flight."""

@@ -20,6 +20,7 @@ from chaos.claims.judge.judge import Judge
 from chaos.claims.policing import policy_effects
 from chaos.claims.routing import effects_of
 from chaos.experiment.tasks import LoadTask
+from chaos.gateway.state.counters import Ledger
 from chaos.mesh.compile.rules import compile_rules
 from chaos.mesh.decision import Endpoint
 from chaos.mesh.upstream.registry import Registry
@@ -231,6 +232,25 @@ def test_upstream_it_is_the_share_of_attempts() -> None:
 def test_upstream_of_a_gateway_that_does_not_retry_the_retries_are_falsified() -> None:
     found = Run("{reset: {}}", attempts(0.3, most=1), said=0.3, more="scope: upstream", rule=RETRIES).judged()
     assert found["policy"].verdict is Verdict.VERIFIED and found["residual"].verdict is Verdict.FALSIFIED
+
+
+def test_upstream_what_a_circuit_breaker_refuses_is_no_attempt() -> None:
+    """Half of the requests; of the others' attempts 90 % hang until the route's timeout."""
+
+    def see(random: Random, at: float, sent: int) -> tuple[Key, float]:
+        if sent % 2:
+            return OK._replace(status=503), 0.001
+        return OK._replace(status=504 if random.random() < 0.9 else 200), 0.1
+
+    class Refusing(Run):
+        def counters(self, sent: int, met: int) -> Any:
+            counts = Run.counters(self, sent // 2, met)
+            ledger = Ledger("", b"", False).as_json() | {"failures": {"UO": sent // 2}}
+            counts["phases"][""] = {"virtualservice/default/web/0": ledger}
+            return counts
+
+    run = Refusing("{stall: {}}", see, percentage=90, said=0.9, more="scope: upstream")
+    assert run.judged()["policy"].verdict is Verdict.VERIFIED
 
 
 @pytest.mark.parametrize("fault", ["{delay: {fixed: 1s}}", "{sequence: {first: 5}}", "{quota: {rate: 5}}"])
