@@ -25,8 +25,8 @@ run: $(VENV)/.installed  ## run experiments/abort50.yaml and say where the repor
 test: $(VENV)/.installed-dev  ## the quick tests, and one slow one of each kind: a run per exit code, a kill, a browser
 	$(BIN)/python -m pytest $(ON_TWO_CORES) -m "not slow or representative"
 
-test-all: $(VENV)/.installed-dev  ## every test
-	$(BIN)/python -m pytest $(WAITING) $(TIMELESS)
+test-all: $(VENV)/.installed-dev  ## every test but the whole runs of `make right`
+	$(BIN)/python -m pytest $(WAITING) $(TIMELESS) --ignore=tests/adversaries/test_right_runs.py  # that is `make right`
 	$(BIN)/python -m pytest $(ON_TWO_CORES) -m "not slow" $(addprefix --ignore=,$(TIMELESS))
 	$(BIN)/python -m pytest -m slow $(addprefix --ignore=,$(TIMELESS))  # one after the other: some measure how fast a run reacts
 
