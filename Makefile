@@ -3,7 +3,6 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 ON_TWO_CORES := -n 2 --dist worksteal
-WAITING := -n 4 --dist worksteal  # whole runs wait for most of their time
 # Tests that measure no time, so that they may share the machine with each other.
 TIMELESS := $(addprefix tests/, adversaries claims cli engines experiment journal kubernetes mesh protocol report route_tests \
     samples services verify test_pytest_plugin.py $(addprefix conformance/,test_attacks.py test_recorded.py test_cases.py test_fuzz.py) \
@@ -26,7 +25,7 @@ test: $(VENV)/.installed-dev  ## the quick tests, and one slow one of each kind:
 	$(BIN)/python -m pytest $(ON_TWO_CORES) -m "not slow or representative"
 
 test-all: $(VENV)/.installed-dev  ## every test but the whole runs of `make right`
-	$(BIN)/python -m pytest $(WAITING) $(TIMELESS) --ignore=tests/adversaries/test_right_runs.py  # that is `make right`
+	$(BIN)/python -m pytest $(ON_TWO_CORES) $(TIMELESS) --ignore=tests/adversaries/test_right_runs.py  # that is `make right`
 	$(BIN)/python -m pytest $(ON_TWO_CORES) -m "not slow" $(addprefix --ignore=,$(TIMELESS))
 	$(BIN)/python -m pytest -m slow $(addprefix --ignore=,$(TIMELESS))  # one after the other: some measure how fast a run reacts
 
