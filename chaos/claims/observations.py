@@ -166,7 +166,7 @@ class Observed:
 
     def tally(self, classify: Classify) -> Tally:
         """Count the outcomes that satisfy the claim (k) among those it applies to (n)."""
-        return _tally(self, classify)
+        return tally_of(self, classify)
 
     def moment(self, stretches: int) -> float:
         """Return the end of the first so many stretches, in seconds since the beginning."""
@@ -270,7 +270,8 @@ def _early(outcome: Outcome) -> Key:
     )
 
 
-def _tally(outcomes: Iterable[tuple[Outcome, int]], classify: Classify) -> Tally:
+def tally_of(outcomes: Iterable[tuple[Outcome, int]], classify: Classify) -> Tally:
+    """Return how many of the outcomes' requests satisfy a claim, of those that it applies to."""
     k = n = 0
     for outcome, count in outcomes:
         verdict = classify(outcome)

@@ -5,13 +5,13 @@ of a window may be on either side of it and is not counted."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import inf
 from typing import Any
 
 from chaos.claims.finding import Tally
-from chaos.claims.observations import Observed, Outcome
+from chaos.claims.observations import Classify, Observed, tally_of
 from chaos.formatting import plural
 from chaos.policies.compiled import Policy
 from chaos.verify.verdict import Verdict
@@ -19,8 +19,6 @@ from chaos.verify.verdict import Verdict
 MARGIN = 1.0
 """Seconds around an edge that are left out: a stretch begins when its first request is sent, the phase a little
 earlier, and the two processes learn of it one after the other."""
-
-Classify = Callable[[Outcome], bool | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,7 @@ def stretches(observed: Observed, phase: str, classify: Classify) -> Iterator[St
         if began is None and any(outcome.phase == phase for outcome, _ in outcomes):
             began = start
         if began is not None:
-            yield Stretch(start - began, end - began, _tally(outcomes, classify))
+            yield Stretch(start - began, end - began, tally_of(outcomes, classify))
 
 
 def in_window(
@@ -87,13 +85,3 @@ def _side(each: Stretch, opens: float, length: float, every: float | None) -> bo
     if end <= -MARGIN or (start >= length + MARGIN and (every is None or end <= every - MARGIN)):
         return False
     return None
-
-
-def _tally(outcomes: list[tuple[Outcome, int]], classify: Classify) -> Tally:
-    k = n = 0
-    for outcome, count in outcomes:
-        has = classify(outcome)
-        if has is not None:
-            n += count
-            k += count if has else 0
-    return Tally(k, n)

@@ -59,6 +59,10 @@ class Policy:
         when = self.when
         return when.after <= seconds and (when.for_ is None or seconds < when.after + when.for_)
 
+    def dice(self, draws: Draws, again: str = "") -> Dice:
+        """Return the dice of a request's draws for this policy; `again` tells its attempts apart."""
+        return lambda purpose: draws.apart(f"policy {self.name} {again}{purpose}")
+
     def drawn(self, dice: Dice, percent: Percent | None = None) -> bool:
         """Return whether the dice choose this request, in whole parts per million; `percent` is another share that was
         set by hand."""
@@ -203,8 +207,4 @@ def _matches(matches: Iterable[CompiledMatch], request: Request, path: bytes, qu
 
 def met_ahead(policies: Iterable[Policy], draws: Draws) -> tuple[Policy, ...]:
     """Return those of the policies in front of the rules whose faults a request meets, of those that are computed."""
-    return tuple(
-        each
-        for each in policies
-        if each.computed and each.drawn(lambda purpose, name=each.name: draws.apart(f"policy {name} {purpose}"))  # type: ignore[misc]
-    )
+    return tuple(each for each in policies if each.computed and each.drawn(each.dice(draws)))

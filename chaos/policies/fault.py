@@ -5,6 +5,7 @@ the policy counts that, never the gateway's word alone."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
@@ -68,15 +69,13 @@ class Fault(Message):
     """Where it makes sense. Upstream of the retries is an attempt's end; a response that has begun is not retried."""
     errors: ClassVar[tuple[str, ...]] = ()
     """The errors with which clients are left without a whole response by it."""
-    tagged: ClassVar[bool] = True
-    """Whether its clients get the head of a response, and so the tag."""
     claim: ClassVar[str] = "share"
     """What is claimed of it (chaos/claims/kinds): by default the share of the requests that meet it."""
 
     @property
+    @abstractmethod
     def sentence(self) -> str:
         """What its requests do, after `30 % of the requests`: `have their connection reset`."""
-        raise NotImplementedError
 
     @property
     def counts(self) -> bool:
@@ -131,9 +130,9 @@ class Fault(Message):
         """The status that a client gets when its last attempt met it, beneath the retries; None if none is its own."""
         return 503 if "reset" in self.errors or "closed" in self.errors else 504 if "timeout" in self.errors else None
 
+    @abstractmethod
     def happen(self, dice: Dice) -> Happening:
         """Return what becomes of one request that meets it."""
-        raise NotImplementedError
 
     def attempt(self, dice: Dice) -> Happening:
         """Return what becomes of one attempt that meets it, in the scope `upstream`."""

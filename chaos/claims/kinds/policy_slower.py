@@ -12,7 +12,7 @@ from typing import ClassVar, Self
 from chaos.claims.effects import PhaseEffects
 from chaos.claims.evidence import MAIN, Evidence
 from chaos.claims.finding import Finding, Tally
-from chaos.claims.kinds.policy_wait import PolicyWaitClaim, buckets_of, quantile
+from chaos.claims.kinds.policy_wait import PolicyWaitClaim
 from chaos.claims.policing import PolicyEffect
 from chaos.formatting import plural
 from chaos.formatting import share as percent
@@ -38,18 +38,18 @@ class PolicySlowerClaim(PolicyWaitClaim):
             yield cls.about(effect, "slower than others", None, tolerance)
 
     def judge(self, evidence: Evidence) -> Finding:
-        slow, others = buckets_of(evidence.observed, self._met), buckets_of(evidence.observed, self._unmet)
-        n, rest = sum(each[2] for each in slow), sum(each[2] for each in others)
+        slow, others = evidence.observed.sample(self._met), evidence.observed.sample(self._unmet)
+        n = slow.n
         finding = replace(self.blank(evidence), sense="below", configured=QUICK, drawn=None)
         finding = replace(finding, ledgers=("configured", "observed"))
         if not n:
             return replace(finding, cause="traffic", sentence="No request was slowed, so nothing is known about it.")
-        if not rest:
+        if not others.n:
             said = "every request is slowed, so there is nothing to compare them with"
             return self.not_judged(evidence, f"{said}; a phase without faults would show it")
-        middle = quantile(others, rest, 0.5)
-        quick = sum(count for low, high, count in slow if (low + high) / 2 <= middle)
-        band = distance(n, evidence.alpha * MAIN / 2) + distance(rest, evidence.alpha * MAIN / 2)
+        middle = others.quantile(0.5)
+        quick = sum(count for low, high, count in slow.buckets if (low + high) / 2 <= middle)
+        band = distance(n, evidence.alpha * MAIN / 2) + distance(others.n, evidence.alpha * MAIN / 2)
         low, high = max(0.0, quick / n - band), min(1.0, quick / n + band)
         verdict = Verdict.VERIFIED if high < QUICK else Verdict.FALSIFIED if low > QUICK else Verdict.INCONCLUSIVE
         said = f"{percent(quick / n)} of {plural(n, 'slowed request')} were quicker than the middle one of the others"

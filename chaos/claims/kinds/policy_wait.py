@@ -7,9 +7,8 @@ and no phase shows how long they take otherwise, only waits that are too short c
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import accumulate
 from typing import ClassVar, Self
 
 from chaos.claims.effects import PhaseEffects
@@ -25,6 +24,7 @@ from chaos.policies.fault import is_tagged
 from chaos.units import Unit, format_duration
 from chaos.verify.distribution import distance
 from chaos.verify.planning import Requests
+from chaos.verify.quantile import Sample
 from chaos.verify.verdict import Verdict
 
 APART = 0.1
@@ -32,8 +32,6 @@ APART = 0.1
 
 PLACES = 100
 """Quantiles at which the two functions are compared: a hundredth is a tenth of what they may be apart."""
-
-Buckets = list[tuple[float, float, int]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,32 +62,30 @@ class PolicyWaitClaim(PolicyClaim):
         return None
 
     def judge(self, evidence: Evidence) -> Finding:
-        late = buckets_of(evidence.observed, self._met)
+        late = evidence.observed.sample(self._met)
         base, here = self._base(evidence.observed)
-        n, others = sum(each[2] for each in late), sum(each[2] for each in base)
         middle = self.distribution.at(0.5)
         finding = replace(self.blank(evidence), configured=middle, ledgers=("configured", "observed"), drawn=None)
-        if not n:
+        if not late.n:
             return replace(finding, cause="traffic", sentence="No request waited, so nothing is known about how long.")
         if evidence.starved:
             said = f"Nothing is known of how long they waited: {evidence.starved}."
             return replace(finding, verdict=Verdict.INCONCLUSIVE, cause="starved", sentence=said)
         alpha = evidence.alpha * MAIN
-        band = distance(n, alpha / 2)
-        gap = early = self._early(late, n)
-        if others:
-            band += distance(others, alpha / 2)
-            gap = max(early, self._apart(late, n, base, others))
-        took = quantile(late, n, 0.5) - (quantile(base, others, 0.5) if others else 0.0)
-        finding = replace(finding, observed=Tally(n, n), estimate=max(0.0, took))
-        return self._with_verdict(finding, gap, early if not here else gap, band, bool(others))
+        band = distance(late.n, alpha / 2)
+        gap = early = self._early(late)
+        if base.n:
+            band += distance(base.n, alpha / 2)
+            gap = max(early, self._apart(late, base))
+        took = late.quantile(0.5) - (base.quantile(0.5) if base.n else 0.0)
+        finding = replace(finding, observed=Tally(late.n, late.n), estimate=max(0.0, took))
+        return self._with_verdict(finding, gap, early if not here else gap, band, bool(base.n))
 
-    def _base(self, observed: Observed) -> tuple[Buckets, bool]:
+    def _base(self, observed: Observed) -> tuple[Sample, bool]:
         """Return what its requests take without the policy, and whether that is from the same phase: a machine that is
         busier in one phase than in another is not the policy's doing."""
-        here = buckets_of(observed, lambda outcome: self._unmet(outcome) and outcome.phase == self.phase)
-        enough = sum(count for _, _, count in here) >= PLACES
-        return (here, True) if enough else (buckets_of(observed, self._unmet), False)
+        here = observed.sample(lambda outcome: self._unmet(outcome) and outcome.phase == self.phase)
+        return (here, True) if here.n >= PLACES else (observed.sample(self._unmet), False)
 
     def _with_verdict(self, finding: Finding, gap: float, sure: float, band: float, compared: bool) -> Finding:
         """Return the finding with its verdict: `gap` is how far the functions are apart, `sure` the part of it that
@@ -116,28 +112,24 @@ class PolicyWaitClaim(PolicyClaim):
             needed = max(1, int(finding.observed.n * ((band / (APART - gap)) ** 2 - 1)))
         return replace(finding, verdict=verdict, cause=cause, needed=needed, sentence=f"{said}.")
 
-    def _early(self, late: Buckets, n: int) -> float:
+    def _early(self, late: Sample) -> float:
         """Return by how much more of them are quick than can be, if the wait were all."""
-        gap, sofar = 0.0, 0
         slack = near(self.distribution.at(0.5))
-        for _, high, count in late:
-            sofar += count
-            gap = max(gap, sofar / n - self.distribution.cdf(high + slack))
-        return gap
+        places = zip(late.buckets, late.running, strict=True)
+        return max(0.0, *(sofar / late.n - self.distribution.cdf(high + slack) for (_, high, _), sofar in places))
 
-    def _apart(self, late: Buckets, n: int, base: Buckets, others: int) -> float:
+    def _apart(self, late: Sample, base: Sample) -> float:
         """Return by how much the two functions are apart, looked at in `PLACES`."""
         slack = near(self.distribution.at(0.5))
-        ends = [high for _, high, _ in late]
-        begins = [low for low, _, _ in late]
-        sums = [0, *accumulate(count for _, _, count in late)]
+        ends, begins = [high for _, high, _ in late.buckets], [low for low, _, _ in late.buckets]
+        sums = [0, *late.running]
+        usual = [base.quantile((place + 0.5) / PLACES) for place in range(PLACES)]
         gap = 0.0
-        usual = [quantile(base, others, (place + 0.5) / PLACES) for place in range(PLACES)]
         for place in range(1, PLACES):
-            at = quantile(late, n, place / PLACES)
+            at = late.quantile(place / PLACES)
             most = sum(self.distribution.cdf(at - each + slack) for each in usual) / PLACES
             least = sum(self.distribution.cdf(at - each - slack) for each in usual) / PLACES
-            surely, perhaps = sums[bisect_right(ends, at)] / n, sums[bisect_left(begins, at)] / n
+            surely, perhaps = sums[bisect_right(ends, at)] / late.n, sums[bisect_left(begins, at)] / late.n
             gap = max(gap, surely - most, least - perhaps)
         return gap
 
@@ -150,18 +142,3 @@ class PolicyWaitClaim(PolicyClaim):
 
     def did(self) -> str:
         return "waited"
-
-
-def buckets_of(observed: Observed, chosen: Callable[[Outcome], bool]) -> Buckets:
-    """Return the latencies of the chosen outcomes."""
-    return [(low, high, count) for low, high, count in observed.sample(chosen).buckets]
-
-
-def quantile(buckets: Buckets, total: int, share: float) -> float:
-    """Return the middle of the bucket in which a quantile is; 0.0 without any."""
-    left = share * total
-    for low, high, count in buckets:
-        left -= count
-        if left <= 0:
-            return (low + high) / 2
-    return buckets[-1][1] if buckets else 0.0

@@ -127,11 +127,7 @@ class Policing:
     def _draw(self, policy: Policy, draws: Draws, again: str, seconds: float) -> Met:
         ledger = self._ledger(policy)
         ledger.counts["targeted"] += 1
-
-        def dice(purpose: str) -> float:
-            return draws.apart(f"policy {policy.name} {again}{purpose}")
-
-        chooser = self._chooser(policy)
+        dice, chooser = policy.dice(draws, again), self._chooser(policy)
         drawn = policy.drawn(dice, self._percents.get(policy.name))
         meets = drawn and (chooser is None or chooser.meets(seconds - policy.when.after, dice))
         if meets and policy.spec.max_active is not None and self._active.get(policy.name, 0) >= policy.spec.max_active:

@@ -23,7 +23,6 @@ class Close(Fault):
     happened = "closed"
     scopes = ("downstream", "upstream")
     errors = ("closed",)
-    tagged = False  # without `bytes` there is no head
 
     @property
     def sentence(self) -> str:

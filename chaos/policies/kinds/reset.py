@@ -22,7 +22,6 @@ class Reset(Fault):
     happened = "reset"
     scopes = ("downstream", "upstream")
     errors = ("reset",)
-    tagged = False  # a reset may still overtake the bytes before it
 
     @property
     def sentence(self) -> str:

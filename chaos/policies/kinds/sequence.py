@@ -95,12 +95,8 @@ class Sequence(Fault):
         return None if self.reset or self.close else self.status or Status(code=503)
 
     @property
-    def errors(self) -> tuple[str, ...]:  # type: ignore[override]
+    def errors(self) -> tuple[str, ...]:  # type: ignore[override]  # of this kind they depend on its fields
         return ("reset",) if self.reset else ("closed",) if self.close else ()
-
-    @property
-    def tagged(self) -> bool:  # type: ignore[override]
-        return self.answer is not None
 
     @property
     def counts(self) -> bool:
