@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import time
 from collections.abc import Callable
 
-import aiohttp
 import pytest
 from support.clock import Clock
 from support.mesh import virtual_service
-from support.policies import policy, reading, rules
+from support.policies import others_take, policy, reading, rules
 from support.scripted import always, gateway, get, upstream
 
 from chaos.policies.kinds.bandwidth import AtRate
@@ -58,12 +55,7 @@ async def test_a_response_takes_as_long_as_its_body_is(method: str, said: bytes,
         client = await proxy.open()
         for _ in range(2):
             began = clock.seconds
-            reading = asyncio.create_task(client.ask(get(method=method)))
-            while not reading.done():
-                await asyncio.sleep(0)
-                if clock.pending:
-                    clock.advance(clock.pending[0].when() - clock.seconds)
-            answer = await reading
+            answer = await clock.play(client.ask(get(method=method)))
             assert (answer.body, answer.first("x-chaos-policy")) == (body, "p")
             assert clock.seconds - began == pytest.approx(len(body) / 1000)
 
@@ -80,30 +72,13 @@ async def test_timers_that_are_late_do_not_lower_the_rate():
     written = policy("{bandwidth: {rate: 1000}}")
     async with upstream(always(LONG)) as web, gateway(rules(ROUTE, written, port=web.port), clock=clock) as proxy:
         client, began = await proxy.open(), clock.seconds
-        reading = asyncio.create_task(client.ask(get()))
-        while not reading.done():
-            await asyncio.sleep(0)
-            if clock.pending:
-                clock.advance(clock.pending[0].when() - clock.seconds)
-        assert (await reading).body == BODY and clock.seconds - began == pytest.approx(0.21)
+        assert (await clock.play(client.ask(get()))).body == BODY and clock.seconds - began == pytest.approx(0.21)
 
 
 async def test_aiohttp_and_curl_get_it_at_the_rate():
     written = policy("{bandwidth: {rate: 4KB/s}}")
     async with upstream(always(CHUNKS)) as web, gateway(rules(ROUTE, written, port=web.port)) as proxy:
-        url = f"http://127.0.0.1:{proxy.port}/"
-        async with aiohttp.ClientSession(headers={"host": "web"}) as session:
-            for _ in range(2):
-                began = time.monotonic()
-                async with session.get(url) as answer:
-                    assert await answer.read() == BODY
-                assert time.monotonic() - began >= 0.045
-        if curl := shutil.which("curl"):
-            run = [curl, "-s", "-o", "-", "-H", "host: web", "-w", "%{stderr}%{time_total}", url]
-            pipe = asyncio.subprocess.PIPE
-            process = await asyncio.create_subprocess_exec(*run, stdout=pipe, stderr=pipe)
-            body, seconds = await process.communicate()
-            assert body == BODY and float(seconds) >= 0.045
+        await others_take(proxy.port, BODY, 0.045)
 
 
 @pytest.mark.parametrize(

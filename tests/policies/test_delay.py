@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import time
 
-import aiohttp
 import pytest
 from support.clock import Clock
 from support.mesh import virtual_service
-from support.policies import policy, reading, rules
+from support.policies import others_take, policy, reading, rules
 from support.scripted import always, gateway, get, hangs, post, until, upstream
 
 ROUTE = virtual_service("- route: [{destination: {host: web}}]")
@@ -134,18 +131,7 @@ async def test_the_wait_is_drawn_for_each_request():
 async def test_aiohttp_and_curl_wait_for_it():
     written = policy("{delay: {percentiles: {p0: 20ms, p100: 40ms}}}")
     async with upstream(always(CHUNKS)) as web, gateway(rules(ROUTE, written, port=web.port)) as proxy:
-        url = f"http://127.0.0.1:{proxy.port}/"
-        async with aiohttp.ClientSession(headers={"host": "web"}) as session:
-            for _ in range(2):
-                began = time.monotonic()
-                async with session.get(url) as answer:
-                    assert await answer.read() == b"0123456789"
-                assert time.monotonic() - began >= 0.02
-        if curl := shutil.which("curl"):
-            run = [curl, "-s", "-H", "host: web", "-w", " %{time_total}", url]
-            process = await asyncio.create_subprocess_exec(*run, stdout=asyncio.subprocess.PIPE)
-            body, seconds = (await process.communicate())[0].split()
-            assert body == b"0123456789" and float(seconds) >= 0.02
+        await others_take(proxy.port, b"0123456789", 0.02)
 
 
 def test_the_response_of_an_attempt_is_not_delayed():

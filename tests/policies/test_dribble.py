@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import shutil
-import time
-
-import aiohttp
 import pytest
 from support.clock import Clock
 from support.mesh import virtual_service
-from support.policies import policy, reading, rules
+from support.policies import others_take, policy, reading, rules
 from support.scripted import always, gateway, get, upstream
 
 from chaos.policies.kinds.dribble import InPieces
@@ -67,12 +62,7 @@ async def test_a_response_takes_its_time(method: str, said: bytes, body: bytes):
         client = await proxy.open()
         for _ in range(2):
             began = clock.seconds
-            reading = asyncio.create_task(client.ask(get(method=method)))
-            while not reading.done():
-                await asyncio.sleep(0)
-                if clock.pending:
-                    clock.advance(clock.pending[0].when() - clock.seconds)
-            answer = await reading
+            answer = await clock.play(client.ask(get(method=method)))
             assert (answer.body, answer.first("x-chaos-policy")) == (body, "p")
             assert clock.seconds - began == pytest.approx(10 if body else 0)
 
@@ -80,18 +70,7 @@ async def test_a_response_takes_its_time(method: str, said: bytes, body: bytes):
 async def test_aiohttp_and_curl_get_the_pieces():
     written = policy("{dribble: {chunks: 5, over: 50ms}}")
     async with upstream(always(CHUNKS)) as web, gateway(rules(ROUTE, written, port=web.port)) as proxy:
-        url = f"http://127.0.0.1:{proxy.port}/"
-        async with aiohttp.ClientSession(headers={"host": "web"}) as session:
-            for _ in range(2):
-                began = time.monotonic()
-                async with session.get(url) as answer:
-                    assert await answer.read() == b"0123456789"
-                assert time.monotonic() - began >= 0.049
-        if curl := shutil.which("curl"):
-            run = [curl, "-s", "-H", "host: web", "-w", " %{time_total}", url]
-            process = await asyncio.create_subprocess_exec(*run, stdout=asyncio.subprocess.PIPE)
-            body, seconds = (await process.communicate())[0].split()
-            assert body == b"0123456789" and float(seconds) >= 0.049
+        await others_take(proxy.port, b"0123456789", 0.049)
 
 
 @pytest.mark.parametrize(

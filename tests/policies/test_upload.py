@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 
 import aiohttp
@@ -24,12 +23,8 @@ BODY = bytes(range(200))
 async def finish(client: Client, clock: Clock) -> float:
     """How long the response takes, by the clock, while time passes from timer to timer."""
     began = clock.seconds
-    answer = asyncio.create_task(client.answer())
-    while not answer.done():
-        await asyncio.sleep(0)
-        if clock.pending:
-            clock.advance(clock.pending[0].when() - clock.seconds)
-    assert ((await answer).status, (await answer).body) == (200, b"ok")
+    answer = await clock.play(client.answer())
+    assert (answer.status, answer.body) == (200, b"ok")
     return clock.seconds - began
 
 

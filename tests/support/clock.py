@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from chaos.gateway.state.worker_state import WorkerState
+
+T = TypeVar("T")
 
 
 class Timer(asyncio.TimerHandle):
@@ -50,3 +53,12 @@ class Clock:
             self.seconds = timer.when()
             timer._run()  # as the loop does
         self.seconds = end
+
+    async def play(self, doing: Coroutine[Any, Any, T]) -> T:
+        """What comes of it, while time passes from timer to timer."""
+        task = asyncio.create_task(doing)
+        while not task.done():
+            await asyncio.sleep(0)
+            if self.pending:
+                self.advance(self.pending[0].when() - self.seconds)
+        return await task

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
+import time
+
+import aiohttp
+
 from chaos.experiment.read import Reading, read_experiment
 from chaos.mesh.compile.rules import Rules, compile_rules
 from chaos.mesh.decision import Endpoint
@@ -28,3 +34,19 @@ def rules(*documents: str, port: int = 80) -> Rules:
     read = reading(*documents).require()
     made = compile_rules(read.resources, Registry.of([("web", 80, [Endpoint("127.0.0.1", port)])]))
     return policed(made, compile_policies(read.policies, made))
+
+
+async def others_take(port: int, body: bytes, seconds: float) -> None:
+    """Assert that aiohttp, twice on one connection, and curl get this body, and that it takes at least so long."""
+    url = f"http://127.0.0.1:{port}/"
+    async with aiohttp.ClientSession(headers={"host": "web"}) as session:
+        for _ in range(2):
+            began = time.monotonic()
+            async with session.get(url) as answer:
+                assert await answer.read() == body
+            assert time.monotonic() - began >= seconds
+    if curl := shutil.which("curl"):
+        run = [curl, "-s", "-H", "host: web", "-w", " %{time_total}", url]
+        process = await asyncio.create_subprocess_exec(*run, stdout=asyncio.subprocess.PIPE)
+        got, _, took = (await process.communicate())[0].rpartition(b" ")
+        assert got == body and float(took) >= seconds
